@@ -1,0 +1,93 @@
+"""The one rule for devices and memory: where to compute, in which precision, and within how many bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["parse_memory", "resolve_device", "resolve_precision"]
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """The device to compute on.
+
+    Parameters
+    ----------
+    device
+        ``"auto"`` is CUDA where there is one, else MPS, else the CPU; anything else is passed to ``torch.device``.
+
+    Raises
+    ------
+    InputError
+        If the device does not exist on this machine.
+    """
+    import torch
+
+    if isinstance(device, str) and device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise InputError(f"Unknown device {device!r}; use auto, cpu, cuda, cuda:1 or mps.") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"Device {device!r} was asked for, but torch finds no CUDA device here; use device='auto'.")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"Device {device!r} was asked for, but torch finds no MPS device here; use device='auto'.")
+    return chosen
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The floating-point type to run networks in.
+
+    Parameters
+    ----------
+    precision
+        ``"auto"`` (half precision on CUDA and MPS, where it gains speed; single precision on the CPU),
+        ``"float32"``, ``"float16"`` or ``"bfloat16"``.
+    device
+        A resolved device.
+
+    Raises
+    ------
+    InputError
+        If `precision` is none of these.
+    """
+    import torch
+
+    if precision == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if precision not in named:
+        raise InputError(f"Unknown precision {precision!r}; use auto, float32, float16 or bfloat16.")
+    return named[precision]
+
+
+def parse_memory(memory: int | float | str) -> int:
+    """Number of bytes in a size such as ``"4GiB"``, ``"500 MB"`` or a plain number.
+
+    Raises
+    ------
+    InputError
+        If the text is not a size, or not a positive one.
+    """
+    if isinstance(memory, int | float) and not isinstance(memory, bool):
+        n_bytes = int(memory)
+    else:
+        match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(memory))
+        if match is None or match.group(2).upper() not in _UNITS:
+            raise InputError(f"{memory!r} is not a memory size; write for example '4GiB' or '500MB'.")
+        n_bytes = int(float(match.group(1)) * _UNITS[match.group(2).upper()])
+    if n_bytes <= 0:
+        raise InputError(f"A memory bound must be positive; got {memory!r}.")
+    return n_bytes

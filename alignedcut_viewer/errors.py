@@ -1,0 +1,69 @@
+"""The exception family.
+
+Every error a user can cause or meet is an :class:`AlignedCutError` whose message is a sentence: what is wrong, with
+which file or value, and what to do. The command line prints that sentence and exits with code 2, the window shows it as
+a notification; any other exception is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlignedCutError",
+    "AlignmentError",
+    "Cancelled",
+    "CheckpointError",
+    "FeatureError",
+    "InputError",
+    "PictureError",
+    "StorageError",
+    "StudyError",
+    "UnknownNetworkError",
+    "WeightsUnavailableError",
+]
+
+
+class AlignedCutError(Exception):
+    """Base of all errors that are meant for the user's eyes."""
+
+
+class Cancelled(Exception):
+    """Raised by a progress callback to stop the work it reports on.
+
+    Not an :class:`AlignedCutError`: a cancelled run is a wish fulfilled, not a fault. What was finished stays on disk.
+    """
+
+
+class InputError(AlignedCutError, ValueError):
+    """A parameter or an input array is outside what the method accepts."""
+
+
+class FeatureError(InputError):
+    """Features hold NaN or infinite values, or have the wrong shape."""
+
+
+class PictureError(AlignedCutError):
+    """A picture, a folder of pictures or a mask cannot be read."""
+
+
+class UnknownNetworkError(AlignedCutError, LookupError):
+    """No network of that name is known."""
+
+
+class WeightsUnavailableError(AlignedCutError):
+    """Trained weights can neither be downloaded nor be found on disk."""
+
+
+class CheckpointError(AlignedCutError):
+    """A checkpoint file does not fit the network it was given for."""
+
+
+class AlignmentError(AlignedCutError):
+    """An alignment does not fit the features, or cannot be fitted to them."""
+
+
+class StudyError(AlignedCutError):
+    """A study is missing, incomplete, read-only, or of a version that cannot be read."""
+
+
+class StorageError(AlignedCutError, OSError):
+    """The disk is full or refuses to be written to."""

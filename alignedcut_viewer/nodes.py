@@ -1,0 +1,368 @@
+"""Nodes: the one place that knows how a flat node number maps to a place in a picture.
+
+A *node* is one token of one picture at one layer of one network. Flat node order is **network, layer, image, token**;
+the tokens of a picture are the class token first (where it is kept), then the patches row by row. No other module
+computes an offset.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+__all__ = ["NetworkNodes", "NodeIndex", "NodeLocation", "Slot"]
+
+IntArray = NDArray[np.int64]
+
+
+class Slot(NamedTuple):
+    """One layer of one network; layers count from 0."""
+
+    network: str
+    layer: int
+
+    def __str__(self) -> str:
+        return f"{self.network}/{self.layer}"
+
+
+class NodeLocation(NamedTuple):
+    """Where nodes lie; five integer arrays of one shape.
+
+    Attributes
+    ----------
+    network
+        Position of the network in :attr:`NodeIndex.networks`.
+    layer
+        Layer number as the network counts it (from 0), not a position.
+    image
+        Image number in the study, not a position.
+    row, column
+        Place on the network's token grid; -1 and -1 for the class token.
+    """
+
+    network: IntArray
+    layer: IntArray
+    image: IntArray
+    row: IntArray
+    column: IntArray
+
+
+@dataclass(frozen=True)
+class NetworkNodes:
+    """The nodes that one network contributes.
+
+    Parameters
+    ----------
+    name
+        Name of the network.
+    layers
+        Layer numbers in ascending order, from 0.
+    rows, columns
+        Size of the token grid.
+    class_token
+        Whether a class token precedes the patches.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    rows: int
+    columns: int
+    class_token: bool = True
+
+    def __post_init__(self) -> None:
+        layers = tuple(int(layer) for layer in self.layers)
+        object.__setattr__(self, "layers", layers)
+        if not layers or min(layers) < 0 or any(b <= a for a, b in itertools.pairwise(layers)):
+            raise InputError(f"Layers of {self.name} must be ascending and not negative; got {layers}.")
+        if self.rows < 1 or self.columns < 1:
+            raise InputError(f"The token grid of {self.name} must be at least 1 × 1; got {self.rows} × {self.columns}.")
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens of one picture at one layer, the class token included."""
+        return self.rows * self.columns + int(self.class_token)
+
+
+class NodeIndex:
+    """Two-way map between flat node numbers and (network, layer, image, row, column).
+
+    Parameters
+    ----------
+    networks
+        What each network contributes, in the order of the nodes; names must differ.
+    images
+        Image numbers in the order of the nodes, or their count (then 0, 1, …).
+
+    Examples
+    --------
+    >>> index = NodeIndex([NetworkNodes("vit", (0, 1), 2, 3)], 2)
+    >>> len(index)
+    28
+    >>> index.node("vit", 1, 0, row=1, column=2)
+    20
+    """
+
+    def __init__(self, networks: Sequence[NetworkNodes], images: int | Iterable[int]) -> None:
+        self.networks: tuple[NetworkNodes, ...] = tuple(networks)
+        self.images: tuple[int, ...] = tuple(range(images)) if isinstance(images, int) else tuple(map(int, images))
+        names = [network.name for network in self.networks]
+        if len(set(names)) != len(names):
+            raise InputError(f"Networks of a node index must have different names; got {names}.")
+        if len(set(self.images)) != len(self.images):
+            raise InputError("Images of a node index must differ from one another.")
+        self._network_position = {name: position for position, name in enumerate(names)}
+        self._layer_position = [{layer: i for i, layer in enumerate(network.layers)} for network in self.networks]
+        self._image_numbers: IntArray = np.asarray(self.images, dtype=np.int64)
+        self._image_position = {image: i for i, image in enumerate(self.images)}
+        sizes = [len(n.layers) * len(self.images) * n.n_tokens for n in self.networks]
+        self._starts: IntArray = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NodeIndex) and self.networks == other.networks and self.images == other.images
+
+    def __hash__(self) -> int:
+        return hash((self.networks, self.images))
+
+    def __repr__(self) -> str:
+        return f"NodeIndex({len(self)} nodes: {len(self.slots)} slots × {len(self.images)} images)"
+
+    @property
+    def slots(self) -> list[Slot]:
+        """All (network, layer) pairs in node order."""
+        return [Slot(network.name, layer) for network in self.networks for layer in network.layers]
+
+    def network(self, name: str) -> NetworkNodes:
+        """What the network called `name` contributes.
+
+        Raises
+        ------
+        InputError
+            If no such network is in the index.
+        """
+        return self.networks[self._position_of_network(name)]
+
+    def _position_of_network(self, name: str) -> int:
+        try:
+            return self._network_position[name]
+        except KeyError:
+            known = ", ".join(self._network_position) or "none"
+            raise InputError(f"Network {name!r} is not part of this graph; it holds: {known}.") from None
+
+    def _position_of_layer(self, position: int, layer: int) -> int:
+        try:
+            return self._layer_position[position][int(layer)]
+        except KeyError:
+            network = self.networks[position]
+            raise InputError(
+                f"Layer {layer} of {network.name} is not part of this graph; it holds layers {list(network.layers)}."
+            ) from None
+
+    def _position_of_image(self, image: int) -> int:
+        try:
+            return self._image_position[int(image)]
+        except KeyError:
+            raise InputError(
+                f"Image {image} is not part of this graph, which holds {len(self.images)} images."
+            ) from None
+
+    def slot_slice(self, network: str, layer: int) -> slice:
+        """Nodes of one slot: all images of one layer of one network."""
+        position = self._position_of_network(network)
+        size = len(self.images) * self.networks[position].n_tokens
+        start = int(self._starts[position]) + self._position_of_layer(position, layer) * size
+        return slice(start, start + size)
+
+    def image_slice(self, network: str, layer: int, image: int) -> slice:
+        """Nodes of one image at one layer of one network, the class token first where it is kept."""
+        n_tokens = self.network(network).n_tokens
+        start = self.slot_slice(network, layer).start + self._position_of_image(image) * n_tokens
+        return slice(start, start + n_tokens)
+
+    def patch_slice(self, network: str, layer: int, image: int) -> slice:
+        """Patch nodes of one image at one layer of one network, ``rows × columns`` of them, row by row."""
+        tokens = self.image_slice(network, layer, image)
+        return slice(tokens.start + int(self.network(network).class_token), tokens.stop)
+
+    def iter_slots(self) -> Iterator[tuple[Slot, slice]]:
+        """Each slot with its nodes, in node order."""
+        for slot in self.slots:
+            yield slot, self.slot_slice(*slot)
+
+    def node(self, network: str, layer: int, image: int, *, row: int, column: int) -> int:
+        """Flat number of one patch node.
+
+        Parameters
+        ----------
+        network, layer, image
+            Name of the network, number of the layer, number of the image.
+        row, column
+            Place on the token grid.
+
+        Raises
+        ------
+        InputError
+            If any of them is outside the index.
+        """
+        grid = self.network(network)
+        if not (0 <= row < grid.rows and 0 <= column < grid.columns):
+            raise InputError(
+                f"Row {row}, column {column} is outside the {grid.rows} × {grid.columns} token grid of {network}."
+            )
+        return int(self.patch_slice(network, layer, image).start + row * grid.columns + column)
+
+    def node_at(self, network: str, layer: int, image: int, *, y: float, x: float) -> int:
+        """Flat number of the patch node under a point given as fractions of height and width, each in [0, 1]."""
+        grid = self.network(network)
+        row = min(max(int(y * grid.rows), 0), grid.rows - 1)
+        column = min(max(int(x * grid.columns), 0), grid.columns - 1)
+        return self.node(network, layer, image, row=row, column=column)
+
+    def class_token_node(self, network: str, layer: int, image: int) -> int:
+        """Flat number of the class token of one image.
+
+        Raises
+        ------
+        InputError
+            If the class tokens of that network are not part of the index.
+        """
+        if not self.network(network).class_token:
+            raise InputError(f"The graph holds no class tokens of {network}.")
+        return int(self.image_slice(network, layer, image).start)
+
+    def locate(self, nodes: ArrayLike) -> NodeLocation:
+        """Where nodes lie.
+
+        Parameters
+        ----------
+        nodes
+            Flat node numbers, any shape.
+
+        Returns
+        -------
+        NodeLocation
+            Integer arrays of that shape.
+
+        Raises
+        ------
+        InputError
+            If a number is outside ``[0, len(self))``.
+        """
+        flat: IntArray = np.asarray(nodes, dtype=np.int64)
+        if flat.size and (flat.min() < 0 or flat.max() >= len(self)):
+            raise InputError(f"Node numbers must lie between 0 and {len(self) - 1}.")
+        position = np.searchsorted(self._starts, flat, side="right") - 1
+        tokens = np.array([n.n_tokens for n in self.networks], dtype=np.int64)[position]
+        columns = np.array([n.columns for n in self.networks], dtype=np.int64)[position]
+        class_token = np.array([int(n.class_token) for n in self.networks], dtype=np.int64)[position]
+        rest = flat - self._starts[position]
+        rest, token = np.divmod(rest, tokens)
+        layer_position, image_position = np.divmod(rest, max(len(self.images), 1))
+        layer = np.empty(flat.shape, dtype=np.int64)
+        for i, network in enumerate(self.networks):
+            of_network = position == i
+            layer[of_network] = np.asarray(network.layers, dtype=np.int64)[layer_position[of_network]]
+        patch = token - class_token
+        row, column = np.divmod(patch, columns)
+        is_class = patch < 0
+        row = np.where(is_class, -1, row)
+        column = np.where(is_class, -1, column)
+        return NodeLocation(position, layer, self._image_numbers[image_position], row, column)
+
+    def select(
+        self,
+        *,
+        networks: Iterable[str] | None = None,
+        layers: Iterable[int] | None = None,
+        images: Iterable[int] | None = None,
+        patches_only: bool = False,
+    ) -> IntArray:
+        """Flat numbers of all nodes that fit, ascending.
+
+        Parameters
+        ----------
+        networks, layers, images
+            What to keep; None keeps all. Layers that a network does not have are passed over.
+        patches_only
+            Leave class tokens out.
+        """
+        keep_networks = {n.name for n in self.networks} if networks is None else set(networks)
+        keep_layers = None if layers is None else set(layers)
+        positions = (
+            np.arange(len(self.images), dtype=np.int64)
+            if images is None
+            else np.array(sorted(self._position_of_image(image) for image in images), dtype=np.int64)
+        )
+        parts: list[IntArray] = []
+        for network in self.networks:
+            if network.name not in keep_networks:
+                continue
+            first = int(network.class_token) if patches_only else 0
+            tokens = np.arange(first, network.n_tokens, dtype=np.int64)
+            of_image = (positions[:, None] * network.n_tokens + tokens[None, :]).ravel()
+            for layer in network.layers:
+                if keep_layers is None or layer in keep_layers:
+                    parts.append(self.slot_slice(network.name, layer).start + of_image)
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    def subset(
+        self,
+        *,
+        networks: Iterable[str] | None = None,
+        layers: Iterable[int] | None = None,
+        images: Iterable[int] | None = None,
+        class_token: bool | None = None,
+    ) -> NodeIndex:
+        """A smaller index, in the same order; its nodes are numbered anew.
+
+        Parameters
+        ----------
+        networks, layers, images
+            What to keep; None keeps all. Networks left without a layer are dropped.
+        class_token
+            False leaves the class tokens out; None and True keep what there is.
+        """
+        keep_networks = {n.name for n in self.networks} if networks is None else set(networks)
+        keep_layers = None if layers is None else set(layers)
+        kept: list[NetworkNodes] = []
+        for network in self.networks:
+            remaining = tuple(n for n in network.layers if keep_layers is None or n in keep_layers)
+            if network.name in keep_networks and remaining:
+                with_class = network.class_token and class_token is not False
+                kept.append(replace(network, layers=remaining, class_token=with_class))
+        keep_images = None if images is None else set(images)
+        return NodeIndex(kept, [i for i in self.images if keep_images is None or i in keep_images])
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready description, for :meth:`from_dict`."""
+        return {
+            "networks": [
+                {
+                    "name": n.name,
+                    "layers": list(n.layers),
+                    "rows": n.rows,
+                    "columns": n.columns,
+                    "class_token": n.class_token,
+                }
+                for n in self.networks
+            ],
+            "images": list(self.images),
+        }
+
+    @classmethod
+    def from_dict(cls, description: dict[str, Any]) -> NodeIndex:
+        """The index that :meth:`as_dict` described."""
+        networks = [
+            NetworkNodes(n["name"], tuple(n["layers"]), int(n["rows"]), int(n["columns"]), bool(n["class_token"]))
+            for n in description["networks"]
+        ]
+        return cls(networks, description["images"])

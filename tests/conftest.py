@@ -1,0 +1,30 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# napari must not read or write the user's own settings while it is tested.
+os.environ.setdefault("NAPARI_CONFIG", "")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of trained weights, pictures with masks and brain data; see docs/data.md. Skips where it is absent."""
+    folder = Path(os.environ.get("ALIGNEDCUT_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "weights").is_dir():
+        pytest.skip(f"needs the shared test data, which is not at {folder} (set ALIGNEDCUT_SHARED_DATA)")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator."""
+    return np.random.default_rng(0)

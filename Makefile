@@ -1,0 +1,53 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything lands in ./.venv; nothing outside it is touched
+# but Qt's system libraries, which apt installs where it may.
+
+PYTHON ?= python3
+QT ?= pyqt5
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: help demo test quick lint format bench screenshots clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed-$(QT): pyproject.toml install_system_libraries.sh
+	sh install_system_libraries.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[$(QT),offline,test]"
+	touch $@
+
+demo: $(VENV)/.installed-$(QT)  ## sample pictures, offline network: study, figure, masks, window
+	$(BIN)/alignedcut demo
+
+lint: $(VENV)/.installed-$(QT)  ## ruff (lint and format), mypy (strict), napari manifest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/npe2 validate alignedcut_viewer
+
+test: lint  ## lint, then the whole suite; window tests under Xvfb
+	NAPARI_CONFIG= QT_API=$(QT) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weights
+	$(BIN)/python -m pytest -m quick $(PYTEST_ARGS)
+
+format: $(VENV)/.installed-$(QT)  ## mend layout and imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.installed-bench: $(VENV)/.installed-$(QT)
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
+	touch $@
+
+bench: $(VENV)/.installed-bench  ## all sides in one run; writes the tables of docs/performance.md
+	$(BIN)/python -m tests.benchmarks
+
+screenshots: $(VENV)/.installed-$(QT)  ## the pictures of README and docs, from the real window
+	NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python docs/make_screenshots.py
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,27 @@
+"""Normalised cuts of large graphs of tokens, their maps, colours and segments. Arrays in, arrays out.
+
+The public names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "NormalizedCut": "normalized_cut",
+    "SpectralTSNE": "tsne",
+    "rgb": "colour",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,159 @@
+"""Nearest neighbours and farthest points among moderately many points of few dimensions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..progress import ProgressCallback, report
+from .threads import for_row_blocks
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["farthest_points", "nearest", "neighbour_graph"]
+
+FloatArray = NDArray[np.float32]
+_BLOCK = 8192
+_TILE = 1 << 24  # distances held at once where they are formed by a matrix product
+
+
+def nearest(
+    queries: FloatArray,
+    references: FloatArray,
+    k: int = 1,
+    progress: ProgressCallback | None = None,
+    text: str = "Nearest landmarks",
+) -> tuple[NDArray[np.int32], FloatArray]:
+    """The k nearest references of every query, on the CPU.
+
+    Exact Euclidean distances in single precision; of references at the same distance the one with the smaller number
+    wins. Needs memory for the result and a few kilobytes a thread.
+
+    Parameters
+    ----------
+    queries
+        (n, d) finite.
+    references
+        (m, d) finite.
+    k
+        How many, between 1 and m.
+    progress, text
+        Told after every block of queries.
+
+    Returns
+    -------
+    indices
+        int32 (n, k), nearest first.
+    squared_distances
+        float32 (n, k).
+
+    Raises
+    ------
+    InputError
+        If there are fewer than `k` references.
+    """
+    from .neighbour_kernels import nearest_rows
+
+    if not 1 <= k <= len(references):
+        raise InputError(f"Cannot find {k} neighbours among {len(references)} points.")
+    columns = np.ascontiguousarray(np.asarray(references, dtype=np.float32).T)
+    indices = np.empty((len(queries), k), dtype=np.int32)
+    squared = np.empty((len(queries), k), dtype=np.float32)
+
+    def work(start: int, stop: int) -> None:
+        rows = np.ascontiguousarray(queries[start:stop], dtype=np.float32)
+        nearest_rows(rows, columns, indices[start:stop], squared[start:stop])
+
+    for_row_blocks(work, len(queries), _BLOCK, progress, text)
+    return indices, squared
+
+
+def nearest_on_device(queries: torch.Tensor, references: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """What :func:`nearest` gives, on any torch device; float32 tensors in, int64 and float32 tensors out."""
+    import torch
+
+    half_norms = references.square().sum(dim=1) / 2
+    rows = max(1, _TILE // len(references))
+    indices, squared = [], []
+    for start in range(0, len(queries), rows):
+        part = queries[start : start + rows]
+        scores = torch.addmm(half_norms, part, references.T, alpha=-1)
+        found = scores.argmin(dim=1, keepdim=True) if k == 1 else scores.topk(k, dim=1, largest=False).indices
+        offsets = (part[:, None, :] - references[found]).square_().sum(dim=2)
+        offsets, order = offsets.sort(dim=1)
+        indices.append(found.gather(1, order))
+        squared.append(offsets)
+    return torch.cat(indices), torch.cat(squared)
+
+
+def neighbour_graph(
+    points: torch.Tensor, k: int, progress: ProgressCallback | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k nearest other points of every point.
+
+    Parameters
+    ----------
+    points
+        float32 (n, d), on any device.
+    k
+        How many, less than n.
+    progress
+        Told after every block.
+
+    Returns
+    -------
+    indices
+        int64 (n, k), in no particular order.
+    squared_distances
+        float32 (n, k), from differences, so that near points keep their digits.
+    """
+    import torch
+
+    n, d = points.shape
+    half_norms = points.square().sum(dim=1) / 2
+    rows = max(1, _TILE // max(n, k * d))
+    indices = torch.empty((n, k), dtype=torch.int64, device=points.device)
+    squared = torch.empty((n, k), dtype=torch.float32, device=points.device)
+    for start in range(0, n, rows):
+        part = points[start : start + rows]
+        scores = torch.addmm(half_norms, part, points.T, alpha=-1)
+        own = torch.arange(len(part), device=points.device)
+        scores[own, own + start] = float("inf")
+        found = scores.topk(k, dim=1, largest=False, sorted=False).indices
+        indices[start : start + len(part)] = found
+        squared[start : start + len(part)] = (part[:, None, :] - points[found]).square_().sum(dim=2)
+        report(progress, start + len(part), n, "Neighbours of landmarks")
+    return indices, squared
+
+
+def farthest_points(points: FloatArray, count: int) -> NDArray[np.int64]:
+    """Farthest-point sampling (Gonzalez 1985): every next point is the farthest from all chosen before.
+
+    Begins with the point of largest norm, so that neither the choice nor its order depends on the order of the points
+    (as long as no two candidates are equally far).
+
+    Parameters
+    ----------
+    points
+        (n, d) finite.
+    count
+        How many are wanted.
+
+    Returns
+    -------
+    NDArray
+        int64, numbers of distinct points in the order they were chosen; fewer than `count` if there are fewer distinct
+        points.
+    """
+    from .neighbour_kernels import farthest_rows
+
+    columns = np.ascontiguousarray(np.asarray(points, dtype=np.float32).T)
+    norms = np.zeros(columns.shape[1], dtype=np.float32)
+    for column in columns:
+        norms += column * column
+    chosen: NDArray[np.int64] = farthest_rows(columns, int(norms.argmax()), min(count, columns.shape[1]))
+    return chosen

@@ -1,0 +1,321 @@
+"""Spectral t-SNE: a two- or three-dimensional map of nodes from their eigenvectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..device import resolve_device
+from ..errors import FeatureError, InputError
+from ..progress import ProgressCallback, report, span
+from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
+from .neighbours import farthest_points, nearest, nearest_on_device
+from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["SpectralTSNE"]
+
+FloatArray = NDArray[np.float32]
+_CHUNK = 65_536
+_CANDIDATES = 10  # of the landmarks, for each landmark
+_FFT_FROM = 20_000
+
+
+class SpectralTSNE:
+    """Map of nodes by t-SNE on their eigenvectors (AlignedCut, section 3; three dimensions for colour, two for paths).
+
+    t-SNE places landmarks only; every other node takes the place of its nearest landmark in the space of the
+    eigenvectors (one neighbour, as in the paper), or a place between its nearest landmarks.
+
+    Parameters
+    ----------
+    n_components
+        Dimensions of the map, 2 or 3.
+    n_landmarks
+        Nodes that t-SNE places; all nodes where there are fewer.
+    perplexity
+        Effective number of neighbours; lowered to a third of the landmarks where there are too few.
+    metric
+        ``"euclidean"`` as in the paper, or ``"cosine"``: every node's eigenvector row is scaled to length one first.
+    sampling
+        ``"farthest"``: landmarks by farthest-point sampling among ten times as many random nodes, which gives rare
+        concepts a colour of their own; ``"uniform"``: random nodes.
+    init
+        ``"pca"`` or ``"spectral"`` start: principal axes of the landmarks' eigenvectors, or the leading eigenvectors.
+    spread
+        ``"nearest"`` (paper) or ``"interpolated"``: a mean of the nearest landmarks with weights that fall smoothly to
+        zero at the last of them and grow without bound at a landmark (modified Shepard weights).
+    n_neighbors
+        Landmarks that an interpolated place is made of.
+    method
+        ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 20,000 landmarks on the CPU. ``"exact"``:
+        all pairs repel, on any device. ``"openTSNE"``, ``"scikit-learn"``, ``"umap"``: those libraries, on the CPU.
+    max_iter
+        Iterations of the exact method at most; it stops before when the divergence no longer falls.
+    seed
+        Of the random candidates and the start. The result is the same for a seed on one device.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+
+    Attributes
+    ----------
+    landmarks_
+        int64 (m,), numbers of the landmark nodes.
+    embedding_landmarks_
+        float32 (m, n_components), their places.
+    kl_divergence_
+        Kullback-Leibler divergence of the landmarks' map, in nats; NaN for UMAP, which has none.
+    perplexity_
+        The perplexity that was used.
+    method_
+        The method that was used.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 3,
+        *,
+        n_landmarks: int = 2000,
+        perplexity: float = 100.0,
+        metric: Literal["euclidean", "cosine"] = "euclidean",
+        sampling: Literal["farthest", "uniform"] = "farthest",
+        init: Literal["pca", "spectral"] = "pca",
+        spread: Literal["nearest", "interpolated"] = "nearest",
+        n_neighbors: int = 8,
+        method: Literal["auto", "exact", "openTSNE", "scikit-learn", "umap"] = "auto",
+        max_iter: int = 1000,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+    ) -> None:
+        if n_components not in (2, 3):
+            raise InputError(f"The map has 2 or 3 dimensions; got n_components={n_components}.")
+        if n_landmarks < 1 or n_neighbors < 1 or max_iter < 1:
+            raise InputError("n_landmarks, n_neighbors and max_iter must be at least 1.")
+        if not perplexity >= 1:
+            raise InputError(f"The perplexity must be at least 1; got {perplexity}.")
+        for name, value, choices in (
+            ("metric", metric, ("euclidean", "cosine")),
+            ("sampling", sampling, ("farthest", "uniform")),
+            ("init", init, ("pca", "spectral")),
+            ("spread", spread, ("nearest", "interpolated")),
+            ("method", method, ("auto", "exact", "openTSNE", "scikit-learn", "umap")),
+        ):
+            if value not in choices:
+                raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")
+        if method == "openTSNE" and n_components != 2:
+            raise InputError("openTSNE is fast in two dimensions only; use method='exact' or n_components=2.")
+        self.n_components = n_components
+        self.n_landmarks = n_landmarks
+        self.perplexity = perplexity
+        self.metric = metric
+        self.sampling = sampling
+        self.init = init
+        self.spread = spread
+        self.n_neighbors = n_neighbors
+        self.method = method
+        self.max_iter = max_iter
+        self.seed = seed
+        self.device = device
+
+    def fit(
+        self, eigenvectors: Any, progress: ProgressCallback | None = None, on_update: UpdateCallback | None = None
+    ) -> SpectralTSNE:
+        """Choose landmarks and place them.
+
+        Parameters
+        ----------
+        eigenvectors
+            (N, C) finite: NumPy, torch, memory map, zarr array or a stream of chunks.
+        progress
+            Told all along; raises to cancel.
+        on_update
+            Called with the iteration and the landmarks' places, float32 (m, n_components), while they settle; in the
+            order of :attr:`landmarks_`, which is set before the first call.
+
+        Raises
+        ------
+        FeatureError
+            If the eigenvectors are not finite numbers in a matrix.
+        """
+        features = as_features(eigenvectors)
+        device = resolve_device(self.device)
+        report(progress, 0, 1000, "Choosing landmarks")
+        points = self._choose(features)
+        start = start_positions(points, self.n_components, self.init, self.seed)
+        n = len(points)
+        self.perplexity_ = max(1.0, min(self.perplexity, (n - 1) / 3))
+        self.method_ = self._method(n, device)
+        self.kl_divergence_ = 0.0
+        moving = span(progress, 0.05, 1.0)
+        if n < 4:
+            # Too few for neighbourhoods: principal axes are the map.
+            self.embedding_landmarks_ = _few(start)
+        elif self.method_ == "exact":
+            import torch
+
+            on_device = torch.from_numpy(points).to(device)
+            settings = Descent(iterations=self.max_iter)
+            self.embedding_landmarks_, self.kl_divergence_ = exact_tsne(
+                on_device, start, self.perplexity_, settings, moving, on_update
+            )
+        else:
+            self._fit_elsewhere(points, start, moving, on_update)
+        report(progress, 1000, 1000, "Landmarks placed")
+        return self
+
+    def _fit_elsewhere(
+        self, points: FloatArray, start: FloatArray, progress: ProgressCallback, on_update: UpdateCallback | None
+    ) -> None:
+        from . import tsne_engines as engines
+
+        if self.method_ == "openTSNE":
+            self.embedding_landmarks_, self.kl_divergence_ = engines.opentsne(
+                points, start, self.perplexity_, self.seed, progress, on_update
+            )
+            return
+        if self.method_ == "umap":
+            self.embedding_landmarks_ = engines.umap(points, start, round(self.perplexity_), self.seed)
+            self.kl_divergence_ = float("nan")
+        else:
+            self.embedding_landmarks_, self.kl_divergence_ = engines.scikit_learn_tsne(
+                points, start, self.perplexity_, self.seed
+            )
+        if on_update is not None:
+            on_update(self.max_iter, self.embedding_landmarks_)
+
+    def _method(self, n: int, device: torch.device) -> str:
+        if self.method != "auto":
+            return self.method
+        return "openTSNE" if self.n_components == 2 and n > _FFT_FROM and device.type == "cpu" else "exact"
+
+    def _choose(self, features: FeatureChunks) -> FloatArray:
+        """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
+        n = features.shape[0]
+        rng = np.random.default_rng(self.seed)
+        wanted = self.n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
+        rows = np.arange(n) if n <= wanted else np.sort(rng.choice(n, wanted, replace=False))
+        raw = as_tensor(features.rows(rows)).float().cpu().numpy()
+        if not np.isfinite(raw).all():
+            raise_not_finite(features)
+        # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring.
+        size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
+        self._scale = np.float32(1.0 / size if size > 0 else 1.0)
+        self._n_columns = features.shape[1]
+        scaled = self._scaled(raw)
+        if self.sampling == "farthest":
+            order = farthest_points(scaled, self.n_landmarks)
+        else:
+            _, order = np.unique(scaled, axis=0, return_index=True)
+        self.landmarks_: NDArray[np.int64] = rows[order].astype(np.int64)
+        self._points: FloatArray = np.ascontiguousarray(scaled[order])
+        return self._points
+
+    def _scaled(self, rows: FloatArray) -> FloatArray:
+        scaled = rows * self._scale
+        if self.metric == "cosine":
+            length = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+            scaled /= np.where(length > 0, length, np.float32(1.0))[:, None]
+        return scaled
+
+    def transform(self, eigenvectors: Any, progress: ProgressCallback | None = None) -> FloatArray:
+        """Places of nodes, fitted or new, by their nearest landmarks.
+
+        Parameters
+        ----------
+        eigenvectors
+            (N, C) finite, with the columns and the scale of those that were fitted.
+        progress
+            Told after every chunk; raises to cancel.
+
+        Returns
+        -------
+        NDArray
+            float32 (N, n_components). Equal rows get equal places.
+
+        Raises
+        ------
+        InputError
+            If nothing was fitted.
+        FeatureError
+            If the eigenvectors are not finite or have other columns.
+        """
+        if not hasattr(self, "embedding_landmarks_"):
+            raise InputError("Fit the map before placing nodes in it: call fit or fit_transform first.")
+        features = as_features(eigenvectors)
+        n, columns = features.shape
+        if columns != self._n_columns:
+            raise FeatureError(f"The map was fitted to {self._n_columns} eigenvectors; these rows have {columns}.")
+        device = resolve_device(self.device)
+        places: FloatArray = np.empty((n, self.n_components), dtype=np.float32)
+        for start, rows in features.chunks(_CHUNK):
+            part = self._place(as_tensor(rows), device)
+            if part is None:
+                raise_not_finite(features)
+            else:
+                places[start : start + len(part)] = part
+                report(progress, start + len(part), n, "Placing all nodes")
+        return places
+
+    def _place(self, rows: torch.Tensor, device: torch.device) -> FloatArray | None:
+        """Places of some rows, or None where they are not finite."""
+        import torch
+
+        k = 1 if self.spread == "nearest" else min(self.n_neighbors, len(self._points))
+        if device.type == "cpu":
+            scaled = self._scaled(rows.float().cpu().numpy())
+            if not np.isfinite(scaled.sum(dtype=np.float64)) and not np.isfinite(scaled).all():
+                return None
+            indices, squared = nearest(scaled, self._points, k)
+            if k == 1:
+                return self.embedding_landmarks_[indices[:, 0]]
+            weights = _shepard(torch.from_numpy(squared)).numpy()
+            between: FloatArray = np.einsum("nk,nkd->nd", weights, self.embedding_landmarks_[indices])
+            return between
+        on_device = rows.to(device=device, dtype=torch.float32) * float(self._scale)
+        if not bool(torch.isfinite(on_device).all()):
+            return None
+        if self.metric == "cosine":
+            on_device = torch.nn.functional.normalize(on_device, dim=1)
+        found, distances = nearest_on_device(on_device, torch.from_numpy(self._points).to(device), k)
+        landmarks = torch.from_numpy(self.embedding_landmarks_).to(device)
+        weights_on_device = _shepard(distances)
+        result: FloatArray = (weights_on_device[:, :, None] * landmarks[found]).sum(dim=1).cpu().numpy()
+        return result
+
+    def fit_transform(
+        self, eigenvectors: Any, progress: ProgressCallback | None = None, on_update: UpdateCallback | None = None
+    ) -> FloatArray:
+        """:meth:`fit`, then :meth:`transform` of the same eigenvectors; parameters as there.
+
+        Returns
+        -------
+        NDArray
+            float32 (N, n_components).
+        """
+        self.fit(eigenvectors, span(progress, 0.0, 0.8), on_update)
+        return self.transform(eigenvectors, span(progress, 0.8, 1.0))
+
+
+def _few(start: FloatArray) -> FloatArray:
+    """A map of fewer than four landmarks: their start, widened; the origin for one."""
+    if len(start) == 1:
+        return np.zeros_like(start)
+    return start * np.float32(1.0 / np.abs(start).max())
+
+
+def _shepard(squared: torch.Tensor) -> torch.Tensor:
+    """Weights ``(1/d - 1/d_last)²``, rows summing to one; (n, k) from squared distances in ascending order."""
+    distance = squared.sqrt()
+    if distance.shape[1] == 1:
+        return distance.new_ones(distance.shape)
+    # A node at a landmark has all of its weight; where all landmarks are equally far they share it.
+    nearest_distance = distance[:, :1].clamp(min=1e-20)
+    ratio = nearest_distance / distance.clamp(min=1e-20)
+    weights = (ratio - ratio[:, -1:]).square()
+    total = weights.sum(dim=1, keepdim=True)
+    even = weights.new_full(weights.shape, 1.0 / weights.shape[1])
+    return weights.div(total.clamp(min=1e-30)).where(total > 1e-12, even)

@@ -1,0 +1,174 @@
+"""The same places of the same pictures in networks whose token grids differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FeatureError, InputError
+from ..nodes import Slot
+from ..progress import ProgressCallback, report
+
+__all__ = ["Positions", "TokenSource", "corresponding_features", "sample_positions"]
+
+# Cells of the lattice that positions are drawn from; as fine as the finest grid of the usual networks at 224 px.
+_LATTICE = 16
+
+
+class TokenSource(Protocol):
+    """Features of one slot, picture by picture: an array (image, token, channel) in NumPy, zarr or a memory map."""
+
+    def __getitem__(self, image: int, /) -> Any:
+        """Tokens of one picture, (n_tokens, n_channels); the class token first where there is one."""
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Places in pictures, independent of any token grid.
+
+    Attributes
+    ----------
+    image
+        Image number of each sample, int (n,), ascending.
+    y, x
+        Place as fractions of height and width in [0, 1), float (n,); NaN where the sample is the class token.
+    """
+
+    image: NDArray[np.int64]
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def tokens(self, rows: int, columns: int, *, class_token: bool = True) -> NDArray[np.int64]:
+        """Number of the token that covers each place on a grid.
+
+        Parameters
+        ----------
+        rows, columns
+            Size of the token grid.
+        class_token
+            Whether a class token precedes the patches.
+
+        Returns
+        -------
+        array
+            Token numbers, int (n,).
+
+        Raises
+        ------
+        InputError
+            If class tokens were sampled and the grid has none.
+        """
+        is_class = np.isnan(self.y)
+        if is_class.any() and not class_token:
+            raise InputError("Class tokens were sampled, but these features hold none; sample without class tokens.")
+        row = np.minimum((np.nan_to_num(self.y) * rows).astype(np.int64), rows - 1)
+        column = np.minimum((np.nan_to_num(self.x) * columns).astype(np.int64), columns - 1)
+        return np.where(is_class, 0, row * columns + column + int(class_token))
+
+
+def sample_positions(
+    images: int | NDArray[np.integer[Any]], n_samples: int, *, class_token: bool = True, seed: int = 0
+) -> Positions:
+    """Draw places evenly over pictures and over the area of each picture.
+
+    Parameters
+    ----------
+    images
+        Image numbers to draw from, or their count.
+    n_samples
+        Number of places wanted; each picture gives the same number, at least one and at most one a cell of a
+        16 × 16 lattice, so that there may be more or fewer.
+    class_token
+        Whether one sample of each picture is its class token.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    Positions
+        The places, picture by picture.
+
+    Raises
+    ------
+    InputError
+        If there is no picture or no sample to draw.
+    """
+    numbers = np.arange(images, dtype=np.int64) if isinstance(images, int) else np.unique(np.asarray(images, np.int64))
+    if not len(numbers) or n_samples < 1:
+        raise InputError(f"Cannot draw {n_samples} positions from {len(numbers)} pictures.")
+    rng = np.random.default_rng(seed)
+    n_patches = max(round(n_samples / len(numbers)) - int(class_token), 1)
+    n_patches = min(n_patches, _LATTICE**2)
+    # Distinct cells first, then a place inside the cell: no token of the finest grid is taken twice.
+    cells = rng.permuted(np.tile(np.arange(_LATTICE**2), (len(numbers), 1)), axis=1)[:, :n_patches]
+    row, column = np.divmod(np.sort(cells, axis=1), _LATTICE)
+    y = (row + rng.random(row.shape)) / _LATTICE
+    x = (column + rng.random(row.shape)) / _LATTICE
+    if class_token:
+        nowhere = np.full((len(numbers), 1), np.nan)
+        y, x = np.hstack([nowhere, y]), np.hstack([nowhere, x])
+    return Positions(np.repeat(numbers, y.shape[1]), y.ravel(), x.ravel())
+
+
+def corresponding_features(
+    sources: Mapping[Slot, TokenSource],
+    grids: Mapping[str, tuple[int, int]],
+    positions: Positions,
+    *,
+    progress: ProgressCallback | None = None,
+) -> dict[Slot, NDArray[Any]]:
+    """Features of every slot at the same places of the same pictures.
+
+    Parameters
+    ----------
+    sources
+        For each slot (network, layer) its features, picture by picture.
+    grids
+        Rows and columns of the token grid of each network.
+    positions
+        The places, from :func:`sample_positions`.
+    progress
+        Called after each picture.
+
+    Returns
+    -------
+    dict
+        For each slot an array (n, D_i) in the type of the source, row by row as `positions`.
+
+    Raises
+    ------
+    FeatureError
+        If the number of tokens does not fit the grid.
+    """
+    images, starts = np.unique(positions.image, return_index=True)
+    stops = np.append(starts[1:], len(positions))
+    gathered: dict[Slot, NDArray[Any]] = {}
+    tokens: dict[tuple[str, int], NDArray[np.int64]] = {}
+    for step, (image, start, stop) in enumerate(zip(images, starts, stops, strict=True)):
+        report(progress, step, len(images), "Sampling features")
+        for key, source in sources.items():
+            slot = Slot(*key)
+            rows, columns = grids[slot.network]
+            features = np.asarray(source[int(image)])
+            n_extra = len(features) - rows * columns
+            if features.ndim != 2 or n_extra not in (0, 1):
+                raise FeatureError(
+                    f"Features of {slot}, picture {image}, have shape {features.shape}; expected "
+                    f"{rows * columns} patches of a {rows} × {columns} grid, with or without a class token."
+                )
+            which = tokens.get((slot.network, n_extra))
+            if which is None:
+                which = positions.tokens(rows, columns, class_token=bool(n_extra))
+                tokens[slot.network, n_extra] = which
+            if slot not in gathered:
+                gathered[slot] = np.empty((len(positions), features.shape[1]), features.dtype)
+            gathered[slot][start:stop] = features[which[start:stop]]
+    report(progress, len(images), len(images), "Sampling features")
+    return gathered

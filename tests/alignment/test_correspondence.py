@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alignedcut_viewer.alignment import corresponding_features, sample_positions
+from alignedcut_viewer.errors import FeatureError, InputError
+from alignedcut_viewer.nodes import Slot
+
+pytestmark = pytest.mark.quick
+
+
+def coordinates(n_images: int, rows: int, columns: int, *, class_token: bool = True) -> np.ndarray:
+    """Features that say where they come from: image, y, x of the token's centre; the class token is (image, -1, -1)."""
+    y, x = np.mgrid[:rows, :columns]
+    patches = np.stack([(y.ravel() + 0.5) / rows, (x.ravel() + 0.5) / columns], axis=1)
+    if class_token:
+        patches = np.vstack([[[-1, -1]], patches])
+    tokens = np.broadcast_to(patches, (n_images, *patches.shape))
+    image = np.broadcast_to(np.arange(n_images)[:, None, None], (*tokens.shape[:2], 1))
+    return np.concatenate([image, tokens], axis=2)
+
+
+def test_every_network_is_asked_at_the_same_places() -> None:
+    sources = {Slot("fine", 0): coordinates(5, 16, 16), Slot("coarse", 2): coordinates(5, 7, 10)}
+    positions = sample_positions(5, 200, seed=1)
+    got = corresponding_features(sources, {"fine": (16, 16), "coarse": (7, 10)}, positions)
+    patches = ~np.isnan(positions.y)
+    for slot, (rows, columns) in {Slot("fine", 0): (16, 16), Slot("coarse", 2): (7, 10)}.items():
+        features = got[slot]
+        np.testing.assert_array_equal(features[:, 0], positions.image)
+        assert (features[~patches, 1:] == -1).all()
+        assert np.abs(features[patches, 1] - positions.y[patches]).max() <= 0.5 / rows
+        assert np.abs(features[patches, 2] - positions.x[patches]).max() <= 0.5 / columns
+
+
+def test_positions_are_spread_evenly_and_seeded() -> None:
+    positions = sample_positions(np.array([7, 3]), 514, seed=0)
+    np.testing.assert_array_equal(np.unique(positions.image, return_counts=True), [[3, 7], [257, 257]])
+    tokens = positions.tokens(16, 16)
+    # 256 patches and the class token of a 16 × 16 grid: each exactly once a picture.
+    np.testing.assert_array_equal(np.sort(tokens.reshape(2, -1), axis=1), np.tile(np.arange(257), (2, 1)))
+    again, other = sample_positions(np.array([7, 3]), 514, seed=0), sample_positions(np.array([7, 3]), 514, seed=1)
+    np.testing.assert_array_equal(positions.y, again.y)
+    assert not np.array_equal(positions.y, other.y, equal_nan=True)
+
+
+def test_grids_without_a_class_token() -> None:
+    source = {Slot("net", 0): coordinates(3, 4, 4, class_token=False)}
+    with pytest.raises(InputError, match="hold none"):
+        corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9))
+    got = corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9, class_token=False))
+    assert got[Slot("net", 0)].shape == (9, 3)
+
+
+def test_a_wrong_grid_names_the_slot() -> None:
+    with pytest.raises(FeatureError, match="net/0, picture 0"):
+        corresponding_features({Slot("net", 0): coordinates(1, 4, 4)}, {"net": (5, 5)}, sample_positions(1, 3))
+    with pytest.raises(InputError, match="0 pictures"):
+        sample_positions(0, 3)

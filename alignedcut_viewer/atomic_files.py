@@ -1,0 +1,101 @@
+"""Writing without half-written files, and saying in one sentence why a disk refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from .errors import AlignedCutError, StorageError
+
+__all__ = ["digest_of", "lock_file", "replace_json", "safe_name", "writing"]
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write `path` into one sentence.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, the quota is used up, or writing is not permitted.
+    """
+    try:
+        yield
+    except AlignedCutError:
+        raise
+    except OSError as error:
+        full = (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        refused = (errno.EACCES, errno.EPERM, errno.EROFS)
+        if error.errno in full:
+            text = f"No space is left on the disk while writing {path}; free some space and run again: "
+            text += "what is finished is kept."
+        elif error.errno == errno.EFBIG:
+            text = f"{path} grew beyond the largest file that is allowed here; choose another disk or raise the limit."
+        elif error.errno in refused:
+            text = f"{path} cannot be written: permission is denied; choose a folder that you may write to."
+        else:
+            text = f"Writing {path} failed: {error.strerror or error}."
+        raise StorageError(text) from error
+
+
+def digest_of(value: Any) -> str:
+    """The sha256 of a JSON-ready value, in hexadecimal; equal values have equal digests."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def safe_name(name: str) -> str:
+    """A name that every file system takes, recognisably the given one."""
+    cleaned = re.sub(r"[^A-Za-z0-9._@+-]+", "-", name).strip("-.")
+    if cleaned == name:
+        return name
+    return f"{cleaned[-80:] or 'unnamed'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def replace_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one step: readers see the old content or the new, never a part."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with writing(path), open(partial, "w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            file.flush()
+            os.fsync(file.fileno())
+        for attempt in range(20):
+            try:
+                with writing(path):
+                    os.replace(partial, path)
+                return
+            except StorageError:
+                # Windows refuses to replace a file in the very moment in which another process reads it.
+                if os.name != "nt" or attempt == 19:
+                    raise
+                time.sleep(0.05)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def lock_file(file: IO[bytes]) -> bool:
+    """Take the lock that only one open file may hold; True where this file system knows no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(1 << 30)  # far behind the content, which stays readable for everybody
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True

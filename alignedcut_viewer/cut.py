@@ -1,0 +1,241 @@
+"""One finished cut of a study: eigenvectors, embedding and colours of a set of nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .atomic_files import digest_of
+from .errors import InputError
+from .nodes import NodeIndex, Slot
+from .progress import ProgressCallback
+from .store import ALIGNMENTS, Store
+
+__all__ = ["COLOUR", "CUTS", "Cut", "publish_cut"]
+
+CUTS = "cuts"
+COLOUR = "colour"
+
+
+class Cut:
+    """A joint graph over nodes of a study, cut and coloured; read-only.
+
+    Obtained from :meth:`alignedcut_viewer.study.Study.cut`. Large arrays are mapped from disk, so that one picture's
+    part costs no more than its bytes.
+
+    Attributes
+    ----------
+    name : str
+        Name of the cut in the study.
+    index : NodeIndex
+        Which nodes, in which order.
+    """
+
+    def __init__(self, store: Store, name: str, group: str, colour: str) -> None:
+        self._store = store
+        self._group = group
+        self._colour = f"{group}/{colour}"
+        self.name = name
+        self._attributes = store.attributes(group)
+        self._colour_attributes = store.attributes(self._colour)
+        self.index = NodeIndex.from_dict(self._attributes["index"])
+        self._views: dict[str, NDArray[Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"Cut({self.name!r}, {self.index!r}, {self.eigenvectors.shape[1]} eigenvectors)"
+
+    def _view(self, path: str) -> NDArray[Any]:
+        if path not in self._views:
+            self._views[path] = self._store.view(path)
+        return self._views[path]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How the cut was made: every parameter, versions, seeds, digests of features and pictures.
+
+        The keys are ``cut`` and ``colour``, one for each stage.
+        """
+        return {"cut": self._attributes["recipe"], "colour": self._colour_attributes["recipe"]}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of this result, one sentence each."""
+        return tuple(self._attributes.get("warnings", ()))
+
+    @property
+    def identity(self) -> str:
+        """Names this result on disk: it changes whenever the cut is made anew in another way."""
+        return f"{self._group}/{self._colour.rsplit('/', 1)[1]}"
+
+    @property
+    def eigenvectors(self) -> NDArray[np.float32]:
+        """Eigenvectors of the normalised cut, float32 (N, C), one row a node, by descending eigenvalue."""
+        return self._view(f"{self._group}/eigenvectors")
+
+    @property
+    def eigenvalues(self) -> NDArray[np.floating[Any]]:
+        """Eigenvalues, (C,), descending."""
+        return self._view(f"{self._group}/eigenvalues")
+
+    @property
+    def embedding(self) -> NDArray[np.float32]:
+        """3-D spectral t-SNE, float32 (N, 3)."""
+        return self._view(f"{self._colour}/embedding")
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """AlignedCut colours, uint8 (N, 3)."""
+        return self._view(f"{self._colour}/rgb")
+
+    # -- maps over the token grid --------------------------------------------------------------------------------
+
+    def _map(self, values: NDArray[Any], network: str, layer: int, image: int) -> NDArray[Any]:
+        grid = self.index.network(network)
+        patches = np.asarray(values[self.index.patch_slice(network, layer, image)])
+        return patches.reshape(grid.rows, grid.columns, *patches.shape[1:])
+
+    def colour_map(self, network: str, layer: int, image: int) -> NDArray[np.uint8]:
+        """Colours of one picture's patches at one layer, uint8 (rows, columns, 3).
+
+        Raises
+        ------
+        InputError
+            If network, layer or image are not part of the cut.
+        """
+        return self._map(self.rgb, network, layer, image)
+
+    def eigenvector_map(self, network: str, layer: int, image: int) -> NDArray[np.float32]:
+        """Eigenvectors on one picture's patches at one layer, float32 (rows, columns, C).
+
+        Raises
+        ------
+        InputError
+            If network, layer or image are not part of the cut.
+        """
+        return self._map(self.eigenvectors, network, layer, image)
+
+    def label_map(
+        self,
+        network: str,
+        layer: int,
+        image: int,
+        k: int,
+        *,
+        one_layer: bool = False,
+        method: str = "yu-shi",
+        seed: int = 0,
+    ) -> NDArray[np.int32]:
+        """Segments of one picture's patches at one layer, int32 (rows, columns) with values from 0 to ``k - 1``.
+
+        Parameters
+        ----------
+        network, layer, image
+            Which picture, where.
+        k, one_layer, method, seed
+            As for :meth:`segments`; with `one_layer` the segments are those of this layer's nodes alone.
+
+        Raises
+        ------
+        InputError
+            If network, layer or image are not part of the cut.
+        """
+        patches = self.index.patch_slice(network, layer, image)
+        slot = Slot(network, layer) if one_layer else None
+        labels = self.segments(k, slot=slot, method=method, seed=seed)
+        first = self.index.slot_slice(network, layer).start if one_layer else 0
+        grid = self.index.network(network)
+        return np.asarray(labels[patches.start - first : patches.stop - first]).reshape(grid.rows, grid.columns)
+
+    # -- segments ------------------------------------------------------------------------------------------------
+
+    def segments(
+        self,
+        k: int,
+        *,
+        slot: tuple[str, int] | None = None,
+        method: str = "yu-shi",
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+    ) -> NDArray[np.int32]:
+        """Nodes in `k` segments, computed once and kept in the study where that may be written.
+
+        Parameters
+        ----------
+        k
+            Number of segments, at least 2.
+        slot
+            A (network, layer): only its nodes are cut. By default all nodes together, so that a segment has one
+            meaning through all layers and networks.
+        method, seed
+            As for :func:`alignedcut_viewer.spectral.discretise`.
+        progress
+            Called when done.
+
+        Returns
+        -------
+        array
+            Segment of each node (of each node of `slot`), int32, 0 to ``k - 1``.
+
+        Raises
+        ------
+        InputError
+            If `k` is below 2 or above the number of eigenvectors, or `slot` is not part of the cut.
+        """
+        if not 2 <= k <= self.eigenvectors.shape[1]:
+            raise InputError(
+                f"The number of segments must lie between 2 and the {self.eigenvectors.shape[1]} eigenvectors of the "
+                f"cut {self.name!r}; got {k}."
+            )
+        nodes = slice(0, len(self.index)) if slot is None else self.index.slot_slice(*slot)
+        recipe = {"k": k, "slot": None if slot is None else [slot[0], int(slot[1])], "method": method, "seed": seed}
+        path = f"{self._group}/segments-{k}-{digest_of(recipe)[:8]}"
+        if path in self._views:
+            return self._views[path]
+        if not self._store.exists(path):
+            from .spectral import discretise
+
+            eigenvectors = np.asarray(self.eigenvectors[nodes])
+            labels = np.asarray(discretise(eigenvectors, k, method=method, seed=seed), dtype=np.int32)
+            if not self._store.writable:
+                self._views[path] = labels
+                return labels
+            with self._store.building(path, {"recipe": recipe}):
+                self._store.save_array(f"{path}/labels", labels)
+        if progress is not None:
+            progress(1, 1, f"{k} segments")
+        self._views[path] = self._store.view(f"{path}/labels")
+        return self._views[path]
+
+
+def publish_cut(store: Store, name: str, cut: str | None, colour: str | None) -> None:
+    """Make a result the cut of a name in one step, then remove what no name refers to any more.
+
+    Parameters
+    ----------
+    store
+        The study's store, open for writing.
+    name
+        Name of the cut.
+    cut, colour
+        Groups that hold the eigenvectors and, inside it, the colours, both complete; None takes the name away.
+    """
+    attributes = store.attributes(CUTS)
+    current = {key: value for key, value in attributes["current"].items() if key != name}
+    if cut is not None and colour is not None:
+        current[name] = {"cut": cut, COLOUR: colour}
+    store.set_attributes(CUTS, {**attributes, "current": current})
+    kept = {entry["cut"] for entry in current.values()}
+    for group in store.groups(CUTS):
+        if group not in kept:
+            store.remove(f"{CUTS}/{group}")
+            continue
+        colours = {entry[COLOUR] for entry in current.values() if entry["cut"] == group}
+        for part in store.groups(f"{CUTS}/{group}"):
+            if part.startswith(f"{COLOUR}-") and part not in colours:
+                store.remove(f"{CUTS}/{group}/{part}")
+    used = {store.attributes(f"{CUTS}/{group}").get("alignment") for group in kept}
+    for group in store.groups(ALIGNMENTS):
+        if group not in used:
+            store.remove(f"{ALIGNMENTS}/{group}")

@@ -1,0 +1,340 @@
+"""Features of one network in a study: arrays that grow, and a record of what is complete in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .atomic_files import digest_of, safe_name, writing
+from .errors import FeatureError, StorageError, StudyError
+from .store import Store
+
+if TYPE_CHECKING:
+    import zarr
+
+__all__ = ["FEATURES", "FeatureSet"]
+
+FEATURES = "features"
+
+
+class FeatureSet:
+    """Tokens of all pictures at some layers of one network, made in one way.
+
+    "One way" is the key: network, weights, tap, input size and precision. Every layer is a zarr array
+    (image, token, channel); the images of one chunk go through the network together. An image counts as complete at
+    a layer when its tokens are on disk, which is recorded after they are.
+
+    Parameters
+    ----------
+    store
+        The study's store.
+    name
+        Name of the set in the study; see :meth:`create`.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._group = f"{FEATURES}/{name}"
+        self._mutex = threading.Lock()
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"FeatureSet({self.name!r}, layers {list(self.layers)}, {self.rows} × {self.columns} tokens)"
+
+    # -- finding and making --------------------------------------------------------------------------------------
+
+    @classmethod
+    def all_of(cls, store: Store) -> dict[str, FeatureSet]:
+        """All feature sets of a study by name, in the order in which they were made."""
+        sets = [cls(store, name) for name in store.groups(FEATURES)]
+        return {s.name: s for s in sorted(sets, key=lambda s: (int(s._attributes["number"]), s.name))}
+
+    @classmethod
+    def create(
+        cls,
+        store: Store,
+        key: dict[str, Any],
+        *,
+        rows: int,
+        columns: int,
+        class_token: bool,
+        batch: int,
+        note: dict[str, Any],
+    ) -> FeatureSet:
+        """The feature set with this key: the one that is there, or a new one.
+
+        Parameters
+        ----------
+        store
+            The study's store, opened for writing.
+        key
+            What identifies the features: ``network``, ``tap``, ``input_size`` (height, width; pixels),
+            ``default_size`` (whether that is the network's own), ``precision``, ``storage`` (type on disk) and
+            ``weights`` (their digest).
+        rows, columns
+            The token grid.
+        class_token
+            Whether a class token comes before the patches.
+        batch
+            Number of images that go through the network together, and that one chunk on disk holds.
+        note
+            What else is worth knowing: versions, device, where the weights came from.
+
+        Returns
+        -------
+        FeatureSet
+            Named after the network, with the tap and the input size where they are not the usual ones; a number
+            tells sets apart that differ only in weights or precision.
+        """
+        sets = cls.all_of(store)
+        for existing in sets.values():
+            if existing.key == key:
+                return existing
+        name = str(key["network"])
+        if key["tap"] != "attention":
+            name += f".{key['tap']}"
+        if not key["default_size"]:
+            height, width = key["input_size"]
+            name += f"@{height}x{width}"
+        base = name = safe_name(name)
+        number = 2
+        while name in sets:
+            name = f"{base}+{number}"
+            number += 1
+        store.set_attributes(
+            f"{FEATURES}/{name}",
+            {
+                "number": len(sets),
+                "key": key,
+                "rows": rows,
+                "columns": columns,
+                "class_token": class_token,
+                "batch": batch,
+                "note": note,
+                "complete": {},
+            },
+        )
+        return cls(store, name)
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        return self._store.attributes(self._group)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What identifies the features; see :meth:`create`."""
+        return dict(self._attributes["key"])
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """Versions, device and origin of the weights, as of the first run."""
+        return dict(self._attributes["note"])
+
+    @property
+    def digest(self) -> str:
+        """A digest of the key, for the recipes of what is made from these features."""
+        return digest_of(self.key)
+
+    @property
+    def network(self) -> str:
+        """Name of the network, as the registry knows it."""
+        return str(self.key["network"])
+
+    @property
+    def tap(self) -> str:
+        """Where in each layer the features were taken."""
+        return str(self.key["tap"])
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input in pixels."""
+        height, width = self.key["input_size"]
+        return int(height), int(width)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the token grid."""
+        return int(self._attributes["rows"])
+
+    @property
+    def columns(self) -> int:
+        """Columns of the token grid."""
+        return int(self._attributes["columns"])
+
+    @property
+    def class_token(self) -> bool:
+        """Whether the first token is a class token."""
+        return bool(self._attributes["class_token"])
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of one picture at one layer, the class token included."""
+        return self.rows * self.columns + int(self.class_token)
+
+    @property
+    def batch(self) -> int:
+        """Number of images in one chunk, which go through the network together."""
+        return int(self._attributes["batch"])
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that were asked for, complete or not, ascending."""
+        return tuple(sorted(int(layer) for layer in self._attributes["complete"]))
+
+    def width(self, layer: int) -> int:
+        """Number of channels of a layer."""
+        return int(self.array(layer).shape[2])
+
+    # -- what is complete ----------------------------------------------------------------------------------------
+
+    def complete(self, layer: int, n_images: int) -> NDArray[np.bool_]:
+        """Which of the first `n_images` images are on disk at a layer."""
+        done = np.zeros(n_images, dtype=bool)
+        for start, stop in self._attributes["complete"].get(str(layer), ()):
+            done[start:stop] = True
+        return done
+
+    def mark(self, layers: Iterable[int], images: Sequence[int]) -> None:
+        """Record that images are on disk at some layers."""
+        self._record(dict.fromkeys(layers, (images, True)))
+
+    def forget(self, images: Sequence[int]) -> None:
+        """Record that images must be computed again at every layer."""
+        self._record(dict.fromkeys(self.layers, (images, False)))
+
+    def _record(self, changes: dict[int, tuple[Sequence[int], bool]]) -> None:
+        with self._mutex:
+            attributes = self._attributes
+            complete = dict(attributes["complete"])
+            for layer, (images, value) in changes.items():
+                ranges = complete[str(layer)]
+                size = max([stop for _, stop in ranges] + [image + 1 for image in images], default=0)
+                done = np.zeros(size, dtype=bool)
+                for start, stop in ranges:
+                    done[start:stop] = True
+                done[list(images)] = value
+                complete[str(layer)] = _ranges(done)
+            if complete != attributes["complete"]:
+                self._store.set_attributes(self._group, {**attributes, "complete": complete})
+
+    def verify(self, n_images: int) -> None:
+        """Take back the record of images whose chunk is missing or too short, as after a loss of power."""
+        lost: dict[int, tuple[Sequence[int], bool]] = {}
+        for layer in self.layers:
+            array = self.array(layer)
+            size = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
+            done = np.flatnonzero(self.complete(layer, n_images))
+            folder = self._store.folder(self._array_path(layer)) / "c"
+            bad: list[int] = []
+            for chunk in np.unique(done // array.chunks[0]):
+                file = folder / str(chunk) / "0" / "0"
+                if not file.is_file() or file.stat().st_size != size:
+                    bad.extend(int(image) for image in done[done // array.chunks[0] == chunk])
+            if bad:
+                lost[layer] = (bad, False)
+        if lost:
+            self._record(lost)
+
+    # -- the arrays ----------------------------------------------------------------------------------------------
+
+    def _array_path(self, layer: int) -> str:
+        return f"{self._group}/layer_{layer:03d}"
+
+    def prepare(self, widths: dict[int, int], n_images: int) -> None:
+        """Make room for `n_images` images at some layers, given with their numbers of channels."""
+        for layer, width in widths.items():
+            path = self._array_path(layer)
+            if not self._store.exists(path):
+                self._store.create_array(
+                    path,
+                    (n_images, self.n_tokens, width),
+                    (self.batch, self.n_tokens, width),
+                    self.key["storage"],
+                    np.nan,
+                )
+            array = self._store.array(path, writable=True)
+            if array.shape[1:] != (self.n_tokens, width):
+                raise StudyError(
+                    f"{self.name} has {array.shape[2]} channels at layer {layer}, but {width} were computed."
+                )
+            if array.shape[0] < n_images:
+                with writing(self._store.folder(path)):
+                    array.resize((n_images, *array.shape[1:]))
+        with self._mutex:
+            attributes = self._attributes
+            complete = {str(layer): [] for layer in widths} | attributes["complete"]
+            if complete != attributes["complete"]:
+                self._store.set_attributes(self._group, {**attributes, "complete": complete})
+
+    def array(self, layer: int) -> zarr.Array[Any]:
+        """Features of a layer: zarr array (image, token, channel); what is not computed reads as NaN.
+
+        Raises
+        ------
+        StudyError
+            If the layer was not extracted.
+        """
+        if layer not in self.layers:
+            raise StudyError(
+                f"The study holds no layer {layer} of {self.name}; it holds layers {list(self.layers)}. "
+                "Extract it first."
+            )
+        return self._store.array(self._array_path(layer))
+
+    def write(self, features: dict[int, NDArray[np.floating[Any]]], images: Sequence[int]) -> None:
+        """Put features of some images on disk and record them as complete.
+
+        Parameters
+        ----------
+        features
+            For each layer an array (image, token, channel).
+        images
+            Image numbers of its rows, ascending, all of one chunk.
+
+        Raises
+        ------
+        FeatureError
+            If values are not finite, or too large for half precision.
+        StorageError
+            If the disk is full or refuses.
+        """
+        first, last = images[0], images[-1]
+        for layer, values in features.items():
+            with np.errstate(over="ignore"):
+                stored = values.astype(self.key["storage"], copy=False)
+            if not np.isfinite(stored).all():
+                self._refuse(layer, values, images)
+            array = self._store.array(self._array_path(layer), writable=True)
+            with writing(self._store.folder(self._array_path(layer))):
+                try:
+                    if last - first + 1 == len(images):
+                        array[first : last + 1] = stored
+                    else:
+                        array.oindex[list(images)] = stored
+                except (RuntimeError, ValueError) as error:
+                    raise StorageError(f"Writing layer {layer} of {self.name} failed: {error}.") from error
+        self.mark(features, images)
+
+    def _refuse(self, layer: int, values: NDArray[np.floating[Any]], images: Sequence[int]) -> None:
+        finite = np.isfinite(values).all(axis=(1, 2))
+        if not finite.all():
+            raise FeatureError(
+                f"Features of {self.name} at layer {layer} hold NaN or infinite values for image "
+                f"{images[int(np.argmin(finite))]}; run the network in single precision (precision='float32')."
+            )
+        raise FeatureError(
+            f"Features of {self.name} at layer {layer} reach {np.abs(values).max():.3g}, beyond half precision; "
+            "keep them in single precision (storage='float32')."
+        )
+
+
+def _ranges(done: NDArray[np.bool_]) -> list[list[int]]:
+    """Runs of True as [start, stop] pairs."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], done, [False]]).astype(np.int8)))
+    return [[int(start), int(stop)] for start, stop in edges.reshape(-1, 2)]

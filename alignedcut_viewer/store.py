@@ -1,0 +1,328 @@
+"""The zarr layout on disk: versioned, locked while written, every step atomic.
+
+A study is a zarr format 3 group that plain zarr opens. Nothing in it is ever half there:
+
+- attributes (the picture table, what is complete, which cut is current) live in ``zarr.json`` files that are replaced
+  in one step by :func:`os.replace`;
+- a result (an alignment, a cut) is built in a folder of its own whose ``zarr.json`` is written last, so that a
+  folder without one is an unfinished result and is swept away by the next writer.
+
+The lock is the operating system's own, on the study's root ``zarr.json``: it vanishes with the process that held it,
+so a killed run never leaves a study locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .atomic_files import lock_file, replace_json, writing
+from .errors import StudyError
+
+if TYPE_CHECKING:
+    import zarr
+
+__all__ = ["ALIGNMENTS", "FORMAT_VERSION", "Store"]
+
+FORMAT_VERSION = 1
+ALIGNMENTS = "alignments"
+_MARK = "alignedcut_study"
+_GROUP = "zarr.json"
+
+
+class Store:
+    """One study's folder on disk.
+
+    Use :meth:`create` or :meth:`open`.
+
+    Attributes
+    ----------
+    root : Path
+        The study's folder.
+    writable : bool
+        Whether this process holds the study's lock.
+    """
+
+    def __init__(self, root: Path, lock: IO[bytes] | None) -> None:
+        self.root = root
+        self._lock_file = lock
+        self._cache: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
+
+    # -- opening and closing -------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: str | Path, groups: dict[str, dict[str, Any]]) -> Store:
+        """Make a new study and open it for writing.
+
+        Parameters
+        ----------
+        path
+            A folder that does not exist, or an empty one.
+        groups
+            Attributes of the groups to begin with, by name.
+
+        Raises
+        ------
+        StudyError
+            If something is there already.
+        StorageError
+            If the folder cannot be written.
+        """
+        from . import __version__
+
+        root = Path(path).expanduser().absolute()
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            what = "a study already" if (root / _GROUP).exists() else "not empty"
+            raise StudyError(f"{root} is {what}; choose another folder for the new study.")
+        existed = root.exists()
+        try:
+            with writing(root):
+                root.mkdir(parents=True, exist_ok=True)
+            store = cls(root, None)
+            for name, attributes in groups.items():
+                store._write_group(name, attributes)
+            mark = {"format": FORMAT_VERSION, "software": __version__, "created": _now()}
+            store._write_group("", {_MARK: mark})  # last: only now is it a study
+        except BaseException:
+            shutil.rmtree(root, ignore_errors=True)
+            if existed:
+                root.mkdir(exist_ok=True)
+            raise
+        return cls.open(root, writable=True)
+
+    @classmethod
+    def open(cls, path: str | Path, *, writable: bool = False) -> Store:
+        """Open a study that is there.
+
+        Parameters
+        ----------
+        path
+            The study's folder.
+        writable
+            Take the study's lock, so that it may be written; reading needs none.
+
+        Raises
+        ------
+        StudyError
+            If there is no study, if it is of a newer version, read-only, or being written by another run.
+        """
+        root = Path(path).expanduser().absolute()
+        store = cls(root, None)
+        try:
+            mark = store.attributes("")[_MARK]
+            version = int(mark["format"])
+        except (StudyError, KeyError, TypeError, ValueError):
+            what = "is not a study" if root.exists() else "does not exist"
+            raise StudyError(
+                f"{root} {what}; name the folder of a study, or make one with `alignedcut extract`."
+            ) from None
+        if version > FORMAT_VERSION:
+            raise StudyError(
+                f"The study {root} was written by alignedcut-viewer {mark.get('software', '(unknown version)')} in "
+                f"format {version}, and this version reads formats up to {FORMAT_VERSION}; upgrade with "
+                "`pip install -U alignedcut-viewer`."
+            )
+        if writable:
+            store._take_lock()
+            store._sweep()
+        return store
+
+    def _take_lock(self) -> None:
+        read_only = StudyError(
+            f"The study {self.root} is read-only; make it writable, or copy it to a place you may write to."
+        )
+        # Write bits are asked for as well, because an administrator may open files that nobody should write.
+        if not all(path.stat().st_mode & 0o222 for path in (self.root, self.root / _GROUP)):
+            raise read_only
+        if not os.access(self.root, os.W_OK):
+            raise read_only
+        try:
+            file = open(self.root / _GROUP, "r+b")  # noqa: SIM115 - held open as long as the study
+        except OSError:
+            raise read_only from None
+        if not lock_file(file):
+            file.close()
+            raise StudyError(f"The study {self.root} is being written by another run; wait for it, or cancel it.")
+        self._lock_file = file
+
+    def close(self) -> None:
+        """Give the lock back; the store then only reads."""
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+
+    @property
+    def writable(self) -> bool:
+        """Whether this store holds the study's lock."""
+        return self._lock_file is not None
+
+    def require_writable(self) -> None:
+        """Raise a StudyError unless this store may be written."""
+        if not self.writable:
+            raise StudyError(f"The study {self.root} was opened for reading; open it with writable=True to change it.")
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left unfinished."""
+        for pattern in (".*.partial", "*/.*.partial", "*/*/.*.partial"):
+            for partial in self.root.glob(pattern):
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+        for kind in (ALIGNMENTS, "cuts", "cuts/*"):
+            for folder in self.root.glob(f"{kind}/*/"):
+                if not (folder / _GROUP).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    # -- groups and their attributes -----------------------------------------------------------------------------
+
+    def folder(self, group: str) -> Path:
+        """Where a group or an array lies on disk."""
+        return self.root / group if group else self.root
+
+    def exists(self, group: str) -> bool:
+        """Whether a complete group or array of that name is there."""
+        return (self.folder(group) / _GROUP).exists()
+
+    def groups(self, parent: str) -> list[str]:
+        """Names of the complete groups in a group, in alphabetical order."""
+        folder = self.folder(parent)
+        if not folder.is_dir():
+            return []
+        return sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and (p / _GROUP).exists())
+
+    def attributes(self, group: str) -> dict[str, Any]:
+        """Attributes of a group as they are on disk now; do not change the dictionary.
+
+        Raises
+        ------
+        StudyError
+            If the group is not there, or its file is damaged.
+        """
+        path = self.folder(group) / _GROUP
+        try:
+            status = path.stat()
+            state = (status.st_mtime_ns, status.st_size, status.st_ino)
+            cached = self._cache.get(group)
+            if cached is not None and cached[0] == state:
+                return cached[1]
+            attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(f"{path} is missing or damaged ({error}); the study cannot be read.") from error
+        self._cache[group] = (state, attributes)
+        result: dict[str, Any] = attributes
+        return result
+
+    def set_attributes(self, group: str, attributes: dict[str, Any]) -> None:
+        """Replace the attributes of a group, or make the group, in one step."""
+        self.require_writable()
+        self._write_group(group, attributes)
+
+    def _write_group(self, group: str, attributes: dict[str, Any]) -> None:
+        folder = self.folder(group)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        replace_json(
+            folder / _GROUP,
+            {"zarr_format": 3, "node_type": "group", "attributes": attributes},
+        )
+        self._cache.pop(group, None)
+
+    def remove(self, group: str) -> None:
+        """Remove a group with all it holds; its ``zarr.json`` goes first, so that it is never half there."""
+        self.require_writable()
+        folder = self.folder(group)
+        with contextlib.suppress(OSError):
+            (folder / _GROUP).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    # -- arrays --------------------------------------------------------------------------------------------------
+
+    def create_array(
+        self, path: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: DTypeLike, fill_value: float
+    ) -> zarr.Array[Any]:
+        """A new, uncompressed zarr array; what is not written reads as `fill_value`."""
+        import zarr
+
+        self.require_writable()
+        with writing(self.folder(path)):
+            return zarr.create_array(
+                store=str(self.folder(path)),
+                shape=shape,
+                chunks=chunks,
+                dtype=np.dtype(dtype),
+                compressors=None,
+                fill_value=fill_value,
+            )
+
+    def array(self, path: str, *, writable: bool = False) -> zarr.Array[Any]:
+        """A zarr array of the study.
+
+        Raises
+        ------
+        StudyError
+            If it is not there.
+        """
+        import zarr
+
+        if not self.exists(path):
+            raise StudyError(f"The study {self.root} holds no {path}.")
+        if writable:
+            self.require_writable()
+        return zarr.open_array(str(self.folder(path)), mode="r+" if writable else "r")
+
+    def save_array(self, path: str, values: NDArray[Any]) -> None:
+        """Write a whole array as one uncompressed chunk, so that :meth:`view` can map it."""
+        array = self.create_array(path, values.shape, tuple(max(n, 1) for n in values.shape), values.dtype, 0)
+        with writing(self.folder(path)):
+            array[...] = values
+
+    def view(self, path: str) -> NDArray[Any]:
+        """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only."""
+        array = self.array(path)
+        chunk = self.folder(path) / "c" / "/".join(["0"] * array.ndim)
+        size = int(np.prod(array.shape, dtype=np.int64)) * array.dtype.itemsize
+        if array.shape == array.chunks and size > 0 and chunk.is_file() and chunk.stat().st_size == size:
+            return np.memmap(chunk, dtype=array.dtype.newbyteorder("<"), mode="r", shape=array.shape)
+        values: NDArray[Any] = np.asarray(array[...])
+        values.flags.writeable = False
+        return values
+
+    @contextlib.contextmanager
+    def building(self, group: str, attributes: dict[str, Any]) -> Iterator[None]:
+        """Build a result in `group`: complete when the block ends, gone when an exception ends it.
+
+        Parameters
+        ----------
+        group
+            Where the result goes; what an earlier, killed run left there is removed.
+        attributes
+            Attributes of the finished group; entries added inside the block are stored too.
+        """
+        self.require_writable()
+        if not self.exists(group):
+            shutil.rmtree(self.folder(group), ignore_errors=True)
+        try:
+            with writing(self.folder(group)):
+                self.folder(group).mkdir(parents=True, exist_ok=True)
+            yield
+            self._write_group(group, attributes)
+        except BaseException:
+            if not self.exists(group):
+                shutil.rmtree(self.folder(group), ignore_errors=True)
+            raise
+
+    def free_bytes(self) -> int:
+        """Bytes that are free on the study's disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

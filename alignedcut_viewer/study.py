@@ -1,0 +1,400 @@
+"""A study: pictures, features, alignments and cuts, as one object over the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .atomic_files import digest_of
+from .cut import COLOUR, CUTS, Cut, publish_cut
+from .errors import InputError, PictureError, StudyError
+from .feature_set import FEATURES, FeatureSet
+from .node_features import LinearAlignment, NodeFeatures
+from .nodes import NetworkNodes, NodeIndex
+from .picture_table import PictureTable
+from .store import ALIGNMENTS, Store
+from .study_pictures import PICTURES, StudyPictures
+
+if TYPE_CHECKING:
+    import zarr
+
+    from .images import PictureSet
+
+__all__ = ["Study"]
+
+LayerChoice = Iterable[int] | Mapping[str, Iterable[int]] | None
+
+
+class Study:
+    """A folder on disk that holds all that was computed from some pictures.
+
+    Use :meth:`create` and :meth:`open`. A study that is open for writing holds a lock until :meth:`close`; any number
+    of readers may look at it meanwhile, and see each result as soon as it is complete.
+
+    Attributes
+    ----------
+    path : Path
+        The study's folder, a zarr group.
+    store : Store
+        The store underneath.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.path = store.root
+        self._pictures = StudyPictures(store)
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], pictures: PictureSet) -> Study:
+        """Make a new study of some pictures and open it for writing.
+
+        Parameters
+        ----------
+        path
+            A folder that does not exist, or an empty one.
+        pictures
+            The pictures; see :func:`alignedcut_viewer.images.open_pictures`.
+
+        Raises
+        ------
+        StudyError
+            If something is there already.
+        PictureError
+            If there is no picture.
+        StorageError
+            If the folder cannot be written.
+        """
+        if not len(pictures):
+            raise PictureError("A study needs at least one picture; none was given.")
+        study = cls(
+            Store.create(
+                Path(path),
+                {PICTURES: {"pictures": []}, FEATURES: {}, ALIGNMENTS: {}, CUTS: {"current": {}}},
+            )
+        )
+        study.add_pictures(pictures)
+        return study
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], writable: bool = False) -> Study:
+        """Open a study.
+
+        Parameters
+        ----------
+        path
+            The study's folder.
+        writable
+            Whether to take the lock and write to it.
+
+        Raises
+        ------
+        StudyError
+            If there is no study, if it is of a newer version, read-only, or being written by another run.
+        """
+        return cls(Store.open(Path(path), writable=writable))
+
+    def close(self) -> None:
+        """Give the lock back; the study can still be read."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Study({str(self.path)!r}, {len(self.pictures)} pictures, networks: {', '.join(self.networks) or 'none'})"
+        )
+
+    @property
+    def writable(self) -> bool:
+        """Whether the study is open for writing."""
+        return self.store.writable
+
+    # -- pictures ------------------------------------------------------------------------------------------------
+
+    @property
+    def pictures(self) -> PictureTable:
+        """The pictures: names, paths, sizes, and which are skipped for what reason."""
+        return self._pictures.table
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """Image numbers of the pictures that could not be read, each with the reason."""
+        return self.pictures.skipped
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """For each picture ``"skipped"``, ``"done"`` (features at all layers of all networks) or ``"pending"``."""
+        table = self.pictures
+        done = np.ones(len(table), dtype=bool)
+        sets = [s for s in self.networks.values() if s.layers]
+        for features in sets:
+            for layer in features.layers:
+                done &= features.complete(layer, len(table))
+        done &= bool(sets)
+        return tuple("skipped" if r.skipped else "done" if d else "pending" for r, d in zip(table, done, strict=True))
+
+    def picture_path(self, image: int) -> Path:
+        """The file of a picture; where it was moved together with the study, its new place.
+
+        Raises
+        ------
+        InputError
+            If there is no such image.
+        """
+        return self._pictures.path(image)
+
+    def picture_set(self) -> PictureSet:
+        """All pictures of the study in the order of their image numbers, read when asked for."""
+        return self._pictures.files()
+
+    def picture(self, image: int) -> NDArray[np.uint8]:
+        """A picture, uint8 (H, W, 3), as it was put in.
+
+        Raises
+        ------
+        PictureError
+            If the file is gone or broken.
+        """
+        from .images import PictureSet
+
+        return PictureSet([self.picture_path(image)])[0]
+
+    def picture_size(self, image: int) -> tuple[int, int]:
+        """Height and width of a picture in pixels.
+
+        Raises
+        ------
+        PictureError
+            If it was not read before and cannot be now.
+        """
+        return self._pictures.size(image)
+
+    def add_pictures(self, pictures: PictureSet) -> list[int]:
+        """Add pictures to the study; those that it holds already are found again.
+
+        A file that moved keeps its image number. A file that changed is noticed by size and time, then by its digest,
+        and loses its features.
+
+        Parameters
+        ----------
+        pictures
+            The pictures.
+
+        Returns
+        -------
+        list of int
+            Image number of each picture given, in their order.
+        """
+        return self._pictures.add(pictures, self._forget)
+
+    def check_pictures(self) -> list[int]:
+        """Forget the features of pictures whose files changed since; the numbers of these images."""
+        return self._pictures.check(self._forget)
+
+    def update_pictures(self, updates: dict[int, dict[str, Any]]) -> None:
+        """Replace fields of picture records, such as digest, size, or the reason why one is skipped."""
+        self._pictures.update(updates)
+
+    def picture_digests(self, images: Iterable[int]) -> list[str]:
+        """sha256 of the content of some pictures; "" where a file was never read and is gone."""
+        return self._pictures.digests(images)
+
+    def _forget(self, images: Sequence[int]) -> None:
+        for features in self.networks.values():
+            features.forget(images)
+
+    # -- features ------------------------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> dict[str, FeatureSet]:
+        """Feature sets by name, in the order in which they were made."""
+        return FeatureSet.all_of(self.store)
+
+    def network(self, name: str) -> FeatureSet:
+        """The feature set of that name, or the only one of the network of that name.
+
+        Raises
+        ------
+        StudyError
+            If there is none, or more than one of that network.
+        """
+        sets = self.networks
+        if name in sets:
+            return sets[name]
+        fitting = [s for s in sets.values() if s.network == name]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise StudyError(
+                f"The study holds several feature sets of {name}; name one: {', '.join(s.name for s in fitting)}."
+            )
+        held = ", ".join(sets) or "none"
+        raise StudyError(f"The study {self.path} holds no features of {name!r}; it holds: {held}. Extract them first.")
+
+    def features(self, network: str, layer: int) -> zarr.Array[Any]:
+        """Features of a layer: zarr array (image, token, channel), half precision; the class token comes first.
+
+        Raises
+        ------
+        StudyError
+            If they were not extracted.
+        """
+        return self.network(network).array(layer)
+
+    def node_index(
+        self,
+        networks: Iterable[str] | None = None,
+        layers: LayerChoice = None,
+        images: Iterable[int] | None = None,
+        class_token: bool = True,
+    ) -> NodeIndex:
+        """The nodes of some networks, layers and images.
+
+        Parameters
+        ----------
+        networks
+            Names of feature sets, in the order of the nodes; None takes all.
+        layers
+            Layer numbers, for all networks or by network; None takes all that were extracted. Of one list for all
+            networks, each takes those that it has.
+        images
+            Image numbers; None takes all whose features are complete.
+        class_token
+            Whether the class tokens are nodes too.
+
+        Raises
+        ------
+        StudyError
+            If the features are not there.
+        InputError
+            If nothing is chosen.
+        """
+        names = list(self.networks) if networks is None else [self.network(name).name for name in networks]
+        if not names:
+            raise StudyError(f"The study {self.path} holds no features yet; extract them first.")
+        chosen: list[NetworkNodes] = []
+        n_images = len(self.pictures)
+        complete = np.ones(n_images, dtype=bool)
+        for name in dict.fromkeys(names):
+            features = self.network(name)
+            wanted = self._layers_of(features, layers)
+            chosen.append(
+                NetworkNodes(name, tuple(wanted), features.rows, features.columns, class_token and features.class_token)
+            )
+            for layer in wanted:
+                complete &= features.complete(layer, n_images)
+        skipped = self.skipped
+        complete[list(skipped)] = False
+        if images is None:
+            numbers = [int(image) for image in np.flatnonzero(complete)]
+        else:
+            numbers = [int(image) for image in images]
+            for image in numbers:
+                if not 0 <= image < n_images:
+                    raise InputError(f"There is no image {image}; the study holds {n_images}, counted from 0.")
+                if image in skipped:
+                    raise StudyError(f"Image {image} is skipped: {skipped[image]}")
+                if not complete[image]:
+                    raise StudyError(f"The features of image {image} are not complete; extract them first.")
+        if not numbers:
+            raise StudyError("No picture has features at all the layers that were chosen; extract them first.")
+        return NodeIndex(chosen, numbers)
+
+    def _layers_of(self, features: FeatureSet, layers: LayerChoice) -> list[int]:
+        held = features.layers
+        if isinstance(layers, Mapping):
+            by_name = {self.network(name).name: chosen for name, chosen in layers.items()}
+            chosen = by_name.get(features.name)
+            wanted = list(held) if chosen is None else sorted(set(map(int, chosen)))
+            for layer in wanted:
+                features.array(layer)  # says what is missing
+        else:
+            wanted = list(held) if layers is None else [layer for layer in held if layer in set(map(int, layers))]
+        if not wanted:
+            raise InputError(
+                f"None of the chosen layers of {features.name} is in the study; it holds layers {list(held)}."
+            )
+        return wanted
+
+    def node_features(self, index: NodeIndex, alignment: LinearAlignment | None = None) -> NodeFeatures:
+        """Features of the nodes as a stream, aligned slot by slot on the way.
+
+        Parameters
+        ----------
+        index
+            Which nodes, from :meth:`node_index`.
+        alignment
+            Maps each (network, layer) to a common channel space; None leaves features as they are and pads narrower
+            networks with zeros.
+
+        Returns
+        -------
+        NodeFeatures
+            A stream (N, D) that `alignedcut_viewer.spectral` takes.
+        """
+        sets = {network.name: self.network(network.name) for network in index.networks}
+        arrays = {slot: sets[slot.network].array(slot.layer) for slot in index.slots}
+        return NodeFeatures(arrays, {name: s.class_token for name, s in sets.items()}, index, alignment)
+
+    # -- alignments and cuts -------------------------------------------------------------------------------------
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """Names of the finished cuts."""
+        return tuple(sorted(self.store.attributes(CUTS)["current"]))
+
+    def cut(self, name: str = "default") -> Cut:
+        """A finished cut.
+
+        Raises
+        ------
+        StudyError
+            If there is none of that name.
+        """
+        current = self.store.attributes(CUTS)["current"]
+        if name not in current:
+            known = ", ".join(sorted(current)) or "none"
+            raise StudyError(
+                f"The study {self.path} holds no cut {name!r}; it holds: {known}. Make one with `alignedcut cut`."
+            )
+        return Cut(self.store, name, f"{CUTS}/{current[name]['cut']}", current[name][COLOUR])
+
+    def is_current(self, cut: Cut) -> bool:
+        """Whether the pictures of a cut still have the content that it was computed from."""
+        return bool(digest_of(self.picture_digests(cut.index.images)) == cut.recipe["cut"]["pictures"])
+
+    def publish_cut(self, name: str, cut: str, colour: str) -> Cut:
+        """Make a result the cut of that name in one step, and remove what no name refers to any more.
+
+        Parameters
+        ----------
+        name
+            Name of the cut.
+        cut, colour
+            Names of the groups that hold the eigenvectors and, inside it, the colours; both complete.
+        """
+        publish_cut(self.store, name, cut, colour)
+        return self.cut(name)
+
+    def remove_cut(self, name: str) -> None:
+        """Remove a cut from the study.
+
+        Raises
+        ------
+        StudyError
+            If there is none of that name.
+        """
+        self.cut(name)
+        publish_cut(self.store, name, None, None)

@@ -1,0 +1,229 @@
+"""The pictures of a study on disk: adding files, finding them again, and noticing that they changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, PictureError
+from .picture_table import PictureRecord, PictureTable, file_digest
+from .store import Store
+
+if TYPE_CHECKING:
+    from .images import PictureSet
+
+__all__ = ["PICTURES", "StudyPictures"]
+
+PICTURES = "pictures"
+
+
+class StudyPictures:
+    """The picture table of one study, and the files that it stands for.
+
+    Parameters
+    ----------
+    store
+        The study's store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def table(self) -> PictureTable:
+        """The table as it is on disk now."""
+        return PictureTable.from_json(self._store.attributes(PICTURES)["pictures"])
+
+    def path(self, image: int) -> Path:
+        """The file of a picture; where it was moved together with the study, its new place.
+
+        Raises
+        ------
+        InputError
+            If there is no such image.
+        """
+        table = self.table
+        if not 0 <= image < len(table):
+            raise InputError(f"There is no image {image}; the study holds {len(table)}, counted from 0.")
+        return self._find(table[image])
+
+    def _find(self, record: PictureRecord) -> Path:
+        path = Path(record.path)
+        if record.relative is not None and not path.exists():
+            moved = Path(os.path.normpath(self._store.root / record.relative))
+            if moved.exists():
+                return moved
+        return path
+
+    def files(self) -> PictureSet:
+        """All pictures in the order of their image numbers, read when asked for."""
+        from .images import PictureSet
+
+        table = self.table
+        return PictureSet([self._find(record) for record in table], table.names)
+
+    def size(self, image: int) -> tuple[int, int]:
+        """Height and width of a picture in pixels.
+
+        Raises
+        ------
+        PictureError
+            If it was not read before and cannot be now.
+        """
+        path = self.path(image)
+        known = self.table.sizes[image]
+        if known is not None:
+            return known
+        from .images import PictureSet
+
+        return PictureSet([path]).size(0)
+
+    def add(self, pictures: PictureSet, forget: Callable[[Sequence[int]], None]) -> list[int]:
+        """Add pictures; those that the study holds already are found again.
+
+        Parameters
+        ----------
+        pictures
+            The pictures.
+        forget
+            Called with the image numbers whose content changed.
+
+        Returns
+        -------
+        list of int
+            Image number of each picture given, in their order.
+        """
+        self._store.require_writable()
+        self.check(forget)
+        table = self.table
+        records = list(table)
+        found = [self._find(record) for record in records]
+        by_path = {str(path): i for i, path in enumerate(found)}
+        gone = _gone_by_size(records, found)
+        taken = Counter(record.name for record in records)
+        numbers: list[int] = []
+        for given, name in zip(pictures.paths, pictures.names, strict=True):
+            path = Path(os.path.abspath(given))
+            image = by_path.get(str(path))
+            if image is None:
+                n_bytes, mtime_ns = _stat(path)
+                where: dict[str, Any] = {
+                    "path": str(path),
+                    "relative": self._relative(path),
+                    "n_bytes": n_bytes,
+                    "mtime_ns": mtime_ns,
+                }
+                image = _same_content(path, gone.get(n_bytes, []))
+                if image is None:
+                    image = len(records)
+                    records.append(PictureRecord(name=_free_name(name, path, taken), **where))
+                else:
+                    records[image] = replace(records[image], **where)
+                    gone[n_bytes] = [entry for entry in gone[n_bytes] if entry[0] != image]
+                by_path[str(path)] = image
+            numbers.append(image)
+        if records != list(table):
+            self._save(PictureTable(records))
+        return numbers
+
+    def check(self, forget: Callable[[Sequence[int]], None]) -> list[int]:
+        """Look whether files changed, and forget what was made of those that did.
+
+        Parameters
+        ----------
+        forget
+            Called with the image numbers whose content changed, before the table says so.
+
+        Returns
+        -------
+        list of int
+            These image numbers.
+        """
+        self._store.require_writable()
+        table = self.table
+        updates: dict[int, dict[str, Any]] = {}
+        changed: list[int] = []
+        for image, record in enumerate(table):
+            path = self._find(record)
+            try:
+                n_bytes, mtime_ns = _stat(path)
+            except PictureError:
+                continue  # gone: its features stay; where there are none, extraction will skip it
+            if (n_bytes, mtime_ns) == (record.n_bytes, record.mtime_ns):
+                continue
+            fields: dict[str, Any] = {"n_bytes": n_bytes, "mtime_ns": mtime_ns}
+            if record.digest is None or n_bytes != record.n_bytes or file_digest(path) != record.digest:
+                changed.append(image)
+                fields |= {"digest": None, "height": None, "width": None, "reason": None}
+            updates[image] = fields
+        if changed:
+            forget(changed)  # first: should we be stopped in between, the change is seen again
+        self.update(updates)
+        return changed
+
+    def update(self, updates: dict[int, dict[str, Any]]) -> None:
+        """Replace fields of records, such as digest, size, or the reason why a picture is skipped."""
+        if updates:
+            self._save(self.table.changed(updates))
+
+    def digests(self, images: Iterable[int]) -> list[str]:
+        """sha256 of the content of some pictures; "" where a file was never read and is gone."""
+        table = self.table
+        digests: list[str] = []
+        for image in images:
+            digest = table[image].digest
+            if digest is None:
+                with contextlib.suppress(PictureError):
+                    digest = file_digest(self._find(table[image]))
+            digests.append(digest or "")
+        return digests
+
+    def _save(self, table: PictureTable) -> None:
+        self._store.set_attributes(PICTURES, {"pictures": table.as_json()})
+
+    def _relative(self, path: Path) -> str | None:
+        try:
+            return Path(os.path.relpath(path, self._store.root)).as_posix()
+        except ValueError:  # another drive
+            return None
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read ({error.strerror or error}).") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def _gone_by_size(records: list[PictureRecord], paths: list[Path]) -> dict[int, list[tuple[int, str]]]:
+    """Pictures whose file is no longer there, as (image, digest) by size in bytes."""
+    gone: dict[int, list[tuple[int, str]]] = {}
+    for image, (record, path) in enumerate(zip(records, paths, strict=True)):
+        if record.digest is not None and not path.exists():
+            gone.setdefault(record.n_bytes, []).append((image, record.digest))
+    return gone
+
+
+def _same_content(path: Path, candidates: list[tuple[int, str]]) -> int | None:
+    if not candidates:
+        return None
+    digest = file_digest(path)
+    return next((image for image, known in candidates if known == digest), None)
+
+
+def _free_name(name: str, path: Path, taken: Counter[str]) -> str:
+    """A display name that no other picture has: with the folder's name, then with a number."""
+    candidate, number = name, 1
+    if taken[candidate]:
+        candidate = f"{path.parent.name}/{name}"
+    while taken[candidate]:
+        number += 1
+        candidate = f"{path.parent.name}/{name} ({number})"
+    taken[candidate] += 1
+    return candidate

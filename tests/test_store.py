@@ -1,0 +1,234 @@
+"""The store: atomic, locked, versioned, readable by plain zarr."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from alignedcut_viewer import atomic_files
+from alignedcut_viewer.atomic_files import digest_of, replace_json, safe_name, writing
+from alignedcut_viewer.errors import StorageError, StudyError
+from alignedcut_viewer.store import FORMAT_VERSION, Store
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "study", {"cuts": {"current": {}}, "alignments": {}})
+
+
+def test_create_makes_a_group_that_plain_zarr_opens_without_a_warning(store: Store) -> None:
+    store.save_array("cuts/x", np.arange(6.0).reshape(2, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        group = zarr.open_group(str(store.root), mode="r")
+        assert sorted(name for name, _ in group.members()) == ["alignments", "cuts"]
+    assert group.attrs["alignedcut_study"]["format"] == FORMAT_VERSION
+    np.testing.assert_array_equal(group["cuts/x"][:], np.arange(6.0).reshape(2, 3))
+
+
+def test_create_refuses_what_is_there(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="a study already"):
+        Store.create(store.root, {})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file.txt").write_text("mine")
+    with pytest.raises(StudyError, match="not empty"):
+        Store.create(tmp_path / "other", {})
+    assert (tmp_path / "other" / "file.txt").read_text() == "mine"
+
+
+def test_create_leaves_nothing_behind_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.replace
+
+    def full(source: str, target: str) -> None:
+        if Path(target).parent.name == "b":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(atomic_files.os, "replace", full)
+    with pytest.raises(StorageError, match="No space is left"):
+        Store.create(tmp_path / "study", {"a": {}, "b": {}})
+    assert not (tmp_path / "study").exists()
+
+
+def test_open_names_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="does not exist"):
+        Store.open(tmp_path / "nothing")
+    with pytest.raises(StudyError, match="is not a study"):
+        Store.open(tmp_path)
+    zarr.open_group(str(tmp_path / "plain"), mode="w")
+    with pytest.raises(StudyError, match="is not a study"):
+        Store.open(tmp_path / "plain")
+    (tmp_path / "plain" / "zarr.json").write_text("{")
+    with pytest.raises(StudyError, match="is not a study"):
+        Store.open(tmp_path / "plain")
+
+
+def test_a_newer_version_is_refused(store: Store) -> None:
+    path = store.root / "zarr.json"
+    content = json.loads(path.read_text())
+    content["attributes"]["alignedcut_study"] |= {"format": FORMAT_VERSION + 1, "software": "9.9.9"}
+    path.write_text(json.dumps(content))
+    with pytest.raises(StudyError, match=r"written by alignedcut-viewer 9\.9\.9 in format 2.*upgrade"):
+        Store.open(store.root)
+
+
+def test_only_one_writer_and_any_number_of_readers(store: Store) -> None:
+    with pytest.raises(StudyError, match="being written by another run"):
+        Store.open(store.root, writable=True)
+    reader = Store.open(store.root)
+    with pytest.raises(StudyError, match="opened for reading"):
+        reader.set_attributes("cuts", {})
+    with pytest.raises(StudyError, match="opened for reading"):
+        reader.save_array("cuts/a", np.zeros(2))
+    store.close()
+    again = Store.open(store.root, writable=True)
+    assert again.writable
+    assert not store.writable
+    again.close()
+
+
+def test_another_process_is_kept_out_and_a_killed_one_leaves_no_lock(store: Store) -> None:
+    store.close()
+    script = f"""
+        import sys, time
+        from alignedcut_viewer.store import Store
+        store = Store.open({str(store.root)!r}, writable=True)
+        print("locked", flush=True)
+        time.sleep(60)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == b"locked"
+        with pytest.raises(StudyError, match="another run"):
+            Store.open(store.root, writable=True)
+        process.kill()
+        process.wait()
+    Store.open(store.root, writable=True).close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no write bits on folders")
+def test_a_read_only_study_can_be_read_but_not_opened_for_writing(store: Store) -> None:
+    store.close()
+    store.root.chmod(0o555)
+    try:
+        assert Store.open(store.root).attributes("cuts") == {"current": {}}
+        with pytest.raises(StudyError, match="is read-only"):
+            Store.open(store.root, writable=True)
+    finally:
+        store.root.chmod(0o755)
+    (store.root / "zarr.json").chmod(0o444)
+    with pytest.raises(StudyError, match="is read-only"):
+        Store.open(store.root, writable=True)
+
+
+def test_readers_see_new_attributes_at_once(store: Store) -> None:
+    reader = Store.open(store.root)
+    for n in range(20):
+        store.set_attributes("cuts", {"n": n})
+        assert reader.attributes("cuts") == {"n": n}
+
+
+def test_replace_json_keeps_the_old_content_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "zarr.json"
+    replace_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        replace_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["zarr.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "No space is left"),
+        (errno.EROFS, "permission is denied"),
+        (errno.EACCES, "permission is denied"),
+        (errno.EFBIG, "largest file"),
+        (errno.EIO, "failed"),
+    ],
+)
+def test_refusals_become_sentences(number: int, words: str) -> None:
+    with pytest.raises(StorageError, match=words) as caught, writing("somewhere"):
+        raise OSError(number, os.strerror(number))
+    assert "somewhere" in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_sentences_that_are_written_already_pass() -> None:
+    with pytest.raises(StorageError, match=r"^Already said\.$"), writing("somewhere"):
+        raise StorageError("Already said.")
+
+
+def test_building_is_complete_or_gone(store: Store) -> None:
+    attributes: dict[str, object] = {"recipe": 1}
+    with store.building("cuts/a", attributes):
+        store.save_array("cuts/a/values", np.ones(3))
+        assert store.groups("cuts") == []
+        attributes["warnings"] = ["w"]
+    assert store.groups("cuts") == ["a"]
+    assert store.attributes("cuts/a") == {"recipe": 1, "warnings": ["w"]}
+
+    def fail() -> None:
+        with store.building("cuts/b", {}):
+            store.save_array("cuts/b/values", np.ones(3))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert not store.folder("cuts/b").exists()
+
+
+def test_a_writer_sweeps_away_what_a_killed_run_left(store: Store) -> None:
+    store.save_array("cuts/half/values", np.ones(3))  # as of a run that was killed before it wrote the group
+    (store.root / ".zarr.json.123.partial").write_text("{")
+    (store.root / "cuts" / ".zarr.json.123.partial").write_text("{")
+    with store.building("cuts/whole", {}):
+        store.save_array("cuts/whole/values", np.ones(3))
+    store.save_array("cuts/whole/half/values", np.ones(3))
+    store.close()
+    reader = Store.open(store.root)
+    assert reader.groups("cuts") == ["whole"]
+    assert store.folder("cuts/half").exists()
+    Store.open(store.root, writable=True)
+    assert not store.folder("cuts/half").exists()
+    assert not store.folder("cuts/whole/half").exists()
+    assert store.exists("cuts/whole/values")
+    assert not list(store.root.rglob("*.partial"))
+
+
+def test_view_maps_whole_arrays(store: Store, rng: np.random.Generator) -> None:
+    values = rng.standard_normal((5, 3)).astype(np.float32)
+    store.save_array("cuts/a", values)
+    view = store.view("cuts/a")
+    assert isinstance(view, np.memmap)
+    np.testing.assert_array_equal(view, values)
+    with pytest.raises(ValueError, match="read-only"):
+        view[0, 0] = 1
+    store.create_array("cuts/b", (4, 2), (1, 2), np.float32, 7)
+    np.testing.assert_array_equal(store.view("cuts/b"), np.full((4, 2), 7))
+    with pytest.raises(StudyError, match="holds no cuts/c"):
+        store.view("cuts/c")
+
+
+def test_names_fit_every_file_system() -> None:
+    assert safe_name("clip-vit-b16") == "clip-vit-b16"
+    assert safe_name("facebook/dinov2-base").startswith("facebook-dinov2-base-")
+    assert safe_name("a/b") != safe_name("a:b")
+    assert safe_name("../..").startswith("unnamed-")
+
+
+def test_equal_recipes_have_equal_digests() -> None:
+    assert digest_of({"a": 1, "b": [1, 2]}) == digest_of({"b": [1, 2], "a": 1})
+    assert digest_of({"a": 1}) != digest_of({"a": 2})

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from .errors import AlignedCutError, StorageError
 
-__all__ = ["digest_of", "lock_file", "replace_json", "safe_name", "writing"]
+__all__ = ["digest_of", "lock_file", "replace_json", "replacing", "safe_name", "writing"]
 
 
 @contextlib.contextmanager
@@ -61,14 +61,27 @@ def safe_name(name: str) -> str:
     return f"{cleaned[-80:] or 'unnamed'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
-def replace_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file in one step: readers see the old content or the new, never a part."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file in one step: readers see the old content or the new, never a part.
+
+    Yields
+    ------
+    Path
+        A file in the same folder to write to. It takes the place of `path` when the block ends, and is gone when an
+        exception ends it.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, the quota is used up, or writing is not permitted.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with writing(path), open(partial, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            file.flush()
-            os.fsync(file.fileno())
+        with writing(path):
+            yield partial
+            with open(partial, "rb+") as file:
+                os.fsync(file.fileno())
         for attempt in range(20):
             try:
                 with writing(path):
@@ -82,6 +95,12 @@ def replace_json(path: Path, content: dict[str, Any]) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def replace_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one step: readers see the old content or the new, never a part."""
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def lock_file(file: IO[bytes]) -> bool:

@@ -1,0 +1,298 @@
+"""One coordinator a viewer: it holds what is shown and selected, and runs what takes long.
+
+Panels are views. They draw from the coordinator, write to it, listen to its signals, and never speak to one another; a
+panel that is closed and opened again is a new widget and finds everything here. Signals are emitted in the window's
+thread.
+"""
+
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils import progress as activity
+from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from ..errors import AlignedCutError, InputError
+from .background import BackgroundTask, Outcome, Work
+from .display import Display
+from .history import History, Selection, SelectionMode
+from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
+from .settings import SAMPLES, StudySettings
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["Coordinator", "TaskState"]
+
+_COORDINATORS: "weakref.WeakKeyDictionary[ViewerModel, Coordinator]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """What the background does.
+
+    Attributes
+    ----------
+    title
+        Name of the work, "" when there is none.
+    done, total
+        Steps; a total of 0 means that it is not known yet.
+    text
+        What it is doing.
+    stopping
+        Whether it was told to stop and has not yet.
+    """
+
+    title: str = ""
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    stopping: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work."""
+        return bool(self.title)
+
+
+class Coordinator:
+    """State and actions of AlignedCut in one viewer; get it with :meth:`of`.
+
+    Attributes
+    ----------
+    settings
+        What the Study panel is set to.
+    display
+        The layers in the viewer.
+    history
+        The selection and its past.
+    pictures
+        Pictures that are shown, or None.
+    study
+        The study that is shown, or None.
+    """
+
+    settings_changed = Signal(StudySettings)
+    shown_changed = Signal()
+    selection_changed = Signal(Selection)
+    task_changed = Signal(TaskState)
+    smooth_changed = Signal(bool)
+
+    def __init__(self, viewer: "ViewerModel") -> None:
+        self._viewer = weakref.ref(viewer)
+        self.display = Display(viewer)
+        self.history = History(on_change=self._tell_selection)
+        self.settings = StudySettings()
+        self.pictures: LoadedPictures | None = None
+        self.study: LoadedStudy | None = None
+        self.smooth = False
+        self._state = TaskState()
+        self._task: BackgroundTask | None = None
+        self._then: Callable[[Any], None] | None = None
+        self._bar: Any = None
+
+    @classmethod
+    def of(cls, viewer: "ViewerModel") -> "Coordinator":
+        """The coordinator of a viewer, made when it is first asked for."""
+        # Plugins get proxies of the viewer; they must find the same coordinator.
+        viewer = getattr(viewer, "__wrapped__", viewer)
+        if viewer not in _COORDINATORS:
+            _COORDINATORS[viewer] = cls(viewer)
+        return _COORDINATORS[viewer]
+
+    @property
+    def viewer(self) -> "ViewerModel | None":
+        """The viewer, or None after it is gone."""
+        return self._viewer()
+
+    @property
+    def task(self) -> TaskState:
+        """What the background does now."""
+        return self._state
+
+    # -- settings and selection ----------------------------------------------------------------------------------
+
+    def change_settings(self, **fields: Any) -> None:
+        """Replace some settings and tell the panels."""
+        new = replace(self.settings, **fields)
+        if new != self.settings:
+            self.settings = new
+            self.settings_changed.emit(new)
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Interpolate colours between tokens, or not."""
+        if smooth != self.smooth:
+            self.smooth = smooth
+            self.display.set_smooth(smooth)
+            self.smooth_changed.emit(smooth)
+
+    def select(self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace") -> None:
+        """Change the selection.
+
+        Raises
+        ------
+        InputError
+            If no cut is shown, or a node is not in it.
+        """
+        cut = None if self.study is None else self.study.cut
+        if cut is None:
+            raise InputError("Nothing can be selected before a study with a cut is shown.")
+        chosen = np.asarray(nodes if isinstance(nodes, np.ndarray) else list(nodes), dtype=np.int64)
+        cut.index.locate(chosen)
+        self.history.select(chosen, mode)
+
+    def _tell_selection(self, selection: Selection) -> None:
+        self.selection_changed.emit(selection)
+
+    # -- opening -------------------------------------------------------------------------------------------------
+
+    def open_pictures(self, source: str | Path) -> None:
+        """Show a folder of pictures (or the sample pictures) and set the Study panel to it."""
+        source = str(source)
+        self.start("Opening pictures", lambda report: load_pictures(source, report), self.show_pictures)
+
+    def show_pictures(self, loaded: LoadedPictures) -> None:
+        """Show pictures without a study."""
+        self._forget_study()
+        self.pictures = loaded
+        self._show()
+        self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
+        self.shown_changed.emit()
+
+    def open_study(self, path: str | Path, cut: str | None = None) -> None:
+        """Show a study; `cut` is the name of the cut to show, by default the newest."""
+        path = Path(path)
+        self.start("Opening the study", lambda report: load_study(path, cut, report), self.show_study)
+
+    def show_study(self, loaded: LoadedStudy) -> None:
+        """Show a study and, where it has one, a cut of it."""
+        if self.study is None or loaded.identity != self.study.identity:
+            self.history.clear()
+        self.study = loaded
+        self.pictures = loaded.pictures
+        self._show()
+        self.change_settings(study=str(loaded.path))
+        self.shown_changed.emit()
+        for sentence in loaded.warnings:
+            show_warning(sentence)
+
+    def show_cut(self, name: str) -> None:
+        """Show another cut of the study that is shown."""
+        if self.study is not None and (self.study.cut is None or name != self.study.cut.name):
+            self.open_study(self.study.path, name)
+
+    def _forget_study(self) -> None:
+        self.study = None
+        self.history.clear()
+
+    def _show(self) -> None:
+        if self.pictures is None:
+            return
+        colours = None if self.study is None else self.study.colours(smooth=self.smooth)
+        name, metadata = ("", {}) if self.study is None else (self.study.layer_name, self.study.metadata)
+        stack = self.pictures.stack(self._tell_unreadable)
+        self.display.show(stack, self.pictures.names, colours, name=name, metadata=metadata)
+
+    def _tell_unreadable(self, image: int, reason: str) -> None:
+        if self.pictures is not None:
+            self.pictures.unreadable[image] = reason
+            self.shown_changed.emit()
+
+    # -- work in the background ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Compute the study that the settings describe, and show it."""
+        from .runs import run_work
+
+        settings = self.settings
+        if settings.source == SAMPLES or settings.source:
+            self.start("AlignedCut", run_work(settings), self.show_study)
+        else:
+            show_error("Choose pictures first: a folder, or the sample pictures.")
+
+    def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
+        """Do something in the background.
+
+        Parameters
+        ----------
+        title
+            Its name for the user.
+        work
+            Called with a progress callback, in another thread; must not touch the viewer.
+        then
+            Called with what `work` returned, in the window's thread; not called after an error or a cancellation.
+
+        Returns
+        -------
+        bool
+            False where something else is still at work; the user is told.
+        """
+        if self._task is not None:
+            show_warning(f"Please wait, or cancel first: {self._state.title} is still at work.")
+            return False
+        task = BackgroundTask(work)
+        self._task, self._then = task, then
+        self._bar = activity(total=1000, desc=title)
+        task.progressed.connect(self._on_progress)
+        task.finished.connect(self._on_finished)
+        task.warned.connect(self._on_warning)
+        self._set_state(TaskState(title=title, text="starting"))
+        task.start()
+        return True
+
+    def cancel(self) -> None:
+        """Tell the work in the background to stop at its next step; what it finished stays on disk."""
+        if self._task is not None and not self._state.stopping:
+            self._task.quit()
+            self._set_state(replace(self._state, stopping=True))
+
+    def _set_state(self, state: TaskState) -> None:
+        self._state = state
+        self.task_changed.emit(state)
+
+    def _on_progress(self, done: int, total: int, text: str) -> None:
+        if self._task is None or self.viewer is None:
+            return
+        if self._bar is not None and total > 0:
+            self._bar.update(1000 * done // total - self._bar.n)
+        self._set_state(replace(self._state, done=done, total=total, text=text))
+
+    def _on_warning(self, details: tuple[Any, ...]) -> None:
+        message, _, filename = details[:3]
+        if Path(filename).is_relative_to(Path(__file__).parent.parent):
+            show_warning(str(message))
+
+    def _on_finished(self) -> None:
+        task, then, title = self._task, self._then, self._state.title
+        if task is None:
+            return
+        self._task = self._then = None
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        outcome = task.outcome or Outcome(cancelled=True)
+        if self.viewer is None:
+            return
+        self._set_state(TaskState())
+        if outcome.error is not None:
+            tell_error(outcome.error)
+        elif outcome.cancelled:
+            show_info(f"{title}: cancelled. What was finished is kept; run again to go on.")
+        elif then is not None:
+            try:
+                then(outcome.value)
+            except Exception as error:
+                tell_error(error)
+
+
+def tell_error(error: BaseException) -> None:
+    """Notify the user: of an :class:`AlignedCutError` its sentence, of any other error a notification with its trace."""
+    if isinstance(error, AlignedCutError):
+        show_error(str(error))
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)

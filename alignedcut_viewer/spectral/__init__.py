@@ -9,7 +9,10 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
+    "FeatureChunks": "features",
+    "Kernel": "affinity",
     "NormalizedCut": "normalized_cut",
+    "as_features": "features",
     "SpectralTSNE": "tsne",
     "rgb": "colour",
 }

@@ -1,0 +1,93 @@
+"""Affinities between nodes.
+
+Two kernels, which agree on rows of unit length:
+
+``"cosine"``
+    ``A_ij = exp((cos(v_i, v_j) - 1) / gamma)`` (AlignedCut, equation 3). A row of zeros has no direction; its cosine with
+    every node, itself included, counts as 0. Rows whose length is under 1e-18 count as rows of zeros.
+``"rbf"``
+    ``A_ij = exp(-|v_i - v_j|^2 / (2 gamma))``.
+
+Both are of the form ``exp(x . z / gamma + a(x) + b(z))``, so one matrix product and one exponential give a block of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import InputError
+
+__all__ = ["KERNELS", "Kernel"]
+
+KERNELS = ("cosine", "rbf")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An affinity between features.
+
+    Parameters
+    ----------
+    name
+        ``"cosine"`` or ``"rbf"``.
+    gamma
+        Width: in units of cosine for ``"cosine"``, of squared distance for ``"rbf"``; positive.
+    """
+
+    name: str
+    gamma: float
+
+    def __post_init__(self) -> None:
+        check_kernel(self.name)
+        if not self.gamma > 0:
+            raise InputError(f"gamma must be positive; got {self.gamma}.")
+
+    def with_gamma(self, gamma: float) -> Kernel:
+        """The same kernel with another width."""
+        return Kernel(self.name, gamma)
+
+    def points(self, rows: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """What the kernel compares: rows of unit length for ``"cosine"``, the rows themselves for ``"rbf"``.
+
+        Parameters
+        ----------
+        rows
+            Features (n, D) of any floating-point type.
+        dtype
+            Type of the result, ``torch.float32`` or ``torch.float64``.
+
+        Returns
+        -------
+        torch.Tensor
+            Points (n, D); rows of NaN where a row is not finite.
+        """
+        points = rows.to(dtype)
+        return points * inverse_length(points)[:, None] if self.name == "cosine" else points
+
+    def between(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """Affinities (n, m) of points `x` (n, r) and `z` (m, r), as :meth:`points` makes them."""
+        exponent = x @ z.T
+        if self.name == "rbf":
+            exponent -= 0.5 * (z * z).sum(dim=1)
+            exponent -= 0.5 * (x * x).sum(dim=1)[:, None]
+            exponent.clamp_(max=0.0)  # rounding must not make a node more than equal to another
+        else:
+            exponent -= 1.0
+        return exponent.div_(self.gamma).exp_()
+
+
+def check_kernel(name: str) -> None:
+    """Raise InputError if no kernel has that name."""
+    if name not in KERNELS:
+        raise InputError(f"Unknown kernel {name!r}; use {' or '.join(KERNELS)}.")
+
+
+def inverse_length(rows: torch.Tensor) -> torch.Tensor:
+    """One over the Euclidean length of every row (n,), 0 for rows of zeros, NaN for rows that are not finite."""
+    length = torch.linalg.vector_norm(rows, dim=1)
+    inverse = length.reciprocal()
+    inverse[length < 1e-18] = 0.0
+    inverse[~torch.isfinite(length)] = torch.nan
+    return inverse

@@ -1,0 +1,175 @@
+r"""The paper's Nyström-like approximation (AlignedCut, equation 4).
+
+The exact eigenvectors ``x`` of a graph of m sampled nodes are carried to every other node by its nearest samples,
+weighted by the affinities themselves:
+
+.. math:: \tilde x_i = \frac{\sum_{k \in KNN(i)} A_{ki} x_k}{\sum_{k \in KNN(i)} A_{ki}}.
+
+It costs O(m^3 + m N) instead of O(N^3). Its vectors are local averages: they are neither orthogonal nor as close to the
+exact ones as those of :mod:`.nystrom`, and are kept for comparison with the paper.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..progress import ProgressCallback, report
+from .affinity import Kernel
+from .exact import graph_eigenvectors, stored_affinity_bytes
+from .extension import gather, node_weights
+from .features import FeatureChunks, raise_not_finite
+from .sampling import farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
+
+__all__ = ["NeighbourExtension", "fit_knn", "paper_samples"]
+
+PAPER_SAMPLES = 50_000
+"""Sampled nodes m in the paper."""
+PAPER_NEIGHBOURS = 100
+"""Nearest samples K in the paper."""
+_POOL = 8
+_POOL_LIMIT = 200_000
+_FARTHEST_DIRECTIONS = 8
+
+
+@dataclass(frozen=True)
+class NeighbourExtension:
+    """Carries eigenvectors from samples to nodes by nearest neighbours.
+
+    Parameters
+    ----------
+    kernel
+        The affinity.
+    samples
+        Points (m, D) of the sampled nodes.
+    values
+        Their eigenvectors (m, C).
+    n_neighbors
+        Nearest samples K that a node averages.
+    """
+
+    kernel: Kernel
+    samples: torch.Tensor
+    values: torch.Tensor
+    n_neighbors: int
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.values.shape[1])
+
+    def row_bytes(self, n_channels: int) -> int:
+        itemsize = self.samples.element_size()
+        gathered = self.n_neighbors * (self.n_columns + 4)
+        return itemsize * (2 * n_channels + 2 * len(self.samples) + gathered + self.n_columns)
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        points = self.kernel.points(rows, self.samples.dtype)
+        affinity, nearest = self.kernel.between(points, self.samples).topk(self.n_neighbors, dim=1, sorted=False)
+        # A sum that underflows to zero means that the node is far from every sample: it takes their plain mean.
+        total = affinity.sum(dim=1, keepdim=True)
+        affinity = torch.where(total > 0, affinity / total, 1.0 / self.n_neighbors + 0.0 * total)
+        return torch.bmm(affinity[:, None, :], self.values[nearest])[:, 0].float()
+
+
+def paper_samples(n_nodes: int, memory: int) -> int:
+    """The paper's number of samples, or as many as an affinity matrix within half the memory allows."""
+    return min(PAPER_SAMPLES, n_nodes, max(64, math.isqrt(memory // 2 // stored_affinity_bytes(1, 4))))
+
+
+def fit_knn(
+    features: FeatureChunks,
+    kernel: Kernel,
+    n_components: int,
+    *,
+    n_samples: int,
+    n_neighbors: int,
+    sampling: str,
+    balance: float,
+    sharper: float,
+    memory: int,
+    rng: np.random.Generator,
+    device: torch.device,
+    progress: ProgressCallback | None = None,
+) -> tuple[NeighbourExtension, NDArray[np.float64], NDArray[np.float64]]:
+    """Solve the graph of the sampled nodes.
+
+    Parameters
+    ----------
+    features, kernel, n_components, balance, sharper, rng, device, progress
+        As for :func:`~alignedcut_viewer.spectral.nystrom.fit_nystrom`.
+    n_samples, n_neighbors
+        Sampled nodes m and nearest samples K; the samples there are, where those are fewer.
+    sampling
+        ``"farthest"`` (the authors': on eight principal directions), ``"uniform"``, or ``"kmeans"`` (the node nearest
+        to each centre).
+    memory
+        Bytes to stay within.
+
+    Returns
+    -------
+    extension : NeighbourExtension
+        From features to eigenvectors; their squares sum to about one over all nodes.
+    eigenvalues : numpy.ndarray
+        (C,) float64 of the sampled graph, descending.
+    anchor : numpy.ndarray
+        Eigenvectors (m, C) of the samples.
+    """
+    report(progress, 0, 2, "choosing samples")
+    n_samples = min(n_samples, features.shape[0])
+    if sampling == "uniform":
+        index = sample_rows(features, n_samples, rng)
+    else:
+        index = sample_rows(features, max(n_samples, min(_POOL * n_samples, _POOL_LIMIT)), rng)
+        if len(index) > n_samples:
+            index = index[_choose(features, kernel, index, n_samples, sampling, rng, device)]
+    samples = kernel.points(gather(features, index, device), torch.float32)
+    if not bool(torch.isfinite(samples).all()):
+        raise_not_finite(features)
+    report(progress, 1, 2, "solving the sampled graph")
+    weights = None
+    if balance > 0:
+        masses = torch.full((len(samples),), 1.0 / len(samples), dtype=samples.dtype, device=device)
+        weights = torch.cat(
+            [
+                node_weights(kernel.between(part, samples), masses, sharper, balance)
+                for part in torch.split(samples, 1024)
+            ]
+        )
+    values, vectors, _ = graph_eigenvectors(samples, kernel, n_components, memory=memory, weights=weights)
+    vectors *= math.sqrt(len(samples) / features.shape[0])
+    report(progress, 2, 2, "solving the sampled graph")
+    extension = NeighbourExtension(
+        kernel, samples, torch.from_numpy(vectors).to(samples), max(1, min(n_neighbors, len(samples)))
+    )
+    return extension, values, vectors
+
+
+def _choose(
+    features: FeatureChunks,
+    kernel: Kernel,
+    index: NDArray[np.int64],
+    count: int,
+    sampling: str,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> NDArray[np.int64]:
+    """Positions (count,), ascending, of the samples among the nodes `index`."""
+    parts = (gather(features, index[i : i + 4096], device) for i in range(0, len(index), 4096))
+    first = kernel.points(gather(features, index[:: max(1, len(index) // 4096)], device), torch.float32)
+    if not bool(torch.isfinite(first).all()):
+        raise_not_finite(features)
+    n_directions = _FARTHEST_DIRECTIONS if sampling == "farthest" else 64
+    few = principal_directions(first, n_directions)
+    points = torch.cat([kernel.points(part, torch.float32) @ few for part in parts])
+    if not bool(torch.isfinite(points).all()):
+        raise_not_finite(features)
+    if sampling == "farthest":
+        chosen = farthest_points(points, count, rng)
+    else:
+        centres, _ = kmeans_landmarks(points, count, rng)
+        chosen = torch.unique(torch.cat([nearest_centre(centres[i : i + 512], points) for i in range(0, count, 512)]))
+    return np.sort(chosen.cpu().numpy())

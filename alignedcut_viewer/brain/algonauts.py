@@ -251,7 +251,9 @@ def _look_at_family(contents: _Contents, family: str) -> None:
         labels = contents.map(path, 1)
         if labels is not None and _has_length(contents, path, labels, hemisphere, sizes):
             known = contents.mappings.get(family)
-            unknown = set() if known is None else set(np.unique(np.asarray(labels, dtype=np.int64)).tolist()) - set(known)
+            unknown = (
+                set() if known is None else set(np.unique(np.asarray(labels, dtype=np.int64)).tolist()) - set(known)
+            )
             if unknown:
                 contents.fault(path, f"label {min(unknown)} has no name in {mapping_file(contents.folder, family)}.")
             contents.labels.setdefault(family, {})[hemisphere] = labels
@@ -265,9 +267,7 @@ def _look_at_family(contents: _Contents, family: str) -> None:
             )
 
 
-def _has_length(
-    contents: _Contents, path: Path, labels: NDArray[Any], hemisphere: str, sizes: dict[str, int]
-) -> bool:
+def _has_length(contents: _Contents, path: Path, labels: NDArray[Any], hemisphere: str, sizes: dict[str, int]) -> bool:
     """Whether an ROI file is as long as its hemisphere's responses; says so if it fits the other hemisphere."""
     wanted = sizes.get(hemisphere)
     if wanted is None or len(labels) == wanted:
@@ -296,9 +296,11 @@ def _look_at_vertices(contents: _Contents, hemisphere: str) -> None:
     responses = contents.responses.get(hemisphere)
     if responses is not None and len(vertices) != responses.shape[1]:
         other = contents.responses.get("rh" if hemisphere == "lh" else "lh")
-        hint = " It looks like the file of the other hemisphere." if (
-            other is not None and len(vertices) == other.shape[1]
-        ) else ""
+        hint = (
+            " It looks like the file of the other hemisphere."
+            if (other is not None and len(vertices) == other.shape[1])
+            else ""
+        )
         contents.fault(
             path,
             f"it marks {len(vertices):,} vertices, but the responses of {hemisphere} have "

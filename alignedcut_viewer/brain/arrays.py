@@ -22,10 +22,14 @@ class ArrayLike2D(Protocol):
     """What responses may be: anything with a shape, a dtype and NumPy indexing by rows."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """(n_images, n_voxels)."""
+        ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """Type of the values."""
+        ...
 
     def __getitem__(self, key: Any) -> Any: ...
 
@@ -94,20 +98,21 @@ def map_npy(path: Path) -> NDArray[Any]:
     return mapped
 
 
+_ADMITTED = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+}
+
+
 class _PlainUnpickler(pickle.Unpickler):
     """Admits a dictionary of plain numbers and texts in a NumPy array, and nothing that could run code."""
 
-    _ADMITTED = {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "scalar"),
-    }
-
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ADMITTED:
+        if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         if name in ("ndarray", "dtype"):
             return getattr(np, name)
@@ -220,9 +225,7 @@ def find_faults(
             report(progress, min(start + step, n_images), n_images, text)
         finite = np.isfinite(low) & np.isfinite(high)
         same = finite & (low == high)
-    return VoxelFaults(
-        np.flatnonzero(~finite), np.flatnonzero(same & (low == 0)), np.flatnonzero(same & (low != 0))
-    )
+    return VoxelFaults(np.flatnonzero(~finite), np.flatnonzero(same & (low == 0)), np.flatnonzero(same & (low != 0)))
 
 
 class SideBySide:

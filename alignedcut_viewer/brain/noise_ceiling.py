@@ -126,11 +126,11 @@ def trial_noise_ceiling(
         values -= np.repeat(means, counts, axis=0)
         noise[start : start + block] = (values**2).sum(axis=0) / freedom
         report(progress, min(start + block, n_voxels), n_voxels, "noise ceiling")
+    signal = np.sqrt(np.maximum(1 - noise, 0)).astype(np.float32)
+    sigma_noise = np.sqrt(noise)
     with np.errstate(invalid="ignore", divide="ignore"):
-        signal = np.sqrt(np.clip(1 - noise, 0, None))
-        sigma_noise = np.sqrt(noise)
-        ncsnr = signal / sigma_noise
-    return NoiseCeiling(sigma_noise, signal, ncsnr)
+        ratio: NDArray[np.float32] = np.divide(signal, sigma_noise, dtype=np.float32)
+    return NoiseCeiling(sigma_noise, signal, ratio)
 
 
 def _z_score(values: NDArray[np.float64], sessions: NDArray[np.int64]) -> NDArray[np.float64]:

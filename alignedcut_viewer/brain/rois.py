@@ -176,7 +176,8 @@ class RoiTable:
         """
         if name not in self.names:
             raise InputError(f"There is no ROI {name!r} here; there are: {', '.join(self.names) or 'none'}.")
-        return self._masks[self.names.index(name)]
+        mask: NDArray[np.bool_] = self._masks[self.names.index(name)]
+        return mask
 
     def voxels(self, name: str) -> NDArray[np.int64]:
         """Ascending voxel numbers of one region."""

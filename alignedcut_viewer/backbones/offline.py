@@ -102,18 +102,14 @@ def read_onnx_backbone(path: Path, prefix: str = _PREFIX) -> State:
     except Exception as error:  # protobuf's DecodeError has no stable home
         raise CheckpointError(f"{path} cannot be read as an ONNX file: {error}") from error
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    named = {name: array for name, array in constants.items() if name.startswith(prefix)}
-    named.update(_linear_weights(graph, constants))
+    named = {**constants, **_linear_weights(graph, constants)}
+    named = {name.removeprefix(prefix): array for name, array in named.items() if name.startswith(prefix)}
     positions = _position_embeddings(graph, constants)
     if not named or positions is None:
         raise CheckpointError(f"{path} holds no DINOv2 backbone under the prefix {prefix!r}.")
-    named[f"{prefix}embeddings.position_embeddings"] = positions
+    named["embeddings.position_embeddings"] = positions
     return from_transformers(
-        {
-            name.removeprefix(prefix): torch.from_numpy(np.array(array, dtype=np.float32))
-            for name, array in named.items()
-            if name.startswith(prefix)
-        }
+        {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in named.items()}
     )
 
 

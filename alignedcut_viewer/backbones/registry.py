@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def get_spec(name: str) -> NetworkSpec:
         - the name of a vision transformer of timm, with or without ``timm:`` before it and the tag of its weights
           behind it, such as ``vit_base_patch16_224.dino``;
         - ``hf:`` and a hub id or a local folder of transformers (CLIP, DINOv2 with or without registers, ViT-MAE), such
-          as ``hf:openai/clip-vit-base-patch16``; a folder also without ``hf:``;
+          as ``hf:openai/clip-vit-base-patch16``; a path also without ``hf:``;
         - ``random:`` and a name of timm: seeded random weights, for tests only.
 
     Raises
@@ -48,7 +49,7 @@ def get_spec(name: str) -> NetworkSpec:
         from .vit_transformers import transformers_spec
 
         return transformers_spec(rest)
-    if (Path(name) / "config.json").is_file():
+    if os.path.basename(name) != name and Path(name).is_dir():
         from .vit_transformers import transformers_spec
 
         return transformers_spec(name)

@@ -197,6 +197,7 @@ def cortex_raster(
     height: int = 600,
     width: int = 800,
     geometry: Geometry = "inflated",
+    front: float | None = None,
     gap: float = 0.02,
     top_margin: int = 0,
 ) -> CortexRaster:
@@ -212,6 +213,9 @@ def cortex_raster(
         Size in pixels.
     geometry
         Surface to show.
+    front
+        Leave out what lies further forward than this, in mm of the surface, so that the visual cortex fills the
+        picture; 0 is the middle of the hemisphere, None shows all.
     gap
         Space between panels as a share of the smaller side.
     top_margin
@@ -229,8 +233,20 @@ def cortex_raster(
         raise InputError("A cortex picture needs at least one view and 16 × 16 pixels.")
     surfaces = {hemi: load_surface(hemi, geometry=geometry) for hemi in {h for row in wanted for h, _ in row}}
     normals = {hemi: surface.normals() for hemi, surface in surfaces.items()}
+    limit = np.inf if front is None else front
+    kept = {hemi: surface.vertices[:, 1] <= limit for hemi, surface in surfaces.items()}
+    if not all(mask.any() for mask in kept.values()):
+        raise InputError(f"Nothing of the cortex lies behind {front} mm.")
+    faces = {hemi: surface.faces[kept[hemi][surface.faces].all(axis=1)] for hemi, surface in surfaces.items()}
     projected = [[_project(surfaces[h], v) for h, v in row] for row in wanted]
-    extents = [[np.ptp(points[:, :2], axis=0) for points in row] for row in projected]
+    corners = [
+        [points[kept[h]].min(axis=0) for (h, _), points in zip(row, of_row, strict=True)]
+        for row, of_row in zip(wanted, projected, strict=True)
+    ]
+    extents = [
+        [np.ptp(points[kept[h], :2], axis=0) for (h, _), points in zip(row, of_row, strict=True)]
+        for row, of_row in zip(wanted, projected, strict=True)
+    ]
     space = round(gap * min(height, width))
     row_widths = [sum(e[0] for e in row) for row in extents]
     row_heights = [max(e[1] for e in row) for row in extents]
@@ -246,19 +262,21 @@ def cortex_raster(
     panels = []
     free = height - top_margin - scale * sum(row_heights)
     top = top_margin + free / (len(wanted) + 1)
-    for row, points_of_row, sizes, row_height in zip(wanted, projected, extents, row_heights, strict=True):
+    for row, points_of_row, lowest, sizes, row_height in zip(
+        wanted, projected, corners, extents, row_heights, strict=True
+    ):
         between = (width - scale * sum(e[0] for e in sizes)) / (len(row) + 1)
         left = between
-        for (hemisphere, view), points, size in zip(row, points_of_row, sizes, strict=True):
+        for (hemisphere, view), points, corner, size in zip(row, points_of_row, lowest, sizes, strict=True):
             above = top + scale * (row_height - size[1]) / 2
             panel = CortexPanel(
                 hemisphere, view, int(above), int(left), int(scale * size[1]) + 2, int(scale * size[0]) + 2
             )
-            place = (points - points.min(axis=0)) * scale
+            place = (points - corner) * scale
             place[:, :2] += [left - panel.left, above - panel.top]
             rows, columns = panel.window
             inside = vertex[rows, columns]
-            found = rasterise(place, surfaces[hemisphere].faces, *inside.shape)
+            found = rasterise(place, faces[hemisphere], *inside.shape)
             covered = found >= 0
             inside[covered] = found[covered] + _offset(hemisphere)
             facing = -normals[hemisphere] @ _axes(hemisphere, view)[0]

@@ -218,11 +218,12 @@ def _family_numbers(family: str, angle: NDArray[np.float64]) -> NDArray[np.uint8
     nearest = angle.argmin(axis=1)
     if family == "streams":
         streams = [labels.index(place["stream"]) + 1 for place in places.values()]
-        return np.asarray(streams, dtype=np.uint8)[nearest]
+        return np.array([streams[place] for place in nearest], dtype=np.uint8)
     columns = [number for number, name in enumerate(places) if name in labels]
     own = angle[:, columns]
     numbers = np.array([labels.index(list(places)[c]) + 1 for c in columns], dtype=np.uint8)
-    return np.where(own.min(axis=1) <= 1, numbers[own.argmin(axis=1)], 0).astype(np.uint8)
+    inside = np.where(own.min(axis=1) <= 1, numbers[own.argmin(axis=1)], 0)
+    return np.asarray(inside, dtype=np.uint8)
 
 
 def _make_map(
@@ -241,15 +242,14 @@ def _make_map(
     inverse = np.where(alive, 1 / np.where(alive, spread, 1), 0)
     beta = rng.standard_normal((n_channels, n_voxels), dtype=np.float32) * np.float32(np.sqrt(1 - shared))
     for name in sorted(set(labels.tolist())):
-        direction = rng.standard_normal(n_channels)
         given = directions.get(name, directions.get(roi_info(name).name)) if name else None
-        if given is not None:
-            direction = np.asarray(given, dtype=np.float64).reshape(-1)
-            if len(direction) != n_channels:
-                raise InputError(f"The direction of {name} has {len(direction)} channels, the features {n_channels}.")
-        direction = direction * np.sqrt(n_channels) / max(float(np.linalg.norm(direction)), 1e-30)
-        # voxels outside all regions have nothing in common
-        beta[:, labels == name] += (direction * np.sqrt(shared) * bool(name)).astype(np.float32)[:, None]
+        random = np.asarray(rng.standard_normal(n_channels))
+        direction: NDArray[np.float64] = random if given is None else np.asarray(given, dtype=np.float64).reshape(-1)
+        if len(direction) != n_channels:
+            raise InputError(f"The direction of {name} has {len(direction)} channels, the features {n_channels}.")
+        # as long as a random one; voxels outside all regions have nothing in common
+        length = np.sqrt(n_channels * shared) / max(float(np.linalg.norm(direction)), 1e-30) if name else 0.0
+        beta[:, labels == name] += (length * direction).astype(np.float32)[:, None]
     beta *= inverse.astype(np.float32)[:, None]
     centred = features - centre.astype(np.float32)
     covariance = (centred.T @ centred) / len(features)

@@ -1,4 +1,4 @@
-"""Cortical surfaces, and the way from voxels to their vertices.
+"""Cortical surfaces.
 
 Geometry is nilearn's copy of fsaverage5 (part of its wheel, nothing is downloaded), refined to fsaverage's 163,842
 vertices a hemisphere by :mod:`.icosphere`. Positions of the vertices in between are interpolated, which the inflated
@@ -18,20 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, StorageError
 from .algonauts import FSAVERAGE_VERTICES
-from .dataset import HEMISPHERES, BrainDataset
+from .dataset import HEMISPHERES
 from .icosphere import IntArray, spread_midpoints, subdivide
-from .rois import RoiTable
 
-__all__ = [
-    "Surface",
-    "fill_nearest",
-    "load_surface",
-    "roi_masks_on_fsaverage",
-    "roi_values_to_fsaverage",
-    "surface_layer",
-    "to_fsaverage",
-    "to_fsaverage5",
-]
+__all__ = ["Surface", "load_surface", "surface_layer", "to_fsaverage5"]
 
 Geometry = Literal["inflated", "pial", "white"]
 _NILEARN_KEYS = {"inflated": "infl", "pial": "pial", "white": "white"}
@@ -150,96 +140,6 @@ def _read_values(file: Any) -> NDArray[np.float32]:
     return np.asarray(import_module("nilearn.surface").load_surf_data(str(file)), dtype=np.float32).ravel()
 
 
-def to_fsaverage(dataset: BrainDataset, values: ArrayLike) -> dict[str, NDArray[np.float32]]:
-    """Values of voxels on fsaverage, through the data set's own vertex numbers.
-
-    Parameters
-    ----------
-    dataset
-        Data with ``fsaverage_vertex`` and ``hemisphere``.
-    values
-        (n_voxels,).
-
-    Returns
-    -------
-    dict
-        Hemisphere to (163,842,) float32, NaN where there is no voxel; the mean where several people share a vertex.
-
-    Raises
-    ------
-    InputError
-        If the data set does not know its vertices.
-    """
-    if dataset.fsaverage_vertex is None:
-        raise InputError(f"{dataset.title} does not say on which vertices of fsaverage its voxels lie.")
-    numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    if numbers.shape != (dataset.n_voxels,):
-        raise InputError(f"There are {dataset.n_voxels} voxels, but values of shape {numbers.shape}.")
-    out = {}
-    for hemisphere in HEMISPHERES:
-        here = (dataset.hemisphere == hemisphere) & (dataset.fsaverage_vertex >= 0) & np.isfinite(numbers)
-        vertices = dataset.fsaverage_vertex[here]
-        total = np.bincount(vertices, numbers[here], minlength=FSAVERAGE_VERTICES)
-        count = np.bincount(vertices, minlength=FSAVERAGE_VERTICES)
-        with np.errstate(invalid="ignore"):
-            out[hemisphere] = (total / count).astype(np.float32)
-    return out
-
-
-def roi_masks_on_fsaverage(dataset: BrainDataset, rois: RoiTable | None = None) -> dict[str, RoiTable]:
-    """The data set's regions as masks over fsaverage, hemisphere to table of 163,842 vertices.
-
-    Parameters
-    ----------
-    dataset
-        Data with ``fsaverage_vertex``.
-    rois
-        Regions to take; the data set's, united as the paper does, by default.
-    """
-    if dataset.fsaverage_vertex is None:
-        raise InputError(f"{dataset.title} does not say on which vertices of fsaverage its voxels lie.")
-    table = dataset.rois.merged() if rois is None else rois
-    out = {}
-    for hemisphere in HEMISPHERES:
-        here = (dataset.hemisphere == hemisphere) & (dataset.fsaverage_vertex >= 0)
-        masks = {}
-        for name in table.names:
-            mask = np.zeros(FSAVERAGE_VERTICES, dtype=bool)
-            mask[dataset.fsaverage_vertex[here & table.mask(name)]] = True
-            masks[name] = mask
-        out[hemisphere] = RoiTable(masks, FSAVERAGE_VERTICES)
-    return out
-
-
-def roi_values_to_fsaverage(
-    values: Mapping[str, float], masks: Mapping[str, RoiTable]
-) -> dict[str, NDArray[np.float32]]:
-    """Paint one value a region: for data whose voxels have no place on the surface.
-
-    Parameters
-    ----------
-    values
-        Region name to value; regions without a mask are passed over.
-    masks
-        Hemisphere to regions over its vertices.
-
-    Returns
-    -------
-    dict
-        Hemisphere to values, NaN outside all regions; the mean where regions overlap.
-    """
-    out = {}
-    for hemisphere, table in masks.items():
-        total, count = np.zeros(table.n_voxels), np.zeros(table.n_voxels)
-        for name, value in values.items():
-            if name in table:
-                total[table.mask(name)] += value
-                count[table.mask(name)] += 1
-        with np.errstate(invalid="ignore"):
-            out[hemisphere] = (total / count).astype(np.float32)
-    return out
-
-
 @lru_cache(maxsize=4)
 def _nearest_coarse(hemisphere: str) -> IntArray:
     """(163,842,) fsaverage5 vertex nearest to each vertex of fsaverage on the sphere."""
@@ -271,32 +171,6 @@ def to_fsaverage5(values: ArrayLike, hemisphere: str) -> NDArray[np.float32]:
     total = np.bincount(home[known], numbers[known], minlength=10_242)
     with np.errstate(invalid="ignore"):
         return (total / np.bincount(home[known], minlength=10_242)).astype(np.float32)
-
-
-def fill_nearest(values: ArrayLike, hemisphere: str, *, distance: float = 5.0) -> NDArray[np.float32]:
-    """Give vertices without a value that of the nearest one that has, for data on few vertices.
-
-    Parameters
-    ----------
-    values
-        (163,842,) with NaN where there is no value.
-    hemisphere
-        ``"lh"`` or ``"rh"``.
-    distance
-        How far a value may be carried, in mm on the sphere of radius 100.
-    """
-    from scipy.spatial import cKDTree
-
-    filled = np.array(values, dtype=np.float32)
-    known = np.flatnonzero(np.isfinite(filled))
-    empty = np.flatnonzero(~np.isfinite(filled))
-    if len(known) == 0 or len(empty) == 0:
-        return filled
-    sphere = load_surface(hemisphere).sphere
-    far, nearest = cKDTree(sphere[known]).query(sphere[empty], distance_upper_bound=distance)
-    found = np.isfinite(far)
-    filled[empty[found]] = filled[known[nearest[found]]]
-    return filled
 
 
 def surface_layer(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .atomic_files import digest_of, safe_name, writing
 from .errors import FeatureError, StorageError, StudyError
 from .store import Store
+from .token_array import TokenArray
 
 if TYPE_CHECKING:
     import zarr
@@ -287,6 +288,16 @@ class FeatureSet:
             )
         return self._store.array(self._array_path(layer))
 
+    def tokens(self, layer: int) -> TokenArray:
+        """Features of a layer for reading, single tokens included.
+
+        Raises
+        ------
+        StudyError
+            If the layer was not extracted.
+        """
+        return TokenArray(self.array(layer), self._store.folder(self._array_path(layer)))
+
     def write(self, features: dict[int, NDArray[np.floating[Any]]], images: Sequence[int]) -> None:
         """Put features of some images on disk and record them as complete.
 
@@ -308,7 +319,7 @@ class FeatureSet:
         for layer, values in features.items():
             with np.errstate(over="ignore"):
                 stored = values.astype(self.key["storage"], copy=False)
-            if not np.isfinite(stored).all():
+            if not _all_finite(stored):
                 self._refuse(layer, values, images)
             array = self._store.array(self._array_path(layer), writable=True)
             with writing(self._store.folder(self._array_path(layer))):
@@ -323,15 +334,20 @@ class FeatureSet:
 
     def _refuse(self, layer: int, values: NDArray[np.floating[Any]], images: Sequence[int]) -> None:
         finite = np.isfinite(values).all(axis=(1, 2))
-        if not finite.all():
-            raise FeatureError(
-                f"Features of {self.name} at layer {layer} hold NaN or infinite values for image "
-                f"{images[int(np.argmin(finite))]}; run the network in single precision (precision='float32')."
-            )
+        if finite.all():
+            what = f"reach {np.abs(values).max():.3g}, beyond half precision"
+        else:
+            what = f"of image {images[int(np.argmin(finite))]} hold NaN, infinite or values beyond half precision"
         raise FeatureError(
-            f"Features of {self.name} at layer {layer} reach {np.abs(values).max():.3g}, beyond half precision; "
-            "keep them in single precision (storage='float32')."
+            f"Features of {self.name} at layer {layer} {what}; run the network in single precision "
+            "(precision='float32') and keep them so (storage='float32')."
         )
+
+
+def _all_finite(values: NDArray[np.floating[Any]]) -> bool:
+    if values.dtype == np.float16:  # by the bits of the exponent: many times faster than isfinite
+        return not bool(((values.view(np.uint16) & 0x7C00) == 0x7C00).any())
+    return bool(np.isfinite(values).all())
 
 
 def _ranges(done: NDArray[np.bool_]) -> list[list[int]]:

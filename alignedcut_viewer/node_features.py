@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .errors import AlignmentError, InputError, StudyError
 from .nodes import NodeIndex, Slot
 
-__all__ = ["LinearAlignment", "NodeFeatures"]
+__all__ = ["LinearAlignment", "NodeFeatures", "Tokens"]
 
 
 class LinearAlignment(Protocol):
@@ -25,6 +25,31 @@ class LinearAlignment(Protocol):
         """Features (n, D_i) of one slot in the common space, (n, n_channels)."""
 
 
+class Tokens(Protocol):
+    """What is asked of the features of one slot: an array (image, token, channel) in chunks of images.
+
+    :class:`~alignedcut_viewer.token_array.TokenArray` is one.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Images, tokens, channels."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type on disk."""
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of what is read at once."""
+
+    def __getitem__(self, images: slice, /) -> NDArray[Any]:
+        """All tokens of some neighbouring images."""
+
+    def gather(self, images: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[Any]:
+        """Single tokens, (n, D)."""
+
+
 class NodeFeatures:
     """All nodes of an index as a stream of chunks; the whole matrix is never in memory.
 
@@ -33,8 +58,7 @@ class NodeFeatures:
     Parameters
     ----------
     arrays
-        For each slot the array (image, token, channel) that holds its features, the class token first where the
-        network has one.
+        For each slot its features, the class token first where the network has one.
     has_class_token
         For each network whether its arrays hold a class token.
     index
@@ -52,7 +76,7 @@ class NodeFeatures:
 
     def __init__(
         self,
-        arrays: Mapping[Slot, Any],
+        arrays: Mapping[Slot, Tokens],
         has_class_token: Mapping[str, bool],
         index: NodeIndex,
         alignment: LinearAlignment | None = None,
@@ -137,16 +161,9 @@ class NodeFeatures:
             wanted = np.flatnonzero((nodes >= nodes_of_slot.start) & (nodes < nodes_of_slot.stop))
             if not wanted.size:
                 continue
-            array = self._arrays[slot]
             position, token = np.divmod(nodes[wanted] - nodes_of_slot.start, self.index.network(slot.network).n_tokens)
             token += self._skip[slot.network]
-            image = images[position]
-            n_chunk = _images_per_chunk(array)
-            for chunk in np.unique(image // n_chunk):
-                here = np.flatnonzero(image // n_chunk == chunk)
-                first, last = int(image[here].min()), int(image[here].max())
-                block = np.asarray(array[first : last + 1])
-                self._put(result, wanted[here], slot, block[image[here] - first, token[here]])
+            self._put(result, wanted, slot, self._arrays[slot].gather(images[position], token))
         return result
 
     def __getitem__(self, nodes: Any) -> NDArray[Any]:
@@ -174,7 +191,7 @@ class NodeFeatures:
         """Tokens of one slot in node order, read chunk by chunk."""
         array = self._arrays[slot]
         skip = self._skip[slot.network]
-        for images in _runs(self.index.images, _images_per_chunk(array)):
+        for images in _runs(self.index.images, array.chunks[0]):
             first, last = min(images), max(images)
             block = np.asarray(array[first : last + 1])
             if list(images) != list(range(first, last + 1)):
@@ -183,11 +200,6 @@ class NodeFeatures:
             if block.dtype.kind == "f" and np.isnan(tokens[:, 0]).any():
                 raise StudyError(f"Features of {slot} are not complete; extract them again.")
             yield tokens
-
-
-def _images_per_chunk(array: Any) -> int:
-    chunks = getattr(array, "chunks", None)
-    return max(int(chunks[0]), 1) if chunks else 16
 
 
 def _runs(images: Sequence[int], n_chunk: int) -> Iterator[Sequence[int]]:

@@ -345,7 +345,7 @@ class Study:
             A stream (N, D) that `alignedcut_viewer.spectral` takes.
         """
         sets = {network.name: self.network(network.name) for network in index.networks}
-        arrays = {slot: sets[slot.network].array(slot.layer) for slot in index.slots}
+        arrays = {slot: sets[slot.network].tokens(slot.layer) for slot in index.slots}
         return NodeFeatures(arrays, {name: s.class_token for name, s in sets.items()}, index, alignment)
 
     # -- alignments and cuts -------------------------------------------------------------------------------------

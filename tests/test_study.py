@@ -215,9 +215,7 @@ def test_pictures_and_layers_may_be_added(study: Study, folder: Path, rng: np.ra
     assert features.complete(2, 6).tolist() == [False] * 5 + [True]
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(np.nan, "hold NaN"), (np.inf, "hold NaN or inf"), (1e5, "reach 1e\\+05")]
-)
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "hold NaN"), (np.inf, "hold NaN, inf"), (1e5, "reach 1e\\+05")])
 def test_values_that_cannot_be_kept_are_refused(study: Study, value: float, words: str) -> None:
     features = make_set(study, "wide")
     features.prepare({0: 6}, 5)
@@ -346,6 +344,9 @@ class _Array:
     def __getitem__(self, images: slice) -> NDArray[Any]:
         return self._values[images]
 
+    def gather(self, images: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[Any]:
+        return self._values[images, tokens]
+
 
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -394,7 +395,7 @@ def test_node_features_say_what_does_not_fit(study: Study, rng: np.random.Genera
 
     with pytest.raises(AlignmentError, match="3 channels where 5"):
         next(study.node_features(index, Wrong()).chunks(10))
-    arrays = {Slot("wide", 0): study.features("wide", 0)}
+    arrays = {Slot("wide", 0): study.networks["wide"].tokens(0)}
     with pytest.raises(InputError, match="no class token"):
         NodeFeatures(arrays, {"wide": False}, index)
     shutil.rmtree(study.path / "features" / "wide" / "layer_000" / "c" / "0")

@@ -1,0 +1,325 @@
+"""Features of a study's pictures: decoded ahead, run through a network, written behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import FeatureError, InputError, PictureError, StorageError
+from .feature_set import FeatureSet
+from .progress import ProgressCallback, report, span
+from .settings import ExtractSettings
+from .study import Study
+from .versions import versions
+
+if TYPE_CHECKING:
+    import torch
+
+    from .backbones import Backbone
+    from .images import PictureSet
+
+__all__ = ["extract"]
+
+_BATCHES_AHEAD = 2
+_BATCHES_BEHIND = 2
+_SECONDS_BETWEEN_RECORDS = 10.0
+
+
+def extract(
+    study: Study,
+    settings: ExtractSettings | None = None,
+    progress: ProgressCallback | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> tuple[str, ...]:
+    """Compute what is missing of the features of a study's pictures.
+
+    What is on disk already (same pictures, weights and settings) is not computed again. When the run is cancelled or
+    killed, the next one goes on where it stopped, with the same result to the bit.
+
+    Parameters
+    ----------
+    study
+        Opened for writing.
+    settings
+        What to compute.
+    progress
+        Called after every batch.
+    announce
+        Told in one line where weights come from, and which pictures are skipped.
+
+    Returns
+    -------
+    tuple of str
+        Names of the feature sets, one a network; two networks of which one stands in for the other share one.
+
+    Raises
+    ------
+    UnknownNetworkError, CheckpointError, WeightsUnavailableError
+        If a network cannot be had.
+    PictureError
+        If not a single picture can be read.
+    StudyError
+        If the study was opened for reading.
+    StorageError
+        If the disk is full or will be.
+    """
+    from .backbones import get_spec, load_backbone
+
+    settings = settings or ExtractSettings()
+    study.store.require_writable()
+    specs = [get_spec(name) for name in settings.networks]  # all names are checked before any work
+    for spec in specs:
+        outside = [layer for layer in settings.layers or () if layer >= spec.n_layers]
+        if outside:
+            raise InputError(f"{spec.name} has layers 0 to {spec.n_layers - 1}; layer {outside[0]} was asked for.")
+    study.check_pictures()
+    names: list[str] = []
+    for i, spec in enumerate(specs):
+        stage = span(progress, i / len(specs), (i + 1) / len(specs))
+        stage(0, 1, f"Loading {spec.name}")
+        backbone = load_backbone(
+            spec,
+            weights=settings.weights.get(settings.networks[i]),
+            input_size=settings.input_size,
+            device=settings.device,
+            precision=settings.precision,
+            announce=announce,
+            fallback=settings.fallback,
+        )
+        names.append(_Extraction(study, backbone, settings, announce).run(span(stage, 0.02, 1.0)))
+        del backbone
+    return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Images that go through the network together, and the layers that all of them lack."""
+
+    images: tuple[int, ...]
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """One picture, ready for the network; or the reason why there is none."""
+
+    image: int
+    prepared: torch.Tensor | None
+    record: dict[str, Any]
+
+
+class _Extraction:
+    """One network over one study."""
+
+    def __init__(
+        self,
+        study: Study,
+        backbone: Backbone,
+        settings: ExtractSettings,
+        announce: Callable[[str], None] | None,
+    ) -> None:
+        self._study = study
+        self._backbone = backbone
+        self._settings = settings
+        self._announce = announce
+        self._files: PictureSet = study.picture_set()
+        self._records: dict[int, dict[str, Any]] = {}
+        self._recorded = time.monotonic()
+        rows, columns = backbone.grid
+        self._features = FeatureSet.create(
+            study.store,
+            {
+                "network": backbone.name,
+                "tap": settings.tap,
+                "input_size": list(backbone.input_size),
+                "default_size": backbone.input_size == backbone.spec.input_size,
+                "precision": str(backbone.dtype).removeprefix("torch."),
+                "storage": settings.storage,
+                "weights": backbone.digest,
+            },
+            rows=rows,
+            columns=columns,
+            class_token=backbone.spec.class_token,
+            batch=settings.batch,
+            note={
+                "title": backbone.spec.title,
+                "weights": backbone.source_note,
+                "device": str(backbone.device),
+                "versions": versions("torch", "timm", "transformers", "pillow"),
+            },
+        )
+
+    def run(self, progress: ProgressCallback) -> str:
+        """Compute what is missing; return the name of the feature set."""
+        features, n_images = self._features, len(self._study.pictures)
+        layers = self._layers()
+        widths = self._backbone.widths(self._settings.tap)  # type: ignore[arg-type]
+        features.verify(n_images)
+        batches = self._missing(layers)
+        total = sum(len(batch.images) for batch in batches)
+        text = f"{features.network}: {total} pictures"
+        if batches:
+            self._check_space(batches, widths)
+            features.prepare({layer: widths[layer] for layer in layers}, n_images)
+        report(progress, 0, max(total, 1), text)
+        done = 0
+        n_threads = _n_cpus()
+        decoders = ThreadPoolExecutor(n_threads, thread_name_prefix="decode")
+        writer = _Writer(self._features)
+        try:
+            for batch, decoded in self._decoded(decoders, batches):
+                self._one_batch(batch, decoded, writer)
+                done += len(batch.images)
+                report(progress, done, total, f"{features.network}: {done} of {total} pictures")
+        finally:
+            decoders.shutdown(wait=True, cancel_futures=True)
+            try:
+                writer.close()
+            finally:
+                self._record(now=True)
+        skipped = self._study.skipped
+        if len(skipped) == n_images:
+            first = next(iter(skipped.values()))
+            raise PictureError(f"None of the {n_images} pictures can be read; the first: {first}")
+        report(progress, max(total, 1), max(total, 1), text)
+        return features.name
+
+    def _layers(self) -> tuple[int, ...]:
+        n_layers = self._backbone.n_layers
+        chosen = self._settings.layers
+        if chosen is None:
+            return tuple(range(n_layers))
+        if max(chosen) >= n_layers:  # of a network that stands in for another
+            raise InputError(
+                f"{self._backbone.name} has layers 0 to {n_layers - 1}; layer {max(chosen)} was asked for."
+            )
+        return chosen
+
+    def _missing(self, layers: Sequence[int]) -> list[_Batch]:
+        """What is to be done, in batches whose composition depends on image numbers alone."""
+        table = self._study.pictures
+        size = min(self._settings.batch, self._features.batch)
+        held = self._features.layers
+        none = np.zeros(len(table), dtype=bool)
+        lacks = ~np.stack([self._features.complete(layer, len(table)) if layer in held else none for layer in layers])
+        lacks[:, list(table.skipped)] = False
+        groups: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
+        for image in np.flatnonzero(lacks.any(axis=0)):
+            chunk, place = divmod(int(image), self._features.batch)
+            wanted = tuple(layer for layer, lack in zip(layers, lacks[:, image], strict=True) if lack)
+            groups.setdefault((chunk, place // size, wanted), []).append(int(image))
+        return [_Batch(tuple(images), wanted) for (_, _, wanted), images in groups.items()]
+
+    def _check_space(self, batches: Sequence[_Batch], widths: Sequence[int]) -> None:
+        itemsize = np.dtype(self._settings.storage).itemsize
+        values = sum(len(batch.images) * sum(widths[layer] for layer in batch.layers) for batch in batches)
+        needed = values * self._features.n_tokens * itemsize
+        free = self._study.store.free_bytes()
+        if needed > free:
+            raise StorageError(
+                f"The features of {self._features.network} need {needed / 2**30:.1f} GiB, but only {free / 2**30:.1f} "
+                f"GiB are free on the disk of {self._study.path}; free some space, or take fewer layers or pictures."
+            )
+
+    # -- decoding, ahead of the network --------------------------------------------------------------------------
+
+    def _decoded(
+        self, decoders: ThreadPoolExecutor, batches: Sequence[_Batch]
+    ) -> Iterator[tuple[_Batch, list[_Decoded]]]:
+        ahead: list[list[Future[_Decoded]]] = []
+        for i, batch in enumerate(batches):
+            for later in batches[i + len(ahead) : i + 1 + _BATCHES_AHEAD]:
+                ahead.append([decoders.submit(self._decode, image) for image in later.images])
+            yield batch, [future.result() for future in ahead.pop(0)]
+
+    def _decode(self, image: int) -> _Decoded:
+        height, width = self._backbone.input_size
+        try:
+            # A JPEG of many times the network's input is decoded at reduced scale: still twice as fine as needed.
+            picture, digest = self._files.load_with_digest(image, at_least=(2 * height, 2 * width))
+            size = self._files.size(image)
+            prepared = self._backbone.prepare(picture)
+        except PictureError as error:
+            return _Decoded(image, None, {"reason": str(error)})
+        return _Decoded(image, prepared, {"digest": digest, "height": size[0], "width": size[1]})
+
+    # -- one batch -----------------------------------------------------------------------------------------------
+
+    def _one_batch(self, batch: _Batch, decoded: Sequence[_Decoded], writer: _Writer) -> None:
+        import torch
+
+        for picture in decoded:
+            self._records[picture.image] = picture.record
+            if picture.prepared is None and self._announce is not None:
+                self._announce(f"Skipped: {picture.record['reason']}")
+        good = [picture for picture in decoded if picture.prepared is not None]
+        if good:
+            stacked = torch.stack([picture.prepared for picture in good if picture.prepared is not None])
+            tensors = self._backbone.features(stacked, batch.layers, self._settings.tap)  # type: ignore[arg-type]
+            storage = getattr(torch, self._settings.storage)
+            values = {
+                layer: tensor.to(storage).cpu().numpy() for layer, tensor in zip(batch.layers, tensors, strict=True)
+            }
+            for layer, tensor in zip(batch.layers, tensors, strict=True):
+                if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
+                    raise FeatureError(
+                        f"{self._backbone.name} gives NaN or infinite values at layer {layer} for one of the pictures "
+                        f"{', '.join(self._files.names[p.image] for p in good)}; run it in single precision "
+                        "(precision='float32')."
+                    )
+            writer.put(values, [picture.image for picture in good])
+        self._record()
+
+    def _record(self, now: bool = False) -> None:
+        """Put what was learnt of the pictures into their table, now or when it is time again."""
+        if self._records and (now or time.monotonic() - self._recorded > _SECONDS_BETWEEN_RECORDS):
+            self._study.update_pictures(self._records)
+            self._records = {}
+            self._recorded = time.monotonic()
+
+
+class _Writer:
+    """Writes features in a thread of its own; a failure shows at the next call."""
+
+    def __init__(self, features: FeatureSet) -> None:
+        self._features = features
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._pending: list[Future[None]] = []
+        self._room = threading.Semaphore(_BATCHES_BEHIND)
+
+    def put(self, values: dict[int, NDArray[Any]], images: Sequence[int]) -> None:
+        """Queue features of some images; waits while too many are queued."""
+        self._room.acquire()
+        self._raise_failures()
+        self._pending.append(self._pool.submit(self._write, values, images))
+
+    def _write(self, values: dict[int, NDArray[Any]], images: Sequence[int]) -> None:
+        try:
+            self._features.write(values, images)
+        finally:
+            self._room.release()
+
+    def _raise_failures(self) -> None:
+        finished = [future for future in self._pending if future.done()]
+        self._pending = [future for future in self._pending if future not in finished]
+        for future in finished:
+            future.result()
+
+    def close(self) -> None:
+        """Wait until everything is on disk."""
+        self._pool.shutdown(wait=True)
+        self._raise_failures()
+
+
+def _n_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return max(len(os.sched_getaffinity(0)), 1)
+    return os.cpu_count() or 1

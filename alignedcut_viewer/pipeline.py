@@ -1,0 +1,309 @@
+"""The stages in their order: extract, align, cut, colour. Each is kept, and none is done twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import extraction, stored_alignment
+from .atomic_files import digest_of
+from .cut import COLOUR, CUTS, Cut
+from .errors import InputError, StudyError
+from .extraction import extract
+from .nodes import NodeIndex
+from .progress import ProgressCallback, report, span
+from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from .stored_alignment import align, load_alignment
+from .study import Study
+from .versions import versions
+
+if TYPE_CHECKING:
+    from .images import PictureSet
+
+__all__ = [
+    "AlignSettings",
+    "ColourSettings",
+    "CutSettings",
+    "ExtractSettings",
+    "align",
+    "cut",
+    "extract",
+    "load_alignment",
+    "open_study",
+    "run",
+]
+
+_Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def run(
+    source: _Source | PictureSet,
+    study_path: str | os.PathLike[str],
+    extract: ExtractSettings | None = None,
+    align: AlignSettings | None = None,
+    cut: CutSettings | None = None,
+    progress: ProgressCallback | None = None,
+    *,
+    name: str = "default",
+    announce: Callable[[str], None] | None = None,
+) -> Study:
+    """From pictures to a coloured cut.
+
+    Parameters
+    ----------
+    source
+        A folder, a glob, a file, a list of these, or a picture set.
+    study_path
+        The study's folder; one that is there is gone on with.
+    extract, align, cut
+        How; None takes the defaults. Where the cut names no networks or images, it takes those extracted here.
+    progress
+        Called all along; to cancel, it raises :class:`~alignedcut_viewer.errors.Cancelled`.
+    name
+        Name of the cut.
+    announce
+        Told what the user should know, one line at a time.
+
+    Returns
+    -------
+    Study
+        Open for reading.
+
+    Raises
+    ------
+    AlignedCutError
+        If something does not fit; a study that was begun here and holds nothing yet is removed again.
+    """
+    cut = cut or CutSettings()
+    study, images = open_study(study_path, source)
+    with study, removed_if_empty(study):
+        networks = extraction.extract(study, extract, span(progress, 0.0, 0.6), announce)
+        if cut.networks is None:
+            cut = replace(cut, networks=networks)
+        if cut.images is None:
+            skipped = study.skipped
+            kept = tuple(dict.fromkeys(image for image in images if image not in skipped))
+            cut = replace(cut, images=kept)
+        _cut(study, cut, name, span(progress, 0.6, 1.0), align=align)
+    return Study.open(study_path)
+
+
+def open_study(path: str | os.PathLike[str], source: _Source | PictureSet) -> tuple[Study, list[int]]:
+    """A study of some pictures, open for writing: the one that is there, with the pictures added, or a new one.
+
+    Parameters
+    ----------
+    path
+        The study's folder.
+    source
+        A folder, a glob, a file, a list of these, or a picture set.
+
+    Returns
+    -------
+    study : Study
+        Open for writing.
+    images : list of int
+        Image number of each of the pictures.
+    """
+    from .images import PictureSet, open_pictures
+
+    pictures = source if isinstance(source, PictureSet) else open_pictures(source)
+    folder = Path(path).expanduser()
+    if folder.is_dir() and any(folder.iterdir()):
+        study = Study.open(folder, writable=True)
+        return study, study.add_pictures(pictures)
+    study = Study.create(folder, pictures)
+    return study, list(range(len(pictures)))
+
+
+class removed_if_empty:
+    """Context that removes a study again when an exception leaves it without any features."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if kind is None or "done" in self._study.status or self._study.cuts:
+            return
+        table = len(self._study.pictures)
+        sets = self._study.networks.values()
+        if not any(s.complete(layer, table).any() for s in sets for layer in s.layers):
+            self._study.close()
+            shutil.rmtree(self._study.path, ignore_errors=True)
+
+
+def cut(
+    study: Study,
+    settings: CutSettings | None = None,
+    name: str = "default",
+    progress: ProgressCallback | None = None,
+    *,
+    align: AlignSettings | None = None,
+    on_update: Callable[[int, Any], None] | None = None,
+) -> Cut:
+    """Align, cut and colour the nodes of a study, as far as that was not done before.
+
+    Until the new result is complete the cut of that name stays what it was. What a cancelled run finished (an
+    alignment, eigenvectors) is found again by the next.
+
+    Parameters
+    ----------
+    study
+        Opened for writing.
+    settings
+        Which nodes, and how.
+    name
+        Name of the cut in the study.
+    progress
+        Called all along.
+    align
+        How layers and networks get into one channel space.
+    on_update
+        Called with the iteration and the landmarks' places while the colours settle.
+
+    Returns
+    -------
+    Cut
+        The result.
+
+    Raises
+    ------
+    InputError
+        If a setting does not fit.
+    StudyError
+        If features are missing, or the study was opened for reading.
+    """
+    from .spectral import NormalizedCut, SpectralTSNE
+
+    settings = settings or CutSettings()
+    study.store.require_writable()
+    if not name or name != name.strip():
+        raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
+    # Made before any work, because they check their parameters.
+    engine = NormalizedCut(**_engine_options(settings))
+    colours = SpectralTSNE(3, **_colour_options(settings.colour))
+    index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
+    alignment = stored_alignment.align(study, index, align, span(progress, 0.0, 0.2))
+    group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
+    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 1.0), on_update)
+    result = study.publish_cut(name, group, part)
+    report(progress, 1000, 1000, "Finished")
+    return result
+
+
+_cut = cut  # a name that the parameter of run does not hide
+
+
+def _engine_options(settings: CutSettings) -> dict[str, Any]:
+    names = ("n_components", "kernel", "gamma", "method", "balance", "seed", "device", "precision", "memory")
+    options = {name: getattr(settings, name) for name in names}
+    for name in ("n_landmarks", "n_neighbors", "sampling", "orthonormal"):
+        if getattr(settings, name) is not None:
+            options[name] = getattr(settings, name)
+    return options
+
+
+def _colour_options(settings: ColourSettings) -> dict[str, Any]:
+    options = {name: getattr(settings, name) for name in ("perplexity", "init", "spread", "method", "seed", "device")}
+    if settings.n_landmarks is not None:
+        options["n_landmarks"] = settings.n_landmarks
+    return options
+
+
+def _cut_stage(
+    study: Study,
+    index: NodeIndex,
+    settings: CutSettings,
+    alignment: str | None,
+    engine: Any,
+    progress: ProgressCallback,
+) -> str:
+    """Eigenvectors of the graph, in a group named after all that decides them."""
+    identity = {
+        "index": digest_of(index.as_dict()),
+        "features": {network.name: study.network(network.name).digest for network in index.networks},
+        "pictures": digest_of(study.picture_digests(index.images)),
+        "alignment": alignment,
+        "settings": {
+            key: value
+            for key, value in settings.as_dict().items()
+            if key not in ("networks", "layers", "images", "class_token", "colour")
+        },
+        "software": versions()["alignedcut-viewer"],
+    }
+    group = f"cut-{digest_of(identity)[:16]}"
+    path = f"{CUTS}/{group}"
+    if study.store.exists(path):
+        report(progress, 1, 1, "Eigenvectors are there")
+        return group
+    warnings: list[str] = []
+    maps = None
+    if alignment is not None:
+        maps = load_alignment(study, alignment)
+        warning = study.store.attributes(f"alignments/{alignment}").get("warning")
+        if warning:
+            warnings.append(warning)
+    report(progress, 0, 1, f"Cutting a graph of {len(index)} nodes")
+    features = study.node_features(index, maps)
+    eigenvectors = engine.fit_transform(features, progress=progress)
+    attributes = {
+        "recipe": {
+            **identity,
+            "method": getattr(engine, "method_", settings.method),
+            "gamma": getattr(engine, "gamma_", settings.gamma),
+            "versions": versions("torch", "numpy", "scipy"),
+        },
+        "index": index.as_dict(),
+        "alignment": alignment,
+        "warnings": warnings,
+    }
+    with study.store.building(path, attributes):
+        study.store.save_array(f"{path}/eigenvectors", np.asarray(eigenvectors, dtype=np.float32))
+        study.store.save_array(f"{path}/eigenvalues", np.asarray(engine.eigenvalues_))
+    return group
+
+
+def _colour_stage(
+    study: Study,
+    group: str,
+    settings: ColourSettings,
+    engine: Any,
+    progress: ProgressCallback,
+    on_update: Callable[[int, Any], None] | None,
+) -> str:
+    """Embedding and colours of a cut, in a group inside it named after the settings."""
+    from .spectral import rgb
+
+    identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
+    part = f"{COLOUR}-{digest_of(identity)[:16]}"
+    path = f"{CUTS}/{group}/{part}"
+    if study.store.exists(path):
+        report(progress, 1, 1, "Colours are there")
+        return part
+    report(progress, 0, 1, "Colouring")
+    eigenvectors = study.store.view(f"{CUTS}/{group}/eigenvectors")
+    if not len(eigenvectors):
+        raise StudyError("The graph has no nodes to colour.")
+    embedding = np.asarray(engine.fit_transform(eigenvectors, progress=progress, on_update=on_update), dtype=np.float32)
+    colours = rgb(embedding, quantile=settings.quantile)
+    attributes = {
+        "recipe": {
+            **identity,
+            "method": getattr(engine, "method_", settings.method),
+            "perplexity": getattr(engine, "perplexity_", settings.perplexity),
+            "versions": versions("torch", "numpy"),
+        }
+    }
+    with study.store.building(path, attributes):
+        study.store.save_array(f"{path}/embedding", embedding)
+        study.store.save_array(f"{path}/rgb", colours)
+    return part

@@ -1,0 +1,322 @@
+"""The settings of every stage: plain data that goes into a study's recipes and comes back from JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from .errors import InputError
+
+__all__ = ["AlignSettings", "ColourSettings", "CutSettings", "ExtractSettings"]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all settings share: a way to JSON and back."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready description, for :meth:`from_dict`."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The settings that :meth:`as_dict` described; what is left out keeps its default.
+
+        Raises
+        ------
+        InputError
+            If a setting is unknown or its value does not fit.
+        """
+        known = [f.name for f in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise InputError(f"Unknown setting {unknown[0]!r}; {cls.__name__} has: {', '.join(known)}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ExtractSettings(_Settings):
+    """Which features are taken, and how.
+
+    Parameters
+    ----------
+    networks
+        Names of networks, see :func:`alignedcut_viewer.backbones.get_spec`.
+    layers
+        Layer numbers from 0, the same for all networks; None takes all.
+    tap
+        Where in each layer: ``"attention"`` (the paper's choice), ``"block"``, ``"mlp"``, ``"q"``, ``"k"`` or ``"v"``.
+    input_size
+        Pixels: one number or (height, width), multiples of the patch; None takes each network's own.
+    weights
+        Checkpoint file for each network that shall not take the published weights.
+    device
+        ``"auto"`` (CUDA, else MPS, else the CPU) or a torch device.
+    precision
+        What the networks run in: ``"auto"`` (half on CUDA and MPS, single on the CPU), ``"float32"``, ``"float16"`` or
+        ``"bfloat16"``.
+    batch
+        Pictures that go through a network together, at most. What a study began with one batch it goes on with at most
+        that batch, so that a run that was stopped gives the same bits when it goes on.
+    storage
+        What features are kept in: ``"float16"``, or ``"float32"`` for values beyond 65,504.
+    fallback
+        Whether the network that needs no hub may stand in, under its own name, for one whose weights cannot be had.
+    """
+
+    networks: tuple[str, ...] = ("dinov2-vit-s14",)
+    layers: tuple[int, ...] | None = None
+    tap: str = "attention"
+    input_size: int | tuple[int, int] | None = None
+    weights: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    precision: str = "auto"
+    batch: int = 8
+    storage: str = "float16"
+    fallback: bool = True
+
+    def __post_init__(self) -> None:
+        given: Any = self.networks
+        _set(self, "networks", tuple(dict.fromkeys(_texts("networks", [given] if isinstance(given, str) else given))))
+        if not self.networks:
+            raise InputError("Name at least one network.")
+        _set(self, "layers", _numbers("layers", self.layers))
+        if isinstance(self.input_size, Sequence):
+            _set(self, "input_size", tuple(_whole("input_size", side, 1) for side in self.input_size))
+            if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
+                raise InputError(f"input_size must be one number or (height, width); got {self.input_size!r}.")
+        elif self.input_size is not None:
+            _whole("input_size", self.input_size, 1)
+        if not isinstance(self.weights, Mapping):
+            raise InputError("weights must give a file for each network, as {network: file}.")
+        _set(self, "weights", {str(name): str(file) for name, file in self.weights.items()})
+        stray = sorted(set(self.weights) - set(self.networks))
+        if stray:
+            raise InputError(f"Weights are given for {stray[0]}, which is not among the networks.")
+        _one_of("tap", self.tap, ("attention", "block", "mlp", "q", "k", "v"))
+        _one_of("precision", self.precision, ("auto", "float32", "float16", "bfloat16"))
+        _one_of("storage", self.storage, ("float16", "float32"))
+        _whole("batch", self.batch, 1)
+
+
+@dataclass(frozen=True)
+class AlignSettings(_Settings):
+    """How layers and networks get into one channel space.
+
+    Parameters
+    ----------
+    method
+        ``"none"`` leaves features as they are; ``"hyperalignment"`` fits maps to the study's own pictures;
+        ``"shipped"`` takes the alignment that travels with the package; ``"file"`` takes the one in `file`;
+        ``"auto"`` fits where there are pictures enough, else takes a shipped one, else fits and warns. A single layer
+        of a single network needs no alignment, and gets none.
+    file
+        A safetensors file with an alignment.
+    n_samples
+        Number of places in the pictures that maps are fitted to; many more than there are channels.
+    n_channels
+        Width of the common space; None is that of the widest layer.
+    strength
+        How much directions without agreement are turned down; ``"auto"`` chooses by agreement on held-out pictures.
+    n_iterations, held_out, seed
+        See :class:`alignedcut_viewer.alignment.Hyperalignment`.
+    device
+        Where to compute.
+    """
+
+    method: str = "auto"
+    file: str | None = None
+    n_samples: int = 10_000
+    n_channels: int | None = None
+    strength: float | str = "auto"
+    n_iterations: int = 10
+    held_out: float = 0.25
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            _set(self, "file", str(self.file))
+            if self.method == "auto":
+                _set(self, "method", "file")
+        _one_of("alignment method", self.method, ("auto", "none", "hyperalignment", "shipped", "file"))
+        if (self.method == "file") != (self.file is not None):
+            raise InputError("Name a file exactly when the alignment method is 'file'.")
+        _whole("n_samples", self.n_samples, 1)
+        if self.n_channels is not None:
+            _whole("n_channels", self.n_channels, 1)
+        if self.strength != "auto":
+            _real("strength", self.strength, 0, math.inf)
+        _whole("n_iterations", self.n_iterations, 1)
+        _real("held_out", self.held_out, 0, 1)
+        _whole("seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
+class ColourSettings(_Settings):
+    """How eigenvectors become colours; see :class:`alignedcut_viewer.spectral.SpectralTSNE` and ``rgb``.
+
+    Parameters
+    ----------
+    n_landmarks
+        Nodes that t-SNE places itself; None is the method's default.
+    perplexity
+        Effective number of neighbours.
+    init
+        ``"pca"`` or ``"spectral"``.
+    spread
+        Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or ``"interpolated"``.
+    method
+        ``"auto"``, ``"exact"``, ``"scikit-learn"`` or ``"umap"``.
+    quantile
+        Share of nodes that is clipped at either end of each colour axis.
+    seed
+        Seed of the draw of landmarks.
+    device
+        Where to compute.
+    """
+
+    n_landmarks: int | None = None
+    perplexity: float = 100.0
+    init: str = "pca"
+    spread: str = "nearest"
+    method: str = "auto"
+    quantile: float = 0.05
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.n_landmarks is not None:
+            _whole("n_landmarks", self.n_landmarks, 1)
+        _real("perplexity", self.perplexity, 1, math.inf)
+        _one_of("init", self.init, ("pca", "spectral"))
+        _one_of("spread", self.spread, ("nearest", "interpolated"))
+        _one_of("colour method", self.method, ("auto", "exact", "scikit-learn", "umap"))
+        _real("quantile", self.quantile, 0, 0.5)
+        _whole("seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
+class CutSettings(_Settings):
+    """Which nodes make the graph, and how it is cut; see :class:`alignedcut_viewer.spectral.NormalizedCut`.
+
+    Parameters
+    ----------
+    networks
+        Names of feature sets of the study; None takes all.
+    layers
+        Layer numbers from 0, for all networks or by network; None takes all that were extracted.
+    images
+        Image numbers; None takes all that were extracted.
+    class_token
+        Whether class tokens are nodes too, as in the paper.
+    n_components
+        Number of eigenvectors.
+    kernel
+        ``"cosine"`` or ``"rbf"``.
+    gamma
+        Width of the affinity (1 in the paper's formula), or ``"auto"``.
+    method
+        ``"auto"``, ``"exact"``, ``"knn"`` (the paper's approximation) or ``"nystrom"``.
+    n_landmarks, n_neighbors, sampling, orthonormal
+        None takes the engine's default.
+    balance
+        How much dense regions are held back, from 0.
+    seed
+        Seed of the draw of landmarks.
+    device, precision, memory
+        Where, in what, and within how many bytes to compute.
+    colour
+        How the result is coloured.
+    """
+
+    networks: tuple[str, ...] | None = None
+    layers: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
+    images: tuple[int, ...] | None = None
+    class_token: bool = True
+    n_components: int = 20
+    kernel: str = "cosine"
+    gamma: float | str = 1.0
+    method: str = "auto"
+    n_landmarks: int | None = None
+    n_neighbors: int | None = None
+    sampling: str | None = None
+    orthonormal: bool | None = None
+    balance: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    memory: str = "4GiB"
+    colour: ColourSettings = field(default_factory=ColourSettings)
+
+    def __post_init__(self) -> None:
+        if self.networks is not None:
+            _set(self, "networks", _texts("networks", self.networks))
+        if isinstance(self.layers, Mapping):
+            _set(self, "layers", {str(name): _numbers("layers", chosen) for name, chosen in self.layers.items()})
+        else:
+            _set(self, "layers", _numbers("layers", self.layers))
+        if self.images is not None:
+            _set(self, "images", tuple(_whole("images", image, 0) for image in self.images))
+        _whole("n_components", self.n_components, 1)
+        if self.gamma != "auto":
+            _real("gamma", self.gamma, 0, math.inf)
+            if not float(self.gamma) > 0:
+                raise InputError("gamma must be greater than 0, or 'auto'.")
+        for name in ("n_landmarks", "n_neighbors"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1)
+        _real("balance", self.balance, 0, math.inf)
+        _whole("seed", self.seed, 0)
+        if isinstance(self.colour, Mapping):
+            _set(self, "colour", ColourSettings.from_dict(self.colour))
+        if not isinstance(self.colour, ColourSettings):
+            raise InputError("colour must be ColourSettings, or a mapping of them.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Settings):
+        return value.as_dict()
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _set(settings: _Settings, name: str, value: Any) -> None:
+    object.__setattr__(settings, name, value)
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence) or not all(isinstance(v, str) for v in values):
+        raise InputError(f"{name} must be a list of names; got {values!r}.")
+    return tuple(values)
+
+
+def _numbers(name: str, values: Any) -> tuple[int, ...] | None:
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise InputError(f"{name} must be a list of numbers from 0, or None for all; got {values!r}.")
+    return tuple(sorted({_whole(name, value, 0) for value in values}))
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    return value
+
+
+def _real(name: str, value: Any, least: float, below: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
+        limit = "" if below == math.inf else f" and less than {below:g}"
+        raise InputError(f"{name} must be a number of at least {least:g}{limit}; got {value!r}.")
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")

@@ -1,0 +1,21 @@
+"""Versions of what computed a result, for its recipe."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+__all__ = ["versions"]
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Version of this package, of Python, and of some installed packages; those that are missing are left out."""
+    from . import __version__
+
+    found = {"alignedcut-viewer": __version__, "python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

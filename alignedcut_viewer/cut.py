@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +124,7 @@ class Cut:
         k: int,
         *,
         one_layer: bool = False,
-        method: str = "yu-shi",
+        method: Literal["yu-shi", "kmeans"] = "yu-shi",
         seed: int = 0,
     ) -> NDArray[np.int32]:
         """Segments of one picture's patches at one layer, int32 (rows, columns) with values from 0 to ``k - 1``.
@@ -155,7 +155,7 @@ class Cut:
         k: int,
         *,
         slot: tuple[str, int] | None = None,
-        method: str = "yu-shi",
+        method: Literal["yu-shi", "kmeans"] = "yu-shi",
         seed: int = 0,
         progress: ProgressCallback | None = None,
     ) -> NDArray[np.int32]:
@@ -171,7 +171,7 @@ class Cut:
         method, seed
             As for :func:`alignedcut_viewer.spectral.discretise`.
         progress
-            Called when done.
+            Called once a chunk of nodes.
 
         Returns
         -------
@@ -197,14 +197,14 @@ class Cut:
             from .spectral import discretise
 
             eigenvectors = np.asarray(self.eigenvectors[nodes])
-            labels = np.asarray(discretise(eigenvectors, k, method=method, seed=seed), dtype=np.int32)
+            labels = np.asarray(
+                discretise(eigenvectors, k, method=method, seed=seed, progress=progress), dtype=np.int32
+            )
             if not self._store.writable:
                 self._views[path] = labels
                 return labels
             with self._store.building(path, {"recipe": recipe}):
                 self._store.save_array(f"{path}/labels", labels)
-        if progress is not None:
-            progress(1, 1, f"{k} segments")
         self._views[path] = self._store.view(f"{path}/labels")
         return self._views[path]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ __all__ = [
     "extract",
     "load_alignment",
     "open_study",
+    "removed_if_empty",
     "run",
 ]
 
@@ -122,23 +124,17 @@ def open_study(path: str | os.PathLike[str], source: _Source | PictureSet) -> tu
     return study, list(range(len(pictures)))
 
 
-class removed_if_empty:
-    """Context that removes a study again when an exception leaves it without any features."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if kind is None or "done" in self._study.status or self._study.cuts:
-            return
-        table = len(self._study.pictures)
-        sets = self._study.networks.values()
-        if not any(s.complete(layer, table).any() for s in sets for layer in s.layers):
-            self._study.close()
-            shutil.rmtree(self._study.path, ignore_errors=True)
+@contextlib.contextmanager
+def removed_if_empty(study: Study) -> Iterator[None]:
+    """Remove a study that is new when an exception leaves it without any features."""
+    try:
+        yield
+    except BaseException:
+        n_images, sets = len(study.pictures), study.networks.values()
+        if study.store.is_new and not any(s.complete(layer, n_images).any() for s in sets for layer in s.layers):
+            study.close()
+            shutil.rmtree(study.path, ignore_errors=True)
+        raise
 
 
 def cut(

@@ -48,12 +48,13 @@ class Store:
     ----------
     root : Path
         The study's folder.
-    writable : bool
-        Whether this process holds the study's lock.
+    is_new : bool
+        Whether this very object made the study.
     """
 
     def __init__(self, root: Path, lock: IO[bytes] | None) -> None:
         self.root = root
+        self.is_new = False
         self._lock_file = lock
         self._cache: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 
@@ -97,7 +98,9 @@ class Store:
             if existed:
                 root.mkdir(exist_ok=True)
             raise
-        return cls.open(root, writable=True)
+        store = cls.open(root, writable=True)
+        store.is_new = True
+        return store
 
     @classmethod
     def open(cls, path: str | Path, *, writable: bool = False) -> Store:

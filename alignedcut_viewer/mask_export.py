@@ -1,0 +1,108 @@
+"""Segments of a cut as masks of the original pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cut import Cut
+from .errors import InputError
+from .progress import ProgressCallback, report, span
+from .segmentation import FORMATS, export_masks, upsample_labels
+from .study import Study
+
+__all__ = ["export_segments", "middle_layer"]
+
+
+def middle_layer(cut: Cut, network: str) -> int:
+    """The layer two thirds up the chosen layers of a network, where figure and ground are apart in most networks."""
+    layers = cut.index.network(network).layers
+    return layers[(2 * len(layers)) // 3 if len(layers) > 1 else 0]
+
+
+def export_segments(
+    study: Study,
+    cut: Cut,
+    folder: str | Path,
+    *,
+    network: str | None = None,
+    layer: int | None = None,
+    k: int = 2,
+    one_layer: bool = True,
+    smooth: bool = True,
+    formats: Sequence[str] = FORMATS,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> list[Path]:
+    """Write k-way segments of one layer as masks, each of its picture's own size.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    folder
+        Where to write.
+    network, layer
+        Where the segments are taken; the first network of the cut, and :func:`middle_layer`.
+    k
+        Number of segments; labels in the masks run from 1 to `k`.
+    one_layer
+        Whether this layer's nodes are segmented alone, or all nodes of the cut together.
+    smooth
+        Whether edges are interpolated between tokens.
+    formats
+        Some of ``png``, ``coco``, ``npz`` and ``tiff``.
+    seed
+        Seed of the segmentation.
+    progress
+        Called once a picture.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        If network, layer, `k` or a format does not fit.
+    StorageError
+        If the folder cannot be written.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise InputError(f"Unknown mask format {', '.join(unknown) or '(none)'}; choose from {', '.join(FORMATS)}.")
+    network = cut.index.networks[0].name if network is None else network
+    layer = middle_layer(cut, network) if layer is None else layer
+    cut.index.slot_slice(network, layer)  # says what is missing
+    images = cut.index.images
+    names = study.pictures.names
+    report(progress, 0, len(images), "Finding segments")
+    cut.segments(k, slot=(network, layer) if one_layer else None, seed=seed)
+
+    def masks() -> Iterator[NDArray[np.int32]]:
+        for image in images:
+            labels = cut.label_map(network, layer, image, k, one_layer=one_layer, seed=seed)
+            yield upsample_labels(labels + np.int32(1), study.picture_size(image), smooth=smooth)
+
+    return export_masks(
+        folder,
+        [names[image] for image in images],
+        masks(),
+        formats=formats,
+        picture_files=[study.picture_path(image).name for image in images],
+        categories={number + 1: f"segment {number}" for number in range(k)},
+        info={
+            "network": network,
+            "weights": study.network(network).note.get("weights", ""),
+            "layer": layer,
+            "segments": k,
+            "segments_of": "one layer" if one_layer else "all nodes of the cut",
+            "cut": cut.name,
+            "seed": seed,
+        },
+        progress=span(progress, 0.1, 1.0),
+    )

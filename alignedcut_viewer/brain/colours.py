@@ -107,8 +107,8 @@ class ColourScale:
         """Number of the colour of each value; NaN gives 0."""
         step = np.float32(N_LEVELS / (self.high - self.low))
         scaled = (np.asarray(values, dtype=np.float32) - np.float32(self.low)) * step
-        scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=N_LEVELS, neginf=0.0)
-        levels: NDArray[np.uint8] = np.clip(scaled, 0, N_LEVELS - 1, out=scaled).astype(np.uint8)
+        # fmax takes the other operand for NaN, so that no cast meets one
+        levels: NDArray[np.uint8] = np.fmin(np.fmax(scaled, 0), N_LEVELS - 1).astype(np.uint8)
         return levels
 
     def rgb(self, values: ArrayLike) -> NDArray[np.uint8]:

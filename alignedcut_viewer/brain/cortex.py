@@ -19,7 +19,7 @@ from .colours import N_LEVELS, ColourScale
 from .dataset import HEMISPHERES
 from .surface import Geometry, Surface, load_surface
 
-__all__ = ["DEFAULT_LAYOUT", "VIEWS", "CortexPanel", "CortexRaster", "antialias", "cortex_raster"]
+__all__ = ["DEFAULT_LAYOUT", "VIEWS", "VISUAL_LAYOUT", "CortexPanel", "CortexRaster", "antialias", "cortex_raster"]
 
 Layout = Sequence[Sequence[str]]
 
@@ -37,6 +37,11 @@ DEFAULT_LAYOUT: tuple[tuple[str, ...], ...] = (
     ("lh lateral", "lh posterior", "rh posterior", "rh lateral"),
     ("lh medial", "rh medial"),
     ("lh ventral", "rh ventral"),
+)
+# Wider than high, for pictures of the back of the brain only (``front=0``).
+VISUAL_LAYOUT: tuple[tuple[str, ...], ...] = (
+    ("lh lateral", "lh posterior", "rh posterior", "rh lateral"),
+    ("lh medial", "lh ventral", "rh ventral", "rh medial"),
 )
 _LIGHT_LEVELS = 32
 
@@ -198,7 +203,7 @@ def cortex_raster(
     width: int = 800,
     geometry: Geometry = "inflated",
     front: float | None = None,
-    gap: float = 0.02,
+    gap: float = 0.03,
     top_margin: int = 0,
 ) -> CortexRaster:
     """Lay out views of the cortex in one raster, all at one scale, and find the vertex of every pixel.
@@ -237,7 +242,8 @@ def cortex_raster(
     kept = {hemi: surface.vertices[:, 1] <= limit for hemi, surface in surfaces.items()}
     if not all(mask.any() for mask in kept.values()):
         raise InputError(f"Nothing of the cortex lies behind {front} mm.")
-    faces = {hemi: surface.faces[kept[hemi][surface.faces].all(axis=1)] for hemi, surface in surfaces.items()}
+    # triangles across the limit are drawn too, and cut straight by the edge of their panel
+    faces = {hemi: surface.faces[kept[hemi][surface.faces].any(axis=1)] for hemi, surface in surfaces.items()}
     projected = [[_project(surfaces[h], v) for h, v in row] for row in wanted]
     corners = [
         [points[kept[h]].min(axis=0) for (h, _), points in zip(row, of_row, strict=True)]

@@ -196,10 +196,14 @@ def open_brain_csv(
     header = lines[0][1:]
     responses = np.empty((len(lines) - 1, len(header)), dtype=np.float32)
     for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(lines[0]):
+            raise InputError(
+                f"{file}: line {number} holds {len(line) - 1} values, but there are {len(header)} columns."
+            )
         try:
             responses[number - 2] = [float(value) for value in line[1:]]
         except ValueError as error:
-            raise InputError(f"{file}: line {number} does not hold {len(header)} numbers ({error}).") from None
+            raise InputError(f"{file}: line {number} holds something other than numbers ({error}).") from None
     table = _located([line[0] for line in lines[1:]], file.parent, pictures)
     dataset = _assemble(file.stem, table, responses, {"roi": np.asarray(header)}, source=str(file))
     return _checked(dataset, file, unusable)

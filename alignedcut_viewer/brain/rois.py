@@ -1,7 +1,7 @@
 """Regions of interest: which there are, in which order they are shown, and which voxels belong to them.
 
-Order and functions are those of the paper's appendix B: V1 V2 V3 V4 | EBA FBA | OFA FFA | OPA PPA | OWFA VWFA, with the
-retrosplenial cortex and coarser regions after them.
+Order and functions are those of the paper's appendix B: V1 V2 V3 V4 | EBA FBA | OFA FFA | OPA PPA | OWFA VWFA; regions
+that the paper does not show (RSC, and coarse ones such as EarlyVis, LOC, IT) stand beside those they belong with.
 """
 
 from __future__ import annotations

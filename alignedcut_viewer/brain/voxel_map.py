@@ -16,7 +16,7 @@ from .surface import load_surface
 
 __all__ = ["VoxelMap", "roi_masks_on_fsaverage", "roi_values_to_fsaverage", "to_fsaverage"]
 
-_EDGE = 0.7  # mm between neighbours of fsaverage on the sphere of radius 100, about
+_EDGE = 0.9  # mm between neighbours of fsaverage on the sphere of radius 100, about
 
 
 class VoxelMap:
@@ -111,7 +111,7 @@ def _sources(hemisphere: str, vertices: IntArray, fill: float | None) -> IntArra
     tree = cKDTree(sphere[known])
     if fill is None:
         spacing = float(np.median(tree.query(sphere[known], k=min(2, len(known)))[0][:, -1])) if len(known) > 1 else 0
-        if spacing < 2 * _EDGE:
+        if spacing < 1.5 * _EDGE:
             return source
         fill = 1.1 * spacing
     far, nearest = tree.query(sphere[empty], distance_upper_bound=fill)

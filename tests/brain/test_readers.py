@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alignedcut_viewer.brain import open_brain_data
+from alignedcut_viewer.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Two people, four pictures, in the plain layout."""
+    root = tmp_path / "mine"
+    (root / "pictures").mkdir(parents=True)
+    names = [f"{letter}.png" for letter in "abcd"]
+    for name in names:
+        (root / "pictures" / name).write_bytes(b"picture")
+    (root / "pictures.csv").write_text("number,picture\n" + "".join(f"{n},{x}\n" for n, x in enumerate(names)))
+    np.save(root / "responses_ann.npy", rng.standard_normal((4, 3)).astype(np.float32))
+    np.save(root / "responses_bob.npy", rng.standard_normal((4, 2)).astype(np.float32))
+    (root / "voxels_ann.csv").write_text(
+        "roi,hemisphere,noise_ceiling,fsaverage_vertex\nV1,lh,30,7\nV1;EVC,rh,20,9\n,rh,10,11\n"
+    )
+    (root / "dataset.json").write_text(json.dumps({"name": "My study", "simulated": True, "source": "my scanner"}))
+    return root
+
+
+@pytest.mark.quick
+def test_folder_of_two_people(folder: Path) -> None:
+    dataset = open_brain_data(folder)
+    assert dataset.title == "My study (simulated)"
+    assert dataset.subject.tolist() == ["ann"] * 3 + ["bob"] * 2
+    assert dataset.voxel.tolist() == [0, 1, 2, 0, 1]
+    assert dataset.rois.counts() == {"V1": 2, "EVC": 1}
+    assert dataset.hemisphere.tolist() == ["lh", "rh", "rh", "", ""]
+    assert dataset.noise_ceiling is not None
+    assert dataset.noise_ceiling[:3].tolist() == [30, 20, 10]
+    assert np.isnan(dataset.noise_ceiling[3:]).all()
+    assert dataset.fsaverage_vertex is not None
+    assert dataset.fsaverage_vertex.tolist() == [7, 9, 11, -1, -1]
+    assert np.array_equal(dataset.read(voxels=slice(3, 5)), np.load(folder / "responses_bob.npy"))
+    assert dataset.pictures.paths[2] == folder / "pictures" / "c.png"
+    assert dataset.check() == []
+
+
+def _rewrite(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: np.save(f / "responses_bob.npy", np.ones((5, 2))), r"responses_bob\.npy: .*5 pictures.* has 4"),
+        (lambda f: np.save(f / "responses_bob.npy", np.zeros((4, 2))), r"responses_bob\.npy: 2 voxels \(0, 1\).*zero"),
+        (lambda f: np.save(f / "responses_bob.npy", np.full((4, 2), np.nan)), r"responses_bob\.npy: .*NaN"),
+        (lambda f: np.save(f / "responses_bob.npy", np.ones(4)), r"responses_bob\.npy: it should hold images"),
+        (lambda f: _rewrite(f / "voxels_ann.csv", "roi\nV1\n"), r"voxels_ann\.csv: it describes 1 voxels.*have 3"),
+        (
+            lambda f: _rewrite(f / "voxels_ann.csv", "noise_ceiling\n1\nx\n3\n"),
+            r"voxels_ann\.csv: column noise_ceiling",
+        ),
+        (lambda f: _rewrite(f / "pictures.csv", "name\na.png\n"), r"pictures\.csv: .*column 'picture'"),
+        (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json: this is not a readable"),
+        (lambda f: [p.unlink() for p in f.glob("responses*")], r"neither responses\.npy nor"),
+    ],
+)
+def test_faults_of_a_folder_are_named(folder: Path, spoil: object, message: str) -> None:
+    spoil(folder)  # type: ignore[operator]
+    with pytest.raises(InputError, match=message):
+        open_brain_data(folder)
+
+
+@pytest.mark.quick
+def test_unusable_voxels_of_a_folder_can_be_left_out(folder: Path) -> None:
+    responses = np.load(folder / "responses_bob.npy")
+    responses[1, 0] = np.nan
+    np.save(folder / "responses_bob.npy", responses)
+    dataset = open_brain_data(folder, unusable="drop")
+    assert dataset.subject.tolist() == ["ann"] * 3 + ["bob"]
+    assert dataset.voxel.tolist() == [0, 1, 2, 1]
+
+
+@pytest.mark.quick
+def test_csv_of_regions(tmp_path: Path) -> None:
+    file = tmp_path / "regions.csv"
+    file.write_text("picture,FFA,V1\na.png,1,2\nb.png,3,5\n", encoding="utf-8-sig")
+    dataset = open_brain_data(file)
+    assert dataset.pictures.names == ("a.png", "b.png")
+    assert dataset.rois.names == ("V1", "FFA")
+    assert np.array_equal(dataset.read(), [[1, 2], [3, 5]])
+    file.write_text("picture,FFA,V1\na.png,1,2\nb.png,3\n")
+    with pytest.raises(InputError, match=r"regions\.csv: line 3 holds 1 values, but there are 2"):
+        open_brain_data(file)
+    file.write_text("picture,FFA\na.png,x\n")
+    with pytest.raises(InputError, match=r"regions\.csv: line 2 holds something other than numbers"):
+        open_brain_data(file)
+    file.write_text("picture,FFA\na.png,1\n")
+    with pytest.raises(InputError, match=r"nowhere.*a\.png: the picture is missing"):
+        open_brain_data(file, pictures=tmp_path / "nowhere")
+
+
+@pytest.mark.quick
+def test_npz_faults_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "data.npz"
+    np.savez(file, responses=np.random.default_rng(0).random((3, 2)), files=["a", "b"])
+    with pytest.raises(InputError, match=r"data\.npz: it holds responses to 3 pictures, but there are 2"):
+        open_brain_data(file)
+    np.savez(file, responses=np.random.default_rng(0).random((2, 2)), files=["a", "b"], roi=["V1"])
+    with pytest.raises(InputError, match=r"data\.npz: roi is for 1 voxels"):
+        open_brain_data(file)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"data\.npz: this is not a readable"):
+        open_brain_data(file)
+    with pytest.raises(InputError, match="no such file"):
+        open_brain_data(tmp_path / "nothing.npz")
+
+
+def test_predicted_responses_to_real_photographs(shared_data: Path) -> None:
+    dataset = open_brain_data(shared_data / "bold5000_predicted" / "responses.npz")
+    assert (dataset.n_pictures, dataset.n_voxels) == (500, 7059)
+    assert dataset.rois.counts() == {"OPA": 860, "PPA": 974, "RSC": 760, "EarlyVis": 2208, "LOC": 2257}
+    assert len(dataset.subjects) == 3
+    assert dataset.name == "bold5000_predicted"
+    assert None not in dataset.pictures.paths
+    assert dataset.pictures.missing() == []
+
+
+def test_responses_to_the_92_pictures(shared_data: Path) -> None:
+    dataset = open_brain_data(shared_data / "brain92" / "mds_responses.npz")
+    assert (dataset.n_pictures, dataset.n_voxels) == (92, 80)
+    assert dataset.rois.counts() == {"EVC": 40, "IT": 40}
+    assert dataset.pictures.names[0] == "00_human_bodypart.png"

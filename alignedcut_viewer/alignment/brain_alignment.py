@@ -1,0 +1,465 @@
+"""Brain-guided channel alignment: one map a slot into a universal channel space that predicts fMRI.
+
+Section 2.1, 2.3 and appendix C of the AlignedCut paper (Yang, Gee, Shi 2024).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from ..device import resolve_device
+from ..errors import AlignmentError, InputError
+from ..nodes import Slot
+from ..progress import ProgressCallback, report, span
+from .brain_samples import BrainSamples
+from .brain_state import TrainingState, read_checkpoint, settings_digest, write_checkpoint
+from .channel_alignment import ChannelAlignment
+from .eigen_constraint import eigen_constraint
+from .losses import brain_loss, covariance_loss, zero_centre_loss
+from .readout import Standardisation, fit_readout, held_out_r2
+from .starting_maps import INITS, node_scales, starting_maps
+
+__all__ = ["BrainAlignment"]
+
+
+class BrainAlignment:
+    r"""Linear maps ``W_i`` of all slots, and one readout ``beta``, trained to predict brain responses.
+
+    The prediction is ``Y = mean over tokens(sum over slots V_i W_i) beta + eps`` (equation 2), the loss
+
+    ``L1(Y) + eigen_weight · eigen + zero_weight · zero + covariance_weight · covariance``.
+
+    Parameters
+    ----------
+    n_channels
+        Width D' of the universal space; None is that of the widest slot (768 in the paper).
+    eigen_weight, zero_weight, covariance_weight
+        Weights of the eigen-constraint (equations 5 and 8), the zero-centre term (6) and the covariance term (7); 0
+        switches a term off. 1 for the first is the best row of the paper's Table 1; .01 for the others is remembered of
+        the authors' code, not published.
+    focal
+        Whether pairs of nodes that were disconnected before alignment weigh more in the eigen-constraint (equation 8).
+    n_eigenvectors, n_nodes, gamma
+        The eigen-constraint compares that many eigenvectors of the graph of that many nodes with that kernel width
+        (6 and 100 are remembered of the authors' code).
+    slots_per_step
+        Slots whose constraint is computed in a step, drawn anew each time: the mean over them estimates the mean over
+        all. None is 4, or all where there are fewer.
+    init
+        ``"ridge"`` takes the closed-form solution of the brain term, ``"isometry"`` the isometries nearest to it (the
+        eigen-constraint is then zero to begin with), ``"identity"`` keeps the channels as they are, ``"random"`` is
+        what a fresh linear layer would have (the paper's). The readout always starts as the ridge regression on them.
+    learning_rate
+        Of the readout. 1e-3 as in the authors' earlier encoder.
+    map_learning_rate
+        Of the maps; None is ``learning_rate · 16 / D'``, since AdamW moves all entries alike, and the change
+        of the output grows with the width.
+    weight_decay
+        Of the readout (AdamW).
+    batch_size
+        Pictures a step.
+    n_epochs, patience
+        Most epochs, and epochs without a better held-out score after which training stops.
+    validation
+        Share of the pictures that is held out for early stopping and for the strength of ridge regressions.
+    readout
+        ``"best"`` refits ``beta`` by ridge regression to the trained maps and keeps what predicts held-out pictures
+        better; ``"trained"`` keeps the trained one.
+    seed
+        Seed of every random choice.
+    device
+        Where to compute.
+
+    Attributes
+    ----------
+    matrices_ : dict of Slot to numpy.ndarray
+        ``W_i``, float32 (D_i, D').
+    beta_ : numpy.ndarray
+        float32 (D', n_voxels).
+    intercept_ : numpy.ndarray
+        float32 (n_voxels,).
+    history_ : list of dict
+        Per epoch: the terms of the loss, and the held-out R².
+    best_epoch_ : int
+        Epoch whose maps were kept; 0 is the start.
+    score_ : float
+        Mean held-out R² over voxels of what was kept.
+    readout_ : str
+        ``"trained"`` or ``"ridge"``.
+    validation_rows_ : numpy.ndarray
+        Pictures that were held out.
+    """
+
+    def __init__(
+        self,
+        n_channels: int | None = None,
+        *,
+        eigen_weight: float = 1.0,
+        zero_weight: float = 0.01,
+        covariance_weight: float = 0.01,
+        focal: bool = True,
+        n_eigenvectors: int = 6,
+        n_nodes: int = 100,
+        gamma: float = 1.0,
+        slots_per_step: int | None = None,
+        init: str = "isometry",
+        learning_rate: float = 1e-3,
+        map_learning_rate: float | None = None,
+        weight_decay: float = 0.01,
+        batch_size: int = 64,
+        n_epochs: int = 30,
+        patience: int = 5,
+        validation: float = 0.1,
+        readout: str = "best",
+        seed: int = 0,
+        device: str | torch.device = "auto",
+    ) -> None:
+        if init not in INITS:
+            raise InputError(f"Unknown init {init!r}; use {', '.join(INITS)}.")
+        if readout not in ("best", "trained"):
+            raise InputError(f"Unknown readout {readout!r}; use best or trained.")
+        for name, value in (
+            ("eigen_weight", eigen_weight),
+            ("zero_weight", zero_weight),
+            ("covariance_weight", covariance_weight),
+            ("weight_decay", weight_decay),
+        ):
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{name} must be 0 or a positive number; got {value}.")
+        for name, value in (("gamma", gamma), ("learning_rate", learning_rate)):
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} must be a positive number; got {value}.")
+        for name, count, least in (
+            ("n_eigenvectors", n_eigenvectors, 1),
+            ("n_nodes", n_nodes, n_eigenvectors + 1),
+            ("batch_size", batch_size, 1),
+            ("n_epochs", n_epochs, 0),
+            ("patience", patience, 1),
+        ):
+            if count < least:
+                raise InputError(f"{name} must be at least {least}; got {count}.")
+        if not 0 < validation < 1:
+            raise InputError(f"validation must be a share between 0 and 1; got {validation}.")
+        self.n_channels = n_channels
+        self.eigen_weight = eigen_weight
+        self.zero_weight = zero_weight
+        self.covariance_weight = covariance_weight
+        self.focal = focal
+        self.n_eigenvectors = n_eigenvectors
+        self.n_nodes = n_nodes
+        self.gamma = gamma
+        self.slots_per_step = slots_per_step
+        self.init = init
+        self.learning_rate = learning_rate
+        self.map_learning_rate = map_learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.patience = patience
+        self.validation = validation
+        self.readout = readout
+        self.seed = seed
+        self.device = device
+
+    def settings(self) -> dict[str, Any]:
+        """All parameters, JSON-ready."""
+        return {
+            name: str(value) if name == "device" else value for name, value in vars(self).items() if name[-1] != "_"
+        }
+
+    def fit(
+        self,
+        samples: BrainSamples,
+        *,
+        progress: ProgressCallback | None = None,
+        on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Train the maps and the readout.
+
+        Parameters
+        ----------
+        samples
+            Features and responses.
+        progress
+            Told about the steps; raises ``Cancelled`` to stop. The last finished epoch stays in `checkpoint`.
+        on_epoch
+            Called with the record of each epoch, for live curves.
+        checkpoint
+            File to keep the state of the training in. Where it exists already and belongs to the same settings and
+            data, training goes on from there, with the same result as if it had never stopped.
+
+        Raises
+        ------
+        InputError
+            If there are too few pictures or a response is not finite.
+        FeatureError
+            If a feature is not finite.
+        """
+        device = resolve_device(self.device)
+        train, held_out = self._split(samples.n_pictures)
+        digest = settings_digest(self.settings(), samples)
+        state = read_checkpoint(checkpoint, digest, device) if checkpoint is not None else None
+        if state is None:
+            state = self._start(samples, train, held_out, device, span(progress, 0.0, 0.1))
+            self._record(state, samples, held_out, {}, on_epoch)
+        optimiser = self._optimiser(state)
+        steps = math.ceil(len(train) / self.batch_size)
+        while state.epoch < self.n_epochs and state.epoch - state.best_epoch < self.patience:
+            done = state.epoch
+            losses = self._train_epoch(
+                state,
+                samples,
+                train,
+                optimiser,
+                lambda step, total, text, done=done: report(  # type: ignore[misc]
+                    progress, 100 + round(850 * (done * steps + step) / (self.n_epochs * steps)), 1000, text
+                ),
+            )
+            state.epoch += 1
+            self._record(state, samples, held_out, losses, on_epoch)
+            if checkpoint is not None:
+                state.optimiser = optimiser.state_dict()
+                write_checkpoint(checkpoint, digest, state)
+        self._finish(state, samples, train, held_out)
+        report(progress, 1000, 1000, "aligned")
+        return self
+
+    def _split(self, n_pictures: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        n_held_out = max(2, round(self.validation * n_pictures))
+        if n_pictures - n_held_out < 2:
+            raise InputError(f"Brain-guided alignment needs more than {n_pictures} pictures.")
+        order = np.random.default_rng([self.seed, 0]).permutation(n_pictures)
+        return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+    def _start(
+        self,
+        samples: BrainSamples,
+        train: NDArray[np.int64],
+        held_out: NDArray[np.int64],
+        device: torch.device,
+        progress: ProgressCallback,
+    ) -> TrainingState:
+        n_channels = max(samples.widths) if self.n_channels is None else self.n_channels
+        standardisation = Standardisation.of(samples, train, device)
+        scales = node_scales(samples).to(device)
+        report(progress, 1, 4, "starting maps")
+        maps = starting_maps(
+            self.init, samples, train, held_out, scales, n_channels, standardisation, self.seed, device
+        )
+        report(progress, 2, 4, "ridge regression of the readout")
+        fit = fit_readout(samples, train, held_out, maps, scales, standardisation)
+        report(progress, 4, 4, "ready to train")
+        return TrainingState(
+            maps=maps,
+            beta=fit.beta,
+            intercept=fit.intercept,
+            scales=scales,
+            response_mean=standardisation.mean,
+            response_scale=standardisation.scale,
+            best_maps=maps.clone(),
+            best_beta=fit.beta.clone(),
+            best_intercept=fit.intercept.clone(),
+        )
+
+    def _optimiser(self, state: TrainingState) -> torch.optim.AdamW:
+        for tensor in (state.maps, state.beta, state.intercept):
+            tensor.requires_grad_(True)
+        map_rate = self.learning_rate * 16 / state.maps.shape[1]
+        if self.map_learning_rate is not None:
+            map_rate = self.map_learning_rate
+        optimiser = torch.optim.AdamW(
+            [
+                {"params": [state.maps], "lr": map_rate, "weight_decay": 0.0},
+                {
+                    "params": [state.beta, state.intercept],
+                    "lr": self.learning_rate,
+                    "weight_decay": self.weight_decay,
+                },
+            ],
+            fused=state.maps.device.type in ("cpu", "cuda"),
+        )
+        if state.optimiser is not None:
+            optimiser.load_state_dict(state.optimiser)
+        return optimiser
+
+    def _train_epoch(
+        self,
+        state: TrainingState,
+        samples: BrainSamples,
+        train: NDArray[np.int64],
+        optimiser: torch.optim.AdamW,
+        progress: ProgressCallback,
+    ) -> dict[str, float]:
+        """One pass over the training pictures; mean of each term of the loss."""
+        # Seeded by the epoch, so that a resumed training draws what an uninterrupted one would.
+        rng = np.random.default_rng([self.seed, 1, state.epoch])
+        order = rng.permutation(train)
+        device = state.maps.device
+        sums: dict[str, float] = {}
+        steps = math.ceil(len(order) / self.batch_size)
+        for step in range(steps):
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            pooled = torch.from_numpy(samples.stacked(rows)).to(device).mul_(state.scales)
+            measured = torch.from_numpy(samples.measured(rows)).to(device)
+            measured.sub_(state.response_mean).div_(state.response_scale)
+            prediction = torch.addmm(state.intercept, pooled @ state.maps, state.beta)
+            terms = {"brain": brain_loss(prediction, measured)}
+            terms |= self._constraints(state, samples, rng)
+            loss = terms["brain"]
+            for name, weight in self._weights.items():
+                if name in terms:
+                    loss = loss + weight * terms[name]
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(term.detach()) / steps
+            report(progress, step + 1, steps, f"training, epoch {state.epoch + 1}")
+        return sums
+
+    @property
+    def _weights(self) -> dict[str, float]:
+        return {"eigen": self.eigen_weight, "zero": self.zero_weight, "covariance": self.covariance_weight}
+
+    def _constraints(
+        self, state: TrainingState, samples: BrainSamples, rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """The terms that look at sampled nodes of a few slots."""
+        if not any(self._weights.values()):
+            return {}
+        count = min(len(samples.slots), 4 if self.slots_per_step is None else self.slots_per_step)
+        chosen = np.sort(rng.choice(len(samples.slots), count, replace=False))
+        widest = max(samples.widths)
+        n_nodes = min(self.n_nodes, *(int(samples.nodes[samples.slots[i]].shape[0]) for i in chosen))
+        if n_nodes <= self.n_eigenvectors:
+            raise InputError(f"The eigen-constraint needs more than {self.n_eigenvectors} nodes of each slot.")
+        before, after = [], []
+        for i in chosen:
+            slot = samples.slots[i]
+            part = samples.slices[slot]
+            nodes = samples.nodes[slot]
+            rows = np.sort(rng.choice(nodes.shape[0], n_nodes, replace=False))
+            features = torch.from_numpy(np.asarray(nodes[rows], dtype=np.float32)).to(state.maps.device)
+            features = features * state.scales[part]
+            after.append(features @ state.maps[part])
+            # Zeros change no cosine; with them all slots make one batch.
+            before.append(torch.nn.functional.pad(features, (0, widest - features.shape[1])))
+        aligned = torch.stack(after)
+        terms: dict[str, torch.Tensor] = {}
+        if self.eigen_weight:
+            terms["eigen"] = eigen_constraint(
+                torch.stack(before), aligned, n_eigenvectors=self.n_eigenvectors, gamma=self.gamma, focal=self.focal
+            ).to(aligned.dtype)
+        if self.zero_weight:
+            terms["zero"] = zero_centre_loss(aligned)
+        if self.covariance_weight:
+            terms["covariance"] = covariance_loss(aligned)
+        return terms
+
+    def _record(
+        self,
+        state: TrainingState,
+        samples: BrainSamples,
+        held_out: NDArray[np.int64],
+        losses: Mapping[str, float],
+        on_epoch: Callable[[Mapping[str, float]], None] | None,
+    ) -> None:
+        """Score the epoch on held-out pictures, keep it if it is the best, tell the listener."""
+        with torch.no_grad():
+            score = held_out_r2(samples, held_out, state.maps, state.scales, state.beta, state.intercept, state)
+            if state.epoch == 0 or score > state.best_score:
+                state.best_score, state.best_epoch = score, state.epoch
+                for best, now in (
+                    (state.best_maps, state.maps),
+                    (state.best_beta, state.beta),
+                    (state.best_intercept, state.intercept),
+                ):
+                    best.copy_(now)
+        state.history.append({"epoch": float(state.epoch), **losses, "r2": score})
+        if on_epoch is not None:
+            on_epoch(dict(state.history[-1]))
+
+    def _finish(
+        self, state: TrainingState, samples: BrainSamples, train: NDArray[np.int64], held_out: NDArray[np.int64]
+    ) -> None:
+        maps, beta, intercept = state.best_maps.detach(), state.best_beta.detach(), state.best_intercept.detach()
+        self.readout_, self.score_ = "trained", state.best_score
+        if self.readout == "best":
+            standardisation = Standardisation(state.response_mean, state.response_scale)
+            fit = fit_readout(samples, train, held_out, maps, state.scales, standardisation)
+            score = held_out_r2(samples, held_out, maps, state.scales, fit.beta, fit.intercept, state)
+            if score > self.score_:
+                self.readout_, self.score_, beta, intercept = "ridge", score, fit.beta, fit.intercept
+        scaled = (maps * state.scales[:, None]).cpu().numpy()
+        self.matrices_: dict[Slot, NDArray[np.float32]] = {
+            slot: np.ascontiguousarray(scaled[part]) for slot, part in samples.slices.items()
+        }
+        self.beta_: NDArray[np.float32] = (beta * state.response_scale).cpu().numpy()
+        self.intercept_: NDArray[np.float32] = (intercept * state.response_scale + state.response_mean).cpu().numpy()
+        self.history_ = state.history
+        self.best_epoch_ = state.best_epoch
+        self.validation_rows_ = held_out
+
+    def summed(self, pooled: Mapping[Slot, ArrayLike]) -> NDArray[np.float32]:
+        """Sum over slots of the pooled, aligned features, float32 (n_pictures, D').
+
+        Parameters
+        ----------
+        pooled
+            Pooled features (n_pictures, D_i) of every slot.
+
+        Raises
+        ------
+        AlignmentError
+            If nothing was fitted yet, or a slot is missing.
+        """
+        if not hasattr(self, "matrices_"):
+            raise AlignmentError("This BrainAlignment is not fitted yet; call fit first.")
+        missing = [str(slot) for slot in self.matrices_ if slot not in pooled]
+        if missing:
+            raise AlignmentError(
+                f"The prediction needs pooled features of all slots; {', '.join(missing)} are missing."
+            )
+        parts = [np.asarray(pooled[slot], np.float32) @ matrix for slot, matrix in self.matrices_.items()]
+        total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
+        return total
+
+    def predict(self, pooled: Mapping[Slot, ArrayLike], voxels: slice | NDArray[np.int64] | None = None) -> Any:
+        """Predicted responses (equation 2), float32 (n_pictures, n_voxels), of all voxels or some.
+
+        Raises
+        ------
+        AlignmentError
+            See :meth:`summed`.
+        """
+        chosen = slice(None) if voxels is None else voxels
+        return self.summed(pooled) @ self.beta_[:, chosen] + self.intercept_[chosen]
+
+    def to_alignment(self, *, tap: str | None = None, recipe: Mapping[str, Any] | None = None) -> ChannelAlignment:
+        """The trained maps as a :class:`ChannelAlignment`.
+
+        Parameters
+        ----------
+        tap
+            What the features are.
+        recipe
+            More to keep in the recipe, JSON-ready: where pictures and responses came from.
+        """
+        if not hasattr(self, "matrices_"):
+            raise AlignmentError("This BrainAlignment is not fitted yet; call fit first.")
+        return ChannelAlignment(
+            self.matrices_,
+            kind="brain",
+            tap=tap,
+            recipe={"settings": self.settings(), **(recipe or {})},
+            scores={"held_out_r2": self.score_, "best_epoch": self.best_epoch_, "readout": self.readout_},
+            simulated=bool((recipe or {}).get("simulated", False)),
+        )

@@ -1,0 +1,146 @@
+"""What brain-guided alignment is trained on: pooled features and responses of pictures, and sampled nodes.
+
+Averaging over tokens commutes with the linear maps, ``mean(V_i W_i) = mean(V_i) W_i``, so the brain term of the loss
+needs only one pooled vector a picture and slot. The other terms need only sampled nodes. What a network says of ten
+thousand pictures shrinks from hundreds of gigabytes to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FeatureError, InputError
+from ..nodes import Slot
+
+__all__ = ["BrainSamples"]
+
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class BrainSamples:
+    """Features and responses of the same pictures.
+
+    Parameters
+    ----------
+    pooled
+        For each slot the mean over all tokens (class token included, as in the paper), array-like
+        (n_pictures, D_i); memory maps are read in blocks of rows.
+    nodes
+        For each slot features of sampled nodes, array-like (n_nodes, D_i); the number may differ between slots.
+    responses
+        Array-like (n_pictures, n_voxels); may be memory-mapped.
+
+    Raises
+    ------
+    InputError
+        If slots, pictures or widths do not fit together.
+    """
+
+    pooled: Mapping[Slot, Any]
+    nodes: Mapping[Slot, Any]
+    responses: Any
+
+    def __post_init__(self) -> None:
+        pooled = {Slot(*slot): array for slot, array in self.pooled.items()}
+        nodes = {Slot(*slot): array for slot, array in self.nodes.items()}
+        if not pooled:
+            raise InputError("Brain-guided alignment needs the features of at least one slot (network, layer).")
+        if list(pooled) != list(nodes):
+            odd = sorted(map(str, set(pooled) ^ set(nodes))) or ["their order"]
+            raise InputError(f"Pooled features and nodes must be of the same slots; they differ in {', '.join(odd)}.")
+        if len(self.responses.shape) != 2:
+            raise InputError(f"Responses must be pictures × voxels; their shape is {tuple(self.responses.shape)}.")
+        n_pictures = int(self.responses.shape[0])
+        for slot, array in pooled.items():
+            if len(array.shape) != 2 or array.shape[0] != n_pictures:
+                raise InputError(
+                    f"Pooled features of slot {slot} have shape {tuple(array.shape)}; there are responses to "
+                    f"{n_pictures} pictures. Each picture needs one row of both."
+                )
+            if len(nodes[slot].shape) != 2 or nodes[slot].shape[1] != array.shape[1] or not nodes[slot].shape[0]:
+                raise InputError(
+                    f"Nodes of slot {slot} have shape {tuple(nodes[slot].shape)}; they need {array.shape[1]} channels."
+                )
+        object.__setattr__(self, "pooled", pooled)
+        object.__setattr__(self, "nodes", nodes)
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The (network, layer) pairs, in their order."""
+        return tuple(self.pooled)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of channels of each slot."""
+        return tuple(int(array.shape[1]) for array in self.pooled.values())
+
+    @property
+    def slices(self) -> dict[Slot, slice]:
+        """Where each slot lies in the channels of all slots side by side."""
+        stops = np.cumsum(self.widths)
+        return {
+            slot: slice(int(stop) - width, int(stop))
+            for slot, width, stop in zip(self.slots, self.widths, stops, strict=True)
+        }
+
+    @property
+    def n_pictures(self) -> int:
+        """Number of pictures."""
+        return int(self.responses.shape[0])
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels."""
+        return int(self.responses.shape[1])
+
+    def stacked(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Pooled features of some pictures, all slots side by side, float32 (rows, sum D_i).
+
+        Raises
+        ------
+        FeatureError
+            If a value is NaN or infinite.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        ascending = np.argsort(rows, kind="stable")
+        back = np.empty_like(ascending)
+        back[ascending] = np.arange(len(rows))
+        stacked = np.empty((len(rows), sum(self.widths)), dtype=np.float32)
+        for slot, part in self.slices.items():
+            stacked[:, part] = np.asarray(self.pooled[slot][rows[ascending]])[back]
+            if not np.isfinite(stacked[:, part]).all():
+                bad = int(rows[~np.isfinite(stacked[:, part]).all(axis=1)][0])
+                raise FeatureError(f"Pooled features of slot {slot} hold NaN or infinite values, first in row {bad}.")
+        return stacked
+
+    def measured(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Responses to some pictures, float32 (rows, n_voxels).
+
+        Raises
+        ------
+        InputError
+            If a value is NaN or infinite; picture and voxel are named.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        ascending = np.argsort(rows, kind="stable")
+        back = np.empty_like(ascending)
+        back[ascending] = np.arange(len(rows))
+        block: NDArray[np.float32] = np.asarray(self.responses[rows[ascending]], dtype=np.float32)[back]
+        if not np.isfinite(block).all():
+            picture, voxel = np.argwhere(~np.isfinite(block))[0]
+            raise InputError(
+                f"The response of voxel {voxel} to picture {rows[picture]} is NaN or infinite. Leave such voxels out."
+            )
+        return block
+
+    def row_blocks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Rows in pieces that are small enough to be held, ascending if `rows` are."""
+        bytes_a_row = 4 * (self.n_voxels + sum(self.widths))
+        count = max(1, _BLOCK_BYTES // bytes_a_row)
+        return [rows[start : start + count] for start in range(0, len(rows), count)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .clusters import Clusters, segment_tokens
 from .export import FORMATS, export_masks, file_names
 from .formats import write_coco_rle, write_indexed_png, write_npz, write_tiff
-from .labels import upsample_labels, upsample_scores
+from .labels import upsample_colours, upsample_labels, upsample_scores
 from .metrics import best_assignment_iou, class_iou, confusion_matrix, match_labels, mean_iou
 from .palette import segment_colours
 from .rle import decode_mask, encode_mask
@@ -24,6 +24,7 @@ __all__ = [
     "mean_iou",
     "segment_colours",
     "segment_tokens",
+    "upsample_colours",
     "upsample_labels",
     "upsample_scores",
     "write_coco_rle",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 
-__all__ = ["upsample_labels", "upsample_scores"]
+__all__ = ["upsample_colours", "upsample_labels", "upsample_scores"]
 
 _BLOCK_ELEMENTS = 2**22
 """Interpolated scores held at a time; 16 MiB."""
@@ -93,6 +93,37 @@ def upsample_scores(scores: ArrayLike, size: tuple[int, int]) -> NDArray[np.floa
         raise InputError(f"Scores must be (rows, columns) or (rows, columns, k); got shape {grid.shape}.")
     columns = _interpolate(np.moveaxis(grid, 1, 0), width)
     return np.ascontiguousarray(_interpolate(np.moveaxis(columns, 1, 0), height))
+
+
+def upsample_colours(colours: ArrayLike, size: tuple[int, int], *, smooth: bool = False) -> NDArray[np.uint8]:
+    """Spread the colours of a token grid over the pixels of a picture.
+
+    Parameters
+    ----------
+    colours
+        uint8 ``(rows, columns, 3)``.
+    size
+        Height and width of the picture in pixels.
+    smooth
+        Whether colours are interpolated bilinearly between the centres of patches.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+
+    Raises
+    ------
+    InputError
+        If the array has another shape.
+    """
+    height, width = _checked_size(size)
+    grid = np.asarray(colours)
+    if grid.ndim != 3 or 0 in grid.shape:
+        raise InputError(f"Colours must be (rows, columns, 3); got shape {grid.shape}.")
+    if smooth:
+        return np.rint(upsample_scores(grid, size)).astype(np.uint8)
+    rows, columns = _patch_of_pixels(grid.shape[0], height), _patch_of_pixels(grid.shape[1], width)
+    return np.ascontiguousarray(grid[rows[:, None], columns[None, :]], dtype=np.uint8)
 
 
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:

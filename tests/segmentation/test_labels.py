@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.segmentation import labels as labels_module
-from alignedcut_viewer.segmentation import upsample_labels, upsample_scores
+from alignedcut_viewer.segmentation import upsample_colours, upsample_labels, upsample_scores
 
 pytestmark = pytest.mark.quick
 
@@ -90,6 +90,19 @@ def test_smooth_labels_keep_their_values_and_their_patch_centres(rng: np.random.
 def test_blocky_scores_take_the_largest(rng: np.random.Generator) -> None:
     scores = rng.normal(size=(4, 6, 3))
     np.testing.assert_array_equal(upsample_labels(scores, (9, 13)), upsample_labels(scores.argmax(-1), (9, 13)))
+
+
+def test_colours_are_spread_like_labels(rng: np.random.Generator) -> None:
+    colours = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    blocky = upsample_colours(colours, (11, 17))
+    for channel in range(3):
+        np.testing.assert_array_equal(blocky[..., channel], upsample_labels(colours[..., channel], (11, 17)))
+    smooth = upsample_colours(colours, (12, 15), smooth=True)
+    assert smooth.dtype == np.uint8
+    np.testing.assert_array_equal(smooth[1::3, 1::3], colours)
+    np.testing.assert_allclose(smooth, upsample_scores(colours, (12, 15)), atol=0.5)
+    with pytest.raises(InputError, match="shape"):
+        upsample_colours(colours[0], (3, 3))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Figures on disk: three formats, in one step, the same bytes each time."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from alignedcut_viewer.errors import InputError, StorageError
+from alignedcut_viewer.figures import FIGURE_SUFFIXES, mosaic_from_arrays, save_figure
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def figure() -> Figure:
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    return mosaic_from_arrays([picture], [[[picture]]], titles=["network"], column_labels=[["0"]], note="a note")
+
+
+@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
+def test_each_format_is_what_its_name_says(figure: Figure, suffix: str, tmp_path: Path) -> None:
+    settings = dict(matplotlib.rcParams)
+    path = save_figure(figure, tmp_path / "new folder" / f"figure{suffix.upper()}")
+    data = path.read_bytes()
+    assert data.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix])
+    if suffix == ".svg":
+        assert b"a note" in data  # text stays text
+        assert data.count(b"<image") == 2
+    if suffix == ".png":
+        with Image.open(path) as image:
+            assert image.size == (round(figure.get_figwidth() * 300), round(figure.get_figheight() * 300))
+    again = save_figure(figure, tmp_path / f"again{suffix}")
+    assert again.read_bytes() == data
+    assert dict(matplotlib.rcParams) == settings
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_png_in_another_resolution(figure: Figure, tmp_path: Path) -> None:
+    path = save_figure(figure, tmp_path / "figure.png", dpi=100)
+    with Image.open(path) as image:
+        assert image.width == pytest.approx(figure.get_figwidth() * 100, abs=1)
+
+
+def test_unknown_endings_are_refused(figure: Figure, tmp_path: Path) -> None:
+    for name in ("figure.gif", "figure"):
+        with pytest.raises(InputError, match=r"must end in \.png, \.svg, \.pdf"):
+            save_figure(figure, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_the_old_figure(figure: Figure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_figure(figure, tmp_path / "figure.png")
+    before = path.read_bytes()
+
+    def full(target: Path, **_: object) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(figure, "savefig", full)
+    with pytest.raises(StorageError, match="No space is left"):
+        save_figure(figure, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made(figure: Figure, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError):
+        save_figure(figure, tmp_path / "file" / "figure.png")

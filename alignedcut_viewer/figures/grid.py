@@ -134,7 +134,8 @@ def draw_grid(
     label_size = min(max(cell_inches * 72 * 0.42, 4.0), 6.5)
     legend_lines = _legend_lines(legend, figure_width / DPI - 2 * _MARGIN)
     note_lines = wrapped(note, 4.6, figure_width / DPI - 2 * _MARGIN)
-    title_space = round((max(len(lines) for lines in titles) * line_height(6.5) + 0.05) * DPI) if any(titles) else 0
+    title_inches = [len(lines) * line_height(size) for lines, size in zip(titles, sizes, strict=True)]
+    title_space = round((max(title_inches) + 0.05) * DPI) if any(titles) else 0
     top = round(_MARGIN * DPI) + title_space
     labelled = any(label for group in groups for label in group.labels)
     below = round((line_height(label_size) + 0.03) * DPI) if labelled else 0
@@ -160,8 +161,9 @@ def draw_grid(
         )
         axes.imshow(image, interpolation="none", aspect="auto", extent=(0, w, table_height, 0))
         axes.set_axis_off()
-        if lines:
-            text(x + w / 2, top - 0.04 * DPI, "\n".join(lines), size, ha="center", va="bottom", linespacing=1.1)
+        for i, words in enumerate(reversed(lines)):  # one by one, so that titles share their baseline
+            up = (0.055 + i * line_height(size)) * DPI
+            text(x + w / 2, top - up, words, size, ha="center", va="baseline")
         step = max(1, -(-int(max(text_width(t, label_size) for t in group.labels) * DPI + 2) // (cell + gap)))
         for i, label in enumerate(group.labels):
             if label and i % step == 0:
@@ -171,8 +173,8 @@ def draw_grid(
     for name, height in zip(names, heights, strict=False):
         text(left - 0.04 * DPI, centre + height / 2, name, 5.0, ha="right", va="center")
         centre += height + gap
-    for i, line in enumerate(legend_lines):
-        for offset, name, colour in line:
+    for i, entries in enumerate(legend_lines):
+        for offset, name, colour in entries:
             x_inches, down = _MARGIN + offset, legend_top + i * 1.25 * line_height(6.0) * DPI
             text(x_inches * DPI, down, "■", 7.0, color=tuple(c / 255 for c in colour), va="top")
             text((x_inches + 0.12) * DPI, down, name, 6.0, va="top")
@@ -183,7 +185,7 @@ def draw_grid(
 def _title_size(title: str, width: float) -> float:
     """Size in points at which the longest piece of a title fits its columns, within bounds."""
     widest = max((text_width(piece.rstrip(), 6.5) for piece in pieces(title, "- ")), default=0.0)
-    return 6.5 if widest <= width else max(6.5 * width / widest, 4.0)
+    return 6.5 if widest <= width else max(6.5 * width / widest, 3.5)
 
 
 def _composed(group: Columns, cell: int, gap: int, heights: Sequence[int]) -> Picture:

@@ -45,7 +45,7 @@ def segments_from_arrays(
     masks
         Labels of the same height and width; 0 means no segment and is left uncoloured.
     names
-        Name of label 1, 2, … for the legend; by default ``segment 0``, ``segment 1``, ….
+        Name of label 1, 2, … for the legend; by default ``segment 1``, ``segment 2``, ….
     colours
         RGB of label 1, 2, …, uint8 ``(k, 3)``.
     opacity
@@ -87,7 +87,7 @@ def segments_from_arrays(
                 tile = [_boxed(picture, aspect), _boxed(_overlaid(picture, mask, table, opacity), aspect)]
             cells.append(tile)
         groups.append(Columns("", ("picture", "segments"), cells, "picture"))
-    called = list(names) if names is not None else [f"segment {i}" for i in range(n_labels)]
+    called = list(names) if names is not None else [f"segment {i + 1}" for i in range(n_labels)]
     if len(called) < n_labels:
         raise InputError(f"{n_labels} segments need as many names; got {len(called)}.")
     legend = [(called[i], (int(r), int(g), int(b))) for i, (r, g, b) in enumerate(table[1:])]

@@ -170,14 +170,16 @@ class BrainSpace:
             raise InputError(
                 f"Activations of at least one node in {len(self.rois)} ROIs are needed; got {values.shape}."
             )
-        # Deviations from one node keep single precision accurate where the mean is large against the spread.
-        deviations = values - values[0]
-        mean = deviations.mean(axis=0, dtype=np.float64)
-        variance = np.einsum("nr,nr->r", deviations, deviations, dtype=np.float64) / len(values) - mean**2
+        # Deviations from one node keep the variance accurate where the mean is large against the spread; products are
+        # the quickest way to sum them.
+        deviations = values.astype(np.float64) - values[0]
+        mean = np.ones(len(values)) @ deviations / len(values)
+        variance = np.diagonal(deviations.T @ deviations) / len(values) - mean**2
         spread = None
         if mean_features is not None:
             centre: FloatArray = np.asarray(mean_features, dtype=np.float32)
-            spread = np.sqrt(np.maximum((self.roi_covariance @ centre) @ centre, 0))
+            along = self.roi_covariance.reshape(-1, self.n_channels) @ centre
+            spread = np.sqrt(np.maximum(along.reshape(-1, self.n_channels) @ centre, 0))
         return RoiActivation(
             self.rois.names,
             (mean + values[0]).astype(np.float32),

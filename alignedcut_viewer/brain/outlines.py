@@ -48,7 +48,7 @@ def roi_outlines(
     masks: Mapping[str, RoiTable],
     *,
     names: Sequence[str] | None = None,
-    smooth: int = 3,
+    smooth: int | None = None,
     thickness: int = 1,
     least_area: int = 12,
 ) -> list[RoiOutline]:
@@ -64,6 +64,7 @@ def roi_outlines(
         Which regions; all by default.
     smooth
         Side of the window in pixels over which membership is decided by majority; 1 leaves the regions as they are.
+        By default it grows with the picture, 3 at a height of 600 pixels.
     thickness
         Of the line, in pixels, inwards.
     least_area
@@ -76,6 +77,7 @@ def roi_outlines(
     """
     from scipy import ndimage
 
+    window = max(1, 2 * round(raster.shape[0] / 400) - 1) if smooth is None else smooth
     found: list[tuple[str, CortexPanel, NDArray[np.int64], tuple[int, int], int]] = []
     for panel in raster.panels:
         table = masks.get(panel.hemisphere)
@@ -84,9 +86,9 @@ def roi_outlines(
         for name in table.names if names is None else [n for n in names if n in table]:
             inside = raster.paint({panel.hemisphere: table.mask(name)})[panel.window]
             covered = raster.pixel_vertex[panel.window] >= 0
-            if smooth > 1 and inside.any():
-                share = ndimage.uniform_filter(inside.astype(np.float32), smooth, mode="nearest")
-                weight = ndimage.uniform_filter(covered.astype(np.float32), smooth, mode="nearest")
+            if window > 1 and inside.any():
+                share = ndimage.uniform_filter(inside.astype(np.float32), window, mode="nearest")
+                weight = ndimage.uniform_filter(covered.astype(np.float32), window, mode="nearest")
                 inside = (share > 0.5 * weight) & covered
             area = int(inside.sum())
             if area < least_area:

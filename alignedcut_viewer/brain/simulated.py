@@ -193,8 +193,8 @@ def _write_rois(folder: Path, n_vertices: tuple[int, int]) -> NDArray[np.str_]:
         sphere = load_surface(hemisphere).sphere.astype(np.float64) / 100
         angle = np.degrees(np.arccos(np.clip(sphere @ centres.T, -1, 1))) / radii
         order = np.argsort(angle.min(axis=1), kind="stable")
-        # Vertices of coarser meshes have the lower numbers: the lowest of a region cover it evenly.
-        vertices = np.sort(np.sort(order[:_REGION])[:count] if count <= _REGION else order[:count])
+        # Few vertices are spread over the region: those of coarser meshes have the lower numbers. Many leave no gap.
+        vertices = np.sort(order[:count] if count > _REGION // 2 else np.sort(order[:_REGION])[:count])
         inside = np.zeros(FSAVERAGE_VERTICES, dtype=np.uint8)
         inside[vertices] = 1
         np.save(roi_file(folder, hemisphere, "all-vertices", "fsaverage"), inside)

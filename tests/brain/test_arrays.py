@@ -62,6 +62,16 @@ def test_label_mapping_reads_plain_and_numpy_numbers(tmp_path: Path, mapping: di
     assert read_label_mapping(tmp_path / "mapping.npy") == {0: "Unknown", 1: "V1v"}
 
 
+def test_label_mapping_of_an_older_numpy(tmp_path: Path) -> None:
+    """NumPy 1, which wrote the release, names its functions by another module."""
+    content = pickle.dumps(np.array({0: "Unknown", 1: "EBA"}, dtype=object), protocol=3)
+    with (tmp_path / "mapping.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        file.write(content.replace(b"cnumpy._core.", b"cnumpy.core."))
+    assert b"numpy.core.multiarray" in (tmp_path / "mapping.npy").read_bytes()
+    assert read_label_mapping(tmp_path / "mapping.npy") == {0: "Unknown", 1: "EBA"}
+
+
 class _Forged:
     """What runs code when it is unpickled."""
 

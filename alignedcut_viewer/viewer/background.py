@@ -5,6 +5,7 @@ Long functions of the rooms below report progress and are cancelled by an except
 :class:`~alignedcut_viewer.errors.Cancelled`, and ``await_workers`` waits until the function has really ended.
 """
 
+import atexit
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ from qtpy.QtCore import Signal
 
 from ..errors import Cancelled
 from ..progress import ProgressCallback
+from .loader_conflict import keep_triton_apart
 
 __all__ = ["BackgroundTask", "Outcome", "Work"]
 
@@ -69,7 +71,7 @@ class BackgroundTask(WorkerBase):
     def work(self) -> None:
         """Run the function in a thread of lower priority and wait for it; called by Qt's thread pool."""
         # A thread of its own, because threads of the pool are shared with other plugins and must keep their priority.
-        thread = threading.Thread(target=self._run_function, name="alignedcut-task")
+        thread = threading.Thread(target=self._run_function, name="alignedcut-task", daemon=True)
         with _quick_thread_switches():
             thread.start()
             thread.join()
@@ -80,6 +82,7 @@ class BackgroundTask(WorkerBase):
         try:
             if function is None or self.abort_requested:
                 raise Cancelled
+            keep_triton_apart()
             self.outcome = Outcome(value=function(self._report))
         except Cancelled:
             self.outcome = Outcome(cancelled=True)
@@ -94,6 +97,10 @@ class BackgroundTask(WorkerBase):
         if text != self._last_text or now - self._last_report >= REPORT_INTERVAL:
             self._last_report, self._last_text = now, text
             self.progressed.emit(int(done), int(total), str(text))
+
+
+# A program may end without an event loop that did; Qt must not be taken down under a task that still reports to it.
+atexit.register(WorkerBase.await_workers)
 
 
 def _lower_priority() -> None:

@@ -17,15 +17,20 @@ from napari.utils.notifications import notification_manager, show_error, show_in
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
 from .background import BackgroundTask, Outcome, Work
+from .dialogs import window_of
 from .display import Display
 from .history import History, Selection, SelectionMode
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
+from .runs import run_work
 from .settings import SAMPLES, StudySettings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from ..cut import Cut
 
 __all__ = ["Coordinator", "TaskState"]
 
@@ -167,7 +172,19 @@ class Coordinator:
     def open_study(self, path: str | Path, cut: str | None = None) -> None:
         """Show a study; `cut` is the name of the cut to show, by default the newest."""
         path = Path(path)
-        self.start("Opening the study", lambda report: load_study(path, cut, report), self.show_study)
+        self.start("Opening the study", lambda report: load_study(path, cut, report), self.show_opened_study)
+
+    def show_opened_study(self, loaded: LoadedStudy) -> None:
+        """Show a study that was computed before, and set the Study panel to its pictures and networks."""
+        self.show_study(loaded)
+        built_in = {spec.name for spec in list_networks()}
+        names = list(dict.fromkeys(features.network for features in loaded.study.networks.values()))
+        if names:
+            self.change_settings(
+                networks=tuple(name for name in names if name in built_in),
+                other_networks=", ".join(name for name in names if name not in built_in),
+            )
+        self.change_settings(source="", cut_name="default" if loaded.cut is None else loaded.cut.name)
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
@@ -180,6 +197,8 @@ class Coordinator:
         self.shown_changed.emit()
         for sentence in loaded.warnings:
             show_warning(sentence)
+        if loaded.announcements:
+            show_info("\n".join(loaded.announcements[:4]))
 
     def show_cut(self, name: str) -> None:
         """Show another cut of the study that is shown."""
@@ -207,13 +226,50 @@ class Coordinator:
 
     def run(self) -> None:
         """Compute the study that the settings describe, and show it."""
-        from .runs import run_work
+        try:
+            work = run_work(self.settings, None if self.study is None else self.study.study.picture_set())
+        except AlignedCutError as error:
+            tell_error(error)
+            return
+        self.start("AlignedCut", work, self.show_study)
 
-        settings = self.settings
-        if settings.source == SAMPLES or settings.source:
-            self.start("AlignedCut", run_work(settings), self.show_study)
-        else:
-            show_error("Choose pictures first: a folder, or the sample pictures.")
+    def run_demo(self) -> None:
+        """Compute the sample pictures with the settings that need no download."""
+
+        def then(loaded: LoadedPictures) -> None:
+            self.settings = StudySettings()
+            self.show_pictures(loaded)
+            self.run()
+
+        self.start("Opening pictures", lambda report: load_pictures(SAMPLES, report), then)
+
+    def shown_cut(self) -> "tuple[LoadedStudy, Cut]":
+        """The study and the cut that are shown.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if self.study is None or self.study.cut is None:
+            raise InputError("There is no result yet; run the study in the Study panel, or open one.")
+        return self.study, self.study.cut
+
+    def shown_slot(self) -> tuple[str, int]:
+        """The network and the layer that the sliders show.
+
+        Raises
+        ------
+        InputError
+            If there is no cut, or the network has no such layer.
+        """
+        study, _ = self.shown_cut()
+        stack = self.display.stack or study.colours(smooth=False)
+        network, layer, _ = self.display.position()
+        slot = stack.slot(network, layer)
+        if slot is None:
+            raise InputError(f"{stack.networks[network]} has no layer {stack.layers[layer]}; move the layer slider.")
+        return slot
 
     def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
         """Do something in the background.
@@ -241,6 +297,9 @@ class Coordinator:
         task.progressed.connect(self._on_progress)
         task.finished.connect(self._on_finished)
         task.warned.connect(self._on_warning)
+        window = window_of(self.viewer)
+        if window is not None:
+            window.destroyed.connect(task.quit)
         self._set_state(TaskState(title=title, text="starting"))
         task.start()
         return True
@@ -276,8 +335,9 @@ class Coordinator:
             self._bar.close()
             self._bar = None
         outcome = task.outcome or Outcome(cancelled=True)
-        if self.viewer is None:
-            return
+        viewer = self.viewer
+        if viewer is None or (hasattr(viewer, "window") and window_of(viewer) is None):
+            return  # the window was closed meanwhile
         self._set_state(TaskState())
         if outcome.error is not None:
             tell_error(outcome.error)
@@ -291,7 +351,7 @@ class Coordinator:
 
 
 def tell_error(error: BaseException) -> None:
-    """Notify the user: of an :class:`AlignedCutError` its sentence, of any other error a notification with its trace."""
+    """Notify the user: of an :class:`AlignedCutError` by its sentence, of any other error with its trace."""
     if isinstance(error, AlignedCutError):
         show_error(str(error))
     else:

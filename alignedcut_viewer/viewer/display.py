@@ -91,6 +91,8 @@ class Display:
         layer = self.pictures
         if layer is None:
             self._adopt(viewer.add_image(pictures, name=PICTURES, axis_labels=AXES[2:], **_SETTINGS), "pictures")
+            # napari begins in the middle of a stack.
+            viewer.dims.set_current_step(viewer.dims.ndim - 3, 0)
         else:
             layer.data = pictures
             viewer.layers.selection.active = layer
@@ -99,7 +101,9 @@ class Display:
         viewer.reset_view()
         self._write_caption()
 
-    def show_colours(self, colours: ColourStack, *, name: str = COLOURS, metadata: dict[str, Any] | None = None) -> None:
+    def show_colours(
+        self, colours: ColourStack, *, name: str = COLOURS, metadata: dict[str, Any] | None = None
+    ) -> None:
         """Show colours over the pictures that are shown, in the place of the colours shown before.
 
         The first colours start at two thirds of the layers, where networks tell objects apart; later ones leave the
@@ -134,7 +138,7 @@ class Display:
         if viewer is None:
             return 0, 0, 0
         steps = [int(step) for step in viewer.dims.current_step]
-        network, layer, picture = ([0, 0, 0] + steps[:-2])[-3:]
+        network, layer, picture = [0, 0, 0, *steps[:-2]][-3:]
         return network, layer, picture
 
     def move(self, axis: str, by: int) -> None:
@@ -180,7 +184,9 @@ class Display:
         """The line for the status bar; called from napari's status thread, so it only reads."""
         viewer = self._viewer()
         displayed = kwargs.get("dims_displayed")
-        if viewer is None or (displayed is not None and list(displayed) != [viewer.dims.ndim - 2, viewer.dims.ndim - 1]):
+        if viewer is None or (
+            displayed is not None and list(displayed) != [viewer.dims.ndim - 2, viewer.dims.ndim - 1]
+        ):
             return None
         point = np.asarray(layer.world_to_data(position) if kwargs.get("world") else position, dtype=float)
         network, layer_position, picture = self.position()

@@ -88,6 +88,8 @@ class LoadedStudy:
         One line a network: its name and where its weights came from.
     warnings
         What the user should know of the cut.
+    announcements
+        What the run said that computed it just now.
     """
 
     study: "Study"
@@ -97,6 +99,7 @@ class LoadedStudy:
     skipped: dict[str, str]
     networks: dict[str, str]
     warnings: tuple[str, ...]
+    announcements: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -115,6 +118,21 @@ class LoadedStudy:
             return ""
         names = [network.name for network in self.cut.index.networks]
         return "AlignedCut · " + (" + ".join(names) if len(names) <= 2 else f"{len(names)} networks")
+
+    @property
+    def facts(self) -> list[str]:
+        """What a user should know of the result, one line each."""
+        lines = [f"Study: {self.path}"]
+        lines += [f"{name}: {source}" for name, source in self.networks.items()]
+        if self.cut is None:
+            return [*lines, "No cut is computed yet; press Run."]
+        index, recipe = self.cut.index, self.cut.recipe["cut"]
+        lines.append(f"{len(index):,} nodes: {len(index.images)} pictures, {len(index.slots)} layers in all")
+        lines.append(
+            f"{self.cut.eigenvectors.shape[1]} eigenvectors, gamma {recipe['gamma']:.3g}, {recipe['method']} solver"
+        )
+        lines += [f"{name} was skipped: {reason}" for name, reason in self.skipped.items()]
+        return [*lines, *(f"Note: {sentence}" for sentence in self.warnings)]
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -219,7 +237,7 @@ def _size(files: PictureSet, position: int) -> tuple[int, int]:
 
 
 def _source(features: Any) -> str:
-    return str(features.note.get("weights_source", ""))
+    return str(features.note.get("weights", ""))
 
 
 def list_skipped(skipped: dict[str, str], limit: int = 20) -> Sequence[str]:

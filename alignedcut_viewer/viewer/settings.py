@@ -10,14 +10,21 @@ from pathlib import Path
 
 from ..errors import InputError
 
-__all__ = ["ALIGNMENTS", "SAMPLES", "StudySettings", "parse_layers", "parse_names", "parse_number"]
+__all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_layers", "parse_names", "parse_number"]
 
 SAMPLES = "sample pictures"
 ALIGNMENTS = {
+    "auto": "chosen by the number of pictures",
     "hyperalignment": "fitted to these pictures",
     "shipped": "shipped with the package",
     "file": "from a file",
     "none": "none",
+}
+MASK_FORMATS = {
+    "png": "indexed PNG, one a picture",
+    "coco": "COCO RLE (JSON)",
+    "npz": "NumPy archive (npz)",
+    "tiff": "TIFF, one a picture",
 }
 
 
@@ -28,9 +35,11 @@ class StudySettings:
     Attributes
     ----------
     source
-        Folder, file or glob of pictures, or :data:`SAMPLES`.
+        Folder, file or glob of pictures, or :data:`SAMPLES`; "" for those that the study has.
     study
         Folder of the study; "" for one named after the pictures.
+    cut_name
+        Name of the result in the study.
     networks
         Names out of the list of networks.
     other_networks
@@ -59,17 +68,26 @@ class StudySettings:
         Seed of everything random.
     device, precision, batch_size, memory
         Where and how to compute.
+    figure_pictures
+        How many pictures an exported figure shows at most.
+    segments
+        Number of segments in exported masks.
+    segments_of
+        ``layer`` to segment the chosen layer alone, ``cut`` to segment all layers and networks of the cut together.
+    mask_formats
+        Keys of :data:`MASK_FORMATS`.
     """
 
     source: str = ""
     study: str = ""
+    cut_name: str = "default"
     networks: tuple[str, ...] = ("dinov2-vit-s14-saliency",)
     other_networks: str = ""
     weights: str = ""
     layers: str = "all"
     tap: str = "attention"
     input_size: int = 0
-    alignment: str = "shipped"
+    alignment: str = "auto"
     alignment_file: str = ""
     n_components: int = 20
     gamma: str = "1.0"
@@ -78,8 +96,12 @@ class StudySettings:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
-    batch_size: int = 0
+    batch_size: int = 8
     memory: str = "4GiB"
+    figure_pictures: int = 12
+    segments: int = 6
+    segments_of: str = "layer"
+    mask_formats: tuple[str, ...] = ("png",)
 
     @property
     def all_networks(self) -> tuple[str, ...]:

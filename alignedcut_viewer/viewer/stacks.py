@@ -1,6 +1,6 @@
 """Stacks that napari slices: frames are made when they are looked at, never the whole stack.
 
-The axes of the window are (network, layer, picture, y, x). Pictures fill the last three, AlignedCut colours all five, so
+The axes of the window are (network, layer, picture, y, x). Pictures fill the last three, colours all five, so
 that one slider moves both.
 """
 

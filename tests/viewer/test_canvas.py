@@ -27,9 +27,9 @@ def test_boxes_lie_inside_touch_two_edges_and_keep_the_aspect_ratio(sizes):
     canvas = Canvas(sizes)
     for image, (height, width) in enumerate(sizes):
         box = canvas.box(image)
-        assert 0 <= box.top
+        assert box.top >= 0
         assert box.top + box.height <= canvas.height
-        assert 0 <= box.left
+        assert box.left >= 0
         assert box.left + box.width <= canvas.width
         assert box.height == canvas.height or box.width == canvas.width
         if min(box.height, box.width) > 1:

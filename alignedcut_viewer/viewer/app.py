@@ -1,0 +1,47 @@
+"""napari with the Study panel, from the command line and from Python."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .commands import show_study_panel
+from .coordinator import Coordinator
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["launch"]
+
+
+def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napari.Viewer":
+    """Open napari with the Study panel docked.
+
+    Parameters
+    ----------
+    study_path
+        A study to show.
+    block
+        Whether to return only after the window is closed.
+
+    Returns
+    -------
+    napari.Viewer
+        The viewer.
+
+    Raises
+    ------
+    StudyError
+        If there is no such study.
+    """
+    import napari
+
+    from .loading import load_study
+
+    # Read before the window opens, so that the command line can say what is wrong with the study.
+    loaded = None if study_path is None else load_study(Path(study_path).expanduser())
+    viewer = napari.Viewer(title="AlignedCut")
+    show_study_panel(viewer)
+    if loaded is not None:
+        Coordinator.of(viewer).show_opened_study(loaded)
+    if block:
+        napari.run()
+    return viewer

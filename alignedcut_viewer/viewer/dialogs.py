@@ -1,0 +1,44 @@
+"""Questions to the user: which folder, which file."""
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "window_of"]
+
+
+def window_of(viewer: object) -> QWidget | None:
+    """The main window of a viewer, so that dialogs stand in front of it; None without a window."""
+    window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
+    return getattr(window, "_qt_window", None)
+
+
+def ask_folder(parent: QWidget | None, title: str, start: str | Path = "") -> Path | None:
+    """Ask for a folder, which may be a new one; None if the user thought better of it."""
+    chosen = QFileDialog.getExistingDirectory(parent, title, _start(start))
+    return Path(chosen) if chosen else None
+
+
+def ask_existing_file(parent: QWidget | None, title: str, start: str | Path = "", kinds: str = "") -> Path | None:
+    """Ask for a file that is there; `kinds` as for Qt: ``Images (*.png *.jpg);;All files (*)``."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, title, _start(start), kinds)
+    return Path(chosen) if chosen else None
+
+
+def ask_new_file(parent: QWidget | None, title: str, start: str | Path, kinds: str) -> Path | None:
+    """Ask for a file to write; one without an ending takes that of the chosen kind."""
+    chosen, kind = QFileDialog.getSaveFileName(parent, title, str(Path(start).expanduser()), kinds)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    if not path.suffix and "*." in kind:
+        path = path.with_suffix("." + kind.partition("*.")[2].split(")")[0].split(" ")[0])
+    return path
+
+
+def _start(path: str | Path) -> str:
+    """The nearest folder that exists."""
+    if not str(path):
+        return str(Path.home())
+    there = Path(path).expanduser().absolute()
+    return str(next((p for p in (there, *there.parents) if p.exists()), Path.home()))

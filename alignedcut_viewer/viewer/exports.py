@@ -1,0 +1,103 @@
+"""Figures and masks of the study that is shown, as work for the background. Knows neither Qt nor napari."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import InputError
+from ..progress import ProgressCallback, report
+from .loading import LoadedStudy
+from .settings import StudySettings
+
+__all__ = ["figure_work", "masks_work"]
+
+FIGURE_KINDS = (".png", ".svg", ".pdf")
+
+
+def figure_work(
+    shown: LoadedStudy, path: Path, settings: StudySettings, *, smooth: bool
+) -> Callable[[ProgressCallback], Path]:
+    """The work of writing the pictures × layers × networks mosaic.
+
+    Parameters
+    ----------
+    shown
+        The study with the cut that is shown.
+    path
+        A file that ends in .png, .svg or .pdf.
+    settings
+        Tells how many pictures the figure shows.
+    smooth
+        Interpolate colours between tokens.
+
+    Raises
+    ------
+    InputError
+        If there is no cut, or the file has another ending.
+    """
+    cut = shown.cut
+    if cut is None:
+        raise InputError("There is no cut to draw yet; press Run first.")
+    if path.suffix.lower() not in FIGURE_KINDS:
+        raise InputError(f"{path.name} must end in .png, .svg or .pdf; these are the kinds of figure there are.")
+    images = cut.index.images[: settings.figure_pictures]
+
+    def work(progress: ProgressCallback) -> Path:
+        from ..figures import mosaic, save_figure
+
+        report(progress, 0, 2, "drawing the figure")
+        figure = mosaic(shown.study, cut=cut, images=images, smooth=smooth)
+        report(progress, 1, 2, f"writing {path.name}")
+        save_figure(figure, path)
+        return path
+
+    return work
+
+
+def masks_work(
+    shown: LoadedStudy, folder: Path, settings: StudySettings, *, network: str, layer: int, smooth: bool
+) -> Callable[[ProgressCallback], Path]:
+    """The work of writing masks of all pictures at one layer, at the size of the original pictures.
+
+    Parameters
+    ----------
+    shown
+        The study with the cut that is shown.
+    folder
+        Where to write.
+    settings
+        Number of segments, what they are cut from, and the formats.
+    network, layer
+        The slot whose segments are written.
+    smooth
+        Interpolate between tokens before deciding for a segment.
+
+    Raises
+    ------
+    InputError
+        If there is no cut, or no format is chosen.
+    """
+    cut = shown.cut
+    if cut is None:
+        raise InputError("There are no segments to write yet; press Run first.")
+    if not settings.mask_formats:
+        raise InputError("Choose at least one format for the masks.")
+
+    def work(progress: ProgressCallback) -> Path:
+        from ..mask_export import export_segments
+
+        export_segments(
+            shown.study,
+            cut,
+            folder,
+            network=network,
+            layer=layer,
+            k=settings.segments,
+            one_layer=settings.segments_of == "layer",
+            smooth=smooth,
+            formats=settings.mask_formats,
+            seed=settings.seed,
+            progress=progress,
+        )
+        return folder
+
+    return work

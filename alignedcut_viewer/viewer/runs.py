@@ -1,0 +1,107 @@
+"""The Study panel's settings as work for the pipeline. Knows neither Qt nor napari."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import InputError
+from ..images import PictureSet, open_pictures, sample_pictures
+from ..progress import ProgressCallback
+from ..settings import AlignSettings, CutSettings, ExtractSettings
+from .loading import LoadedStudy, prepare_study
+from .settings import SAMPLES, StudySettings, parse_layers, parse_number
+
+__all__ = ["align_settings", "cut_settings", "extract_settings", "run_work"]
+
+
+def extract_settings(settings: StudySettings) -> ExtractSettings:
+    """What to extract.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read.
+    """
+    networks = settings.all_networks
+    weights = settings.weights.strip()
+    if weights and len(networks) != 1:
+        raise InputError("A checkpoint file is for one network; choose only that one, or leave the file out.")
+    return ExtractSettings(
+        networks=networks,
+        layers=parse_layers(settings.layers),
+        tap=settings.tap,
+        input_size=settings.input_size or None,
+        weights={networks[0]: weights} if weights else {},
+        device=settings.device.strip() or "auto",
+        precision=settings.precision,
+        batch=settings.batch_size,
+    )
+
+
+def align_settings(settings: StudySettings) -> AlignSettings:
+    """How to align.
+
+    Raises
+    ------
+    InputError
+        If an alignment file is wanted and none is named.
+    """
+    path = settings.alignment_file.strip() if settings.alignment == "file" else None
+    if path == "":
+        raise InputError("Choose the file of the alignment, or another alignment.")
+    return AlignSettings(
+        method=settings.alignment, file=path, seed=settings.seed, device=settings.device.strip() or "auto"
+    )
+
+
+def cut_settings(settings: StudySettings) -> CutSettings:
+    """How to cut.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read.
+    """
+    return CutSettings(
+        n_components=settings.n_components,
+        gamma=parse_number(settings.gamma, "gamma"),
+        method=settings.method,
+        n_landmarks=settings.n_landmarks or None,
+        seed=settings.seed,
+        device=settings.device.strip() or "auto",
+        memory=settings.memory.strip() or "4GiB",
+    )
+
+
+def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Callable[[ProgressCallback], LoadedStudy]:
+    """The work of computing a study and opening it for the window.
+
+    Parameters
+    ----------
+    settings
+        What to compute.
+    pictures
+        The pictures where the settings name none: those of the study that is shown.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read, or there are no pictures; nothing has begun then.
+    """
+    if not settings.source.strip() and pictures is None:
+        raise InputError("Choose pictures first: a folder, or the sample pictures.")
+    extract, align, cut = extract_settings(settings), align_settings(settings), cut_settings(settings)
+    path, source = settings.study_path, settings.source.strip()
+    name = settings.cut_name.strip() or "default"
+
+    def work(progress: ProgressCallback) -> LoadedStudy:
+        progress(0, 0, "loading the libraries")
+        from ..pipeline import run
+
+        chosen = pictures
+        if source or chosen is None:
+            chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
+        said: list[str] = []
+        study = run(chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append)
+        return replace(prepare_study(study, name), announcements=tuple(said))
+
+    return work

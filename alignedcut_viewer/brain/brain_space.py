@@ -23,6 +23,7 @@ from .rois import RoiTable
 __all__ = ["BrainSpace", "RoiActivation"]
 
 FloatArray = NDArray[np.float32]
+_BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +152,18 @@ class BrainSpace:
         InputError
             If there is no node, or the channels do not fit.
         """
-        return self.summarise_activations(
-            self.roi_activations(features), self.mean_features(features) if voxel_spread else None
-        )
+        n_nodes = self._check(features)
+        activations = np.empty((n_nodes, len(self.rois)), dtype=np.float32)
+        total = np.zeros(self.n_channels, dtype=np.float64)
+        ones = np.ones(_BLOCK, dtype=np.float32)
+        # BLAS is quicker on a width that is a multiple of 16.
+        beta = np.pad(self.roi_beta, ((0, 0), (0, -len(self.rois) % 16)))
+        for start, chunk in _chunks(features, _BLOCK):
+            # both products read the features while they lie in the processor's cache
+            activations[start : start + len(chunk)] = (chunk @ beta)[:, : len(self.rois)]
+            total += ones[: len(chunk)] @ chunk
+        mean = (total / n_nodes).astype(np.float32)
+        return self.summarise_activations(activations, mean if voxel_spread else None)
 
     def summarise_activations(self, activations: ArrayLike, mean_features: ArrayLike | None = None) -> RoiActivation:
         """The same from activations that are known already.
@@ -170,11 +180,12 @@ class BrainSpace:
             raise InputError(
                 f"Activations of at least one node in {len(self.rois)} ROIs are needed; got {values.shape}."
             )
-        # Deviations from one node keep the variance accurate where the mean is large against the spread; products are
-        # the quickest way to sum them.
-        deviations = values.astype(np.float64) - values[0]
-        mean = np.ones(len(values)) @ deviations / len(values)
-        variance = np.diagonal(deviations.T @ deviations) / len(values) - mean**2
+        # Deviations from one node keep the variance accurate where the mean is large against the spread. einsum, as
+        # reductions over so few columns are slow and BLAS threads stall on a busy machine.
+        deviations: NDArray[np.float64] = values.astype(np.float64)
+        deviations -= values[0]
+        mean = np.einsum("nr->r", deviations) / len(values)
+        variance = np.einsum("nr,nr->r", deviations, deviations) / len(values) - mean**2
         spread = None
         if mean_features is not None:
             centre: FloatArray = np.asarray(mean_features, dtype=np.float32)

@@ -97,18 +97,14 @@ def load_backbone(
             raise WeightsUnavailableError(_how_to_get(asked, reason)) from reason
         spec = get_spec(OFFLINE_NETWORK)
         size = _nearest_size(spec, input_size)
+        why = str(reason).rstrip(".")
         try:
-            state = read_offline_weights()
-        except WeightsUnavailableError as missing:
-            raise WeightsUnavailableError(f"{_how_to_get(asked, reason)} {missing}") from reason
-        note = f"{offline_note()}; it stands in for {asked}, whose weights cannot be had: {reason}"
-        _say(
-            announce,
-            f"{asked}: no trained weights, since {reason}; using {spec.name} instead ({offline_note()}).",
-            True,
-        )
-        model = create_model(spec, size)
-        load_state(spec, model, state, offline_note())
+            model, origin = _load(spec, size, None, lambda _line: None)
+        except (_Unavailable, WeightsUnavailableError) as missing:
+            message = f"{_how_to_get(asked, reason)} {spec.name} cannot stand in for it either: {missing}"
+            raise WeightsUnavailableError(message) from reason
+        note = f"{origin}; it stands in for {asked}, whose weights cannot be had: {why}"
+        _say(announce, f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin}).", True)
     kind = _adapter(spec)
     return kind(spec, model, input_size=size, device=where, dtype=dtype, source_note=note)
 

@@ -54,8 +54,11 @@ _INTERPOLATIONS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bil
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def _description_file(model: str, name: str) -> Path | None:
-    """A small file of a local folder or of a hub repository, fetched if need be; None if there is none."""
+def _description_file(model: str, name: str, *, optional: bool = False) -> Path | None:
+    """A small file of a local folder or of a hub repository, fetched if need be; None if there is none.
+
+    An optional file also counts as missing where the hub cannot be asked for it.
+    """
     folder = Path(model)
     if folder.is_dir():
         return folder / name if (folder / name).is_file() else None
@@ -68,6 +71,8 @@ def _description_file(model: str, name: str) -> Path | None:
         if cached is not None:
             return cached
         unreachable = why_unreachable()
+        if unreachable is not None and optional:
+            return None
         if unreachable is not None:
             raise WeightsUnavailableError(f"{model} is not in the local cache of the hub, and {unreachable}")
         return Path(hf_hub_download(identifier, name, revision=revision or None))
@@ -154,7 +159,7 @@ def _three(values: Any, default: tuple[float, float, float]) -> tuple[float, flo
 
 
 def _preprocessor(model: str) -> dict[str, Any]:
-    path = _description_file(model, "preprocessor_config.json")
+    path = _description_file(model, "preprocessor_config.json", optional=True)
     if path is None:
         return {}
     try:

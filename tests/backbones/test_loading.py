@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from alignedcut_viewer.backbones import OFFLINE_NETWORK, Backbone, get_spec, load_backbone
+from alignedcut_viewer.backbones import OFFLINE_NETWORK, Backbone, get_spec, load_backbone, offline
 from alignedcut_viewer.backbones.offline import find_onnx_file
 from alignedcut_viewer.errors import CheckpointError, InputError, UnknownNetworkError, WeightsUnavailableError
 
@@ -52,6 +52,18 @@ def test_without_a_hub_the_offline_network_stands_in_and_says_so() -> None:
 def test_the_stand_in_takes_the_nearest_input_size() -> None:
     backbone = load_backbone("clip-vit-b16", device="cpu", input_size=(512, 240))
     assert backbone.input_size == (518, 238)
+
+
+def test_the_stand_in_may_come_from_a_folder_of_checkpoints(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline, "_PACKAGE", "a_package_that_is_not_installed")
+    trained = shared_data / "weights" / "dinov2_vits14.safetensors"
+    (tmp_path / f"{OFFLINE_NETWORK}.safetensors").write_bytes(trained.read_bytes())
+    monkeypatch.setenv("ALIGNEDCUT_WEIGHTS", str(tmp_path))
+    backbone = load_backbone("clip-vit-b16", device="cpu")
+    assert backbone.name == OFFLINE_NETWORK
+    assert "stands in for clip-vit-b16" in backbone.source_note
 
 
 @needs_package
@@ -181,8 +193,10 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 HUB_CLIENT = """
 import os
 from alignedcut_viewer.backbones import load_backbone
+from alignedcut_viewer.backbones.vit_transformers import transformers_spec
 for offline in ("0", "1"):
     os.environ["HF_HUB_OFFLINE"] = offline
+    transformers_spec.cache_clear()
     for name in ("test_vit.r160_in1k", "hf:nobody/random-clip"):
         print(load_backbone(name, device="cpu", fallback=False, announce=print).digest)
 """

@@ -54,8 +54,8 @@ def test_any_vision_transformer_of_timm_has_a_spec() -> None:
     assert (plain.patch, plain.n_layers, plain.width, plain.class_token) == (16, 6, 64, True)
     assert get_spec("timm:test_vit") == plain
     assert get_spec("test_vit2").class_token is False
-    rotary = get_spec("vit_small_patch16_dinov3.lvd1689m")
-    assert (rotary.n_registers, rotary.patch, rotary.width, rotary.grid) == (4, 16, 384, (16, 16))
+    rotary = get_spec("eva02_tiny_patch14_224.mim_in22k")
+    assert (rotary.n_registers, rotary.patch, rotary.width, rotary.grid) == (0, 14, 192, (16, 16))
 
 
 def test_random_networks_only_by_their_own_name() -> None:
@@ -90,7 +90,7 @@ def test_other_models_of_timm_are_refused_by_reason() -> None:
 
 
 @given(st.sampled_from([spec.name for spec in BUILT_IN]), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_one_wrong_letter_still_finds_the_network(name: str, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(name) - 1))
     letter = data.draw(st.sampled_from("abcdefgh0123456789-"))

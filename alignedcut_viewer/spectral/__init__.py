@@ -13,7 +13,11 @@ _PUBLIC = {
     "Kernel": "affinity",
     "NormalizedCut": "normalized_cut",
     "as_features": "features",
+    "PromptedCut": "prompted",
     "SpectralTSNE": "tsne",
+    "discretise": "discretisation",
+    "hierarchical_cut": "hierarchy",
+    "prompted_cut": "prompted",
     "rgb": "colour",
 }
 

@@ -12,6 +12,7 @@ from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report, span
 from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
 from .neighbours import farthest_points, nearest, nearest_on_device
+from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SpectralTSNE:
         ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 20,000 landmarks on the CPU. ``"exact"``:
         all pairs repel, on any device. ``"openTSNE"``, ``"scikit-learn"``, ``"umap"``: those libraries, on the CPU.
     max_iter
-        Iterations of the exact method at most; it stops before when the divergence no longer falls.
+        Iterations of t-SNE at most; the exact method stops before when the divergence no longer falls.
     seed
         Of the random candidates and the start. The result is the same for a seed on one device.
     device
@@ -174,7 +175,7 @@ class SpectralTSNE:
 
         if self.method_ == "openTSNE":
             self.embedding_landmarks_, self.kl_divergence_ = engines.opentsne(
-                points, start, self.perplexity_, self.seed, progress, on_update
+                points, start, self.perplexity_, self.max_iter, self.seed, progress, on_update
             )
             return
         if self.method_ == "umap":
@@ -182,7 +183,7 @@ class SpectralTSNE:
             self.kl_divergence_ = float("nan")
         else:
             self.embedding_landmarks_, self.kl_divergence_ = engines.scikit_learn_tsne(
-                points, start, self.perplexity_, self.seed
+                points, start, self.perplexity_, self.max_iter, self.seed
             )
         if on_update is not None:
             on_update(self.max_iter, self.embedding_landmarks_)
@@ -194,16 +195,16 @@ class SpectralTSNE:
 
     def _choose(self, features: FeatureChunks) -> FloatArray:
         """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
-        n = features.shape[0]
         rng = np.random.default_rng(self.seed)
         wanted = self.n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
-        rows = np.arange(n) if n <= wanted else np.sort(rng.choice(n, wanted, replace=False))
+        rows = sample_rows(features, wanted, rng)
         raw = as_tensor(features.rows(rows)).float().cpu().numpy()
         if not np.isfinite(raw).all():
             raise_not_finite(features)
-        # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring.
+        # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring. A power of two
+        # rounds nothing.
         size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
-        self._scale = np.float32(1.0 / size if size > 0 else 1.0)
+        self._scale = np.float32(2.0 ** -round(np.log2(size)) if size > 0 else 1.0)
         self._n_columns = features.shape[1]
         scaled = self._scaled(raw)
         if self.sampling == "farthest":

@@ -21,6 +21,7 @@ def opentsne(
     points: FloatArray,
     start: FloatArray,
     perplexity: float,
+    max_iter: int,
     seed: int,
     progress: ProgressCallback | None = None,
     on_update: UpdateCallback | None = None,
@@ -35,6 +36,8 @@ def opentsne(
         (n, 2) positions to begin with.
     perplexity, seed
         As in openTSNE.
+    max_iter
+        Iterations, a quarter of them with early exaggeration.
     progress, on_update
         Told every 25 iterations.
 
@@ -54,7 +57,8 @@ def opentsne(
         raise InputError("openTSNE is fast in two dimensions only; use method='exact' or n_components=2.")
     from openTSNE import TSNE
 
-    early, late = 250, 500
+    early = max_iter // 4
+    late = max_iter - early
 
     def told(iteration: int, error: float, embedding: Any) -> None:
         # openTSNE counts the iterations of its two phases separately.
@@ -80,7 +84,9 @@ def opentsne(
     return np.asarray(embedding, dtype=np.float32), float(embedding.kl_divergence)
 
 
-def scikit_learn_tsne(points: FloatArray, start: FloatArray, perplexity: float, seed: int) -> tuple[FloatArray, float]:
+def scikit_learn_tsne(
+    points: FloatArray, start: FloatArray, perplexity: float, max_iter: int, seed: int
+) -> tuple[FloatArray, float]:
     """Barnes-Hut t-SNE by scikit-learn; cannot be watched or cancelled.
 
     Parameters
@@ -89,8 +95,8 @@ def scikit_learn_tsne(points: FloatArray, start: FloatArray, perplexity: float, 
         (n, d).
     start
         (n, 2) or (n, 3) positions to begin with.
-    perplexity, seed
-        As in scikit-learn.
+    perplexity, max_iter, seed
+        As in scikit-learn, which takes 250 iterations at least.
 
     Returns
     -------
@@ -101,7 +107,14 @@ def scikit_learn_tsne(points: FloatArray, start: FloatArray, perplexity: float, 
     """
     from sklearn.manifold import TSNE
 
-    model = TSNE(n_components=start.shape[1], perplexity=perplexity, init=start, random_state=seed, n_jobs=n_threads())
+    model = TSNE(
+        n_components=start.shape[1],
+        perplexity=perplexity,
+        init=start,
+        max_iter=max(max_iter, 250),
+        random_state=seed,
+        n_jobs=n_threads(),
+    )
     embedding = model.fit_transform(points)
     return np.asarray(embedding, dtype=np.float32), float(model.kl_divergence_)
 

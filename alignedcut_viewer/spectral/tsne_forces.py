@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CompiledForces", "Forces", "TorchForces"]
 
 FloatArray = NDArray[np.float32]
+T = TypeVar("T")
 
 
 class Forces(Protocol):
@@ -55,7 +57,7 @@ class CompiledForces:
         n_blocks: int = 1,
     ) -> None:
         self._p = probabilities
-        self._y: FloatArray = np.ascontiguousarray(positions.T, dtype=np.float32)
+        self._y: FloatArray = np.array(positions.T, dtype=np.float32, order="C")
         n = self._y.shape[1]
         self._velocity = np.zeros_like(self._y)
         self._gains = np.ones_like(self._y)
@@ -76,13 +78,16 @@ class CompiledForces:
         else:
             kernels.dense_rows(self._y, self._p, start, stop, self._attraction, self._repulsion, self._mass)
 
-    def _forces(self) -> float:
+    def _everywhere(self, work: Callable[[int, int], T]) -> list[T]:
+        """Results of ``work(start, stop)`` for all row blocks, in their order."""
         pending = []
         if self._threads is not None:
-            pending = [self._threads.submit(self._rows, start, stop) for start, stop in self._blocks[1:]]
-        self._rows(*self._blocks[0])
-        for block in pending:
-            block.result()
+            pending = [self._threads.submit(work, start, stop) for start, stop in self._blocks[1:]]
+        first = work(*self._blocks[0])
+        return [first, *(block.result() for block in pending)]
+
+    def _forces(self) -> float:
+        self._everywhere(self._rows)
         # Every point met itself with weight one.
         return float(self._mass.sum()) - self._mass.shape[0]
 
@@ -92,7 +97,7 @@ class CompiledForces:
         return slope
 
     def step(self, exaggeration: float, momentum: float, rate: float) -> None:
-        """Move all points once down the gradient, and keep their centre at the origin."""
+        """Move all points once down the gradient."""
         from . import tsne_kernels as kernels
 
         slope = self._slope(exaggeration)
@@ -104,24 +109,16 @@ class CompiledForces:
 
     def divergence(self) -> float:
         """Kullback-Leibler divergence of the map's pair probabilities from P, in nats."""
-        total = self._forces()
-        n = self._y.shape[1]
-        result = float(np.log(total))
-        for start in range(0, n, 64):
-            rows = np.arange(start, min(start + 64, n))
-            if isinstance(self._p, SparseProbabilities):
-                first, last = self._p.starts[rows[0]], self._p.starts[rows[-1] + 1]
-                p = self._p.values[first:last]
-                source = np.repeat(rows, np.diff(self._p.starts[rows[0] : rows[-1] + 2]))
-                offsets = self._y[:, source] - self._y[:, self._p.columns[first:last]]
-            else:
-                p = self._p[start : rows[-1] + 1]
-                offsets = self._y[:, rows, None] - self._y[:, None, :]
-            squared = np.square(offsets).sum(axis=0)
-            present = p > 0
-            logs = np.log(p, where=present, out=np.zeros_like(p)) + np.log1p(squared)
-            result += float(np.sum(p * logs, dtype=np.float64))
-        return result
+        total = max(self._forces(), 1e-30)
+        return sum(self._everywhere(self._cost)) + float(np.log(total))
+
+    def _cost(self, start: int, stop: int) -> float:
+        from . import tsne_kernels as kernels
+
+        if isinstance(self._p, SparseProbabilities):
+            p = self._p
+            return float(kernels.cost_rows(self._y, p.starts, p.columns, p.values, start, stop))
+        return float(kernels.dense_cost_rows(self._y, self._p, start, stop))
 
     def positions(self) -> FloatArray:
         """A copy of the positions, (n, 3)."""
@@ -201,7 +198,7 @@ class TorchForces:
             w = self._weights(start)
             mass += float(w.sum(dtype=torch.float32))
             cost += float(torch.xlogy(p, p).sum() - torch.xlogy(p, w).sum())
-        return cost + float(np.log(mass - self._y.shape[0]))
+        return cost + float(np.log(max(mass - self._y.shape[0], 1e-30)))
 
     def positions(self) -> FloatArray:
         """A copy of the positions, (n, d)."""

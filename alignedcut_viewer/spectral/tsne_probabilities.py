@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .threads import for_row_blocks
+
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["SparseProbabilities", "conditional_probabilities", "dense_probabilities", "sparse_probabilities"]
 
-_BOUND = 60.0  # of log beta, where distances are measured in their row's mean
+_BOUND = 40.0  # of log beta, where distances are measured in their row's mean
 _TOLERANCE = 1e-5  # of the entropy, in nats
 
 
@@ -44,8 +46,7 @@ class SparseProbabilities:
 def conditional_probabilities(squared_distances: torch.Tensor, perplexity: float) -> torch.Tensor:
     """Row-wise Gaussian neighbour probabilities of a given perplexity.
 
-    Every row's precision is found by Newton's method on the logarithm of the precision, guarded by bisection; all rows
-    move together.
+    Every row's precision is found by Newton's method on its logarithm, guarded by bisection.
 
     Parameters
     ----------
@@ -61,6 +62,20 @@ def conditional_probabilities(squared_distances: torch.Tensor, perplexity: float
     torch.Tensor
         (n, k) float32; rows sum to one.
     """
+    import torch
+
+    if squared_distances.device.type == "cpu":
+        from .tsne_kernels import conditional_rows
+
+        rows = squared_distances.clone(memory_format=torch.contiguous_format)
+        array = rows.numpy()
+        for_row_blocks(lambda start, stop: conditional_rows(array, np.log(perplexity), start, stop), len(rows), 256)
+        return rows
+    return conditional_on_device(squared_distances, perplexity)
+
+
+def conditional_on_device(squared_distances: torch.Tensor, perplexity: float) -> torch.Tensor:
+    """What :func:`conditional_probabilities` gives, all rows at once, on any torch device."""
     import torch
 
     absent = torch.isinf(squared_distances)
@@ -82,23 +97,21 @@ def conditional_probabilities(squared_distances: torch.Tensor, perplexity: float
         torch.mul(distances, -beta, out=weights)
         weights.exp_()
         weights.masked_fill_(absent, 0.0)
-        total = weights.sum(dim=1, keepdim=True)
+        total = weights.sum(dim=1, keepdim=True).clamp_(min=1e-30)
         moment = weights * distances
         first = moment.sum(dim=1, keepdim=True) / total
         second = moment.mul_(distances).sum(dim=1, keepdim=True) / total
         excess = total.log() + beta * first - target
-        if bool((excess.abs() < _TOLERANCE).all()):
+        settled = (excess.abs() < _TOLERANCE) | (high - low < 1e-6)
+        if bool(settled.all()):
             break
         low = torch.where(excess > 0, log_beta, low)
         high = torch.where(excess > 0, high, log_beta)
-        slope = -beta.square() * (second - first.square())
-        newton = log_beta - excess / slope
+        step = (excess / (beta.square() * (second - first.square()))).clamp(-1.5, 1.5)
+        newton = log_beta + step
         safe = (newton > low) & (newton < high)
-        settled = excess.abs() < _TOLERANCE
         moved = torch.where(safe, newton, (low + high) / 2)
         log_beta = torch.where(settled, log_beta, moved)
-        if bool((settled | (high - low < 1e-6)).all()):
-            break
     return weights / total
 
 

@@ -95,6 +95,9 @@ class FeatureSet:
         for existing in sets.values():
             if existing.key == key:
                 return existing
+        for name in [name for name, existing in sets.items() if existing.is_empty]:
+            store.remove(f"{FEATURES}/{name}")  # a run that failed or was stopped before its first batch
+            del sets[name]
         name = str(key["network"])
         if key["tap"] != "attention":
             name += f".{key['tap']}"
@@ -109,7 +112,7 @@ class FeatureSet:
         store.set_attributes(
             f"{FEATURES}/{name}",
             {
-                "number": len(sets),
+                "number": 1 + max((int(s._attributes["number"]) for s in sets.values()), default=-1),
                 "key": key,
                 "rows": rows,
                 "columns": columns,
@@ -200,6 +203,11 @@ class FeatureSet:
         for start, stop in self._attributes["complete"].get(str(layer), ()):
             done[start:stop] = True
         return done
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no image is complete at any layer."""
+        return not any(self._attributes["complete"].values())
 
     def mark(self, layers: Iterable[int], images: Sequence[int]) -> None:
         """Record that images are on disk at some layers."""

@@ -281,7 +281,10 @@ class Study:
         InputError
             If nothing is chosen.
         """
-        names = list(self.networks) if networks is None else [self.network(name).name for name in networks]
+        if networks is None:
+            names = [name for name, features in self.networks.items() if not features.is_empty]
+        else:
+            names = [self.network(name).name for name in networks]
         if not names:
             raise StudyError(f"The study {self.path} holds no features yet; extract them first.")
         chosen: list[NetworkNodes] = []

@@ -51,9 +51,9 @@ def key(network: str, **changes: Any) -> dict[str, Any]:
     return base | changes
 
 
-def make_set(study: Study, network: str, batch: int = 2, **changes: Any) -> FeatureSet:
+def make_set(study: Study, network: str, batch: int = 2, begun: bool = False, **changes: Any) -> FeatureSet:
     rows, columns = GRIDS[network]
-    return FeatureSet.create(
+    features = FeatureSet.create(
         study.store,
         key(network, **changes),
         rows=rows,
@@ -62,6 +62,10 @@ def make_set(study: Study, network: str, batch: int = 2, **changes: Any) -> Feat
         batch=batch,
         note={},
     )
+    if begun:
+        features.prepare({0: WIDTHS[network]}, len(study.pictures))
+        features.write({0: np.zeros((1, features.n_tokens, WIDTHS[network]))}, [0])
+    return features
 
 
 def fill(
@@ -181,11 +185,11 @@ def test_features_are_plain_zarr(study: Study, rng: np.random.Generator) -> None
 
 
 def test_equal_keys_are_one_set_and_others_get_names(study: Study) -> None:
-    assert make_set(study, "wide").name == "wide"
-    assert make_set(study, "wide").name == "wide"
-    assert make_set(study, "wide", tap="q").name == "wide.q"
-    assert make_set(study, "wide", input_size=[4, 6], default_size=False).name == "wide@4x6"
-    assert make_set(study, "wide", weights="4567").name == "wide+2"
+    assert make_set(study, "wide", begun=True).name == "wide"
+    assert make_set(study, "wide", begun=True).name == "wide"
+    assert make_set(study, "wide", begun=True, tap="q").name == "wide.q"
+    assert make_set(study, "wide", begun=True, input_size=[4, 6], default_size=False).name == "wide@4x6"
+    assert make_set(study, "wide", begun=True, weights="4567").name == "wide+2"
     hub = FeatureSet.create(study.store, key("some/where"), rows=1, columns=1, class_token=True, batch=1, note={})
     assert hub.name.startswith("some-where-")
     assert list(study.networks)[:4] == ["wide", "wide.q", "wide@4x6", "wide+2"]
@@ -196,10 +200,19 @@ def test_equal_keys_are_one_set_and_others_get_names(study: Study) -> None:
 
 
 def test_several_sets_of_a_network_must_be_told_apart(study: Study) -> None:
-    make_set(study, "wide", tap="q")
-    make_set(study, "wide", tap="k")
+    make_set(study, "wide", begun=True, tap="q")
+    make_set(study, "wide", begun=True, tap="k")
     with pytest.raises(StudyError, match=r"several feature sets of wide; name one: wide\.q, wide\.k"):
         study.network("wide")
+
+
+def test_a_set_that_was_never_begun_goes_when_another_comes(study: Study) -> None:
+    make_set(study, "wide", tap="q")
+    assert make_set(study, "wide", tap="q").name == "wide.q"
+    with pytest.raises(StudyError, match="no features yet"):
+        study.node_index()
+    make_set(study, "narrow")
+    assert list(study.networks) == ["narrow"]
 
 
 def test_pictures_and_layers_may_be_added(study: Study, folder: Path, rng: np.random.Generator) -> None:

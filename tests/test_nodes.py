@@ -80,7 +80,9 @@ def test_select_agrees_with_locate(index: NodeIndex, data: st.DataObject) -> Non
     images = data.draw(st.sets(st.sampled_from(index.images)))
     layers = data.draw(st.sets(st.integers(0, 12)))
     place = index.locate(np.arange(len(index)))
-    expected = np.flatnonzero(np.isin(place.image, list(images)) & np.isin(place.layer, list(layers)) & (place.row >= 0))
+    expected = np.flatnonzero(
+        np.isin(place.image, list(images)) & np.isin(place.layer, list(layers)) & (place.row >= 0)
+    )
     found = index.select(images=images, layers=layers, patches_only=True)
     # Images keep the order of the index, so the order is ascending in flat numbers.
     np.testing.assert_array_equal(np.sort(found), expected)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -108,20 +106,6 @@ def test_pointing_at_a_pixel(raster: CortexRaster) -> None:
     assert raster.vertex_at(int(row), int(column)) == ("rh", int(raster.pixel_vertex[row, column]) - N)
     assert raster.vertex_at(0, 0) is None
     assert raster.vertex_at(-1, 5) is None
-
-
-def test_recolouring_takes_under_five_milliseconds(raster: CortexRaster) -> None:
-    rng = np.random.default_rng(0)
-    values = {h: rng.standard_normal(N).astype(np.float32) for h in ("lh", "rh")}
-    scale = ColourScale(-2, 2)
-    raster.render(values, scale)
-    times = []
-    for _ in range(25):
-        start = time.perf_counter()
-        raster.render(values, scale)
-        times.append(time.perf_counter() - start)
-    # the best run is the machine's own speed; a busy neighbour cannot make it faster
-    assert min(times) < 0.005
 
 
 def test_the_back_of_the_brain_fills_the_picture(atlas: dict[str, RoiTable]) -> None:

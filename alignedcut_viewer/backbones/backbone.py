@@ -194,7 +194,7 @@ class Backbone(ABC):
         height, width = self.input_size
         resized: NDArray[np.uint8] = picture
         if picture.shape[:2] != (height, width):
-            image = Image.fromarray(np.ascontiguousarray(picture), mode=None)
+            image = Image.fromarray(np.ascontiguousarray(picture))
             resized = np.asarray(image.resize((width, height), _RESAMPLING[self.spec.interpolation]))
         mean = np.asarray(self.spec.mean, dtype=np.float32)
         std = np.asarray(self.spec.std, dtype=np.float32)

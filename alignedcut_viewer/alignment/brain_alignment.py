@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ..brain import BrainDataset
 from ..device import resolve_device
 from ..errors import AlignmentError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
+from .brain_readout import BrainReadout
 from .brain_samples import BrainSamples
 from .brain_state import TrainingState, read_checkpoint, settings_digest, write_checkpoint
 from .channel_alignment import ChannelAlignment
@@ -443,23 +445,45 @@ class BrainAlignment:
         chosen = slice(None) if voxels is None else voxels
         return self.summed(pooled) @ self.beta_[:, chosen] + self.intercept_[chosen]
 
-    def to_alignment(self, *, tap: str | None = None, recipe: Mapping[str, Any] | None = None) -> ChannelAlignment:
+    def to_alignment(
+        self,
+        *,
+        tap: str | None = None,
+        dataset: BrainDataset | None = None,
+        scores: Mapping[str, Any] | None = None,
+        voxels: bool = True,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> ChannelAlignment:
         """The trained maps as a :class:`ChannelAlignment`.
 
         Parameters
         ----------
         tap
             What the features are.
+        dataset
+            The brain data, over the same voxels; with it the readout travels too.
+        scores
+            Scores on pictures that took no part in the training, as of
+            :meth:`~alignedcut_viewer.alignment.brain_scores.SlotScores.as_dict`.
+        voxels
+            Whether the readout of all voxels travels, or its means over regions only.
         recipe
             More to keep in the recipe, JSON-ready: where pictures and responses came from.
         """
         if not hasattr(self, "matrices_"):
             raise AlignmentError("This BrainAlignment is not fitted yet; call fit first.")
+        readout = None
+        if dataset is not None:
+            by_roi = (scores or {}).get("rois", {})
+            readout = BrainReadout.of(self.beta_, dataset, intercept=self.intercept_, scores=by_roi, voxels=voxels)
+        own = {"held_out_r2": self.score_, "best_epoch": self.best_epoch_, "readout": self.readout_}
+        simulated = bool((recipe or {}).get("simulated", False)) or (dataset is not None and dataset.simulated)
         return ChannelAlignment(
             self.matrices_,
             kind="brain",
             tap=tap,
-            recipe={"settings": self.settings(), **(recipe or {})},
-            scores={"held_out_r2": self.score_, "best_epoch": self.best_epoch_, "readout": self.readout_},
-            simulated=bool((recipe or {}).get("simulated", False)),
+            recipe={"settings": self.settings(), "history": self.history_, **(recipe or {})},
+            scores=own | dict(scores or {}),
+            simulated=simulated,
+            readout=readout,
         )

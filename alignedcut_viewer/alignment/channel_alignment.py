@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AlignmentError, StorageError
 from ..nodes import Slot
+from .brain_readout import BrainReadout
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +56,8 @@ class ChannelAlignment:
         How good they are, JSON-ready.
     simulated
         Whether simulated data (a simulated subject) had a part in them.
+    readout
+        How the common channels read out into the brain, for maps that were trained on responses.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class ChannelAlignment:
     recipe: Mapping[str, Any] = field(default_factory=_empty)
     scores: Mapping[str, Any] = field(default_factory=_empty)
     simulated: bool = False
+    readout: BrainReadout | None = None
 
     def __post_init__(self) -> None:
         if not self.matrices:
@@ -94,6 +98,10 @@ class ChannelAlignment:
             if offset.shape != (matrix.shape[0],) or not np.isfinite(offset).all():
                 raise AlignmentError(f"The offset of slot {slot} must be {matrix.shape[0]} finite numbers.")
             offsets[slot] = offset
+        if self.readout is not None and {self.readout.n_channels} != targets:
+            raise AlignmentError(
+                f"The brain readout is for {self.readout.n_channels} channels; the maps lead to {targets.pop()}."
+            )
         object.__setattr__(self, "matrices", matrices)
         object.__setattr__(self, "offsets", offsets)
 
@@ -173,15 +181,26 @@ class ChannelAlignment:
         AlignmentError
             If one of them is not there.
         """
-        chosen = [self._known(slot) for slot in slots]
-        return ChannelAlignment(
-            {slot: self.matrices[slot] for slot in chosen},
-            {slot: self.offsets[slot] for slot in chosen},
-            kind=self.kind,
-            tap=self.tap,
-            recipe=self.recipe,
-            scores=self.scores,
-            simulated=self.simulated,
+        return self.renamed({Slot(*slot): Slot(*slot) for slot in slots})
+
+    def renamed(self, names: Mapping[Slot, Slot]) -> ChannelAlignment:
+        """The same alignment under other slots.
+
+        Parameters
+        ----------
+        names
+            New slot to the slot of this alignment whose map it takes, in the order of the result.
+
+        Raises
+        ------
+        AlignmentError
+            If one of them is not there.
+        """
+        known = {new: self._known(old) for new, old in names.items()}
+        return replace(
+            self,
+            matrices={new: self.matrices[old] for new, old in known.items()},
+            offsets={new: self.offsets[old] for new, old in known.items()},
         )
 
     @overload
@@ -262,6 +281,9 @@ class ChannelAlignment:
             "recipe": dict(self.recipe),
             "scores": dict(self.scores),
         }
+        if self.readout is not None:
+            description["readout"], arrays = self.readout.to_tensors()
+            tensors |= {f"readout.{name}": array for name, array in arrays.items()}
         try:
             data = save(tensors, metadata={"alignedcut": json.dumps(description, ensure_ascii=False, sort_keys=True)})
         except TypeError as error:
@@ -287,6 +309,12 @@ class ChannelAlignment:
             slots = [Slot(entry["network"], int(entry["layer"])) for entry in description["slots"]]
             matrices = {slot: tensors[f"matrix.{i}"] for i, slot in enumerate(slots)}
             offsets = {slot: tensors[f"offset.{i}"] for i, slot in enumerate(slots)}
+            readout = None
+            if "readout" in description:
+                arrays = {
+                    name.removeprefix("readout."): tensors[name] for name in tensors if name.startswith("readout.")
+                }
+                readout = BrainReadout.from_tensors(description["readout"], arrays)
         except AlignmentError:
             raise
         except Exception as error:
@@ -299,6 +327,7 @@ class ChannelAlignment:
             recipe=description["recipe"],
             scores=description["scores"],
             simulated=bool(description["simulated"]),
+            readout=readout,
         )
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from .errors import AlignedCutError, StorageError
 
-__all__ = ["digest_of", "lock_file", "replace_json", "replacing", "safe_name", "writing"]
+__all__ = ["digest_of", "lock_file", "replace_file", "replace_json", "replacing", "safe_name", "writing"]
 
 
 @contextlib.contextmanager
@@ -98,9 +98,55 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file in one step: readers see the old content or the new, never a part."""
-    with replacing(path) as partial, open(partial, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Write a JSON file in one step: readers see the old content or the new, never a part.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    replace_file(path, text.encode(), safe=True)
+
+
+def replace_file(path: Path, data: bytes | memoryview, *, safe: bool = False) -> None:
+    """Write a file in one step.
+
+    Parameters
+    ----------
+    path
+        The file; an older one is replaced.
+    data
+        Its bytes.
+    safe
+        Wait until the disk holds them, so that not even a loss of power leaves half a file.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; an older file then stays as it was.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with writing(path), open(partial, "wb", buffering=0) as file:
+            view = memoryview(data).cast("B")
+            while len(view):  # one call may write only a part
+                view = view[file.write(view) :]
+            if safe:
+                os.fsync(file.fileno())
+        for attempt in range(20):
+            try:
+                with writing(path):
+                    os.replace(partial, path)
+                return
+            except StorageError:
+                # Windows refuses to replace a file in the very moment in which another process reads it.
+                if os.name != "nt" or attempt == 19:
+                    raise
+                time.sleep(0.05)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def lock_file(file: IO[bytes]) -> bool:

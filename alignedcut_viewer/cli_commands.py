@@ -34,16 +34,14 @@ def _progress() -> Iterator[ProgressCallback]:
 def _say(line: str) -> None:
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(line)
 
 
 def _tell_skipped(skipped: dict[int, str]) -> None:
-    if skipped:
-        print(
-            f"{len(skipped)} pictures were skipped: "
-            + "; ".join(list(skipped.values())[:3])
-            + (" …" if len(skipped) > 3 else "")
-        )
+    if not skipped:
+        return
+    count = "1 picture was" if len(skipped) == 1 else f"{len(skipped)} pictures were"
+    print(f"{count} skipped: " + " ".join(list(skipped.values())[:3]) + (" …" if len(skipped) > 3 else ""))
 
 
 def networks() -> None:
@@ -138,7 +136,7 @@ def align(
         index = opened.node_index(networks, layers)
         name = pipeline.align(opened, index, settings, progress)
         assert name is not None
-        alignment = pipeline.load_alignment(opened, name)
+        alignment = pipeline.portable_alignment(opened, name)
         warning = opened.store.attributes(f"alignments/{name}").get("warning")
     alignment.save(out)
     if warning:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .backbones import Backbone
     from .images import PictureSet
 
-__all__ = ["extract"]
+__all__ = ["extract", "extract_with"]
 
 _BATCHES_AHEAD = 2
 _BATCHES_BEHIND = 2
@@ -94,9 +94,43 @@ def extract(
             announce=announce,
             fallback=settings.fallback,
         )
-        names.append(_Extraction(study, backbone, settings, announce).run(span(stage, 0.02, 1.0)))
+        names.append(extract_with(study, backbone, settings, span(stage, 0.02, 1.0), announce))
         del backbone
     return tuple(dict.fromkeys(names))
+
+
+def extract_with(
+    study: Study,
+    backbone: Backbone,
+    settings: ExtractSettings,
+    progress: ProgressCallback | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> str:
+    """Compute what is missing of the features of one network that is loaded already.
+
+    Parameters
+    ----------
+    study
+        Opened for writing.
+    backbone
+        The network.
+    settings
+        Layers, tap, batch and storage; the rest is the backbone's own.
+    progress, announce
+        As for :func:`extract`.
+
+    Returns
+    -------
+    str
+        Name of the feature set.
+
+    Raises
+    ------
+    PictureError, StudyError, StorageError, FeatureError
+        As :func:`extract`.
+    """
+    study.store.require_writable()
+    return _Extraction(study, backbone, settings, announce).run(progress)
 
 
 @dataclass(frozen=True)
@@ -157,7 +191,7 @@ class _Extraction:
             },
         )
 
-    def run(self, progress: ProgressCallback) -> str:
+    def run(self, progress: ProgressCallback | None) -> str:
         """Compute what is missing; return the name of the feature set."""
         features, n_images = self._features, len(self._study.pictures)
         layers = self._layers()
@@ -225,8 +259,8 @@ class _Extraction:
         free = self._study.store.free_bytes()
         if needed > free:
             raise StorageError(
-                f"The features of {self._features.network} need {needed / 2**30:.1f} GiB, but only {free / 2**30:.1f} "
-                f"GiB are free on the disk of {self._study.path}; free some space, or take fewer layers or pictures."
+                f"The features of {self._features.network} need {_size(needed)}, but only {_size(free)} are free on "
+                f"the disk of {self._study.path}; free some space, or take fewer layers or pictures."
             )
 
     # -- decoding, ahead of the network --------------------------------------------------------------------------
@@ -323,3 +357,8 @@ def _n_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(len(os.sched_getaffinity(0)), 1)
     return os.cpu_count() or 1
+
+
+def _size(n_bytes: int) -> str:
+    """A number of bytes for people."""
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"

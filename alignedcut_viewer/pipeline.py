@@ -20,7 +20,7 @@ from .extraction import extract
 from .nodes import NodeIndex
 from .progress import ProgressCallback, report, span
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
-from .stored_alignment import align, load_alignment
+from .stored_alignment import align, load_alignment, portable_alignment
 from .study import Study
 from .versions import versions
 
@@ -37,6 +37,7 @@ __all__ = [
     "extract",
     "load_alignment",
     "open_study",
+    "portable_alignment",
     "removed_if_empty",
     "run",
 ]

@@ -22,7 +22,7 @@ from .versions import versions
 if TYPE_CHECKING:
     from .alignment import ChannelAlignment
 
-__all__ = ["ENOUGH_PICTURES", "align", "load_alignment"]
+__all__ = ["ENOUGH_PICTURES", "align", "load_alignment", "portable_alignment"]
 
 ENOUGH_PICTURES = 100
 """From this many pictures on, maps that are fitted to a study's own pictures can be trusted."""
@@ -65,6 +65,8 @@ def align(
         return None
     identity: dict[str, Any] = {"method": method, "slots": [[s.network, s.layer] for s in index.slots]}
     if method == "file":
+        if not Path(str(settings.file)).is_file():
+            raise AlignmentError(f"There is no alignment file {settings.file}; make one with `alignedcut align`.")
         identity["file"] = file_digest(str(settings.file))
     if method == "hyperalignment":
         identity["settings"] = {
@@ -111,6 +113,21 @@ def load_alignment(study: Study, name: str) -> ChannelAlignment:
     path = f"{ALIGNMENTS}/{name}/safetensors"
     study.store.array(path)  # says what is missing
     return ChannelAlignment.load(study.store.folder(path) / "c" / "0")
+
+
+def portable_alignment(study: Study, name: str) -> ChannelAlignment:
+    """An alignment that the study holds as other studies know it: slots under the networks' own names.
+
+    Raises
+    ------
+    AlignmentError
+        If two feature sets of one network would get one name.
+    """
+    alignment = load_alignment(study, name)
+    own = {Slot(study.network(slot.network).network, slot.layer): slot for slot in alignment.slots}
+    if len(own) != len(alignment.slots):
+        raise AlignmentError("Two feature sets of one network cannot share a file; align them one by one.")
+    return _renamed(alignment, own)
 
 
 def _choose(study: Study, index: NodeIndex, settings: AlignSettings) -> str:

@@ -232,7 +232,7 @@ def test_too_little_space_is_said_before_the_work(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images_seen: list[Any]
 ) -> None:
     monkeypatch.setattr(Store, "free_bytes", lambda self: 10_000)
-    with pytest.raises(StorageError, match=r"need 0\.0 GiB, but only 0\.0 GiB are free"):
+    with pytest.raises(StorageError, match=r"need 0\.1 MiB, but only 0\.0 MiB are free"):
         pipeline.run(folder, tmp_path / "study", EXTRACT, NONE, CUT)
     assert images_seen == []
     assert not (tmp_path / "study").exists()
@@ -346,7 +346,7 @@ def test_cancelled_at_every_step_the_study_is_consistent(folder: Path, tmp_path:
         lambda done, total, text: calls.append(text),
     )
     first_calls = [number for number, text in enumerate(calls, 1) if text not in calls[: number - 1]]
-    steps = first_calls[:: max(len(first_calls) // 8, 1)] + [len(calls)]
+    steps = [*first_calls[:: max(len(first_calls) // 8, 1)], len(calls)]
     path = tmp_path / "study"
     stages = set()
     for call in steps:

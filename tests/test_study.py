@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from alignedcut_viewer import atomic_files
 from alignedcut_viewer.atomic_files import digest_of
 from alignedcut_viewer.errors import (
     AlignmentError,
@@ -251,6 +252,7 @@ def test_lost_chunks_are_noticed(study: Study, rng: np.random.Generator) -> None
     fill(study, "wide", (0, 1), [0, 1, 2, 3, 4], rng)
     features = study.networks["wide"]
     chunk = study.path / "features" / "wide" / "layer_001" / "c" / "1" / "0" / "0"
+    assert chunk.stat().st_size == 2 * 7 * 6 * 2
     chunk.write_bytes(chunk.read_bytes()[:-3])
     features.verify(5)
     assert features.complete(0, 5).all()
@@ -268,7 +270,7 @@ def test_a_full_disk_leaves_the_record_truthful(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(zarr.storage._local, "_atomic_write", full)
+    monkeypatch.setattr(atomic_files.os, "replace", full)
     with pytest.raises(StorageError, match="No space is left on the disk"):
         features.write({layer: rng.standard_normal((2, 7, 6)) for layer in (0, 1)}, [0, 1])
     assert not features.complete(0, 5).any()

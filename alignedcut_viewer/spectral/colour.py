@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FeatureError, InputError
+from .threads import for_row_blocks
 
 __all__ = ["rgb"]
 
-_EXACT_UP_TO = 2_000_000
-_CHUNK = 262_144
+_EXACT_UP_TO = 500_000
+_CHUNK = 131_072
 
 # Ottosson (2020), "A perceptual color space for image processing": OKLab to cone responses, and those to linear sRGB.
 _OKLAB_TO_CONES = np.array(
@@ -51,8 +52,8 @@ def rgb(
     embedding
         (N, 3) finite numbers.
     quantile
-        Share of nodes clipped at either end of each axis, at least 0 and less than 0.5. Beyond two million nodes the
-        quantiles are those of every k-th node, k the smallest that leaves at most two million.
+        Share of nodes clipped at either end of each axis, at least 0 and less than 0.5. Beyond half a million nodes
+        quantiles (and principal axes) are those of every k-th node, k the smallest that leaves at most half a million.
     rotate
         Turn the embedding to its principal axes first, the longest becoming the first colour, each with the sign that
         makes its skewness positive: embeddings that differ by a rotation or reflection then get the same colours.
@@ -90,22 +91,24 @@ def rgb(
                 f"{len(bad)} of {len(values)} nodes have NaN or infinite positions in the embedding (the first is node "
                 f"{bad[0]}); recompute the embedding."
             )
-    if rotate:
-        values = _principal(values)
     sample = values[:: -(-len(values) // _EXACT_UP_TO)]
-    low, scale = _stretch(sample, quantile)
+    centre, axes = _principal(sample) if rotate else (None, None)
+    low, scale = _stretch(_turned(sample, centre, axes), quantile)
+    # An axis without spread has scale zero and sits in the middle.
+    offset = np.where(scale > 0, -low * scale, np.float32(0.5))
     colours = np.empty(values.shape, dtype=np.uint8)
-    for start in range(0, len(values), _CHUNK):
-        unit = values[start : start + _CHUNK] - low
-        unit *= scale
-        # An axis without spread has scale zero and sits in the middle.
-        unit += np.where(scale > 0, np.float32(0.0), np.float32(0.5))
+
+    def work(start: int, stop: int) -> None:
+        unit = _turned(values[start:stop], centre, axes) * scale
+        unit += offset
         np.clip(unit, 0.0, 1.0, out=unit)
         if space == "oklab":
             unit = _from_oklab(unit)
         unit *= 255.0
         unit += 0.5
-        colours[start : start + _CHUNK] = unit.astype(np.uint8)
+        colours[start:stop] = unit.astype(np.uint8)
+
+    for_row_blocks(work, len(values), _CHUNK)
     return colours
 
 
@@ -125,14 +128,24 @@ def _stretch(sample: NDArray[np.float32], quantile: float) -> tuple[NDArray[np.f
     return low, scale
 
 
-def _principal(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same cloud along its principal axes, longest first, skewness of each not negative."""
-    centred = values - values.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    turned = centred @ axes[:, ::-1]
-    sign = np.where(np.power(turned, 3).mean(axis=0) < 0, -1.0, 1.0)
-    result: NDArray[np.float32] = (turned * sign).astype(np.float32)
-    return result
+def _principal(sample: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Centre and principal axes (3, 3) as columns, longest first, skewness along each not negative."""
+    centre = sample.mean(axis=0, dtype=np.float64)
+    centred = sample - centre
+    ascending = np.linalg.eigh(centred.T @ centred)[1]
+    axes = ascending[:, ::-1]
+    skewness = np.power(centred @ axes, 3).mean(axis=0)
+    return centre.astype(np.float32), (axes * np.where(skewness < 0, -1.0, 1.0)).astype(np.float32)
+
+
+def _turned(
+    values: NDArray[np.float32], centre: NDArray[np.float32] | None, axes: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Values along the axes, or as they are."""
+    if centre is None or axes is None:
+        return values
+    turned: NDArray[np.float32] = np.matmul(values - centre, axes).astype(np.float32, copy=False)
+    return turned
 
 
 def _from_oklab(unit: NDArray[np.float32]) -> NDArray[np.float32]:

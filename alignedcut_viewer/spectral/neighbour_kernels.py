@@ -6,17 +6,17 @@ and the result for a row depends on nothing but that row, so equal rows get equa
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from .compiled import compiled
 
 __all__ = ["farthest_rows", "nearest_rows"]
 
-_compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 _LANES = 64
 _FAR = np.float32(3e38)  # stands for infinity, which fastmath may assume not to occur
 
 
-@_compiled
+@compiled
 def _take_smallest(distances, bits, lanes, row, indices, found):  # type: ignore[no-untyped-def]
     # Non-negative floats sort like their bits; integer minima are vectorised where float minima are not. The array is
     # read as rows of _LANES numbers, reduced down the columns; the smallest index wins a tie.
@@ -46,7 +46,7 @@ def _take_smallest(distances, bits, lanes, row, indices, found):  # type: ignore
         distances[place] = _FAR
 
 
-@_compiled
+@compiled
 def nearest_rows(queries, references, indices, found):  # type: ignore[no-untyped-def]
     """The k nearest references of every query, nearest first.
 
@@ -96,7 +96,7 @@ def nearest_rows(queries, references, indices, found):  # type: ignore[no-untype
             _take_smallest(two, bits[1], lanes, k, indices, found)
 
 
-@_compiled
+@compiled
 def farthest_rows(points, first, count):  # type: ignore[no-untyped-def]
     """Greedy farthest-point order: each next point is the farthest from all before it.
 

@@ -14,7 +14,7 @@ from .threads import for_row_blocks
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["farthest_points", "nearest", "neighbour_graph"]
+__all__ = ["farthest_on_device", "farthest_points", "nearest", "nearest_on_device", "neighbour_graph"]
 
 FloatArray = NDArray[np.float32]
 _BLOCK = 8192
@@ -157,3 +157,32 @@ def farthest_points(points: FloatArray, count: int) -> NDArray[np.int64]:
         norms += column * column
     chosen: NDArray[np.int64] = farthest_rows(columns, int(norms.argmax()), min(count, columns.shape[1]))
     return chosen
+
+
+def farthest_on_device(points: torch.Tensor, count: int) -> NDArray[np.int64]:
+    """What :func:`farthest_points` gives, on any torch device and without waiting for it in between.
+
+    Parameters
+    ----------
+    points
+        float32 (n, d).
+    count
+        How many are wanted.
+    """
+    import torch
+
+    count = min(count, len(points))
+    chosen = torch.empty(count, dtype=torch.int64, device=points.device)
+    reach = torch.empty(count, dtype=points.dtype, device=points.device)
+    to_chosen = torch.full((len(points),), float("inf"), dtype=points.dtype, device=points.device)
+    latest = points.square().sum(dim=1).argmax()
+    for rank in range(count):
+        chosen[rank] = latest
+        offsets = points - points.index_select(0, latest.reshape(1))
+        torch.minimum(to_chosen, offsets.square_().sum(dim=1), out=to_chosen)
+        reach[rank], latest = to_chosen.max(dim=0)
+    # Once no point is left that is not also chosen, the rest are repetitions.
+    exhausted = np.flatnonzero(reach.cpu().numpy() <= 0)
+    distinct = int(exhausted[0]) + 1 if len(exhausted) else count
+    result: NDArray[np.int64] = chosen[:distinct].cpu().numpy()
+    return result

@@ -11,7 +11,7 @@ from ..device import resolve_device
 from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report, span
 from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
-from .neighbours import farthest_points, nearest, nearest_on_device
+from .neighbours import farthest_on_device, farthest_points, nearest, nearest_on_device
 from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
 
@@ -22,6 +22,7 @@ __all__ = ["SpectralTSNE"]
 
 FloatArray = NDArray[np.float32]
 _CHUNK = 65_536
+_CHUNK_ON_DEVICE = 1 << 20
 _CANDIDATES = 10  # of the landmarks, for each landmark
 _FFT_FROM = 20_000
 
@@ -81,7 +82,7 @@ class SpectralTSNE:
         n_components: int = 3,
         *,
         n_landmarks: int = 2000,
-        perplexity: float = 100.0,
+        perplexity: float = 150.0,
         metric: Literal["euclidean", "cosine"] = "euclidean",
         sampling: Literal["farthest", "uniform"] = "farthest",
         init: Literal["pca", "spectral"] = "pca",
@@ -145,7 +146,7 @@ class SpectralTSNE:
         features = as_features(eigenvectors)
         device = resolve_device(self.device)
         report(progress, 0, 1000, "Choosing landmarks")
-        points = self._choose(features)
+        points = self._choose(features, device)
         start = start_positions(points, self.n_components, self.init, self.seed)
         n = len(points)
         self.perplexity_ = max(1.0, min(self.perplexity, (n - 1) / 3))
@@ -193,7 +194,7 @@ class SpectralTSNE:
             return self.method
         return "openTSNE" if self.n_components == 2 and n > _FFT_FROM and device.type == "cpu" else "exact"
 
-    def _choose(self, features: FeatureChunks) -> FloatArray:
+    def _choose(self, features: FeatureChunks, device: torch.device) -> FloatArray:
         """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
         rng = np.random.default_rng(self.seed)
         wanted = self.n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
@@ -208,7 +209,12 @@ class SpectralTSNE:
         self._n_columns = features.shape[1]
         scaled = self._scaled(raw)
         if self.sampling == "farthest":
-            order = farthest_points(scaled, self.n_landmarks)
+            if device.type == "cpu":
+                order = farthest_points(scaled, self.n_landmarks)
+            else:
+                import torch
+
+                order = farthest_on_device(torch.from_numpy(scaled).to(device), self.n_landmarks)
         else:
             _, order = np.unique(scaled, axis=0, return_index=True)
         self.landmarks_: NDArray[np.int64] = rows[order].astype(np.int64)
@@ -252,7 +258,7 @@ class SpectralTSNE:
             raise FeatureError(f"The map was fitted to {self._n_columns} eigenvectors; these rows have {columns}.")
         device = resolve_device(self.device)
         places: FloatArray = np.empty((n, self.n_components), dtype=np.float32)
-        for start, rows in features.chunks(_CHUNK):
+        for start, rows in features.chunks(_CHUNK if device.type == "cpu" else _CHUNK_ON_DEVICE):
             part = self._place(as_tensor(rows), device)
             if part is None:
                 raise_not_finite(features)

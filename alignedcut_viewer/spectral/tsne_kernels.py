@@ -10,8 +10,9 @@ Positions are (3, n), one row a coordinate; a map in the plane has zeros in the 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from .compiled import compiled
 
 __all__ = [
     "attraction_rows",
@@ -23,14 +24,11 @@ __all__ = [
     "repulsion_rows",
 ]
 
-# "numpy" division never branches to raise ZeroDivisionError; the branch would keep the loops from being vectorised.
-_compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-
 
 _FAR = np.float32(1e9)  # stands for an infinite distance, which fastmath may assume not to occur
 
 
-@_compiled
+@compiled
 def conditional_rows(rows, entropy, start, stop):  # type: ignore[no-untyped-def]
     """Squared distances of rows `start` to `stop` become neighbour probabilities of a given entropy, in place.
 
@@ -108,7 +106,7 @@ def conditional_rows(rows, entropy, start, stop):  # type: ignore[no-untyped-def
             row[j] = weight[j] / total if total > np.float32(0.0) else np.float32(0.0)
 
 
-@_compiled
+@compiled
 def repulsion_rows(positions, start, stop, force, mass):  # type: ignore[no-untyped-def]
     """Unnormalised repulsion ``sum_j w_ij² (y_i - y_j)`` and ``sum_j w_ij`` (with j = i) of rows `start` to `stop`.
 
@@ -144,7 +142,7 @@ def repulsion_rows(positions, start, stop, force, mass):  # type: ignore[no-unty
         mass[i] = total
 
 
-@_compiled
+@compiled
 def attraction_rows(positions, starts, columns, values, start, stop, force):  # type: ignore[no-untyped-def]
     """Attraction ``sum_j P_ij w_ij (y_i - y_j)`` over the stored neighbours of rows `start` to `stop`.
 
@@ -178,7 +176,7 @@ def attraction_rows(positions, starts, columns, values, start, stop, force):  # 
         force[2, i] = fz
 
 
-@_compiled
+@compiled
 def dense_rows(positions, probabilities, start, stop, attraction, repulsion, mass):  # type: ignore[no-untyped-def]
     """Both forces of rows `start` to `stop` in one pass over a dense P, (n, n) float32."""
     first, second, third = positions[0], positions[1], positions[2]
@@ -210,7 +208,7 @@ def dense_rows(positions, probabilities, start, stop, attraction, repulsion, mas
         mass[i] = total
 
 
-@_compiled
+@compiled
 def cost_rows(positions, starts, columns, values, start, stop):  # type: ignore[no-untyped-def]
     """``sum P_ij log(P_ij (1 + |y_i - y_j|²))`` over the stored neighbours of rows `start` to `stop`."""
     first, second, third = positions[0], positions[1], positions[2]
@@ -227,7 +225,7 @@ def cost_rows(positions, starts, columns, values, start, stop):  # type: ignore[
     return cost
 
 
-@_compiled
+@compiled
 def dense_cost_rows(positions, probabilities, start, stop):  # type: ignore[no-untyped-def]
     """``sum P_ij log(P_ij (1 + |y_i - y_j|²))`` of rows `start` to `stop` of a dense P, (n, n) float32."""
     first, second, third = positions[0], positions[1], positions[2]
@@ -244,7 +242,7 @@ def dense_cost_rows(positions, probabilities, start, stop):  # type: ignore[no-u
     return cost
 
 
-@_compiled
+@compiled
 def move(positions, velocity, gains, gradient, momentum, rate):  # type: ignore[no-untyped-def]
     """One step of gradient descent with momentum and the delta-bar-delta gains of Jacobs (1988), in place."""
     for axis in range(positions.shape[0]):

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import Cancelled, InputError
-from alignedcut_viewer.spectral.neighbours import farthest_points, nearest, nearest_on_device, neighbour_graph
+from alignedcut_viewer.spectral.neighbours import (
+    farthest_on_device,
+    farthest_points,
+    nearest,
+    nearest_on_device,
+    neighbour_graph,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -92,17 +98,20 @@ def test_farthest_points_are_greedy(n, d, count, seed):
     for rank in range(1, len(chosen)):
         to_chosen = distances[:, chosen[:rank]].min(axis=1)
         assert to_chosen[chosen[rank]] >= to_chosen.max() * (1 - 1e-5)
+    np.testing.assert_array_equal(farthest_on_device(torch.from_numpy(points), count), chosen)
 
 
 def test_farthest_points_skip_duplicates_and_ignore_order(rng):
     points = rng.standard_normal((80, 6)).astype(np.float32)
     repeated = np.concatenate([points, points, points[:10]])
     chosen = farthest_points(repeated, 500)
-    assert len(chosen) == 80
+    assert len(chosen) == len(farthest_on_device(torch.from_numpy(repeated), 500)) == 80
     assert len(np.unique(repeated[chosen], axis=0)) == 80
     order = rng.permutation(len(repeated))
     np.testing.assert_array_equal(repeated[order][farthest_points(repeated[order], 30)], repeated[chosen[:30]])
 
 
 def test_farthest_points_of_one_value():
-    np.testing.assert_array_equal(farthest_points(np.full((9, 3), 2.5, np.float32), 4), [0])
+    points = np.full((9, 3), 2.5, np.float32)
+    np.testing.assert_array_equal(farthest_points(points, 4), [0])
+    np.testing.assert_array_equal(farthest_on_device(torch.from_numpy(points), 4), [0])

@@ -26,6 +26,7 @@ from .history import History, Selection, SelectionMode
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
 from .runs import run_work
 from .settings import SAMPLES, StudySettings
+from .stacks import PictureStack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -100,6 +101,9 @@ class Coordinator:
         self._task: BackgroundTask | None = None
         self._then: Callable[[Any], None] | None = None
         self._bar: Any = None
+        self._in_bar = False
+        self._watching = False
+        self._closed = False
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -161,11 +165,21 @@ class Coordinator:
         source = str(source)
         self.start("Opening pictures", lambda report: load_pictures(source, report), self.show_pictures)
 
+    def adopt_pictures(self, loaded: LoadedPictures) -> PictureStack:
+        """Pictures for a layer that napari itself is about to add; it becomes the layer of pictures."""
+        stack = loaded.stack(self._tell_unreadable)
+        self.display.expect(stack, loaded.names, lambda: self._show_pictures(loaded))
+        return stack
+
     def show_pictures(self, loaded: LoadedPictures) -> None:
         """Show pictures without a study."""
-        self._forget_study()
+        self.display.show(loaded.stack(self._tell_unreadable), loaded.names)
+        self._show_pictures(loaded)
+
+    def _show_pictures(self, loaded: LoadedPictures) -> None:
+        self.study = None
+        self.history.clear()
         self.pictures = loaded
-        self._show()
         self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
         self.shown_changed.emit()
 
@@ -192,7 +206,13 @@ class Coordinator:
             self.history.clear()
         self.study = loaded
         self.pictures = loaded.pictures
-        self._show()
+        self.display.show(
+            loaded.pictures.stack(self._tell_unreadable),
+            loaded.pictures.names,
+            loaded.colours(smooth=self.smooth),
+            name=loaded.layer_name,
+            metadata=loaded.metadata,
+        )
         self.change_settings(study=str(loaded.path))
         self.shown_changed.emit()
         for sentence in loaded.warnings:
@@ -204,18 +224,6 @@ class Coordinator:
         """Show another cut of the study that is shown."""
         if self.study is not None and (self.study.cut is None or name != self.study.cut.name):
             self.open_study(self.study.path, name)
-
-    def _forget_study(self) -> None:
-        self.study = None
-        self.history.clear()
-
-    def _show(self) -> None:
-        if self.pictures is None:
-            return
-        colours = None if self.study is None else self.study.colours(smooth=self.smooth)
-        name, metadata = ("", {}) if self.study is None else (self.study.layer_name, self.study.metadata)
-        stack = self.pictures.stack(self._tell_unreadable)
-        self.display.show(stack, self.pictures.names, colours, name=name, metadata=metadata)
 
     def _tell_unreadable(self, image: int, reason: str) -> None:
         if self.pictures is not None:
@@ -298,8 +306,9 @@ class Coordinator:
         task.finished.connect(self._on_finished)
         task.warned.connect(self._on_warning)
         window = window_of(self.viewer)
-        if window is not None:
-            window.destroyed.connect(task.quit)
+        if window is not None and not self._watching:
+            self._watching = True
+            window.destroyed.connect(self._on_window_closed)
         self._set_state(TaskState(title=title, text="starting"))
         task.start()
         return True
@@ -310,16 +319,27 @@ class Coordinator:
             self._task.quit()
             self._set_state(replace(self._state, stopping=True))
 
+    def _on_window_closed(self, *_: Any) -> None:
+        self._closed = True
+        if self._task is not None:
+            self._task.quit()
+
     def _set_state(self, state: TaskState) -> None:
         self._state = state
         self.task_changed.emit(state)
 
     def _on_progress(self, done: int, total: int, text: str) -> None:
-        if self._task is None or self.viewer is None:
+        if self._task is None or self._closed:
             return
-        if self._bar is not None and total > 0:
-            self._bar.update(1000 * done // total - self._bar.n)
         self._set_state(replace(self._state, done=done, total=total, text=text))
+        bar = self._bar
+        if bar is not None and total > 0 and not self._in_bar:
+            # napari's progress bar lets other events through: the task may have ended when it returns.
+            self._in_bar = True
+            try:
+                bar.update(1000 * done // total - bar.n)
+            finally:
+                self._in_bar = False
 
     def _on_warning(self, details: tuple[Any, ...]) -> None:
         message, _, filename = details[:3]
@@ -335,9 +355,8 @@ class Coordinator:
             self._bar.close()
             self._bar = None
         outcome = task.outcome or Outcome(cancelled=True)
-        viewer = self.viewer
-        if viewer is None or (hasattr(viewer, "window") and window_of(viewer) is None):
-            return  # the window was closed meanwhile
+        if self._closed or self.viewer is None:
+            return
         self._set_state(TaskState())
         if outcome.error is not None:
             tell_error(outcome.error)

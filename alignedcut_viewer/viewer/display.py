@@ -5,10 +5,11 @@ loop, and users lose what they set (opacity, order) when a layer is a new one ea
 """
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from .captions import caption, describe_point
 from .stacks import AXES, ColourStack, PictureStack
@@ -38,10 +39,13 @@ class Display:
         self._viewer = weakref.ref(viewer)
         self._layers: dict[str, weakref.ref[Image]] = {}
         self._captioned = False
+        self._expected: tuple[PictureStack, tuple[str, ...], Callable[[], None]] | None = None
+        self._outdated: list[Image] = []
         self.names: tuple[str, ...] = ()
         viewer.dims.events.current_step.connect(self._write_caption)
         viewer.dims.events.ndisplay.connect(self._write_caption)
         viewer.layers.events.removed.connect(self._write_caption)
+        viewer.layers.events.inserted.connect(self._on_inserted)
 
     @property
     def pictures(self) -> "Image | None":
@@ -58,6 +62,35 @@ class Display:
         """What the layer of colours shows."""
         layer = self.colours
         return None if layer is None else layer.data
+
+    def expect(self, pictures: PictureStack, names: Sequence[str], then: Callable[[], None]) -> None:
+        """Take the layer with these pictures for ours as soon as somebody adds it, and call `then`."""
+        self._expected = (pictures, tuple(names), then)
+
+    def _on_inserted(self, event: Any) -> None:
+        if self._expected is None or getattr(event.value, "data", None) is not self._expected[0]:
+            return
+        (_, self.names, then), self._expected = self._expected, None
+        self._outdated = [layer for layer in (self.pictures, self.colours) if layer is not None]
+        self._adopt(event.value, "pictures")
+        self._layers.pop("colours", None)
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.dims.set_current_step(viewer.dims.ndim - 3, 0)
+        # Not in this turn: see the head of this file.
+        QTimer.singleShot(0, self._remove_outdated)
+        then()
+        self._write_caption()
+
+    def _remove_outdated(self) -> None:
+        viewer = self._viewer()
+        for layer in self._outdated:
+            if viewer is not None and layer in viewer.layers:
+                viewer.layers.remove(layer)
+        self._outdated = []
+        if self.pictures is not None:
+            self.pictures.name = PICTURES
+        self._write_caption()
 
     def show(
         self,
@@ -158,6 +191,7 @@ class Display:
             viewer.dims.events.current_step.disconnect(self._write_caption)
             viewer.dims.events.ndisplay.disconnect(self._write_caption)
             viewer.layers.events.removed.disconnect(self._write_caption)
+            viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     def _layer(self, role: str) -> "Image | None":
         viewer, reference = self._viewer(), self._layers.get(role)

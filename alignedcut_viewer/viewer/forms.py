@@ -1,6 +1,8 @@
 """Building blocks of panels: forms bound to the settings, path fields, wrapped text."""
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ class View(QWidget):
     """
 
     _listening = False
+    _guarded = False
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         self.coordinator = coordinator
@@ -52,6 +55,10 @@ class View(QWidget):
         """Draw the present state and listen for changes."""
         if not self._listening:
             self._listening = True
+            if not self._guarded:
+                # A window that goes takes its widgets along without a word to them.
+                self._guarded = True
+                self.destroyed.connect(partial(_stop, weakref.ref(self)))
             self.listen()
             self.redraw()
 
@@ -69,6 +76,12 @@ class View(QWidget):
 
     def redraw(self) -> None:
         """Show the coordinator's present state."""
+
+
+def _stop(view: "weakref.ref[View]", *_: Any) -> None:
+    alive = view()
+    if alive is not None:
+        alive.stop()
 
 
 class PathField(Container):
@@ -225,13 +238,26 @@ def listing(select: Select) -> Select:
     """Let a list show all its entries, and choose them by a click each."""
     native: QListWidget = select.native
     native.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
-    native.setSizeAdjustPolicy(QAbstractItemView.SizeAdjustPolicy.AdjustToContents)
     native.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     native.setTextElideMode(Qt.TextElideMode.ElideRight)
     native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     native.setMinimumWidth(120)
+    native.installEventFilter(_FitRows(native))
     return select
+
+
+class _FitRows(QObject):
+    """Keeps a list as high as its rows, whatever fonts and themes make of them."""
+
+    _occasions = (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange, QEvent.Type.Polish)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in self._occasions and isinstance(watched, QListWidget):
+            rows = sum(watched.sizeHintForRow(row) for row in range(watched.count()))
+            margins = watched.contentsMargins()
+            watched.setFixedHeight(rows + margins.top() + margins.bottom() + 2 * watched.frameWidth() + 2)
+        return super().eventFilter(watched, event)
 
 
 def row(*widgets: Any) -> Container:

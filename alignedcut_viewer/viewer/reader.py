@@ -11,7 +11,7 @@ from ..images import open_pictures
 from .loading import load_pictures, load_study
 from .stacks import AXES
 
-__all__ = ["get_reader", "read_folder", "read_study"]
+__all__ = ["coordinator_in_front", "get_reader", "picture_layer", "read_folder", "read_study"]
 
 Layers = list[tuple[Any, ...]]
 SHOWN_ELSEWHERE: Layers = [(None,)]
@@ -32,31 +32,32 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], Layers] | None:
 
 def read_folder(path: str) -> Layers:
     """Pictures of a folder: shown in the window where there is one, as layers else."""
-    coordinator = _coordinator()
+    coordinator = coordinator_in_front()
     if coordinator is not None:
         coordinator.open_pictures(path)
         return SHOWN_ELSEWHERE
     loaded = load_pictures(path)
-    return [_picture_layer(loaded)]
+    return [picture_layer(loaded)]
 
 
 def read_study(path: str) -> Layers:
     """A study: shown in the window where there is one, as layers else."""
-    coordinator = _coordinator()
+    coordinator = coordinator_in_front()
     if coordinator is not None:
         coordinator.open_study(path)
         return SHOWN_ELSEWHERE
     loaded = load_study(path)
-    layers = [_picture_layer(loaded.pictures)]
+    layers = [picture_layer(loaded.pictures)]
     colours = loaded.colours(smooth=False)
     if colours is not None:
         layers.append((colours, {**_SETTINGS, "name": loaded.layer_name, "axis_labels": AXES, "opacity": 0.7}, "image"))
     return layers
 
 
-def _picture_layer(loaded: Any) -> tuple[Any, ...]:
+def picture_layer(loaded: Any, stack: Any = None) -> tuple[Any, ...]:
+    """Pictures as napari takes them from readers."""
     settings = {**_SETTINGS, "name": "Pictures", "axis_labels": AXES[2:], "metadata": {"names": loaded.names}}
-    return loaded.stack(), settings, "image"
+    return loaded.stack() if stack is None else stack, settings, "image"
 
 
 def _is_study(path: Path) -> bool:
@@ -68,7 +69,7 @@ def _is_study(path: Path) -> bool:
     return isinstance(mark, dict) and "alignedcut_study" in mark
 
 
-def _coordinator() -> Any:
+def coordinator_in_front() -> Any:
     """The coordinator of the window in front, with its panel; None where there is no window."""
     import napari
 

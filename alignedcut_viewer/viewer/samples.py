@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .reader import read_folder
+from .loading import load_pictures
+from .reader import coordinator_in_front, picture_layer
 from .settings import SAMPLES
 
 __all__ = ["sample_pictures"]
@@ -10,5 +11,7 @@ __all__ = ["sample_pictures"]
 
 def sample_pictures() -> list[tuple[Any, ...]]:
     """Photographs that come with scikit-image and scikit-learn."""
-    layers = read_folder(SAMPLES)
-    return [layer for layer in layers if layer[0] is not None]
+    loaded = load_pictures(SAMPLES)
+    coordinator = coordinator_in_front()
+    # napari wants layers from a sample and adds them itself; the coordinator takes them over.
+    return [picture_layer(loaded, None if coordinator is None else coordinator.adopt_pictures(loaded))]

@@ -14,9 +14,9 @@ __all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_laye
 
 SAMPLES = "sample pictures"
 ALIGNMENTS = {
-    "auto": "chosen by the number of pictures",
+    "auto": "automatic",
     "hyperalignment": "fitted to these pictures",
-    "shipped": "shipped with the package",
+    "shipped": "that of the package",
     "file": "from a file",
     "none": "none",
 }

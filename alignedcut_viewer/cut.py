@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from .atomic_files import digest_of
 from .errors import InputError
+from .feature_set import FeatureSet
+from .node_features import NodeFeatures
 from .nodes import NodeIndex, Slot
-from .progress import ProgressCallback
+from .progress import ProgressCallback, span
 from .store import ALIGNMENTS, Store
 
 __all__ = ["COLOUR", "CUTS", "Cut", "publish_cut"]
@@ -133,8 +135,10 @@ class Cut:
         ----------
         network, layer, image
             Which picture, where.
-        k, one_layer, method, seed
-            As for :meth:`segments`; with `one_layer` the segments are those of this layer's nodes alone.
+        k, method, seed
+            As for :meth:`segments`.
+        one_layer
+            Whether this layer's nodes are segmented alone, by a graph of their own.
 
         Raises
         ------
@@ -166,12 +170,13 @@ class Cut:
         k
             Number of segments, at least 2.
         slot
-            A (network, layer): only its nodes are cut. By default all nodes together, so that a segment has one
-            meaning through all layers and networks.
+            A (network, layer): only its nodes are cut, by a graph of their own with the same kernel, because the
+            leading eigenvectors of the joint graph tell layers apart rather than parts of pictures. By default the
+            joint graph is segmented, so that a segment has one meaning through all layers and networks.
         method, seed
             As for :func:`alignedcut_viewer.spectral.discretise`.
         progress
-            Called once a chunk of nodes.
+            Called while the segments are computed.
 
         Returns
         -------
@@ -181,25 +186,25 @@ class Cut:
         Raises
         ------
         InputError
-            If `k` is below 2 or above the number of eigenvectors, or `slot` is not part of the cut.
+            If `k` is below 2 or above the number of eigenvectors (of `slot`: of nodes), or `slot` is not part of the
+            cut.
         """
-        if not 2 <= k <= self.eigenvectors.shape[1]:
-            raise InputError(
-                f"The number of segments must lie between 2 and the {self.eigenvectors.shape[1]} eigenvectors of the "
-                f"cut {self.name!r}; got {k}."
-            )
-        nodes = slice(0, len(self.index)) if slot is None else self.index.slot_slice(*slot)
-        recipe = {"k": k, "slot": None if slot is None else [slot[0], int(slot[1])], "method": method, "seed": seed}
+        own = None if slot is None else Slot(slot[0], int(slot[1]))
+        most = self.eigenvectors.shape[1] if own is None else _length(self.index.slot_slice(*own))
+        if not 2 <= k <= most:
+            what = f"{most} eigenvectors of the cut {self.name!r}" if own is None else f"{most} nodes of {own}"
+            raise InputError(f"The number of segments must lie between 2 and the {what}; got {k}.")
+        recipe = {"k": k, "slot": None if own is None else list(own), "method": method, "seed": seed}
         path = f"{self._group}/segments-{k}-{digest_of(recipe)[:8]}"
         if path in self._views:
             return self._views[path]
         if not self._store.exists(path):
             from .spectral import discretise
 
-            eigenvectors = np.asarray(self.eigenvectors[nodes])
-            labels = np.asarray(
-                discretise(eigenvectors, k, method=method, seed=seed, progress=progress), dtype=np.int32
-            )
+            first = span(progress, 0.0, 0.8)
+            eigenvectors = self.eigenvectors if own is None else self._eigenvectors_of(own, k, seed, first)
+            found = discretise(eigenvectors, k, method=method, seed=seed, progress=span(progress, 0.8, 1.0))
+            labels = np.asarray(found, dtype=np.int32)
             if not self._store.writable:
                 self._views[path] = labels
                 return labels
@@ -207,6 +212,24 @@ class Cut:
                 self._store.save_array(f"{path}/labels", labels)
         self._views[path] = self._store.view(f"{path}/labels")
         return self._views[path]
+
+    def _eigenvectors_of(self, slot: Slot, k: int, seed: int, progress: ProgressCallback) -> NDArray[np.float32]:
+        """Leading eigenvectors of one layer's own graph, cut with the settings of the whole."""
+        from .spectral import NormalizedCut
+
+        features = FeatureSet(self._store, slot.network)
+        index = self.index.subset(networks=[slot.network], layers=[slot.layer])
+        nodes = NodeFeatures({slot: features.tokens(slot.layer)}, {slot.network: features.class_token}, index)
+        settings = self._attributes["recipe"].get("settings", {})
+        options = {name: settings[name] for name in ("kernel", "gamma", "balance", "memory") if name in settings}
+        eigenvectors: NDArray[np.float32] = NormalizedCut(k, seed=seed, **options).fit_transform(
+            nodes, progress=progress
+        )
+        return eigenvectors
+
+
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)
 
 
 def publish_cut(store: Store, name: str, cut: str | None, colour: str | None) -> None:

@@ -20,8 +20,8 @@ FLOORS = {
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store", "token_array", "node_features"],
     2.5: ["study_pictures", "feature_set"],
     3: ["study", "cut", "alignment", "backbones"],
-    4: ["pipeline", "extraction", "stored_alignment", "mask_export", "figures"],
-    5: ["cli", "cli_commands", "viewer"],
+    4: ["pipeline", "extraction", "stored_alignment", "brain_stage", "mask_export", "figures"],
+    5: ["cli", "cli_commands", "align_commands", "command_progress", "viewer"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
@@ -35,9 +35,11 @@ SAME_FLOOR = {
     "resource_files": {"errors"},
     # The study's own files lie in a chain: store, what is kept in it, cut, study.
     "study": {"cut"},
-    "pipeline": {"extraction", "stored_alignment"},
+    "pipeline": {"extraction", "stored_alignment", "brain_stage"},
+    "stored_alignment": {"brain_stage"},
     "cli": {"cli_commands"},
-    "cli_commands": {"viewer"},
+    "cli_commands": {"viewer", "align_commands", "command_progress"},
+    "align_commands": {"command_progress"},
 }
 
 

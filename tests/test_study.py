@@ -544,16 +544,27 @@ def test_segments_find_planted_labels_and_are_kept(
     monkeypatch.setattr(spectral, "discretise", counting)
     np.testing.assert_array_equal(Study.open(study.path).cut().segments(3), found)
     assert not calls
-    part = study.cut().segments(3, slot=("wide", 1))
-    assert calls == [1]
-    assert _agree(part, labels[index.slot_slice("wide", 1)])
-    label_map = study.cut().label_map("wide", 1, 4, 3, one_layer=True)
-    np.testing.assert_array_equal(
-        label_map.ravel(),
-        part[index.patch_slice("wide", 1, 4).start - index.slot_slice("wide", 1).start :][:6],
-    )
     np.testing.assert_array_equal(
         study.cut().label_map("narrow", 2, 0, 3).ravel(), found[index.patch_slice("narrow", 2, 0)]
     )
     with pytest.raises(InputError, match="between 2 and the 3 eigenvectors"):
         study.cut().segments(4)
+    with pytest.raises(InputError, match="between 2 and the 35 nodes of wide/1; got 36"):
+        study.cut().segments(36, slot=("wide", 1))
+    with pytest.raises(InputError, match="Layer 9 of wide is not part"):
+        study.cut().segments(2, slot=("wide", 9))
+
+
+def test_segments_of_one_layer_are_cut_from_its_own_features(study: Study, rng: np.random.Generator) -> None:
+    features = make_set(study, "wide")
+    features.prepare({0: 6, 1: 6}, 5)
+    groups = rng.integers(0, 3, (5, 7))
+    planted = np.eye(6)[groups] + 0.02 * rng.standard_normal((5, 7, 6))
+    for image in range(5):
+        features.write({0: rng.standard_normal((1, 7, 6)), 1: planted[image : image + 1]}, [image])
+    index = study.node_index()
+    save_cut(study, "default", index, rng.standard_normal((len(index), 4)).astype(np.float32))  # tells nothing
+    cut = study.cut()
+    assert _agree(cut.segments(3, slot=("wide", 1)), groups.ravel())
+    label_map = cut.label_map("wide", 1, 4, 3, one_layer=True)
+    np.testing.assert_array_equal(label_map.ravel(), cut.segments(3, slot=("wide", 1))[4 * 7 + 1 : 5 * 7])

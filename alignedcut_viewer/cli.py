@@ -45,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 when all went well, 2 where the user can mend what went wrong, 130 when stopped by Ctrl-C.
     """
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["align"] and words[1:2] in (["export"], ["import"]):
+        words[:2] = [" ".join(words[:2])]  # a study in a folder of that name is called ./export
+    arguments = _parser().parse_args(words)
     try:
         _run(arguments)
         sys.stdout.flush()
@@ -66,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     values = vars(arguments)
-    command = values.pop("command")
+    command = values.pop("command").replace(" ", "_")
     values = {name: _layers(value) if name == "layers" else value for name, value in values.items()}
     getattr(import_module(".cli_commands", __package__), command)(**values)
 
@@ -94,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alignedcut {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_demo, _networks, _extract, _align, _cut, _figures, _segment, _view):
+    for add in (_demo, _networks, _extract, _align, _align_export, _align_import, _cut, _figures, _segment, _view):
         add(commands)
     return parser
 
@@ -198,17 +201,71 @@ def _align(commands: Any) -> None:
         commands,
         "align",
         "fit an alignment of layers and networks, and write it to a file",
-        "Fits one map a layer into a common channel space (hyperalignment) to the pictures of a study and writes them\n"
-        "to a safetensors file, which `cut --alignment FILE` takes in this study and in others. `cut` fits one by\n"
-        "itself where the study holds enough pictures.",
-        "alignedcut align my-study --out my-alignment.safetensors",
+        "Fits one map a layer into a common channel space and writes them to a safetensors file, which\n"
+        "`cut --alignment FILE` takes in this study and in others. Without brain data the layers are fitted to one\n"
+        "another on the study's pictures (hyperalignment), as `cut` does by itself where there are enough pictures.\n"
+        "With --brain the maps are trained to predict responses to the study's pictures: a folder of the Algonauts\n"
+        "2023 release, or your own data (see docs/brain.md).",
+        "alignedcut align my-study --brain algonauts/subj01 --out my-alignment.safetensors",
     )
     _study_argument(parser, cut=False)
-    parser.add_argument("--out", required=True, metavar="FILE", help="file to write (.safetensors)")
+    parser.add_argument("--out", metavar="FILE", help="file to write (.safetensors); not with --table")
     _choice_arguments(parser, "to align")
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="places to fit to (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
     _device_argument(parser)
+    brain = parser.add_argument_group("with brain data")
+    brain.add_argument("--brain", metavar="DATA", help="folder, .npz or .csv file with pictures and responses")
+    brain.add_argument("--brain-pictures", metavar="DIR", help="folder that the picture names in DATA are relative to")
+    brain.add_argument("--drop-voxels", action="store_true", help="leave out voxels with NaN or constant responses")
+    brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
+    brain.add_argument("--init", choices=("isometry", "ridge", "identity", "random"), help="start (default: isometry)")
+    brain.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: 30)")
+    brain.add_argument("--patience", type=int, metavar="N", help="epochs without a better score (default: 5)")
+    brain.add_argument("--test", type=float, metavar="SHARE", help="pictures kept apart for the scores (default: 0.1)")
+    brain.add_argument(
+        "--table",
+        nargs="*",
+        type=float,
+        metavar="W",
+        help="train once for each eigen-constraint weight and print the scores (the paper's Table 1; default: 1 0.1 0)",
+    )
+
+
+def _align_export(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "align export",
+        "write the alignment of a cut to a file",
+        "Writes the alignment that a cut of the study was made with (maps, readout, recipe, scores) to a safetensors\n"
+        "file.",
+        "alignedcut align export my-study --out my-alignment.safetensors",
+    )
+    _study_argument(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write (.safetensors)")
+
+
+def _align_import(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "align import",
+        "make an alignment of matrices from elsewhere",
+        "Reads a state dict (.pt, .pth), a .safetensors or an .npz file with one matrix a layer, and writes them as\n"
+        "an alignment that `cut --alignment FILE` takes. Name the layers in the order of the matrices.",
+        "alignedcut align import maps.pth --slots clip-vit-b16:0-11 dinov2-vit-b14-reg:0-11 mae-vit-b16:0-11 "
+        "--out maps.safetensors",
+    )
+    parser.add_argument("file", metavar="FILE", help="file with the matrices")
+    parser.add_argument("--slots", nargs="+", required=True, metavar="NETWORK:LAYERS", help="such as clip-vit-b16:0-11")
+    parser.add_argument("--out", required=True, metavar="FILE", help="file to write (.safetensors)")
+    parser.add_argument("--tap", default="attention", choices=_TAPS, help="what the features are (default: attention)")
+    parser.add_argument(
+        "--convention",
+        default="auto",
+        choices=("auto", "right", "linear"),
+        help="right: features times matrix; linear: weights of torch.nn.Linear (default: by the names in the file)",
+    )
+    parser.add_argument("--study", metavar="STUDY", help="check the matrices against the features of this study")
 
 
 def _cut(commands: Any) -> None:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .align_commands import align, align_export, align_import
+from .command_progress import progress_bar as _progress
 from .errors import InputError
-from .progress import ProgressCallback, span
+from .progress import span
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 
-__all__ = ["align", "cut", "demo", "extract", "figures", "networks", "segment", "view"]
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[ProgressCallback]:
-    """A progress bar on standard error; on a terminal only."""
-    from tqdm import tqdm
-
-    with tqdm(total=1000, unit_scale=True, disable=None, leave=False, bar_format="{l_bar}{bar:30}| {elapsed}") as bar:
-
-        def show(done: int, total: int, text: str) -> None:
-            bar.set_description(text[:60], refresh=False)
-            bar.update(round(1000 * done / total if total else 1000) - bar.n)
-
-        yield show
+__all__ = ["align", "align_export", "align_import", "cut", "demo", "extract", "figures", "networks", "segment", "view"]
 
 
 def _say(line: str) -> None:
@@ -114,34 +101,6 @@ def _weights(texts: Sequence[str], networks: Sequence[str]) -> dict[str, str]:
             raise InputError(f"There is no checkpoint file {file}.")
         weights[name] = str(Path(file).expanduser())
     return weights
-
-
-def align(
-    study: str,
-    out: str,
-    networks: Sequence[str] | None,
-    layers: tuple[int, ...] | None,
-    samples: int,
-    seed: int,
-    device: str,
-) -> None:
-    """An alignment fitted to a study's pictures into a file."""
-    settings = AlignSettings(method="hyperalignment", n_samples=samples, seed=seed, device=device)
-    if not out.endswith(".safetensors"):
-        raise InputError(f"The file of an alignment must end in .safetensors; got {out}.")
-    from . import pipeline
-    from .study import Study
-
-    with Study.open(study, writable=True) as opened, _progress() as progress:
-        index = opened.node_index(networks, layers)
-        name = pipeline.align(opened, index, settings, progress)
-        assert name is not None
-        alignment = pipeline.portable_alignment(opened, name)
-        warning = opened.store.attributes(f"alignments/{name}").get("warning")
-    alignment.save(out)
-    if warning:
-        print(f"Note: {warning}")
-    print(f"{out}: maps of {len(alignment.slots)} layers. Next: alignedcut cut {study} --alignment {out}")
 
 
 def cut(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from .errors import InputError
 
-__all__ = ["AlignSettings", "ColourSettings", "CutSettings", "ExtractSettings"]
+__all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,59 @@ class ExtractSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class BrainSettings(_Settings):
+    """Which brain data guide an alignment, and how; see :class:`alignedcut_viewer.alignment.BrainAlignment`.
+
+    Parameters
+    ----------
+    data
+        Folder or file of brain data, see :func:`alignedcut_viewer.brain.open_brain_data`.
+    pictures
+        Folder that the picture names in it are relative to; None where the data say it themselves.
+    unusable
+        What becomes of voxels with NaN, zero or constant responses: ``"raise"`` or ``"drop"``.
+    eigen_weight, zero_weight, covariance_weight
+        Weights of the terms that keep the features what they are.
+    init
+        Where training begins: ``"isometry"``, ``"ridge"``, ``"identity"`` or ``"random"``.
+    n_epochs, patience
+        Most epochs, and epochs without a better score after which training stops.
+    test
+        Share of the pictures that takes no part in the training, for the scores that are reported.
+    n_nodes
+        Nodes of each layer that are kept for the other terms.
+    voxels
+        Whether the readout of all voxels is kept (for the cortex), or its means over regions only.
+    """
+
+    data: str
+    pictures: str | None = None
+    unusable: str = "raise"
+    eigen_weight: float = 1.0
+    zero_weight: float = 0.01
+    covariance_weight: float = 0.01
+    init: str = "isometry"
+    n_epochs: int = 30
+    patience: int = 5
+    test: float = 0.1
+    n_nodes: int = 4000
+    voxels: bool = True
+
+    def __post_init__(self) -> None:
+        _set(self, "data", str(self.data))
+        if self.pictures is not None:
+            _set(self, "pictures", str(self.pictures))
+        _one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))
+        for name in ("eigen_weight", "zero_weight", "covariance_weight"):
+            _real(name, getattr(self, name), 0, math.inf)
+        _one_of("init", self.init, ("isometry", "ridge", "identity", "random"))
+        _whole("n_epochs", self.n_epochs, 0)
+        _whole("patience", self.patience, 1)
+        _real("test", self.test, 0, 1)
+        _whole("n_nodes", self.n_nodes, 10)
+
+
+@dataclass(frozen=True)
 class AlignSettings(_Settings):
     """How layers and networks get into one channel space.
 
@@ -110,7 +163,8 @@ class AlignSettings(_Settings):
     ----------
     method
         ``"none"`` leaves features as they are; ``"hyperalignment"`` fits maps to the study's own pictures;
-        ``"shipped"`` takes the alignment that travels with the package; ``"file"`` takes the one in `file`;
+        ``"brain"`` trains maps that predict brain responses; ``"shipped"`` takes the alignment that travels with the
+        package; ``"file"`` takes the one in `file`;
         ``"auto"`` fits where there are pictures enough, else takes a shipped one, else fits and warns. A single layer
         of a single network needs no alignment, and gets none.
     file
@@ -125,6 +179,8 @@ class AlignSettings(_Settings):
         See :class:`alignedcut_viewer.alignment.Hyperalignment`.
     device
         Where to compute.
+    brain
+        Which brain data, and how; method ``"brain"`` needs it.
     """
 
     method: str = "auto"
@@ -136,13 +192,23 @@ class AlignSettings(_Settings):
     held_out: float = 0.25
     seed: int = 0
     device: str = "auto"
+    brain: BrainSettings | None = None
 
     def __post_init__(self) -> None:
         if self.file is not None:
             _set(self, "file", str(self.file))
             if self.method == "auto":
                 _set(self, "method", "file")
-        _one_of("alignment method", self.method, ("auto", "none", "hyperalignment", "shipped", "file"))
+        brain: Any = self.brain
+        if isinstance(brain, Mapping):
+            _set(self, "brain", BrainSettings.from_dict(brain))
+        elif brain is not None and not isinstance(brain, BrainSettings):
+            raise InputError("brain must be BrainSettings, or a mapping of them.")
+        if self.brain is not None and self.method == "auto":
+            _set(self, "method", "brain")
+        _one_of("alignment method", self.method, ("auto", "none", "hyperalignment", "brain", "shipped", "file"))
+        if (self.method == "brain") != (self.brain is not None):
+            raise InputError("Name brain data exactly when the alignment method is 'brain'.")
         if (self.method == "file") != (self.file is not None):
             raise InputError("Name a file exactly when the alignment method is 'file'.")
         _whole("n_samples", self.n_samples, 1)

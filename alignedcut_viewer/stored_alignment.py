@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .atomic_files import digest_of
+from .brain_stage import BrainData, BrainTraining, read_brain_data
 from .errors import AlignmentError
 from .nodes import NodeIndex, Slot
 from .picture_table import file_digest
@@ -33,6 +34,8 @@ def align(
     index: NodeIndex,
     settings: AlignSettings | None = None,
     progress: ProgressCallback | None = None,
+    *,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> str | None:
     """Make sure that the study holds the alignment that some nodes need.
 
@@ -46,6 +49,8 @@ def align(
         Which alignment.
     progress
         Called after each step.
+    on_epoch
+        Called with the record of each epoch of a training on brain data, for live curves.
 
     Returns
     -------
@@ -70,11 +75,17 @@ def align(
         identity["file"] = file_digest(str(settings.file))
     if method == "hyperalignment":
         identity["settings"] = {
-            key: value for key, value in settings.as_dict().items() if key not in ("method", "file")
+            key: value for key, value in settings.as_dict().items() if key not in ("method", "file", "brain")
         }
         identity["images"] = list(index.images)
         identity["pictures"] = digest_of(study.picture_digests(index.images))
         identity["class_token"] = [network.class_token for network in index.networks]
+    brain: BrainData | None = None
+    if settings.brain is not None:
+        brain = read_brain_data(study, index.slots, settings.brain, span(progress, 0.0, 0.02))
+        named = {key: value for key, value in settings.brain.as_dict().items() if key not in ("data", "pictures")}
+        identity["brain"] = {**named, "data": brain.digest, "images": [int(image) for image in brain.images]}
+        identity["settings"] = {"seed": settings.seed, "n_channels": settings.n_channels}
     identity["features"] = {network.name: study.network(network.name).digest for network in index.networks}
     identity["software"] = versions()["alignedcut-viewer"]
     name = f"alignment-{digest_of(identity)[:16]}"
@@ -83,7 +94,11 @@ def align(
         report(progress, 1, 1, "Alignment is there")
         return name
     warning: str | None = None
-    if method == "hyperalignment":
+    training: BrainTraining | None = None
+    if brain is not None:
+        training = BrainTraining(study, index.slots, settings, brain)
+        alignment, warning = training.train(progress=span(progress, 0.02, 1.0), on_epoch=on_epoch)
+    elif method == "hyperalignment":
         alignment, warning = _fit(study, index, settings, progress)
     else:
         alignment = _fetch(study, index, settings, method)
@@ -97,6 +112,8 @@ def align(
     with study.store.building(group, attributes):
         # The chunk of this array is the safetensors file, byte by byte.
         study.store.save_array(f"{group}/safetensors", np.frombuffer(data, dtype=np.uint8))
+    if training is not None:
+        training.clean()
     return name
 
 
@@ -127,7 +144,7 @@ def portable_alignment(study: Study, name: str) -> ChannelAlignment:
     own = {Slot(study.network(slot.network).network, slot.layer): slot for slot in alignment.slots}
     if len(own) != len(alignment.slots):
         raise AlignmentError("Two feature sets of one network cannot share a file; align them one by one.")
-    return _renamed(alignment, own)
+    return alignment.renamed(own)
 
 
 def _choose(study: Study, index: NodeIndex, settings: AlignSettings) -> str:
@@ -183,21 +200,7 @@ def _fetch(study: Study, index: NodeIndex, settings: AlignSettings, method: str)
                 f"The alignment {settings.file} was made for the tap {found.tap!r}, but the features are of "
                 f"{', '.join(sorted(taps))}."
             )
-    return _renamed(found, known_as)
-
-
-def _renamed(alignment: ChannelAlignment, known_as: Mapping[Slot, Slot]) -> ChannelAlignment:
-    from .alignment import ChannelAlignment
-
-    return ChannelAlignment(
-        {slot: alignment.matrices[known] for slot, known in known_as.items()},
-        {slot: alignment.offsets[known] for slot, known in known_as.items()},
-        kind=alignment.kind,
-        tap=alignment.tap,
-        recipe=alignment.recipe,
-        scores=alignment.scores,
-        simulated=alignment.simulated,
-    )
+    return found.renamed(known_as)
 
 
 def _fit(

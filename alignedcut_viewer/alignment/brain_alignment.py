@@ -71,6 +71,8 @@ class BrainAlignment:
         Most epochs, and epochs without a better held-out score after which training stops.
     validation
         Share of the pictures that is held out for early stopping and for the strength of ridge regressions.
+    keep
+        ``"best"`` keeps the epoch with the best held-out score, ``"last"`` the last one.
     readout
         ``"best"`` refits ``beta`` by ridge regression to the trained maps and keeps what predicts held-out pictures
         better; ``"trained"`` keeps the trained one.
@@ -90,7 +92,7 @@ class BrainAlignment:
     history_ : list of dict
         Per epoch: the terms of the loss, and the held-out R².
     best_epoch_ : int
-        Epoch whose maps were kept; 0 is the start.
+        Epoch with the best held-out score; 0 is the start.
     score_ : float
         Mean held-out R² over voxels of what was kept.
     readout_ : str
@@ -119,12 +121,15 @@ class BrainAlignment:
         n_epochs: int = 30,
         patience: int = 5,
         validation: float = 0.1,
+        keep: str = "best",
         readout: str = "best",
         seed: int = 0,
         device: str | torch.device = "auto",
     ) -> None:
         if init not in INITS:
             raise InputError(f"Unknown init {init!r}; use {', '.join(INITS)}.")
+        if keep not in ("best", "last"):
+            raise InputError(f"Unknown keep {keep!r}; use best or last.")
         if readout not in ("best", "trained"):
             raise InputError(f"Unknown readout {readout!r}; use best or trained.")
         for name, value in (
@@ -166,6 +171,7 @@ class BrainAlignment:
         self.n_epochs = n_epochs
         self.patience = patience
         self.validation = validation
+        self.keep = keep
         self.readout = readout
         self.seed = seed
         self.device = device
@@ -394,6 +400,9 @@ class BrainAlignment:
     ) -> None:
         maps, beta, intercept = state.best_maps.detach(), state.best_beta.detach(), state.best_intercept.detach()
         self.readout_, self.score_ = "trained", state.best_score
+        if self.keep == "last":
+            maps, beta, intercept = state.maps.detach(), state.beta.detach(), state.intercept.detach()
+            self.score_ = state.history[-1]["r2"]
         if self.readout == "best":
             standardisation = Standardisation(state.response_mean, state.response_scale)
             fit = fit_readout(samples, train, held_out, maps, state.scales, standardisation)

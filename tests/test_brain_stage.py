@@ -1,0 +1,271 @@
+"""Brain-guided alignment of a study: pictures found again, stopped and gone on with, used by cuts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alignedcut_viewer import cli, pipeline
+from alignedcut_viewer.alignment import ChannelAlignment
+from alignedcut_viewer.brain import open_brain_data
+from alignedcut_viewer.brain_stage import BrainTraining, match_pictures, read_brain_data
+from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
+from alignedcut_viewer.images import open_pictures
+from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.settings import AlignSettings, BrainSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.study import Study
+
+NETWORK = "random:vit_tiny_patch16_224"
+N_PICTURES, N_VOXELS = 40, 12
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures, a study of them, and responses that follow layer 2."""
+    root = tmp_path_factory.mktemp("brain_stage")
+    (root / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(N_PICTURES):
+        pixels = rng.integers(0, 256, (1, 1, 3)) + rng.integers(-40, 40, (32, 32, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / "pictures" / f"p{i:02d}.png")
+    study, _ = pipeline.open_study(root / "study", open_pictures(root / "pictures"))
+    with study:
+        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch=4, device="cpu"))
+        pooled = np.asarray(study.features(NETWORK, 2)).astype(np.float32).mean(axis=1)
+    pooled = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0)
+    responses = pooled @ rng.standard_normal((pooled.shape[1], N_VOXELS)) / 14
+    responses += 0.1 * rng.standard_normal(responses.shape)
+    np.savez(
+        root / "brain.npz",
+        responses=responses.astype(np.float32),
+        files=np.array([f"pictures/p{i:02d}.png" for i in range(N_PICTURES)]),
+        roi=np.repeat(["V1", "FFA"], N_VOXELS // 2),
+        simulated=np.array(True),
+    )
+    return root
+
+
+@pytest.fixture
+def root(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "root"))
+
+
+@pytest.fixture
+def study(root: Path) -> Iterator[Study]:
+    with Study.open(root / "study", writable=True) as opened:
+        yield opened
+
+
+def settings(root: Path, **more: object) -> AlignSettings:
+    values = {"n_epochs": 3, "patience": 3, "test": 0.2, "n_nodes": 300} | more
+    return AlignSettings(brain=BrainSettings(str(root / "brain.npz"), **values), device="cpu")  # type: ignore[arg-type]
+
+
+def slots(study: Study) -> tuple[Slot, ...]:
+    return study.node_index().slots
+
+
+def test_settings_go_to_json_and_back(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    assert given.method == "brain"
+    assert AlignSettings.from_dict(json.loads(json.dumps(given.as_dict()))) == given
+    with pytest.raises(InputError, match="exactly when"):
+        AlignSettings("brain")
+    with pytest.raises(InputError, match="exactly when"):
+        AlignSettings("none", brain=given.brain)
+    with pytest.raises(InputError, match="Unknown init"):
+        BrainSettings("data", init="magic")
+
+
+def test_pooled_features_are_means_over_tokens_and_nodes_are_tokens(study: Study, root: Path) -> None:
+    given = settings(root)
+    assert given.brain is not None
+    data = read_brain_data(study, slots(study), given.brain)
+    training = BrainTraining(study, slots(study), given, data)
+    samples = training.samples()
+    everything = {slot: np.asarray(study.features(*slot)).astype(np.float32) for slot in slots(study)}
+    np.testing.assert_array_equal(data.images, np.arange(N_PICTURES))
+    for slot, features in everything.items():
+        np.testing.assert_allclose(samples.pooled[slot], features.mean(axis=1), rtol=1e-4, atol=1e-5)
+        nodes = np.asarray(samples.nodes[slot], dtype=np.float32)
+        assert nodes.shape == (min(300, features.shape[0] * features.shape[1]), features.shape[2])
+        known = {row.tobytes() for row in features.reshape(-1, features.shape[2])}
+        assert all(row.tobytes() in known for row in nodes)
+
+
+def test_an_alignment_is_trained_kept_and_used_by_cuts(study: Study, root: Path) -> None:
+    records: list[dict[str, float]] = []
+    index = study.node_index()
+    name = pipeline.align(study, index, settings(root), on_epoch=lambda record: records.append(dict(record)))
+    assert name is not None
+    alignment = pipeline.load_alignment(study, name)
+    assert (alignment.kind, alignment.simulated, alignment.tap) == ("brain", True, "attention")
+    assert alignment.readout is not None
+    assert alignment.readout.roi_names == ("V1", "FFA")
+    assert set(alignment.scores["rois"]) == {"V1", "FFA", "all"}
+    assert alignment.scores["rois"]["all"]["correlation"] > 0.3
+    assert {record["epoch"] for record in records} >= {0.0, 1.0}
+    assert not list(study.store.folder("alignments").glob("training-*"))  # what was needed on the way is gone
+    assert pipeline.portable_alignment(study, name).readout is not None
+    # The same again is found, not trained.
+    records.clear()
+    assert pipeline.align(study, index, settings(root), on_epoch=records.append) == name  # type: ignore[arg-type]
+    assert not records
+    cut = CutSettings(
+        n_components=4,
+        images=tuple(range(6)),
+        device="cpu",
+        colour=ColourSettings(n_landmarks=40, perplexity=8, device="cpu"),
+    )
+    result = pipeline.cut(study, cut, align=settings(root))
+    assert result.recipe["cut"]["alignment"] is not None
+    assert any("simulated" in warning for warning in result.warnings)
+    assert any("Only 32 pictures" in warning for warning in result.warnings)
+
+
+def test_a_cancelled_training_goes_on_and_gives_the_same(study: Study, root: Path) -> None:
+    index = study.node_index()
+
+    def cancel(done: int, total: int, text: str) -> None:
+        if text.endswith("epoch 3"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pipeline.align(study, index, settings(root), cancel)
+    (folder,) = study.store.folder("alignments").glob("training-*")
+    assert list(folder.glob("checkpoint-*.pt"))
+    texts: list[str] = []
+    name = pipeline.align(study, index, settings(root), lambda done, total, text: texts.append(text))
+    assert not any("epoch 1" in text for text in texts)
+    assert name is not None
+    resumed = pipeline.load_alignment(study, name)
+    study.store.remove(f"alignments/{name}")
+    again = pipeline.align(study, index, settings(root))
+    assert again == name
+    whole = pipeline.load_alignment(study, name)
+    for slot in whole.slots:
+        np.testing.assert_array_equal(resumed.matrix(slot), whole.matrix(slot))
+
+
+def test_pictures_are_found_by_path_content_or_name(study: Study, root: Path, tmp_path: Path) -> None:
+    expected = np.arange(N_PICTURES)
+    by_path = open_brain_data(root / "brain.npz")
+    # The pictures of the copy lie elsewhere than when the study was made.
+    np.testing.assert_array_equal(match_pictures(study, by_path), expected)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for i, path in enumerate(sorted((root / "pictures").iterdir())):
+        shutil.copy(path, elsewhere / f"other{i:02d}.png")
+    table = replace(by_path.pictures, paths=tuple(sorted(elsewhere.iterdir())))
+    np.testing.assert_array_equal(match_pictures(study, replace(by_path, pictures=table)), expected)
+    names_only = replace(by_path.pictures, paths=(None,) * N_PICTURES)
+    np.testing.assert_array_equal(match_pictures(study, replace(by_path, pictures=names_only)), expected)
+    # A file of the same name with other content is another picture.
+    Image.new("RGB", (8, 8)).save(elsewhere / "p00.png")
+    wrong = replace(by_path.pictures, paths=(elsewhere / "p00.png", *table.paths[1:]))
+    assert match_pictures(study, replace(by_path, pictures=wrong))[0] == -1
+
+
+def test_missing_pictures_are_named(root: Path) -> None:
+    content = dict(np.load(root / "brain.npz"))
+    names = content["files"].astype("<U40")
+    names[3] = "pictures/lost.png"
+    np.savez(root / "brain.npz", **(content | {"files": names}))
+    with Study.open(root / "study", writable=True) as study:
+        given = settings(root)
+        assert given.brain is not None
+        data = read_brain_data(study, slots(study), given.brain)
+        assert len(data.images) == N_PICTURES - 1
+        assert 3 not in data.images
+        assert data.warning is not None
+        assert "1 of 40 (pictures/lost.png) is not in the study" in data.warning
+        np.savez(root / "brain.npz", **(content | {"files": np.array([f"x{i}.png" for i in range(N_PICTURES)])}))
+        with pytest.raises(AlignmentError, match=r"40 of 40 \(x0.png, x1.png, x2.png, …\) are not in the study"):
+            pipeline.align(study, study.node_index(), given)
+        assert not list(study.store.folder("alignments").glob("*-*"))
+
+
+def test_the_table_has_a_row_a_weight(study: Study, root: Path) -> None:
+    given = settings(root, init="identity", n_epochs=1)
+    assert given.brain is not None
+    training = BrainTraining(study, slots(study), given, read_brain_data(study, slots(study), given.brain))
+    table = training.table((1.0, 0.0))
+    assert list(table) == [1.0, 0.0]
+    assert set(table[0.0].rois) == {"V1", "FFA", "all"}
+    training.clean()
+    assert not training.folder.exists()
+    lone = settings(root, test=0.0)
+    assert lone.brain is not None
+    with pytest.raises(AlignmentError, match="two pictures that take no part"):
+        BrainTraining(study, slots(study), lone, read_brain_data(study, slots(study), lone.brain)).table()
+
+
+# -- the command line ----------------------------------------------------------------------------------------------
+
+
+def test_align_with_brain_data_on_the_command_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study, out = str(root / "study"), root / "maps.safetensors"
+    brain = ["--brain", str(root / "brain.npz"), "--epochs", "1", "--test", "0.2", "--device", "cpu"]
+    assert cli.main(["align", study, *brain, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "Held-out R²: V1 " in printed
+    assert "simulated responses" in printed
+    fitted = ChannelAlignment.load(out)
+    assert fitted.kind == "brain"
+    assert fitted.readout is not None
+    options = ["--eigenvectors", "4", "--perplexity", "10", "--device", "cpu", "--images", "0", "1", "2", "3"]
+    assert cli.main(["cut", study, "--alignment", str(out), *options]) == 0
+    exported = root / "exported.safetensors"
+    assert cli.main(["align", "export", study, "--out", str(exported)]) == 0
+    again = ChannelAlignment.load(exported)
+    assert again.readout is not None
+    assert again.simulated
+    for slot in fitted.slots:
+        np.testing.assert_array_equal(again.matrix(slot), fitted.matrix(slot))
+    capsys.readouterr()
+    assert cli.main(["align", study, *brain, "--init", "random", "--table", "1", "0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "| eigen-constraint | V1 | FFA | all |"
+    assert [line.split("|")[1].strip() for line in lines[3:]] == ["1", "0"]
+
+
+def test_matrices_come_in_on_the_command_line(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(root / "maps.npz", a0=rng.standard_normal((192, 8)), a1=rng.standard_normal((192, 8)))
+    out = root / "in.safetensors"
+    slots = ["--slots", f"{NETWORK}:0", f"{NETWORK}:2-2"]
+    arguments = ["align", "import", str(root / "maps.npz"), *slots, "--out", str(out), "--study", str(root / "study")]
+    assert cli.main(arguments) == 0
+    assert ChannelAlignment.load(out).slots == (Slot(NETWORK, 0), Slot(NETWORK, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["align", "{study}", "--brain", "{root}/absent.npz", "--out", "a.safetensors"], "absent.npz"),
+        (["align", "{study}", "--eigen-weight", "1", "--out", "a.safetensors"], "--brain"),
+        (["align", "{study}", "--table"], "--brain"),
+        (["align", "{study}", "--brain", "{root}/brain.npz"], "--out"),
+        (["align", "{study}", "--brain", "{root}/brain.npz", "--table", "--out", "a.safetensors"], "leave --out out"),
+        (["align", "{study}", "--brain", "{root}/brain.npz", "--table", "--eigen-weight", "-1"], "eigen_weight"),
+        (["align", "{study}", "--brain", "{root}/brain.npz", "--out", "a.pt"], r".safetensors"),
+        (["align", "export", "{study}", "--out", "a.safetensors"], "no cut 'default'"),
+        (["align", "import", "{root}/brain.npz", "--slots", "net", "--out", "a.safetensors"], "names no layers"),
+        (["align", "import", "{root}/brain.npz", "--slots", "net:0-1", "--out", "a.safetensors"], "not a matrix"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_line(
+    root: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [word.format(study=root / "study", root=root) for word in arguments]
+    assert cli.main(filled) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) == 1

@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float32]
 _CHUNK = 65_536
 _CHUNK_ON_DEVICE = 1 << 20
 _CANDIDATES = 10  # of the landmarks, for each landmark
-_FFT_FROM = 20_000
+_FFT_FROM = 15_000
 
 
 class SpectralTSNE:
@@ -54,7 +54,7 @@ class SpectralTSNE:
     n_neighbors
         Landmarks that an interpolated place is made of.
     method
-        ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 20,000 landmarks on the CPU. ``"exact"``:
+        ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 15,000 landmarks on the CPU. ``"exact"``:
         all pairs repel, on any device. ``"openTSNE"``, ``"scikit-learn"``, ``"umap"``: those libraries, on the CPU.
     max_iter
         Iterations of t-SNE at most; the exact method stops before when the divergence no longer falls.
@@ -143,6 +143,8 @@ class SpectralTSNE:
         FeatureError
             If the eigenvectors are not finite numbers in a matrix.
         """
+        # A fit that is cancelled must not leave the places of an earlier one beside new landmarks.
+        self.__dict__.pop("embedding_landmarks_", None)
         features = as_features(eigenvectors)
         device = resolve_device(self.device)
         report(progress, 0, 1000, "Choosing landmarks")
@@ -205,7 +207,7 @@ class SpectralTSNE:
         # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring. A power of two
         # rounds nothing.
         size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
-        self._scale = np.float32(2.0 ** -round(np.log2(size)) if size > 0 else 1.0)
+        self._scale = np.float32(2.0 ** -np.clip(np.round(np.log2(size)), -100, 100) if size > 0 else 1.0)
         self._n_columns = features.shape[1]
         scaled = self._scaled(raw)
         if self.sampling == "farthest":

@@ -220,11 +220,15 @@ def test_cancel(rng):
         if done > 0.3 * total:
             raise Cancelled
 
-    model = small(n_components=2)
-    with pytest.raises(Cancelled):
-        model.fit_transform(planted(rng)[0], progress=stop)
-    with pytest.raises(InputError, match="call fit"):
-        model.transform(planted(rng)[0])
+    eigenvectors, _ = planted(rng)
+    for fitted in (False, True):
+        model = small(n_components=2)
+        if fitted:
+            model.fit(eigenvectors[:300])
+        with pytest.raises(Cancelled):
+            model.fit_transform(eigenvectors, progress=stop)
+        with pytest.raises(InputError, match="call fit"):
+            model.transform(eigenvectors)
 
 
 def test_torch_descent_reaches_the_same_divergence(rng):

@@ -107,6 +107,7 @@ def eigen_constraint(
     n_eigenvectors: int = 6,
     gamma: float = 1.0,
     focal: bool = True,
+    broadening: float = 1e-6,
 ) -> torch.Tensor:
     """How much the spectral clusters of some nodes changed (equations 5 and 8).
 
@@ -122,6 +123,8 @@ def eigen_constraint(
         Width of the kernel.
     focal
         Whether pairs that were disconnected before weigh more.
+    broadening
+        Of the gradient, see :func:`spectral_projector`.
 
     Returns
     -------
@@ -132,7 +135,8 @@ def eigen_constraint(
     with torch.no_grad():
         affinity, normalised = normalised_affinity(before, gamma)
         target = spectral_projector(normalised, n_eigenvectors)
-    difference = target - spectral_projector(normalised_affinity(after, gamma)[1], n_eigenvectors)
+    moved = spectral_projector(normalised_affinity(after, gamma)[1], n_eigenvectors, broadening=broadening)
+    difference = target - moved
     if focal:
         difference = difference * torch.exp(-affinity)
     # The root of a sum of squares has no gradient at zero, where the identity starts.

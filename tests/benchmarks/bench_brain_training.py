@@ -1,0 +1,167 @@
+"""Time and memory of brain-guided training at the size of the Algonauts data, simulated.
+
+``python -m tests.benchmarks brain_training``: one step of ours against one step that follows the paper literally (all
+tokens of a batch through all maps), the start, and a whole training extrapolated from these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from alignedcut_viewer.alignment import BrainAlignment, BrainSamples
+from alignedcut_viewer.alignment.eigen_constraint import eigen_constraint
+from alignedcut_viewer.alignment.losses import brain_loss, covariance_loss, zero_centre_loss
+from alignedcut_viewer.errors import Cancelled
+from alignedcut_viewer.nodes import Slot
+from tests.benchmarks.harness import (
+    REPOSITORY,
+    in_subprocess,
+    machine_description,
+    markdown_table,
+    peak_memory,
+    write_section,
+)
+
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+N_PICTURES, N_SLOTS, N_CHANNELS, N_VOXELS, N_TOKENS, N_NODES = 9_841, 36, 768, 39_548, 197, 2_000
+BATCH, N_EPOCHS, STEPS = 64, 30, 12
+
+
+def simulated(folder: Path, n_pictures: int) -> BrainSamples:
+    """Random features and responses on disk (simulated); their content does not matter for time."""
+    rng = np.random.default_rng(0)
+    pooled: dict[Slot, Any] = {}
+    nodes: dict[Slot, Any] = {}
+    for number in range(N_SLOTS):
+        slot = Slot("simulated", number)
+        values = rng.standard_normal((n_pictures, N_CHANNELS), dtype=np.float32)
+        np.save(folder / f"pooled{number}.npy", values)
+        np.save(folder / f"nodes{number}.npy", values[rng.integers(n_pictures, size=N_NODES)].astype(np.float16))
+        pooled[slot] = np.load(folder / f"pooled{number}.npy", mmap_mode="r")
+        nodes[slot] = np.load(folder / f"nodes{number}.npy", mmap_mode="r")
+    file = np.lib.format.open_memmap(folder / "responses.npy", "w+", np.float32, (n_pictures, N_VOXELS))
+    for start in range(0, n_pictures, 500):
+        block = file[start : start + 500]
+        block[:] = rng.standard_normal(block.shape, dtype=np.float32)
+    file.flush()
+    del file
+    return BrainSamples(pooled, nodes, np.load(folder / "responses.npy", mmap_mode="r"))
+
+
+def ours(init: str, steps: int) -> dict[str, float]:
+    """Seconds of the start and of a step, and peak memory of both."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        samples = simulated(folder, N_PICTURES)
+        times: list[float] = []
+
+        def stop(done: int, total: int, text: str) -> None:
+            if text.startswith("training"):
+                times.append(time.perf_counter())
+                if len(times) == steps:
+                    raise Cancelled
+
+        memory: dict[str, float] = {}
+        began = time.perf_counter()
+        estimator = BrainAlignment(N_CHANNELS, init=init, batch_size=BATCH, n_epochs=N_EPOCHS, device="cpu")
+        with peak_memory(memory), contextlib.suppress(Cancelled):
+            estimator.fit(samples, progress=stop)
+        result = {"start": times[0] - began, **memory}
+        return result | ({"step": float(np.median(np.diff(times)))} if len(times) > 1 else {})
+    finally:
+        shutil.rmtree(folder)
+
+
+class Literal:
+    """The method as the paper writes it: every token of every picture goes through every map, then the mean."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.maps = torch.randn(N_SLOTS, N_CHANNELS, N_CHANNELS, generator=generator).div_(28).requires_grad_()
+        self.beta = torch.zeros(N_CHANNELS, N_VOXELS, requires_grad=True)
+        self.intercept = torch.zeros(N_VOXELS, requires_grad=True)
+        self.optimiser = torch.optim.AdamW([self.maps, self.beta, self.intercept], lr=1e-3, fused=True)
+        self.generator = generator
+
+    def step(self, tokens: torch.Tensor, responses: torch.Tensor) -> None:
+        """One step.
+
+        Parameters
+        ----------
+        tokens
+            (slots, pictures, tokens, channels).
+        responses
+            (pictures, voxels).
+        """
+        aligned = torch.einsum("sptc,scd->sptd", tokens, self.maps)
+        prediction = aligned.sum(dim=0).mean(dim=1) @ self.beta + self.intercept
+        chosen = torch.randperm(tokens.shape[1] * tokens.shape[2], generator=self.generator)[:100]
+        before, after = tokens.flatten(1, 2)[:, chosen], aligned.flatten(1, 2)[:, chosen]
+        loss = brain_loss(prediction, responses) + eigen_constraint(before, after).float()
+        loss = loss + 0.01 * zero_centre_loss(after) + 0.01 * covariance_loss(after)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+
+
+def literal(steps: int = 2) -> dict[str, float]:
+    """Seconds of a step at the same batch, tokens in memory already, and peak memory."""
+    rng = np.random.default_rng(0)
+    tokens = torch.from_numpy(rng.standard_normal((N_SLOTS, BATCH, N_TOKENS, N_CHANNELS), dtype=np.float32))
+    responses = torch.from_numpy(rng.standard_normal((BATCH, N_VOXELS), dtype=np.float32))
+    memory: dict[str, float] = {}
+    times = []
+    with peak_memory(memory):
+        network = Literal()
+        for _ in range(steps):
+            began = time.perf_counter()
+            network.step(tokens, responses)
+            times.append(time.perf_counter() - began)
+    held: NDArray[np.float32] = tokens.numpy()
+    return {"step": min(times), "peak_mb": memory["peak_mb"] + held.nbytes / 1e6}
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    # Two processes: the steps first, as the closed-form start takes minutes.
+    mine = in_subprocess(__name__, "ours", init="identity", steps=STEPS)
+    print(mine, flush=True)
+    start = in_subprocess(__name__, "ours", init="isometry", steps=1)
+    print(start, flush=True)
+    mine |= {"start": start["start"], "peak_mb": max(mine["peak_mb"], start["peak_mb"])}
+    theirs = in_subprocess(__name__, "literal")
+    print(theirs, flush=True)
+    steps = -(-round(0.9 * N_PICTURES) // BATCH)
+    whole = mine["start"] + N_EPOCHS * steps * mine["step"]
+    few = mine["start"] + 6 * steps * mine["step"]
+    rows = [
+        ["start (isometries, readout)", f"{mine['start']:.0f} s", ""],
+        ["one step, batch of 64", f"{mine['step']:.2f} s", f"{theirs['step']:.1f} s"],
+        ["ratio", "1", f"{theirs['step'] / mine['step']:.0f}"],
+        [
+            f"an epoch of {steps} steps (extrapolated)",
+            f"{steps * mine['step']:.0f} s",
+            f"{steps * theirs['step']:.0f} s",
+        ],
+        ["training that stops after 6 epochs (extrapolated)", f"{few / 60:.0f} min", ""],
+        [f"all {N_EPOCHS} epochs (extrapolated)", f"{whole / 60:.0f} min", ""],
+        ["peak memory", f"{mine['peak_mb'] / 1e3:.1f} GB", f"{theirs['peak_mb'] / 1e3:.1f} GB"],
+    ]
+    text = (
+        f"Simulated: {N_PICTURES:,} pictures × {N_SLOTS} slots × {N_CHANNELS} channels → {N_VOXELS:,} voxels. "
+        f"{machine_description()}.\n\n{markdown_table(['', 'ours', 'all tokens through all maps'], rows)}"
+    )
+    write_section("brain-training", text, PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -185,6 +185,18 @@ def test_features_are_plain_zarr(study: Study, rng: np.random.Generator) -> None
     np.testing.assert_array_equal(study.features("wide", 0)[1], values[0][1])
 
 
+def test_tokens_are_read_as_zarr_reads_them(study: Study, rng: np.random.Generator) -> None:
+    fill(study, "wide", (0,), [0, 2, 3], rng)
+    tokens, array = study.networks["wide"].tokens(0), study.features("wide", 0)
+    assert (tokens.shape, tokens.chunks, tokens.dtype) == (array.shape, array.chunks, array.dtype)
+    for images in (slice(0, 5), slice(1, 4), slice(2, 3), slice(3, 3), slice(None)):
+        np.testing.assert_array_equal(tokens[images], array[images])
+    images, numbers = np.array([3, 0, 2, 1, 4]), np.array([6, 0, 3, 1, 2])
+    np.testing.assert_array_equal(tokens.gather(images, numbers), array[:][images, numbers])
+    with pytest.raises(IndexError, match="steps of one"):
+        tokens[::2]
+
+
 def test_equal_keys_are_one_set_and_others_get_names(study: Study) -> None:
     assert make_set(study, "wide", begun=True).name == "wide"
     assert make_set(study, "wide", begun=True).name == "wide"

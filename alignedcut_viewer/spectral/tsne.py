@@ -55,7 +55,8 @@ class SpectralTSNE:
         Landmarks that an interpolated place is made of.
     method
         ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 15,000 landmarks on the CPU. ``"exact"``:
-        all pairs repel, on any device. ``"openTSNE"``, ``"scikit-learn"``, ``"umap"``: those libraries, on the CPU.
+        all pairs repel, on any device (more than 20,000 landmarks on the CPU). ``"openTSNE"``, ``"scikit-learn"``,
+        ``"umap"``: those libraries, on the CPU.
     max_iter
         Iterations of t-SNE at most; the exact method stops before when the divergence no longer falls.
     seed

@@ -23,10 +23,9 @@ from .brain_readout import BrainReadout
 from .brain_samples import BrainSamples
 from .brain_state import TrainingState, read_checkpoint, settings_digest, write_checkpoint
 from .channel_alignment import ChannelAlignment
-from .eigen_constraint import eigen_constraint
-from .losses import brain_loss, covariance_loss, zero_centre_loss
 from .readout import Standardisation, fit_readout, held_out_r2
-from .starting_maps import INITS, node_scales, starting_maps
+from .starting_maps import node_scales, starting_maps
+from .training_steps import check_settings, make_optimiser, train_epoch
 
 __all__ = ["BrainAlignment"]
 
@@ -136,36 +135,6 @@ class BrainAlignment:
         seed: int = 0,
         device: str | torch.device = "auto",
     ) -> None:
-        if init not in INITS:
-            raise InputError(f"Unknown init {init!r}; use {', '.join(INITS)}.")
-        if schedule not in ("cosine", "constant"):
-            raise InputError(f"Unknown schedule {schedule!r}; use cosine or constant.")
-        if keep not in ("best", "last"):
-            raise InputError(f"Unknown keep {keep!r}; use best or last.")
-        if readout not in ("best", "trained"):
-            raise InputError(f"Unknown readout {readout!r}; use best or trained.")
-        for name, value in (
-            ("eigen_weight", eigen_weight),
-            ("zero_weight", zero_weight),
-            ("covariance_weight", covariance_weight),
-            ("weight_decay", weight_decay),
-        ):
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} must be 0 or a positive number; got {value}.")
-        for name, value in (("gamma", gamma), ("broadening", broadening), ("learning_rate", learning_rate)):
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name} must be a positive number; got {value}.")
-        for name, count, least in (
-            ("n_eigenvectors", n_eigenvectors, 1),
-            ("n_nodes", n_nodes, n_eigenvectors + 1),
-            ("batch_size", batch_size, 1),
-            ("n_epochs", n_epochs, 0),
-            ("patience", patience, 1),
-        ):
-            if count < least:
-                raise InputError(f"{name} must be at least {least}; got {count}.")
-        if not 0 < validation < 1:
-            raise InputError(f"validation must be a share between 0 and 1; got {validation}.")
         self.n_channels = n_channels
         self.eigen_weight = eigen_weight
         self.zero_weight = zero_weight
@@ -189,6 +158,7 @@ class BrainAlignment:
         self.readout = readout
         self.seed = seed
         self.device = device
+        check_settings(self)
 
     def settings(self) -> dict[str, Any]:
         """All parameters, JSON-ready."""
@@ -232,11 +202,12 @@ class BrainAlignment:
         if state is None:
             state = self._start(samples, train, held_out, device, span(progress, 0.0, 0.1))
             self._record(state, samples, held_out, {}, on_epoch)
-        optimiser = self._optimiser(state)
+        optimiser = make_optimiser(self, state)
         steps = math.ceil(len(train) / self.batch_size)
         while state.epoch < self.n_epochs and state.epoch - state.best_epoch < self.patience:
             done = state.epoch
-            losses = self._train_epoch(
+            losses = train_epoch(
+                self,
                 state,
                 samples,
                 train,
@@ -290,112 +261,6 @@ class BrainAlignment:
             best_beta=fit.beta.clone(),
             best_intercept=fit.intercept.clone(),
         )
-
-    def _optimiser(self, state: TrainingState) -> torch.optim.AdamW:
-        for tensor in (state.maps, state.beta, state.intercept):
-            tensor.requires_grad_(True)
-        map_rate = self._map_rate(state.maps.shape[1])
-        optimiser = torch.optim.AdamW(
-            [
-                {"params": [state.maps], "lr": map_rate, "weight_decay": 0.0},
-                {
-                    "params": [state.beta, state.intercept],
-                    "lr": self.learning_rate,
-                    "weight_decay": self.weight_decay,
-                },
-            ],
-            fused=state.maps.device.type in ("cpu", "cuda"),
-        )
-        if state.optimiser is not None:
-            optimiser.load_state_dict(state.optimiser)
-        return optimiser
-
-    def _map_rate(self, n_channels: int) -> float:
-        return self.learning_rate * 16 / n_channels if self.map_learning_rate is None else self.map_learning_rate
-
-    def _train_epoch(
-        self,
-        state: TrainingState,
-        samples: BrainSamples,
-        train: NDArray[np.int64],
-        optimiser: torch.optim.AdamW,
-        progress: ProgressCallback,
-    ) -> dict[str, float]:
-        """One pass over the training pictures; mean of each term of the loss."""
-        # Seeded by the epoch, so that a resumed training draws what an uninterrupted one would.
-        rng = np.random.default_rng([self.seed, 1, state.epoch])
-        order = rng.permutation(train)
-        device = state.maps.device
-        sums: dict[str, float] = {}
-        steps = math.ceil(len(order) / self.batch_size)
-        for step in range(steps):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-            pooled = torch.from_numpy(samples.stacked(rows)).to(device).mul_(state.scales)
-            measured = torch.from_numpy(samples.measured(rows)).to(device)
-            measured.sub_(state.response_mean).div_(state.response_scale)
-            prediction = torch.addmm(state.intercept, pooled @ state.maps, state.beta)
-            terms = {"brain": brain_loss(prediction, measured)}
-            terms |= self._constraints(state, samples, rng)
-            loss = terms["brain"]
-            for name, weight in self._weights.items():
-                if name in terms:
-                    loss = loss + weight * terms[name]
-            if self.schedule == "cosine":
-                share = (state.epoch + step / steps) / self.n_epochs
-                factor = 0.5 + 0.5 * math.cos(math.pi * share)
-                optimiser.param_groups[0]["lr"] = self._map_rate(state.maps.shape[1]) * factor
-                optimiser.param_groups[1]["lr"] = self.learning_rate * factor
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            for name, term in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(term.detach()) / steps
-            report(progress, step + 1, steps, f"training, epoch {state.epoch + 1}")
-        return sums
-
-    @property
-    def _weights(self) -> dict[str, float]:
-        return {"eigen": self.eigen_weight, "zero": self.zero_weight, "covariance": self.covariance_weight}
-
-    def _constraints(
-        self, state: TrainingState, samples: BrainSamples, rng: np.random.Generator
-    ) -> dict[str, torch.Tensor]:
-        """The terms that look at sampled nodes of a few slots."""
-        if not any(self._weights.values()):
-            return {}
-        count = min(len(samples.slots), 4 if self.slots_per_step is None else self.slots_per_step)
-        chosen = np.sort(rng.choice(len(samples.slots), count, replace=False))
-        widest = max(samples.widths)
-        n_nodes = min(self.n_nodes, *(int(samples.nodes[samples.slots[i]].shape[0]) for i in chosen))
-        if n_nodes <= self.n_eigenvectors:
-            raise InputError(f"The eigen-constraint needs more than {self.n_eigenvectors} nodes of each slot.")
-        before, after = [], []
-        for i in chosen:
-            slot = samples.slots[i]
-            part = samples.slices[slot]
-            nodes = samples.nodes[slot]
-            rows = np.sort(rng.choice(nodes.shape[0], n_nodes, replace=False))
-            features = torch.from_numpy(np.asarray(nodes[rows], dtype=np.float32)).to(state.maps.device)
-            features = features * state.scales[part]
-            after.append(features @ state.maps[part])
-            # Zeros change no cosine; with them all slots make one batch.
-            before.append(torch.nn.functional.pad(features, (0, widest - features.shape[1])))
-        aligned = torch.stack(after)
-        terms: dict[str, torch.Tensor] = {}
-        if self.eigen_weight:
-            terms["eigen"] = eigen_constraint(
-                torch.stack(before),
-                aligned,
-                n_eigenvectors=self.n_eigenvectors,
-                gamma=self.gamma,
-                focal=self.focal,
-                broadening=self.broadening,
-            ).to(aligned.dtype)
-        if self.zero_weight:
-            terms["zero"] = zero_centre_loss(aligned)
-        if self.covariance_weight:
-            terms["covariance"] = covariance_loss(aligned)
-        return terms
 
     def _record(
         self,

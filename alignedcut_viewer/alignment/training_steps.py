@@ -1,0 +1,191 @@
+"""The steps of brain-guided training: one pass over the pictures, and what its settings must satisfy."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..progress import ProgressCallback, report
+from .brain_samples import BrainSamples
+from .brain_state import TrainingState
+from .eigen_constraint import eigen_constraint
+from .losses import brain_loss, covariance_loss, zero_centre_loss
+from .starting_maps import INITS
+
+__all__ = ["TrainingSettings", "check_settings", "make_optimiser", "train_epoch"]
+
+
+class TrainingSettings(Protocol):
+    """What the steps need to know; see :class:`~alignedcut_viewer.alignment.BrainAlignment`."""
+
+    eigen_weight: float
+    zero_weight: float
+    covariance_weight: float
+    focal: bool
+    n_eigenvectors: int
+    n_nodes: int
+    gamma: float
+    broadening: float
+    slots_per_step: int | None
+    init: str
+    learning_rate: float
+    map_learning_rate: float | None
+    schedule: str
+    weight_decay: float
+    batch_size: int
+    n_epochs: int
+    patience: int
+    validation: float
+    keep: str
+    readout: str
+    seed: int
+
+
+def check_settings(settings: TrainingSettings) -> None:
+    """Refuse settings that cannot work.
+
+    Raises
+    ------
+    InputError
+        Names the setting.
+    """
+    choices = {"init": INITS, "schedule": ("cosine", "constant"), "keep": ("best", "last")}
+    for name, known in (choices | {"readout": ("best", "trained")}).items():
+        if getattr(settings, name) not in known:
+            raise InputError(f"Unknown {name} {getattr(settings, name)!r}; use {', '.join(known)}.")
+    for name in ("eigen_weight", "zero_weight", "covariance_weight", "weight_decay"):
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} must be 0 or a positive number; got {value}.")
+    for name in ("gamma", "broadening", "learning_rate"):
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} must be a positive number; got {value}.")
+    least = {"n_eigenvectors": 1, "n_nodes": settings.n_eigenvectors + 1, "batch_size": 1, "n_epochs": 0, "patience": 1}
+    for name, count in least.items():
+        if getattr(settings, name) < count:
+            raise InputError(f"{name} must be at least {count}; got {getattr(settings, name)}.")
+    if not 0 < settings.validation < 1:
+        raise InputError(f"validation must be a share between 0 and 1; got {settings.validation}.")
+
+
+def make_optimiser(settings: TrainingSettings, state: TrainingState) -> torch.optim.AdamW:
+    """AdamW over maps and readout, as the state left it."""
+    for tensor in (state.maps, state.beta, state.intercept):
+        tensor.requires_grad_(True)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [state.maps], "lr": _map_rate(settings, state), "weight_decay": 0.0},
+            {
+                "params": [state.beta, state.intercept],
+                "lr": settings.learning_rate,
+                "weight_decay": settings.weight_decay,
+            },
+        ],
+        fused=state.maps.device.type in ("cpu", "cuda"),
+    )
+    if state.optimiser is not None:
+        optimiser.load_state_dict(state.optimiser)
+    return optimiser
+
+
+def train_epoch(
+    settings: TrainingSettings,
+    state: TrainingState,
+    samples: BrainSamples,
+    train: NDArray[np.int64],
+    optimiser: torch.optim.AdamW,
+    progress: ProgressCallback,
+) -> dict[str, float]:
+    """One pass over the training pictures.
+
+    Returns
+    -------
+    dict
+        Mean of each term of the loss over the steps.
+    """
+    # Seeded by the epoch, so that a resumed training draws what an uninterrupted one would.
+    rng = np.random.default_rng([settings.seed, 1, state.epoch])
+    order = rng.permutation(train)
+    device = state.maps.device
+    sums: dict[str, float] = {}
+    steps = math.ceil(len(order) / settings.batch_size)
+    for step in range(steps):
+        rows = order[step * settings.batch_size : (step + 1) * settings.batch_size]
+        pooled = torch.from_numpy(samples.stacked(rows)).to(device).mul_(state.scales)
+        measured = torch.from_numpy(samples.measured(rows)).to(device)
+        measured.sub_(state.response_mean).div_(state.response_scale)
+        prediction = torch.addmm(state.intercept, pooled @ state.maps, state.beta)
+        terms = {"brain": brain_loss(prediction, measured)}
+        terms |= _constraints(settings, state, samples, rng)
+        loss = terms["brain"]
+        for name, weight in _weights(settings).items():
+            if name in terms:
+                loss = loss + weight * terms[name]
+        if settings.schedule == "cosine":
+            share = (state.epoch + step / steps) / settings.n_epochs
+            factor = 0.5 + 0.5 * math.cos(math.pi * share)
+            optimiser.param_groups[0]["lr"] = _map_rate(settings, state) * factor
+            optimiser.param_groups[1]["lr"] = settings.learning_rate * factor
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term.detach()) / steps
+        report(progress, step + 1, steps, f"training, epoch {state.epoch + 1}")
+    return sums
+
+
+def _map_rate(settings: TrainingSettings, state: TrainingState) -> float:
+    given = settings.map_learning_rate
+    return settings.learning_rate * 16 / state.maps.shape[1] if given is None else given
+
+
+def _weights(settings: TrainingSettings) -> dict[str, float]:
+    return {"eigen": settings.eigen_weight, "zero": settings.zero_weight, "covariance": settings.covariance_weight}
+
+
+def _constraints(
+    settings: TrainingSettings, state: TrainingState, samples: BrainSamples, rng: np.random.Generator
+) -> dict[str, torch.Tensor]:
+    """The terms that look at sampled nodes of a few slots."""
+    if not any(_weights(settings).values()):
+        return {}
+    count = min(len(samples.slots), 4 if settings.slots_per_step is None else settings.slots_per_step)
+    chosen = np.sort(rng.choice(len(samples.slots), count, replace=False))
+    widest = max(samples.widths)
+    n_nodes = min(settings.n_nodes, *(int(samples.nodes[samples.slots[i]].shape[0]) for i in chosen))
+    if n_nodes <= settings.n_eigenvectors:
+        raise InputError(f"The eigen-constraint needs more than {settings.n_eigenvectors} nodes of each slot.")
+    before, after = [], []
+    for i in chosen:
+        slot = samples.slots[i]
+        part = samples.slices[slot]
+        nodes = samples.nodes[slot]
+        rows = np.sort(rng.choice(nodes.shape[0], n_nodes, replace=False))
+        features = torch.from_numpy(np.asarray(nodes[rows], dtype=np.float32)).to(state.maps.device)
+        features = features * state.scales[part]
+        after.append(features @ state.maps[part])
+        # Zeros change no cosine; with them all slots make one batch.
+        before.append(torch.nn.functional.pad(features, (0, widest - features.shape[1])))
+    aligned = torch.stack(after)
+    terms: dict[str, torch.Tensor] = {}
+    if settings.eigen_weight:
+        terms["eigen"] = eigen_constraint(
+            torch.stack(before),
+            aligned,
+            n_eigenvectors=settings.n_eigenvectors,
+            gamma=settings.gamma,
+            focal=settings.focal,
+            broadening=settings.broadening,
+        ).to(aligned.dtype)
+    if settings.zero_weight:
+        terms["zero"] = zero_centre_loss(aligned)
+    if settings.covariance_weight:
+        terms["covariance"] = covariance_loss(aligned)
+    return terms

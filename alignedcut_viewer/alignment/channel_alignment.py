@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import AlignmentError, StorageError
+from ..atomic_files import replacing
+from ..errors import AlignmentError
 from ..nodes import Slot
 from .brain_readout import BrainReadout
 
@@ -288,7 +286,8 @@ class ChannelAlignment:
             data = save(tensors, metadata={"alignedcut": json.dumps(description, ensure_ascii=False, sort_keys=True)})
         except TypeError as error:
             raise AlignmentError(f"Recipe and scores of an alignment must be plain JSON values: {error}.") from None
-        _write_atomically(path, data)
+        with replacing(path) as partial:
+            partial.write_bytes(data)
         return path
 
     @classmethod
@@ -361,24 +360,6 @@ def read_description(path: str | Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}. Update alignedcut-viewer."
         )
     return description
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then replace it in one step, so that no half-written file is ever seen."""
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise StorageError(f"Cannot write the alignment to {path}: {error.strerror or error}.") from None
 
 
 def _names(slots: Iterable[Slot], limit: int = 6) -> str:

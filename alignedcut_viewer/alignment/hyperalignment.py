@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..device import resolve_device
+from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
 from .channel_alignment import ChannelAlignment
-from .moments import Moments, check_samples, cross_moments, slot_means
-from .procrustes import agreement, generalised_procrustes, shrink
+from .procrustes import PictureAgreement, generalised_procrustes, held_out_agreement
+from .samples import UnitSamples, check_samples
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Hyperalignment"]
 
-# Strengths that "auto" tries; 0 is plain orthogonal Procrustes.
-_STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_STRENGTHS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
+# The strength is chosen on a smaller problem, of one round; it shows the same difference.
+_CHANNELS_TO_CHOOSE = 128
+_ROWS_TO_CHOOSE = 4000
+_ROWS_TO_SCORE = 4000
+# Below these the maps know the pictures they were fitted to better than others (docs/alignment.md has the curve).
 _ENOUGH_PICTURES = 100
 _ENOUGH_SAMPLES_PER_CHANNEL = 10
 
@@ -30,22 +34,26 @@ _ENOUGH_SAMPLES_PER_CHANNEL = 10
 class Hyperalignment:
     """Generalised Procrustes alignment of all slots on samples of the same pictures and positions.
 
-    Every slot (network, layer) gets a mean ``m_i`` and a matrix ``W_i``; ``V'_i = (V_i - m_i) W_i`` lies in one common
-    channel space. With ``Z_i`` the centred rows scaled to unit length (the cut knows only cosines), the matrices
-    maximise ``sum_ij tr(W_i^T Z_i^T Z_j W_j)`` over matrices with orthonormal columns or rows (slots narrower than the
-    common space are zero padded), solved by turns: ``W_i = U V^T`` for ``U S V^T = sum_{j != i} Z_i^T Z_j W_j``.
-    The regularised map is ``U f(S) V^T`` with ``f(s) = s / (s + strength · mean(S))``: directions that the slots do not
-    share are turned down.
+    Every slot (network, layer) gets a mean ``m_i`` and a matrix ``W_i`` with orthonormal rows or columns;
+    ``V'_i = (V_i - m_i) W_i`` lies in one common channel space. Slots narrower than that are zero padded. With ``Z_i``
+    the rows ``(v - m_i) / |v - m_i|``, less the share `strength` of the mean row of their picture, the matrices
+    maximise ``sum_{i != j} tr(W_i^T Z_i^T Z_j W_j)``.
+
+    Why pictures' means: between n pictures lie n - 1 directions only. While n is smaller than the number of channels,
+    rotations can be found that match the pictures' means of all layers whatever they are; such maps give every picture
+    its own colour, and this says nothing about other pictures. Places within a picture are many more. So `strength`
+    turns down what differs between pictures while the matrices are fitted (not when they are applied).
 
     Parameters
     ----------
     n_channels
         Width of the common space; None is the width of the widest slot.
     strength
-        How much directions without agreement are turned down; 0 leaves the maps orthogonal, ``"auto"`` takes the
-        strength with the best agreement on held-out pictures.
+        Share of the picture's mean that is left out of the fit: 0 is plain Procrustes, 1 fits differences within
+        pictures only. ``"auto"``: the largest whose agreement on held-out pictures is within one standard error (over
+        those pictures) of the best.
     n_iterations
-        Rounds over all slots.
+        Rounds over all slots after the first, at most.
     held_out
         Share of the pictures that are held out to choose the strength and to report the agreement. The final maps are
         fitted to all pictures.
@@ -53,6 +61,8 @@ class Hyperalignment:
         Seed of the choice of the held-out pictures.
     device
         Where to compute.
+    memory
+        Bound for the working copy of the samples; half precision is used where single precision would not fit.
 
     Attributes
     ----------
@@ -63,17 +73,18 @@ class Hyperalignment:
     strength_ : float
         The strength that was used.
     agreement_ : dict
-        For each slot the share of its variance in held-out pictures that the other slots predict through the common
-        space (R²); 1 is perfect, 0 or less is none. NaN where there were too few pictures to hold any out.
+        For each slot the correlation, in held-out pictures, of its aligned features with the sum of those of all other
+        slots; 1 is perfect, 0 is chance. NaN where there were too few pictures to hold any out.
     scores_ : dict
-        Mean held-out agreement of every strength that was tried.
+        For every strength tried the mean agreement over slots in held-out pictures, and its standard error.
     warning_ : str or None
-        A sentence when there are too few pictures to trust the maps.
+        A sentence when there are too few pictures or samples to trust the maps.
 
     References
     ----------
     Gower (1975), Generalized Procrustes analysis. Haxby et al. (2011), A common, high-dimensional model of the
-    representational space in human ventral temporal cortex.
+    representational space in human ventral temporal cortex. Breiman et al. (1984), Classification and regression trees
+    (the rule of one standard error).
     """
 
     def __init__(
@@ -81,17 +92,18 @@ class Hyperalignment:
         n_channels: int | None = None,
         *,
         strength: float | str = "auto",
-        n_iterations: int = 10,
+        n_iterations: int = 3,
         held_out: float = 0.25,
         seed: int = 0,
         device: str | torch.device = "auto",
+        memory: int | str = "4GiB",
     ) -> None:
         if n_channels is not None and n_channels < 1:
             raise InputError(f"n_channels must be at least 1; got {n_channels}.")
         if isinstance(strength, str) and strength != "auto":
-            raise InputError(f"strength must be 'auto' or a number of at least 0; got {strength!r}.")
-        if not isinstance(strength, str) and not 0 <= strength < float("inf"):
-            raise InputError(f"strength must be 'auto' or a number of at least 0; got {strength!r}.")
+            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {strength!r}.")
+        if not isinstance(strength, str) and not 0 <= strength <= 1:
+            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {strength!r}.")
         if n_iterations < 1:
             raise InputError(f"n_iterations must be at least 1; got {n_iterations}.")
         if not 0 < held_out < 1:
@@ -102,10 +114,11 @@ class Hyperalignment:
         self.held_out = held_out
         self.seed = seed
         self.device = device
+        self.memory = parse_memory(memory)
         self.matrices_: dict[Slot, NDArray[np.float32]] = {}
         self.means_: dict[Slot, NDArray[np.float32]] = {}
         self.agreement_: dict[Slot, float] = {}
-        self.scores_: dict[float, float] = {}
+        self.scores_: dict[float, tuple[float, float]] = {}
         self.strength_: float = float("nan")
         self.warning_: str | None = None
         self.n_images_: int = 0
@@ -124,7 +137,7 @@ class Hyperalignment:
         images
             Image number of each row, (n,).
         progress
-            Called after each step; may raise :class:`Cancelled`.
+            Called after each slot of each round; may raise :class:`Cancelled`.
 
         Raises
         ------
@@ -132,56 +145,82 @@ class Hyperalignment:
             If features are misshapen or not finite; the slot is named.
         AlignmentError
             If there are fewer than two slots.
+        InputError
+            If `images` does not number every row.
         """
         features = check_samples(slots)
-        numbers = np.asarray(images).ravel()
-        n_samples = len(next(iter(features.values())))
         if len(features) < 2:
             raise AlignmentError("Hyperalignment needs at least two slots (network, layer) to align with one another.")
+        numbers = np.asarray(images).ravel()
+        n_samples = int(next(iter(features.values())).shape[0])
         if len(numbers) != n_samples:
             raise InputError(f"images must number every row: {len(numbers)} numbers for {n_samples} rows.")
-        device = resolve_device(self.device)
-        distinct = np.unique(numbers)
+        distinct, first = np.unique(numbers, return_inverse=True)
+        pictures = first.reshape(-1).astype(np.int64)
+        widths = [int(array.shape[1]) for array in features.values()]
+        width = self.n_channels or max(widths)
         self.n_images_, self.n_samples_ = len(distinct), n_samples
-        self.warning_ = _too_few(len(distinct), n_samples, {slot: x.shape[1] for slot, x in features.items()})
-        steps = 3 * self.n_iterations + 6
-        width = self.n_channels or max(x.shape[1] for x in features.values())
-
-        n_held = round(self.held_out * len(distinct))
-        auto = self.strength == "auto"
+        self.warning_ = _too_few(len(distinct), n_samples, max(widths))
         self.scores_ = {}
-        if n_held >= 1 and len(distinct) - n_held >= 2:
-            rng = np.random.default_rng(self.seed)
-            held = np.isin(numbers, rng.choice(distinct, n_held, replace=False))
-            means = slot_means(features, ~held)
-            report(progress, 1, steps, "Comparing layers")
-            kept = cross_moments(features, means, ~held, device)
-            test = cross_moments(features, means, held, device)
-            report(progress, 3, steps, "Comparing layers")
-            maps = generalised_procrustes(kept, width, self.n_iterations)
-            best = -np.inf
-            for strength in _STRENGTHS if auto else (float(self.strength),):
-                scores = agreement(test, shrink(maps, strength))
-                self.scores_[strength] = float(np.mean(scores))
-                if self.scores_[strength] > best:
-                    best = self.scores_[strength]
-                    self.strength_ = strength
-                    self.agreement_ = dict(zip(features, map(float, scores), strict=True))
-            # The moments of the held-out pictures add to those of the others up to the shift of the means.
-            del kept, test
+        self.agreement_ = dict.fromkeys(features, float("nan"))
+
+        fitting = _Fit(features, pictures, resolve_device(self.device), self.memory, progress)
+        candidates = _STRENGTHS if self.strength == "auto" else (float(self.strength),)
+        if self.strength == "auto" and np.bincount(pictures).max() < 2:
+            candidates = (0.0,)  # One sample a picture: nothing differs within pictures.
+        kept, held = self._split(pictures)
+        everything = np.arange(n_samples, dtype=np.int64)
+        start = None
+        if len(held):
+            n_rounds = len(candidates) * (len(candidates) > 1) + self.n_iterations + 2
+            fitting.total = n_rounds * len(features)
+            self.strength_ = self._choose(fitting, candidates, kept, held, width)
+            training = fitting.samples(kept)
+            start = fitting.procrustes(training, width, self.strength_, self.n_iterations)
+            scored = fitting.samples(_thinned(held, _ROWS_TO_SCORE), means=training.means)
+            agreement = held_out_agreement(scored, start)
+            self.agreement_ = dict(zip(features, map(float, agreement.slots), strict=True))
+            if len(candidates) == 1:
+                self.scores_ = {self.strength_: (agreement.mean, agreement.standard_error)}
+            del training, scored
         else:
-            self.agreement_ = dict.fromkeys(features, float("nan"))
-            self.strength_ = _STRENGTHS[-1] if auto else float(self.strength)
-        everything = np.ones(n_samples, dtype=bool)
-        means = slot_means(features, everything)
-        moments: Moments = cross_moments(features, means, everything, device)
-        report(progress, steps - self.n_iterations, steps, "Aligning layers")
-        maps = generalised_procrustes(moments, width, self.n_iterations)
-        final = shrink(maps, self.strength_)
-        self.means_ = dict(zip(features, means, strict=True))
-        self.matrices_ = {slot: w.cpu().numpy() for slot, w in zip(features, final, strict=True)}
-        report(progress, steps, steps, "Aligning layers")
+            # Nothing to judge by: trust only what differs within pictures.
+            fitting.total = (self.n_iterations + 1) * len(features)
+            self.strength_ = candidates[-1]
+        samples = fitting.samples(everything)
+        # The held-out pictures move the maps but little: one more round.
+        rounds = self.n_iterations if start is None else 1
+        matrices = fitting.procrustes(samples, width, self.strength_, rounds, start=start)
+        self.means_ = dict(zip(features, samples.means, strict=True))
+        self.matrices_ = {slot: w.cpu().numpy() for slot, w in zip(features, matrices, strict=True)}
+        report(progress, fitting.total, fitting.total, _TEXT)
         return self
+
+    def _split(self, pictures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of the pictures to fit, and of those held out (none where there are fewer than three pictures)."""
+        n_pictures = int(pictures.max()) + 1
+        n_held = min(max(round(self.held_out * n_pictures), 1), n_pictures - 2)
+        if n_held < 1:
+            return np.arange(len(pictures), dtype=np.int64), np.empty(0, np.int64)
+        chosen = np.random.default_rng(self.seed).choice(n_pictures, n_held, replace=False)
+        is_held = np.isin(pictures, chosen)
+        return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+    def _choose(
+        self, fitting: _Fit, candidates: tuple[float, ...], kept: NDArray[np.int64], held: NDArray[np.int64], width: int
+    ) -> float:
+        """The strongest candidate within one standard error of the best on held-out pictures."""
+        if len(candidates) == 1:
+            return candidates[0]
+        training = fitting.samples(_thinned(kept, _ROWS_TO_CHOOSE))
+        test = fitting.samples(_thinned(held, _ROWS_TO_SCORE), means=training.means)
+        found: dict[float, PictureAgreement] = {}
+        for strength in candidates:
+            maps = fitting.procrustes(training, min(width, _CHANNELS_TO_CHOOSE), strength, 0)
+            found[strength] = held_out_agreement(test, maps)
+        self.scores_ = {strength: (one.mean, one.standard_error) for strength, one in found.items()}
+        best = max(found.values(), key=lambda one: one.mean)
+        return max(strength for strength, one in found.items() if one.mean >= best.mean - best.standard_error)
 
     def transform(self, slot: tuple[str, int], X: Any) -> NDArray[np.float32]:
         """Features of one slot, (n, D_i), in the common channel space, float32 (n, n_channels)."""
@@ -209,26 +248,82 @@ class Hyperalignment:
             "n_images": self.n_images_,
             "n_samples": self.n_samples_,
             "strength": self.strength_,
-            "strength_chosen": "held-out pictures" if self.strength == "auto" else "user",
+            "strength_chosen_by": "held-out pictures" if self.strength == "auto" else "user",
             "n_iterations": self.n_iterations,
             "held_out": self.held_out,
             "seed": self.seed,
         }
         scores: dict[str, Any] = {
             "agreement": {str(slot): _json_number(value) for slot, value in self.agreement_.items()},
-            "by_strength": {str(strength): _json_number(value) for strength, value in self.scores_.items()},
+            "by_strength": {
+                str(strength): {"mean": _json_number(mean), "standard_error": _json_number(error)}
+                for strength, (mean, error) in self.scores_.items()
+            },
             "warning": self.warning_,
         }
         return ChannelAlignment(self.matrices_, self.means_, tap=tap, recipe=own | dict(recipe or {}), scores=scores)
+
+
+_TEXT = "Aligning layers"
+
+
+class _Fit:
+    """One run of fit: its features, where it computes, and how far it is."""
+
+    def __init__(
+        self,
+        features: Mapping[Slot, Any],
+        pictures: NDArray[np.int64],
+        device: torch.device,
+        memory: int,
+        progress: ProgressCallback | None,
+    ) -> None:
+        self.features = features
+        self.pictures = pictures
+        self.device = device
+        self.memory = memory
+        self.progress = progress
+        self.total = 1
+        self.done = 0
+        self.end = 0
+
+    def samples(self, rows: NDArray[np.int64], means: list[NDArray[np.float32]] | None = None) -> UnitSamples:
+        return UnitSamples(self.features, rows, self.pictures, means, device=self.device, memory=self.memory)
+
+    def procrustes(
+        self,
+        samples: UnitSamples,
+        n_channels: int,
+        strength: float,
+        n_iterations: int,
+        start: list[torch.Tensor] | None = None,
+    ) -> list[torch.Tensor]:
+        # A fit that settles early leaves its share of the progress at once.
+        self.end += len(self.features) * (n_iterations + (start is None))
+        matrices = generalised_procrustes(
+            samples, n_channels, strength=strength, n_iterations=n_iterations, start=start, step=self._step
+        )
+        self.done = self.end
+        return matrices
+
+    def _step(self) -> None:
+        self.done += 1
+        report(self.progress, min(self.done, self.total), self.total, _TEXT)
+
+
+def _thinned(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """About `count` of the rows, evenly spaced."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
 
 
 def _json_number(value: float) -> float | None:
     return round(value, 5) if np.isfinite(value) else None
 
 
-def _too_few(n_images: int, n_samples: int, widths: Mapping[Slot, int]) -> str | None:
+def _too_few(n_images: int, n_samples: int, width: int) -> str | None:
     """A warning when the sample cannot carry the maps; None when it can."""
-    width = max(widths.values())
     if n_images >= _ENOUGH_PICTURES and n_samples >= _ENOUGH_SAMPLES_PER_CHANNEL * width:
         return None
     return (

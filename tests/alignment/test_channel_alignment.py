@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from alignedcut_viewer import atomic_files
 from alignedcut_viewer.alignment import ChannelAlignment, channel_alignment
 from alignedcut_viewer.errors import AlignmentError, StorageError
 from alignedcut_viewer.nodes import Slot
@@ -77,8 +78,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(channel_alignment.os, "fsync", full)
-    with pytest.raises(StorageError, match=r"a\.safetensors.*No space left"):
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
+    with pytest.raises(StorageError, match=r"No space is left .*a\.safetensors"):
         alignment.subset(SLOTS[:1]).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]

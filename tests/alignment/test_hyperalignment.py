@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -99,6 +101,115 @@ def test_bad_features_name_the_slot(rng: np.random.Generator) -> None:
         Hyperalignment(device="cpu").fit({Slot("net", 0): slots[Slot("net", 0)]}, images)
     with pytest.raises(AlignmentError, match="not been fitted"):
         Hyperalignment().to_alignment()
+
+
+def two_part_signal(rng: np.random.Generator, n_images: int) -> Planted:
+    """Slots that share what differs within pictures in some directions, and what differs between pictures in others.
+
+    In the others there is, within pictures, a smaller signal that belongs together differently: whoever fits to
+    differences within pictures only is led astray there.
+    """
+    per_image, width, within = 30, 40, 20
+    n = n_images * per_image
+    rows = np.zeros((n, width))
+    rows[:, :within] = rng.normal(size=(n, within))
+    rows[:, within:] = np.repeat(rng.normal(size=(n_images, width - within)), per_image, axis=0)
+    astray = 0.5 * rng.normal(size=(n, width - within))
+    slots = {}
+    for i in range(4):
+        # As much again of what differs between pictures is the slot's own.
+        own = np.repeat(rng.normal(size=(n_images, width)), per_image, axis=0)
+        features = rows + own + 0.3 * rng.normal(size=rows.shape)
+        features[:, within:] += astray @ rotation(rng, width - within, width - within)
+        slots[Slot("net", i)] = features @ rotation(rng, width, width)
+    return slots, np.repeat(np.arange(n_images), per_image)
+
+
+def test_few_pictures_ask_for_more_strength_than_many(rng: np.random.Generator) -> None:
+    few = Hyperalignment(device="cpu").fit(*two_part_signal(rng, 10))
+    many = Hyperalignment(device="cpu").fit(*two_part_signal(rng, 400))
+    assert few.strength_ >= 0.85
+    assert many.strength_ <= 0.5
+    # The choice is the documented rule: the largest within one standard error of the best.
+    for model in (few, many):
+        best, error = max(model.scores_.values())
+        assert model.strength_ == max(s for s, (mean, _) in model.scores_.items() if mean >= best - error)
+
+
+def test_strength_keeps_the_maps_from_memorising_pictures(rng: np.random.Generator) -> None:
+    slots, images = two_part_signal(rng, 10)
+
+    def shared_by_picture_means(model: Hyperalignment) -> float:
+        means = [np.stack([model.transform(s, x)[images == i].mean(0) for i in range(10)]) for s, x in slots.items()]
+        return float((means[0] * means[1]).sum() / (np.linalg.norm(means[0]) * np.linalg.norm(means[1])))
+
+    plain = shared_by_picture_means(Hyperalignment(strength=0.0, device="cpu").fit(slots, images))
+    strong = shared_by_picture_means(Hyperalignment(strength=1.0, device="cpu").fit(slots, images))
+    # A third of the variance between pictures is planted as shared; plain Procrustes matches nearly all of it.
+    assert plain > 0.85
+    assert strong < 0.5
+
+
+@pytest.mark.parametrize(("n_images", "per_image"), [(1, 40), (2, 30), (3, 30), (60, 1)])
+def test_very_small_samples_still_give_orthogonal_maps(rng: np.random.Generator, n_images: int, per_image: int) -> None:
+    slots, images = planted(rng, n_images=n_images, per_image=per_image, noise=0.2)
+    model = Hyperalignment(device="cpu").fit(slots, images)
+    assert model.warning_ is not None
+    for matrix in model.matrices_.values():
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(12), atol=1e-5)
+    assert np.isfinite(list(model.agreement_.values())).all() == (n_images > 2)
+    if n_images > 2:
+        assert min(model.agreement_.values()) > 0.8
+
+
+def test_a_constant_slot_has_no_agreement_and_harms_nobody(rng: np.random.Generator) -> None:
+    slots, images = planted(rng, noise=0.1)
+    slots[Slot("dead", 0)] = np.ones((len(images), 12))
+    model = Hyperalignment(device="cpu").fit(slots, images)
+    assert abs(model.agreement_[Slot("dead", 0)]) < 0.1
+    assert model.agreement_[Slot("net", 0)] > 0.9
+
+
+def test_a_narrow_common_space_keeps_the_strongest_directions(rng: np.random.Generator) -> None:
+    slots, images = planted(rng, noise=0.1)
+    model = Hyperalignment(4, strength=0.0, device="cpu").fit(slots, images)
+    aligned = model.transform(("net", 0), slots[Slot("net", 0)])
+    assert aligned.shape == (len(images), 4)
+    np.testing.assert_allclose(
+        model.matrices_[Slot("net", 0)].T @ model.matrices_[Slot("net", 0)], np.eye(4), atol=1e-5
+    )
+    variances = aligned.var(axis=0)
+    assert (np.diff(variances) < 0.05 * variances[0]).all()
+    # As much variance as the four strongest principal components hold, but for the noise.
+    best = np.linalg.eigvalsh(np.cov(slots[Slot("net", 0)].T))[::-1][:4].sum()
+    assert variances.sum() > 0.97 * best
+
+
+def test_half_precision_input_and_little_memory_give_the_same_maps(rng: np.random.Generator) -> None:
+    slots, images = planted(rng, noise=0.3)
+    whole = Hyperalignment(device="cpu").fit(slots, images)
+    half = Hyperalignment(device="cpu", memory=1000).fit({s: x.astype(np.float16) for s, x in slots.items()}, images)
+    for slot, x in slots.items():
+        np.testing.assert_allclose(half.transform(slot, x), whole.transform(slot, x), atol=0.05)
+
+
+def test_progress_runs_from_start_to_end(rng: np.random.Generator) -> None:
+    seen: list[tuple[int, int]] = []
+    slots, images = planted(rng, noise=0.3)
+    Hyperalignment(device="cpu").fit(slots, images, progress=lambda done, total, text: seen.append((done, total)))
+    done = [d for d, _ in seen]
+    assert done == sorted(done)
+    assert seen[-1][0] == seen[-1][1]
+    assert len(seen) > 20
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"strength": 1.5}, {"strength": "strong"}, {"n_channels": 0}, {"n_iterations": 0}, {"held_out": 1.0}],
+)
+def test_bad_settings_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(bad))):
+        Hyperalignment(**bad)
 
 
 def test_cancel_passes_through(rng: np.random.Generator) -> None:

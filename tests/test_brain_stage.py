@@ -100,6 +100,26 @@ def test_pooled_features_are_means_over_tokens_and_nodes_are_tokens(study: Study
         assert all(row.tobytes() in known for row in nodes)
 
 
+def test_pictures_in_any_order_some_twice_some_not_at_all(study: Study, root: Path) -> None:
+    content = dict(np.load(root / "brain.npz"))
+    rows = np.array([30, 7, 7, 0, 39, 12, 13, 14, 30, 21, 5, 6])
+    np.savez(root / "brain.npz", **(content | {k: content[k][rows] for k in ("responses", "files")}))
+    given = settings(root, n_nodes=10_000)
+    assert given.brain is not None
+    data = read_brain_data(study, slots(study), given.brain)
+    np.testing.assert_array_equal(data.images, rows)
+    training = BrainTraining(study, slots(study), given, data)
+    samples = training.samples()
+    for slot in slots(study):
+        features = np.asarray(study.features(*slot)).astype(np.float32)
+        np.testing.assert_allclose(samples.pooled[slot], features[rows].mean(axis=1), rtol=1e-4, atol=1e-5)
+        every = features[np.unique(rows)].reshape(-1, features.shape[2])  # all nodes, as more were asked for
+        np.testing.assert_array_equal(np.asarray(samples.nodes[slot], np.float32), every)
+    train, test = training._split()
+    assert not set(data.images[train]) & set(data.images[test])
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(len(rows)))
+
+
 def test_an_alignment_is_trained_kept_and_used_by_cuts(study: Study, root: Path) -> None:
     records: list[dict[str, float]] = []
     index = study.node_index()

@@ -1,6 +1,8 @@
 """The Study panel's settings as work for the pipeline. Knows neither Qt nor napari."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ..errors import InputError
@@ -101,7 +103,25 @@ def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Cal
         if source or chosen is None:
             chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
         said: list[str] = []
-        study = run(chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append)
+        with _one_core_to_the_window():
+            study = run(chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append)
         return replace(prepare_study(study, name), announcements=tuple(said))
 
     return work
+
+
+@contextmanager
+def _one_core_to_the_window() -> Iterator[None]:
+    """Let torch use one core less than there are.
+
+    Its threads wait for one another at every step: when the window takes one of their cores to paint, all of them wait,
+    busily, and so does the window.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(usual, (os.cpu_count() or 2) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -98,7 +99,7 @@ class PictureTable(Sequence[PictureRecord]):
     def __iter__(self) -> Iterator[PictureRecord]:
         return iter(self._records)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Display names, unique."""
         return tuple(record.name for record in self._records)
@@ -108,7 +109,7 @@ class PictureTable(Sequence[PictureRecord]):
         """The files."""
         return tuple(Path(record.path) for record in self._records)
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[tuple[int, int] | None, ...]:
         """(height, width) of each picture in pixels; None where it was not read yet."""
         return tuple(
@@ -116,7 +117,7 @@ class PictureTable(Sequence[PictureRecord]):
             for record in self._records
         )
 
-    @property
+    @cached_property
     def skipped(self) -> dict[int, str]:
         """Image numbers of the pictures that could not be read, each with the reason."""
         return {i: record.reason for i, record in enumerate(self._records) if record.reason is not None}

@@ -215,7 +215,7 @@ def _fit(
         seed=settings.seed,
     )
     features = corresponding_features(
-        {slot: study.features(*slot) for slot in index.slots},
+        {slot: study.network(slot.network).tokens(slot.layer) for slot in index.slots},
         {network.name: (network.rows, network.columns) for network in index.networks},
         positions,
         progress=span(progress, 0.0, 0.5),

@@ -33,11 +33,16 @@ class StudyPictures:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._read: tuple[dict[str, Any], PictureTable] | None = None
 
     @property
     def table(self) -> PictureTable:
         """The table as it is on disk now."""
-        return PictureTable.from_json(self._store.attributes(PICTURES)["pictures"])
+        attributes = self._store.attributes(PICTURES)
+        # The store gives the same object until the file changes; tables of many pictures take a moment to read.
+        if self._read is None or self._read[0] is not attributes:
+            self._read = (attributes, PictureTable.from_json(attributes["pictures"]))
+        return self._read[1]
 
     def path(self, image: int) -> Path:
         """The file of a picture; where it was moved together with the study, its new place.

@@ -35,8 +35,12 @@ class TokenArray:
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
         self._stored = self.dtype.newbyteorder("<")
 
-    def __getitem__(self, images: slice) -> NDArray[Any]:
-        """All tokens of some neighbouring images; NaN where they are not computed."""
+    def __getitem__(self, images: int | slice) -> NDArray[Any]:
+        """All tokens of one image, (token, channel), or of some neighbours; NaN where they are not computed."""
+        if not isinstance(images, slice):
+            image = range(self.shape[0])[images]
+            one: NDArray[Any] = self[image : image + 1][0]
+            return one
         first, last, step = images.indices(self.shape[0])
         if step != 1:
             raise IndexError("Images are read in steps of one.")

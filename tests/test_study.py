@@ -136,6 +136,7 @@ def test_ten_thousand_pictures_are_added_in_a_moment(tmp_path: Path) -> None:
     start = time.perf_counter()
     study = Study.create(tmp_path / "study", PictureSet(paths))
     assert len(study.pictures) == 10_000
+    assert [study.pictures.names[i] for i in range(1000)] == [str(i) for i in range(1000)]
     assert time.perf_counter() - start < 5
 
 
@@ -193,6 +194,9 @@ def test_tokens_are_read_as_zarr_reads_them(study: Study, rng: np.random.Generat
         np.testing.assert_array_equal(tokens[images], array[images])
     images, numbers = np.array([3, 0, 2, 1, 4]), np.array([6, 0, 3, 1, 2])
     np.testing.assert_array_equal(tokens.gather(images, numbers), array[:][images, numbers])
+    np.testing.assert_array_equal(tokens[-2], array[3])
+    with pytest.raises(IndexError):
+        tokens[5]
     with pytest.raises(IndexError, match="steps of one"):
         tokens[::2]
 

@@ -100,3 +100,18 @@ def test_affinity_is_that_of_equation_3() -> None:
 def test_too_many_eigenvectors_are_refused() -> None:
     with pytest.raises(InputError, match="between 1 and 4"):
         spectral_projector(torch.eye(5), 5)
+
+
+def test_broadening_damps_the_gradient_where_eigenvalues_nearly_meet_and_leaves_the_value() -> None:
+    generator = torch.Generator().manual_seed(4)
+    before = torch.randn(40, 6, generator=generator, dtype=torch.float64)
+    after = torch.randn(40, 6, generator=generator, dtype=torch.float64)
+    values, sizes = [], []
+    for broadening in (1e-6, 0.1):
+        leaf = after.clone().requires_grad_()
+        value = eigen_constraint(before, leaf, broadening=broadening)
+        value.backward()
+        values.append(float(value))
+        sizes.append(float(leaf.grad.norm()))
+    assert values[0] == values[1]
+    assert 0 < sizes[1] < sizes[0]

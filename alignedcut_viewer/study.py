@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +79,12 @@ class Study:
                 {PICTURES: {"pictures": []}, FEATURES: {}, ALIGNMENTS: {}, CUTS: {"current": {}}},
             )
         )
-        study.add_pictures(pictures)
+        try:
+            study.add_pictures(pictures)
+        except BaseException:
+            study.close()
+            shutil.rmtree(study.path, ignore_errors=True)
+            raise
         return study
 
     @classmethod
@@ -146,13 +152,7 @@ class Study:
         return tuple("skipped" if r.skipped else "done" if d else "pending" for r, d in zip(table, done, strict=True))
 
     def picture_path(self, image: int) -> Path:
-        """The file of a picture; where it was moved together with the study, its new place.
-
-        Raises
-        ------
-        InputError
-            If there is no such image.
-        """
+        """The file of a picture; where it was moved together with the study, its new place."""
         return self._pictures.path(image)
 
     def picture_set(self) -> PictureSet:
@@ -392,12 +392,6 @@ class Study:
         return self.cut(name)
 
     def remove_cut(self, name: str) -> None:
-        """Remove a cut from the study.
-
-        Raises
-        ------
-        StudyError
-            If there is none of that name.
-        """
+        """Remove a cut from the study; a StudyError if there is none of that name."""
         self.cut(name)
         publish_cut(self.store, name, None, None)

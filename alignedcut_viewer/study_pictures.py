@@ -116,7 +116,10 @@ class StudyPictures:
             path = Path(os.path.abspath(given))
             image = by_path.get(str(path))
             if image is None:
-                n_bytes, mtime_ns = _stat(path)
+                try:
+                    n_bytes, mtime_ns = _stat(path)
+                except PictureError:
+                    n_bytes, mtime_ns = 0, 0  # not fatal here: it will be skipped, and noticed when it comes
                 where: dict[str, Any] = {
                     "path": str(path),
                     "relative": self._relative(path),

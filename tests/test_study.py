@@ -117,6 +117,28 @@ def test_a_study_needs_pictures(tmp_path: Path) -> None:
     assert not (tmp_path / "study").exists()
 
 
+def test_nothing_stays_of_a_study_that_could_not_be_begun(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Study, "add_pictures", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Study.create(tmp_path / "study", open_pictures(folder))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_file_that_is_not_there_yet_is_noticed_when_it_comes(tmp_path: Path, folder: Path) -> None:
+    late = tmp_path / "late.png"
+    study = Study.create(tmp_path / "study", PictureSet([folder / "p0.png", late]))
+    study.update_pictures({1: {"reason": f"{late} is no longer there."}})
+    assert study.check_pictures() == []
+    shutil.copy(folder / "p1.png", late)
+    assert study.check_pictures() == [1]
+    assert study.skipped == {}
+
+
 def test_pictures_are_appended_and_found_again(study: Study, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

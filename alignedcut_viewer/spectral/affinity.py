@@ -3,12 +3,12 @@
 Two kernels, which agree on rows of unit length:
 
 ``"cosine"``
-    ``A_ij = exp((cos(v_i, v_j) - 1) / gamma)`` (AlignedCut, equation 3). A row of zeros has no direction; its cosine with
-    every node, itself included, counts as 0. Rows whose length is under 1e-18 count as rows of zeros.
+    ``A_ij = exp((cos(v_i, v_j) - 1) / gamma)`` (AlignedCut, equation 3). A row of zeros has no direction; its cosine
+    with every node, itself included, counts as 0. Rows whose length is under 1e-18 count as rows of zeros.
 ``"rbf"``
     ``A_ij = exp(-|v_i - v_j|^2 / (2 gamma))``.
 
-Both are of the form ``exp(x . z / gamma + a(x) + b(z))``, so one matrix product and one exponential give a block of them.
+Both are of the form ``exp(x . z / gamma + a(x) + b(z))``: a matrix product and an exponential give a block of them.
 """
 
 from __future__ import annotations
@@ -68,14 +68,12 @@ class Kernel:
 
     def between(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """Affinities (n, m) of points `x` (n, r) and `z` (m, r), as :meth:`points` makes them."""
-        exponent = x @ z.T
-        if self.name == "rbf":
-            exponent -= 0.5 * (z * z).sum(dim=1)
-            exponent -= 0.5 * (x * x).sum(dim=1)[:, None]
-            exponent.clamp_(max=0.0)  # rounding must not make a node more than equal to another
-        else:
-            exponent -= 1.0
-        return exponent.div_(self.gamma).exp_()
+        if self.name == "cosine":
+            return torch.addmm(x.new_full((1,), -1.0 / self.gamma), x, z.T, alpha=1.0 / self.gamma).exp_()
+        half = -0.5 / self.gamma
+        exponent = torch.addmm((z * z).sum(dim=1).mul_(half), x, z.T, alpha=1.0 / self.gamma)
+        exponent += (x * x).sum(dim=1).mul_(half)[:, None]
+        return exponent.clamp_(max=0.0).exp_()  # rounding must not bring two nodes nearer than equal ones
 
 
 def check_kernel(name: str) -> None:
@@ -86,8 +84,6 @@ def check_kernel(name: str) -> None:
 
 def inverse_length(rows: torch.Tensor) -> torch.Tensor:
     """One over the Euclidean length of every row (n,), 0 for rows of zeros, NaN for rows that are not finite."""
-    length = torch.linalg.vector_norm(rows, dim=1)
-    inverse = length.reciprocal()
-    inverse[length < 1e-18] = 0.0
-    inverse[~torch.isfinite(length)] = torch.nan
-    return inverse
+    length = torch.linalg.vector_norm(rows, dim=1, dtype=rows.dtype if rows.element_size() > 2 else torch.float32)
+    inverse = torch.where(length < 1e-18, 0.0, length.reciprocal())
+    return torch.where(torch.isfinite(length), inverse, torch.nan)

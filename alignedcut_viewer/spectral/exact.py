@@ -1,28 +1,85 @@
 r"""The exact cut: top eigenvectors of ``D^-1/2 A D^-1/2`` of a whole graph (AlignedCut, equation 3).
 
-With ``d = A 1`` and ``S = D^-1/2 A D^-1/2 = U diag(lambda) U^T``, the columns of ``U`` are orthonormal, ``lambda_1 = 1``
-and ``u_1`` is proportional to ``d^1/2``. ``D^-1/2 U`` are the eigenvectors of the random walk ``D^-1 A`` with the same
-eigenvalues, and the generalised eigenvectors of Shi and Malik's ``(D - A) y = (1 - lambda) D y``.
+With ``d = A 1`` and ``S = D^-1/2 A D^-1/2 = U diag(lambda) U^T``, the columns of ``U`` are orthonormal, ``lambda_1 =
+1`` and ``u_1`` is proportional to ``d^1/2``. ``D^-1/2 U`` are the eigenvectors of the random walk ``D^-1 A`` with the
+same eigenvalues, and the generalised eigenvectors of Shi and Malik's ``(D - A) y = (1 - lambda) D y``.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..progress import report
 from .affinity import Kernel
+from .extension import Coordinates, KernelExtension
+from .features import raise_not_finite
+from .problem import CutFit, Problem
+from .sampling import density_of
+from .streaming import gather
 
-__all__ = ["graph_eigenvectors", "stored_affinity_bytes"]
+__all__ = ["fit_exact", "graph_eigenvectors", "stored_affinity_bytes"]
 
 _DENSE_SHARE = 5
 """A dense solver is used when more than one in this many eigenvectors is asked for…"""
 _DENSE_UP_TO = 600
 """…or the graph is not larger than this."""
 _BLOCK_ROWS = 1024
+_NULL = 1e-10
+"""Eigenvalues below this belong to directions that the graph does not have."""
+
+
+def fit_exact(problem: Problem) -> CutFit:
+    """Solve the whole graph, in double precision where the affinity matrix then fits into memory.
+
+    Parameters
+    ----------
+    problem
+        The graph.
+
+    Returns
+    -------
+    CutFit
+        Its extension gives every node of the graph its own entries, and others their out-of-sample extension
+        ``u(x) = d(x)^-1/2 sum_j k(x, x_j) d_j^-1/2 u_j / lambda``.
+
+    Raises
+    ------
+    FeatureError
+        If a node is not finite.
+    """
+    features, kernel, memory, device = problem.features, problem.kernel, problem.memory, problem.device
+    n_nodes = features.shape[0]
+    dtype = torch.float64 if stored_affinity_bytes(n_nodes, 8) <= memory else torch.float32
+    report(problem.progress, 0, 1, "solving the whole graph")
+    points = kernel.points(gather(features, np.arange(n_nodes, dtype=np.int64), device), dtype)
+    if not bool(torch.isfinite(points).all()):
+        raise_not_finite(features)
+    density = weights = None
+    if problem.balance > 0:
+        density = density_of(points, kernel, problem.balance, problem.sharper, problem.rng)
+        parts = torch.split(points, _BLOCK_ROWS)
+        weights = torch.cat([density.weights(kernel.between(part, density.landmarks)) for part in parts])
+    values, vectors, degrees = graph_eigenvectors(points, kernel, problem.n_components, memory=memory, weights=weights)
+    present = values > _NULL
+    vectors *= present
+    inverse = np.where(present, 1.0 / np.where(present, values, 1.0), 0.0)
+    scale = torch.ones_like(degrees) if weights is None else weights
+    columns = torch.from_numpy(vectors * inverse).to(points) * (scale * degrees.rsqrt())[:, None]
+    extension = KernelExtension(
+        Coordinates(kernel, None, dtype),
+        points,
+        torch.cat([columns, scale[:, None]], dim=1),
+        float(torch.finfo(dtype).tiny),
+        density,
+    )
+    report(problem.progress, 1, 1, "solving the whole graph")
+    return CutFit(extension, values * present, vectors, orthonormal=True, explained=1.0)
 
 
 def stored_affinity_bytes(n_nodes: int, itemsize: int) -> int:
@@ -35,7 +92,8 @@ def graph_eigenvectors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], torch.Tensor]:
     """Top eigenvectors of the normalised affinity matrix of all points.
 
-    The matrix is held where it fits into `memory`; else each product with it is computed block by block from the points.
+    The matrix is held where it fits into `memory`; else each product with it is computed block by block from the
+    points.
 
     Parameters
     ----------
@@ -111,7 +169,9 @@ def _solve_dense(matrix: torch.Tensor, count: int) -> tuple[NDArray[np.float64],
     return _lanczos(apply, n, count)
 
 
-def _lanczos(apply: object, n: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _lanczos(
+    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     operator = LinearOperator((n, n), matvec=apply, dtype=np.float64)

@@ -1,28 +1,25 @@
-r"""The map from features to eigenvectors that a fitted cut leaves behind, and how it is run over a stream.
+r"""The map from features to eigenvectors that a fitted cut leaves behind.
 
-Every method ends in the same formula. With landmarks ``z_1 … z_m``, their affinities to a node ``c(x) = (k(x, z_j))_j``
-and two fixed matrices ``M`` (m × C) and ``t`` (m,),
+Every method but ``"knn"`` ends in the same formula. With landmarks ``z_1 … z_m``, their affinities to a node
+``c(x) = (k(x, z_j))_j`` and two fixed matrices ``M`` (m × C) and ``t`` (m,),
 
 .. math:: u(x) = \frac{M^T c(x)}{\sqrt{t^T c(x)}}, \qquad d(x) = t^T c(x),
 
-so one pass over the nodes is, chunk by chunk, a product with the landmarks, an exponential and a thin product, and what
+so a pass over the nodes is, block by block, a product with the landmarks, an exponential and a thin product, and what
 it gives for a node does not depend on the other nodes of the pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
-import numpy as np
 import torch
 
-from ..errors import FeatureError
 from .affinity import Kernel, inverse_length
-from .features import FeatureChunks, as_tensor
 
-__all__ = ["Coordinates", "Extension", "KernelExtension", "stream"]
+__all__ = ["Coordinates", "Density", "Extension", "KernelExtension", "half_product"]
 
 
 class Extension(Protocol):
@@ -34,12 +31,56 @@ class Extension(Protocol):
         ...
 
     def row_bytes(self, n_channels: int) -> int:
-        """Memory that a chunk takes for each of its rows."""
+        """Memory that a block takes for each of its rows."""
         ...
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
         """Eigenvectors (n, C) float32 of features (n, D); rows of NaN for features that are not finite."""
         ...
+
+
+def half_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Product of two matrices of half precision in single precision.
+
+    On CUDA the sums never leave single precision. Elsewhere the result is rounded to half precision on the way, except
+    for float16 on the CPU, which has no instructions for it: there only the factors are of half precision.
+    """
+    if a.device.type == "cuda":
+        return torch.mm(a, b, out_dtype=torch.float32)
+    if a.dtype == torch.float16 and a.device.type == "cpu":
+        return a.float() @ b.float()
+    return (a @ b).float()
+
+
+@dataclass(frozen=True)
+class Density:
+    """How nodes are weighted to even out their density.
+
+    The density at a node is its degree under a sharper kernel, measured at landmarks that each stand for their share of
+    the nodes; the weight is the density to the power ``-alpha``. Weights w turn the affinity into ``w_i A_ij w_j``,
+    which is the graph in which node i is there w_i times.
+
+    Parameters
+    ----------
+    landmarks
+        Landmarks (m, r) in coordinates.
+    masses
+        Share (m,) of the nodes that each landmark stands for.
+    sharper
+        How many times narrower than the kernel of the graph the one is that measures the density.
+    alpha
+        0 leaves the density as it is, 1 evens it out.
+    """
+
+    landmarks: torch.Tensor
+    masses: torch.Tensor
+    sharper: float
+    alpha: float
+
+    def weights(self, affinities: torch.Tensor) -> torch.Tensor:
+        """Weights (n,) of nodes from their affinities (n, m) to the landmarks, under the kernel of the graph."""
+        density = affinities.pow(self.sharper) @ self.masses.to(affinities.dtype)
+        return density.clamp_(min=torch.finfo(density.dtype).tiny).pow_(-self.alpha)
 
 
 @dataclass(frozen=True)
@@ -69,8 +110,7 @@ class Coordinates:
         if self.span is None:
             return rows, None
         inside = rows @ self.span
-        squared = torch.linalg.vector_norm(rows, dim=1).square_()
-        return inside, (squared - (inside * inside).sum(dim=1)).clamp_(min=0.0).mul_(0.5)
+        return inside, half_square_outside(rows, inside)
 
     def affinity(self, inside: torch.Tensor, outside: torch.Tensor | None, landmarks: torch.Tensor) -> torch.Tensor:
         """Affinities (n, m) of nodes to landmarks (m, r) of the span."""
@@ -80,6 +120,12 @@ class Coordinates:
         return block
 
 
+def half_square_outside(rows: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """Half the squared distance (n,) of rows (n, D) from the span in which their coordinates are `inside` (n, r)."""
+    squared = torch.linalg.vector_norm(rows, dim=1).square_()
+    return (squared - (inside * inside).sum(dim=1)).clamp_(min=0.0).mul_(0.5)
+
+
 @dataclass(frozen=True)
 class KernelExtension:
     """The formula of this module.
@@ -87,7 +133,7 @@ class KernelExtension:
     Parameters
     ----------
     coordinates
-        From features to coordinates.
+        From features to coordinates, in single or double precision.
     landmarks
         Landmarks (m, r) in coordinates.
     weights
@@ -95,75 +141,93 @@ class KernelExtension:
     least_degree
         Degrees are not allowed below this: rounding may bring those of far outliers near or below zero.
     density
-        None, or per-landmark masses (m,), the width of the sharp kernel and the exponent alpha of ``balance``.
+        None, or how nodes are weighted.
+    half
+        None, or ``torch.bfloat16`` or ``torch.float16``: the type of the factors of the products over the nodes. Only
+        what is computed here is rounded, node by node; `weights` come from single precision, which is why the
+        eigenvectors hardly suffer.
     """
 
     coordinates: Coordinates
     landmarks: torch.Tensor
     weights: torch.Tensor
     least_degree: float
-    density: tuple[torch.Tensor, float, float] | None = None
+    density: Density | None = None
+    half: torch.dtype | None = None
 
     @property
     def n_columns(self) -> int:
+        """Number of eigenvectors."""
         return int(self.weights.shape[1]) - 1
 
     def row_bytes(self, n_channels: int) -> int:
+        """Memory that a block takes for each of its rows."""
         n_landmarks, r = self.landmarks.shape
-        wide = 2 * n_channels + 2 * r + (2 if self.density is None else 3) * n_landmarks + 3 * self.weights.shape[1]
+        wide = 2 * n_channels + 3 * r + (2 if self.density is None else 4) * n_landmarks + 4 * self.weights.shape[1]
         return wide * self.landmarks.element_size()
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        block = self.coordinates.affinity(*self.coordinates(rows), self.landmarks)
-        return self.from_affinity(block)
+        """Eigenvectors (n, C) float32 of features (n, D)."""
+        if self.half is not None:
+            return self._in_half(rows, self.half)
+        return self.at(*self.coordinates(rows))
 
-    def from_affinity(self, block: torch.Tensor) -> torch.Tensor:
-        """Eigenvectors (n, C) float32 of nodes with these affinities (n, m) to the landmarks."""
-        both = block @ self.weights
+    def at(self, inside: torch.Tensor, outside: torch.Tensor | None) -> torch.Tensor:
+        """Eigenvectors (n, C) float32 of nodes with these coordinates."""
+        block = self.coordinates.affinity(inside, outside, self.landmarks)
+        return self._divided(block @ self.weights, block, inside, outside)
+
+    def _divided(
+        self, both: torch.Tensor, block: torch.Tensor, inside: torch.Tensor, outside: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Columns divided by the root of the degree, the last column of `both` (n, C + 1)."""
         scale = both[:, -1:].clamp(min=self.least_degree).rsqrt_()
         if self.density is not None:
-            masses, sharper, alpha = self.density
-            scale *= node_weights(block, masses, sharper, alpha).sqrt_()[:, None]
+            if self.density.landmarks is not self.landmarks:
+                block = self.coordinates.affinity(inside, outside, self.density.landmarks)
+            scale *= self.density.weights(block.to(scale.dtype)).sqrt_()[:, None]
         return (both[:, :-1] * scale).float()
 
+    @cached_property
+    def _rounded(self) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Span, landmarks and weights in half precision, the bias of the exponent and the scales of the weights."""
+        half, gamma = self.half, self.coordinates.kernel.gamma
+        span = None if self.coordinates.span is None else self.coordinates.span.to(half)
+        landmarks = (self.landmarks.T / gamma).to(half)
+        bias = torch.full((1,), -1.0 / gamma, dtype=torch.float32, device=landmarks.device)
+        weights = self.weights
+        if self._rounds_exponent:
+            # What rounding takes from the bias multiplies all affinities alike, and the weights make up for it.
+            weights = weights * torch.exp(bias - bias.to(half).float())
+            bias = bias.to(half)
+        scales = weights.abs().amax(dim=0).clamp_(min=torch.finfo(torch.float32).tiny)
+        return span, landmarks, bias, (weights / scales).to(half), scales
 
-def node_weights(block: torch.Tensor, masses: torch.Tensor, sharper: float, alpha: float) -> torch.Tensor:
-    """Weights (n,) that even out the density: the degree under a sharper kernel to the power -alpha.
+    @property
+    def _rounds_exponent(self) -> bool:
+        """Whether products are rounded to half precision.
 
-    Parameters
-    ----------
-    block
-        Affinities (n, m) to the landmarks under the kernel of the graph.
-    masses
-        Share of the nodes (m,) that each landmark stands for.
-    sharper
-        How many times narrower the sharp kernel is.
-    alpha
-        0 leaves the density as it is, 1 evens it out.
-    """
-    degree = block.pow(sharper) @ masses
-    return degree.clamp_(min=torch.finfo(degree.dtype).tiny).pow_(-alpha)
+        The exponent then has its bias before that, which makes it, and its error, smallest for the nearest landmarks.
+        """
+        rounds = self.half == torch.bfloat16 and self.landmarks.device.type != "cuda"
+        return rounds and self.coordinates.kernel.name == "cosine"
 
-
-def stream(features: FeatureChunks, size: int, device: torch.device) -> Iterator[tuple[int, torch.Tensor]]:
-    """Chunks of features on the device, in the type they are stored in."""
-    for start, rows in features.chunks(size):
-        yield start, as_tensor(rows).to(device)
-
-
-def gather(
-    features: FeatureChunks, index: np.ndarray[tuple[int], np.dtype[np.int64]], device: torch.device
-) -> torch.Tensor:
-    """Rows of the given numbers (ascending) on the device, in the type they are stored in.
-
-    Raises
-    ------
-    FeatureError
-        If the stream gives another number of rows.
-    """
-    rows = as_tensor(features.rows(index)).to(device)
-    if rows.shape != (len(index), features.shape[1]):
-        raise FeatureError(
-            f"The features gave {tuple(rows.shape)} for {len(index)} rows of {features.shape[1]} channels."
-        )
-    return rows
+    def _in_half(self, rows: torch.Tensor, half: torch.dtype) -> torch.Tensor:
+        span, landmarks, bias, weights, scales = self._rounded
+        outside = None
+        if self.coordinates.kernel.name != "cosine":
+            inside, outside = self.coordinates(rows)
+            block = self.coordinates.affinity(inside, outside, self.landmarks)
+        else:
+            inverse = inverse_length(rows)[:, None]
+            if half == torch.float16:  # may be too narrow for features that are not of unit length
+                rows = rows.float() * inverse
+            inside = rows.to(half).float() if span is None else half_product(rows.to(half), span)
+            if half != torch.float16:
+                inside *= inverse
+            if self._rounds_exponent:
+                block = torch.addmm(bias, inside.to(half), landmarks).exp_()
+            else:
+                block = half_product(inside.to(half), landmarks).add_(bias).exp_()
+        both = half_product(block.to(half), weights).mul_(scales)
+        return self._divided(both, block, inside, outside)

@@ -40,22 +40,26 @@ class FeatureChunks(Protocol):
 
     Notes
     -----
-    An implementation may also have an attribute ``block_rows``: how many neighbouring rows are read at once whichever of
-    them is asked for (the chunk length of a compressed store). Samples are then drawn from a part of the blocks only,
-    so that sampling does not read the whole store. Where it is missing, every row can be read alone.
+    An implementation may also have an attribute ``block_rows``: how many neighbouring rows are read at once whichever
+    of them is asked for (the chunk length of a compressed store). Samples are then drawn from a part of the blocks
+    only, so that sampling does not read the whole store. Where it is missing, every row can be read alone.
     """
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Number of nodes and of channels."""
+        ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """Type of the elements."""
+        ...
 
     def chunks(self, size: int) -> Iterator[tuple[int, Any]]:
         """Every row once and in order, as (number of the first row, rows); at most `size` rows at a time.
 
-        The rows are a NumPy array or a torch tensor and are valid until the next chunk is asked for. The stream can be
-        opened any number of times and gives the same chunks for the same `size`.
+        The rows are a NumPy array or a torch tensor that is not written to again: several chunks are worked on at a
+        time. The stream can be opened any number of times and gives the same chunks for the same `size`.
         """
         ...
 
@@ -79,18 +83,20 @@ class ArrayFeatures:
         self.dtype = array.dtype
 
     def chunks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Every row once and in order, at most `size` at a time."""
         for start in range(0, self.shape[0], size):
             yield start, self._array[start : start + size]
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of the given, ascending numbers."""
         return self._array[index]
 
 
 class FileFeatures:
     """Features in a memory-mapped file, read through the file rather than through the map.
 
-    Pages of a map that were touched count as memory of the process; a buffer that is read into does not grow. The
-    buffer also keeps its place in the processor's cache.
+    Pages of a map that were touched count as memory of the process until something else needs them; what is read from a
+    file is let go of with its chunk.
 
     Parameters
     ----------
@@ -108,17 +114,17 @@ class FileFeatures:
         self.dtype = array.dtype
 
     def chunks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Every row once and in order, at most `size` at a time."""
         n_nodes, n_channels = self.shape
-        size = min(size, n_nodes)
-        buffer = np.empty((size, n_channels), self.dtype)
         with self._path.open("rb", buffering=0) as file:
             file.seek(self._offset)
             for start in range(0, n_nodes, size):
-                rows = buffer[: min(size, n_nodes - start)]
+                rows = np.empty((min(size, n_nodes - start), n_channels), self.dtype)
                 _read_into(file, memoryview(rows).cast("B"), self._path)
                 yield start, rows
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of the given, ascending numbers."""
         out = np.empty((len(index), self.shape[1]), self.dtype)
         row_bytes = self.shape[1] * self.dtype.itemsize
         with self._path.open("rb", buffering=0) as file:
@@ -152,10 +158,12 @@ class TensorFeatures:
         self.dtype = tensor.dtype
 
     def chunks(self, size: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """Every row once and in order, at most `size` at a time."""
         for start in range(0, self.shape[0], size):
             yield start, self._tensor[start : start + size]
 
     def rows(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """The rows of the given, ascending numbers."""
         return self._tensor[torch.from_numpy(index).to(self._tensor.device)]
 
 
@@ -175,6 +183,7 @@ class ZarrFeatures:
         self.block_rows = int(array.chunks[0])
 
     def chunks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Every row once and in order, at most `size` at a time."""
         # Whole blocks at a time where they fit: a block that is cut in two is decompressed twice.
         if size > self.block_rows:
             size -= size % self.block_rows
@@ -182,6 +191,7 @@ class ZarrFeatures:
             yield start, np.asarray(self._array[start : start + size])
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of the given, ascending numbers."""
         return np.asarray(self._array.get_orthogonal_selection((index, slice(None))))
 
 

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..progress import ProgressCallback, report
+from ..progress import report
 from .affinity import Kernel
 from .exact import graph_eigenvectors, stored_affinity_bytes
-from .extension import gather, node_weights
-from .features import FeatureChunks, raise_not_finite
-from .sampling import farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
+from .features import raise_not_finite
+from .problem import CutFit, Problem
+from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
+from .streaming import gather
 
 __all__ = ["NeighbourExtension", "fit_knn", "paper_samples"]
 
@@ -59,14 +60,17 @@ class NeighbourExtension:
 
     @property
     def n_columns(self) -> int:
+        """Number of eigenvectors."""
         return int(self.values.shape[1])
 
     def row_bytes(self, n_channels: int) -> int:
+        """Memory that a block takes for each of its rows."""
         itemsize = self.samples.element_size()
         gathered = self.n_neighbors * (self.n_columns + 4)
         return itemsize * (2 * n_channels + 2 * len(self.samples) + gathered + self.n_columns)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Eigenvectors (n, C) float32 of features (n, D)."""
         points = self.kernel.points(rows, self.samples.dtype)
         affinity, nearest = self.kernel.between(points, self.samples).topk(self.n_neighbors, dim=1, sorted=False)
         # A sum that underflows to zero means that the node is far from every sample: it takes their plain mean.
@@ -80,84 +84,61 @@ def paper_samples(n_nodes: int, memory: int) -> int:
     return min(PAPER_SAMPLES, n_nodes, max(64, math.isqrt(memory // 2 // stored_affinity_bytes(1, 4))))
 
 
-def fit_knn(
-    features: FeatureChunks,
-    kernel: Kernel,
-    n_components: int,
-    *,
-    n_samples: int,
-    n_neighbors: int,
-    sampling: str,
-    balance: float,
-    sharper: float,
-    memory: int,
-    rng: np.random.Generator,
-    device: torch.device,
-    progress: ProgressCallback | None = None,
-) -> tuple[NeighbourExtension, NDArray[np.float64], NDArray[np.float64]]:
+def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str) -> CutFit:
     """Solve the graph of the sampled nodes.
 
     Parameters
     ----------
-    features, kernel, n_components, balance, sharper, rng, device, progress
-        As for :func:`~alignedcut_viewer.spectral.nystrom.fit_nystrom`.
+    problem
+        The graph.
     n_samples, n_neighbors
         Sampled nodes m and nearest samples K; the samples there are, where those are fewer.
     sampling
         ``"farthest"`` (the authors': on eight principal directions), ``"uniform"``, or ``"kmeans"`` (the node nearest
         to each centre).
-    memory
-        Bytes to stay within.
 
     Returns
     -------
-    extension : NeighbourExtension
-        From features to eigenvectors; their squares sum to about one over all nodes.
-    eigenvalues : numpy.ndarray
-        (C,) float64 of the sampled graph, descending.
-    anchor : numpy.ndarray
-        Eigenvectors (m, C) of the samples.
+    CutFit
+        Squares of its columns sum to about one over all nodes.
+
+    Raises
+    ------
+    FeatureError
+        If a sampled node is not finite.
     """
-    report(progress, 0, 2, "choosing samples")
+    features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
+    report(problem.progress, 0, 2, "choosing samples")
     n_samples = min(n_samples, features.shape[0])
     if sampling == "uniform":
         index = sample_rows(features, n_samples, rng)
     else:
         index = sample_rows(features, max(n_samples, min(_POOL * n_samples, _POOL_LIMIT)), rng)
         if len(index) > n_samples:
-            index = index[_choose(features, kernel, index, n_samples, sampling, rng, device)]
+            index = index[_choose(problem, index, n_samples, sampling)]
     samples = kernel.points(gather(features, index, device), torch.float32)
     if not bool(torch.isfinite(samples).all()):
         raise_not_finite(features)
-    report(progress, 1, 2, "solving the sampled graph")
+    report(problem.progress, 1, 2, "solving the sampled graph")
     weights = None
-    if balance > 0:
-        masses = torch.full((len(samples),), 1.0 / len(samples), dtype=samples.dtype, device=device)
-        weights = torch.cat(
-            [
-                node_weights(kernel.between(part, samples), masses, sharper, balance)
-                for part in torch.split(samples, 1024)
-            ]
-        )
-    values, vectors, _ = graph_eigenvectors(samples, kernel, n_components, memory=memory, weights=weights)
+    if problem.balance > 0:
+        density = density_of(samples, kernel, problem.balance, problem.sharper, rng)
+        parts = torch.split(samples, 1024)
+        weights = torch.cat([density.weights(kernel.between(part, density.landmarks)) for part in parts])
+    values, vectors, _ = graph_eigenvectors(
+        samples, kernel, problem.n_components, memory=problem.memory, weights=weights
+    )
     vectors *= math.sqrt(len(samples) / features.shape[0])
-    report(progress, 2, 2, "solving the sampled graph")
+    report(problem.progress, 2, 2, "solving the sampled graph")
     extension = NeighbourExtension(
         kernel, samples, torch.from_numpy(vectors).to(samples), max(1, min(n_neighbors, len(samples)))
     )
-    return extension, values, vectors
+    return CutFit(extension, values, vectors, orthonormal=False, explained=math.nan)
 
 
-def _choose(
-    features: FeatureChunks,
-    kernel: Kernel,
-    index: NDArray[np.int64],
-    count: int,
-    sampling: str,
-    rng: np.random.Generator,
-    device: torch.device,
-) -> NDArray[np.int64]:
+def _choose(problem: Problem, index: NDArray[np.int64], count: int, sampling: str) -> NDArray[np.int64]:
     """Positions (count,), ascending, of the samples among the nodes `index`."""
+    features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
     parts = (gather(features, index[i : i + 4096], device) for i in range(0, len(index), 4096))
     first = kernel.points(gather(features, index[:: max(1, len(index) // 4096)], device), torch.float32)
     if not bool(torch.isfinite(first).all()):
@@ -170,6 +151,5 @@ def _choose(
     if sampling == "farthest":
         chosen = farthest_points(points, count, rng)
     else:
-        centres, _ = kmeans_landmarks(points, count, rng)
-        chosen = torch.unique(torch.cat([nearest_centre(centres[i : i + 512], points) for i in range(0, count, 512)]))
+        chosen = torch.unique(nearest_centre(kmeans_landmarks(points, count, rng), points))
     return np.sort(chosen.cpu().numpy())

@@ -5,32 +5,35 @@ Notes
 The affinity ``A`` of equation 3 of the AlignedCut paper has the degrees ``d = A 1``. The returned columns ``U`` are the
 top eigenvectors of ``D^-1/2 A D^-1/2``, in descending order of their eigenvalues ``1 = lambda_1 >= lambda_2 …``:
 
-- **scale**: columns are orthonormal over all nodes of the fit, ``U^T U = I``; an entry is therefore of size ``1/sqrt(N)``;
+- **scale**: columns are orthonormal over all nodes of the fit, ``U^T U = I``; an entry is therefore of size
+  ``1/sqrt(N)``;
 - **first column**: ``u_1 = d^1/2 / |d^1/2|``, positive and nearly constant; it holds the degrees, not a partition;
 - **random walk**: ``D^-1/2 U``, that is ``U`` with every row divided by its first entry up to a constant, are the
   eigenvectors of ``D^-1 A``, the relaxed indicator vectors of Shi and Malik's normalised cut;
-- **sign**: every column has a positive sum of cubes over an evenly spread set of nodes (all, where they are few), so that
-  its longer tail points up.
+- **sign**: every column has a positive sum of cubes over an evenly spread set of nodes (all, where they are few), so
+  that its longer tail points up.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Self, cast
+import warnings
+from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from ..device import parse_memory, resolve_device
+from ..device import parse_memory, resolve_device, resolve_precision
 from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report, span
 from .affinity import Kernel, check_kernel
-from .exact import graph_eigenvectors, stored_affinity_bytes
-from .extension import Coordinates, Extension, KernelExtension, gather, node_weights, stream
-from .features import FeatureChunks, as_features, raise_not_finite
+from .bandwidth import automatic_gamma
+from .exact import fit_exact
+from .features import FeatureChunks, as_features
+from .fitted import FittedCut, finish_cut
 from .knn import PAPER_NEIGHBOURS, fit_knn, paper_samples
 from .nystrom import fit_nystrom
+from .problem import CutFit, Problem
 from .sampling import check_sampling
 
 __all__ = ["METHODS", "NormalizedCut"]
@@ -38,11 +41,10 @@ __all__ = ["METHODS", "NormalizedCut"]
 METHODS = ("auto", "exact", "knn", "nystrom")
 EXACT_UP_TO = 2048
 """``method="auto"`` solves graphs of up to this many nodes exactly; it takes no longer than the approximation there."""
-DEFAULT_LANDMARKS = 512
-_CHUNK_ROWS = 4096
-_CHUNK_ROWS_ON_DEVICE = 32_768
-_NULL = 1e-10
-"""Eigenvalues below this belong to directions that the graph does not have."""
+DEFAULT_LANDMARKS = (512, 1024)
+_LEAST_EXPLAINED = 0.95
+_SHARPER = 8.0
+"""How many times narrower than the kernel of the graph the one is that measures density."""
 
 
 class NormalizedCut:
@@ -51,8 +53,8 @@ class NormalizedCut:
     Parameters
     ----------
     n_components
-        Number of eigenvectors C. Where the graph has fewer (fewer nodes, or all nodes alike), the rest of the columns and
-        of the eigenvalues are zero.
+        Number of eigenvectors C. Where the graph has fewer (fewer nodes, or all nodes alike), the rest of the columns
+        and of the eigenvalues are zero.
     kernel
         ``"cosine"``: ``exp((cos(v_i, v_j) - 1) / gamma)``; ``"rbf"``: ``exp(-|v_i - v_j|^2 / (2 gamma))``.
     gamma
@@ -61,7 +63,8 @@ class NormalizedCut:
         ``"exact"``; ``"nystrom"``, one-shot and within .999 of the exact eigenvectors; ``"knn"``, the paper's
         approximation; ``"auto"``, exact up to 2,048 nodes and Nyström above.
     n_landmarks
-        Landmarks of ``"nystrom"`` (512), sampled nodes of ``"knn"`` (50,000 as in the paper, or what the memory allows).
+        Landmarks of ``"nystrom"`` (512, or 1,024 where these do not explain 99 % of the affinities), sampled nodes of
+        ``"knn"`` (50,000 as in the paper, or what the memory allows).
     n_neighbors
         Nearest samples of ``"knn"``; 100 as in the paper.
     sampling
@@ -78,7 +81,10 @@ class NormalizedCut:
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``…
     precision
-        ``"auto"`` or ``"float32"``.
+        ``"auto"``: half precision on CUDA, single elsewhere. Or ``"float32"``, ``"float16"``, ``"bfloat16"``: the type
+        of the factors of the products over all nodes of ``"nystrom"``; what is solved is solved in single and double
+        precision always, and the eigenvectors hardly differ. ``"bfloat16"`` doubles the speed on CPUs that have it
+        (AMX, AVX512-BF16); ``"float16"`` gains nothing on CPUs.
     memory
         Bound on the working set: all that is held beside the features and the returned eigenvectors.
 
@@ -86,6 +92,9 @@ class NormalizedCut:
     ----------
     eigenvalues_ : numpy.ndarray
         (n_components,) float64, descending.
+    explained_ : float
+        Share of the affinities between nodes, beyond their mean, that the landmarks reproduce: near 1 for eigenvectors
+        like the exact ones; 1 for ``"exact"``, NaN for ``"knn"``. Below .95 a warning is given.
     gamma_ : float
         Width that the last fit used.
     method_ : str
@@ -125,8 +134,7 @@ class NormalizedCut:
             raise InputError(f"gamma must be 'auto' or a positive number; got {gamma!r}.")
         if not 0 <= balance <= 1:
             raise InputError(f"balance must lie between 0 and 1; got {balance}.")
-        if precision not in ("auto", "float32"):
-            raise InputError(f"Unknown precision {precision!r}; use auto or float32.")
+        resolve_precision(precision, torch.device("cpu"))
         parse_memory(memory)
         self.n_components = n_components
         self.kernel = kernel
@@ -141,6 +149,7 @@ class NormalizedCut:
         self.device = device
         self.precision = precision
         self.memory = memory
+        self._fitted: FittedCut | None = None
 
     def fit(self, X: Any, progress: ProgressCallback | None = None) -> Self:
         """Find the eigenvectors of the graph of all nodes.
@@ -157,8 +166,7 @@ class NormalizedCut:
         FeatureError
             If features are NaN or infinite, or not a matrix.
         """
-        features = as_features(X)
-        self._run(features, None, progress)
+        self._run(as_features(X), None, progress)
         return self
 
     def fit_transform(self, X: Any, progress: ProgressCallback | None = None, *, out: Any = None) -> Any:
@@ -178,9 +186,9 @@ class NormalizedCut:
             Eigenvectors (N, n_components), float32 unless `out` says otherwise.
         """
         features = as_features(X)
-        result = self._result(features, out)
-        self._run(features, result, progress)
-        return result
+        target = self._target(features, out)
+        self._run(features, target, progress)
+        return target
 
     def transform(self, X: Any, progress: ProgressCallback | None = None, *, out: Any = None) -> Any:
         """Eigenvectors of nodes, those of the fit or others; for the former they are what :meth:`fit_transform` gave.
@@ -200,18 +208,17 @@ class NormalizedCut:
             If features are NaN or infinite, or have another number of channels.
         """
         features = as_features(X)
-        if not hasattr(self, "_extension"):
+        if self._fitted is None:
             raise InputError("This NormalizedCut is not fitted yet; call fit or fit_transform first.")
         if features.shape[1] != self.n_features_in_:
             raise FeatureError(
                 f"Features have {features.shape[1]} channels; the cut was fitted to {self.n_features_in_}."
             )
-        result = self._result(features, out)
-        for start, columns in self._pass(features, self._extension, progress):
-            self._write(result, start, columns @ self._rotation)
-        return result
+        target = self._target(features, out)
+        self._fitted.write(features, target, memory=parse_memory(self.memory), progress=progress)
+        return target
 
-    def _result(self, features: FeatureChunks, out: Any) -> Any:
+    def _target(self, features: FeatureChunks, out: Any) -> Any:
         shape = (features.shape[0], self.n_components)
         if out is None:
             return np.empty(shape, np.float32)
@@ -219,185 +226,60 @@ class NormalizedCut:
             raise InputError(f"out must have shape {shape}; got {tuple(out.shape)}.")
         return out
 
-    @staticmethod
-    def _write(result: Any, start: int, columns: torch.Tensor) -> None:
-        stop = start + len(columns)
-        if isinstance(result, torch.Tensor):
-            result[start:stop] = columns.to(result.device, result.dtype)
-        else:
-            result[start:stop] = columns.cpu().numpy()
-
-    def _fit_sample(self, features: FeatureChunks, progress: ProgressCallback | None) -> None:
-        """Fit the extension, which for most methods looks at a sample of the nodes only."""
-        n_nodes, n_channels = features.shape
-        memory = parse_memory(self.memory)
-        rng = np.random.default_rng(self.seed)
+    def _run(self, features: FeatureChunks, target: Any, progress: ProgressCallback | None) -> None:
+        """Fit, and write the eigenvectors into `target` unless that is None."""
         method = self.method
         if method == "auto":
-            method = "exact" if n_nodes <= EXACT_UP_TO else "nystrom"
+            method = "exact" if features.shape[0] <= EXACT_UP_TO else "nystrom"
         device = resolve_device(self.device)
         if method == "exact" and device.type == "mps":
             device = torch.device("cpu")  # MPS has no double precision
-        self._device = device
-        gamma = 1.0 if isinstance(self.gamma, str) else float(self.gamma)
-        kernel = Kernel(self.kernel, gamma)
-        sharper = 8.0
-        extension: Extension
-        if method == "exact":
-            extension, values, anchor = self._fit_exact(features, kernel, sharper, device, memory, progress)
-        elif method == "nystrom":
-            wanted = DEFAULT_LANDMARKS if isinstance(self.n_landmarks, str) else self.n_landmarks
-            fit = fit_nystrom(
-                features,
-                kernel,
-                self.n_components,
-                n_landmarks=min(wanted, n_nodes),
-                sampling="kmeans" if self.sampling == "auto" else self.sampling,
-                balance=self.balance,
-                sharper=sharper,
-                rng=rng,
-                device=device,
-                progress=progress,
-            )
-            extension, values, anchor = fit.extension, fit.eigenvalues, fit.anchor
+        if isinstance(self.gamma, str):
+            gamma = automatic_gamma(features, self.kernel, self.n_components, np.random.default_rng(self.seed), device)
         else:
-            extension, values, anchor = fit_knn(
-                features,
-                kernel,
-                self.n_components,
-                n_samples=paper_samples(n_nodes, memory) if isinstance(self.n_landmarks, str) else self.n_landmarks,
+            gamma = float(self.gamma)
+        problem = Problem(
+            features=features,
+            kernel=Kernel(self.kernel, gamma),
+            n_components=self.n_components,
+            balance=self.balance,
+            sharper=_SHARPER,
+            memory=parse_memory(self.memory),
+            rng=np.random.default_rng(self.seed),
+            device=device,
+            progress=span(progress, 0.0, 0.2),
+        )
+        fit = self._fit_method(problem, method)
+        fitted = finish_cut(problem, fit, target, orthonormal=self.orthonormal, progress=span(progress, 0.2, 1.0))
+        report(progress, 1, 1, "eigenvectors are ready")
+        if fit.explained < _LEAST_EXPLAINED:
+            warnings.warn(
+                f"The landmarks reproduce only {fit.explained:.0%} of the affinities: gamma={gamma:.3g} makes the "
+                "kernel too sharp for them. Use a larger gamma (or 'auto'), more n_landmarks or method='exact'.",
+                stacklevel=3,
+            )
+        # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
+        self._fitted = fitted
+        self.eigenvalues_ = fitted.eigenvalues
+        self.explained_ = fit.explained
+        self.gamma_, self.method_, self.n_features_in_ = gamma, method, features.shape[1]
+
+    def _fit_method(self, problem: Problem, method: str) -> CutFit:
+        asked = None if isinstance(self.n_landmarks, str) else self.n_landmarks
+        if method == "exact":
+            return fit_exact(problem)
+        if method == "knn":
+            return fit_knn(
+                problem,
+                n_samples=asked or paper_samples(problem.features.shape[0], problem.memory),
                 n_neighbors=self.n_neighbors,
                 sampling="farthest" if self.sampling == "auto" else self.sampling,
-                balance=self.balance,
-                sharper=sharper,
-                memory=memory,
-                rng=rng,
-                device=device,
-                progress=progress,
             )
-        self._extension: Extension = extension
-        self._values = values
-        self._anchor = anchor
-        self.gamma_ = gamma
-        self.method_ = method
-        self.n_features_in_ = n_channels
-        self._finish(np.eye(len(values)), values)
-
-    def _fit_exact(
-        self,
-        features: FeatureChunks,
-        kernel: Kernel,
-        sharper: float,
-        device: torch.device,
-        memory: int,
-        progress: ProgressCallback | None,
-    ) -> tuple[KernelExtension, NDArray[np.float64], NDArray[np.float64]]:
-        n_nodes = features.shape[0]
-        dtype = torch.float64 if stored_affinity_bytes(n_nodes, 8) <= memory else torch.float32
-        report(progress, 0, 1, "solving the whole graph")
-        points = kernel.points(gather(features, np.arange(n_nodes, dtype=np.int64), device), dtype)
-        if not bool(torch.isfinite(points).all()):
-            raise_not_finite(features)
-        density = None
-        weights = None
-        if self.balance > 0:
-            masses = torch.full((n_nodes,), 1.0 / n_nodes, dtype=dtype, device=device)
-            density = (masses, sharper, self.balance)
-            weights = torch.cat([node_weights(kernel.between(part, points), *density) for part in points.split(1024)])
-        values, vectors, degrees = graph_eigenvectors(points, kernel, self.n_components, memory=memory, weights=weights)
-        present = values > _NULL
-        inverse = np.where(present, 1.0 / np.where(present, values, 1.0), 0.0)
-        vectors = vectors * present
-        # u(x) = w(x)^1/2 / (sum_j k(x, x_j) w_j)^1/2 · sum_j k(x, x_j) w_j d_j^-1/2 u_j / lambda: itself at every node
-        scale = torch.ones_like(degrees) if weights is None else weights
-        columns = torch.from_numpy(vectors * inverse).to(points) * (scale * degrees.rsqrt())[:, None]
-        extension = KernelExtension(
-            Coordinates(kernel, None, dtype),
-            points,
-            torch.cat([columns, scale[:, None]], dim=1),
-            float(torch.finfo(dtype).tiny),
-            density,
+        precision = resolve_precision(self.precision, problem.device)
+        half = None if precision == torch.float32 or problem.device.type == "mps" else precision
+        return fit_nystrom(
+            problem,
+            n_landmarks=DEFAULT_LANDMARKS if asked is None else (asked,),
+            sampling="kmeans" if self.sampling == "auto" else self.sampling,
+            half=half,
         )
-        report(progress, 1, 1, "solving the whole graph")
-        return extension, values * present, vectors
-
-    def _pass(self, features: FeatureChunks, extension: Extension, progress: ProgressCallback | None) -> Any:
-        """Columns of every chunk on the device; raises FeatureError after the pass if a node was not finite."""
-        n_nodes, n_channels = features.shape
-        device = self._device
-        rows = max(1, parse_memory(self.memory) // (2 * extension.row_bytes(n_channels)))
-        rows = min(rows, _CHUNK_ROWS if device.type == "cpu" else _CHUNK_ROWS_ON_DEVICE)
-        report(progress, 0, n_nodes, "computing eigenvectors")
-        for start, chunk in stream(features, rows, device):
-            columns = extension(chunk)
-            if not bool(torch.isfinite(columns).all()):
-                raise_not_finite(features)
-            yield start, columns
-            report(progress, start + len(chunk), n_nodes, "computing eigenvectors")
-
-    def _run(self, features: FeatureChunks, result: Any, progress: ProgressCallback | None) -> None:
-        self._fit_sample(features, span(progress, 0.0, 0.3))
-        count = self._extension.n_columns
-        correct = self.orthonormal and self.method_ != "exact"  # exact eigenvectors are orthonormal as they are
-        if result is None and not correct:
-            return
-        gram = torch.zeros((count, count), dtype=torch.float64)
-        wide = np.empty((features.shape[0], count), np.float32) if result is not None else None
-        for start, columns in self._pass(features, self._extension, span(progress, 0.3, 0.95)):
-            if correct:
-                gram += (columns.T @ columns).double().cpu()
-            if wide is not None:
-                self._write(wide, start, columns)
-        if correct:
-            self._finish(*rayleigh_ritz(gram.numpy(), self._values))
-        if result is not None and wide is not None:
-            rotation = self._rotation.cpu()
-            for start in range(0, len(wide), _CHUNK_ROWS):
-                self._write(result, start, torch.from_numpy(wide[start : start + _CHUNK_ROWS]) @ rotation)
-        report(progress, 1, 1, "eigenvectors are ready")
-
-    def _finish(self, rotation: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        """Keep the rotation from the extension's columns to eigenvectors, padded with zeros, with signs chosen."""
-        kept = min(self.n_components, rotation.shape[1])
-        full = np.zeros((rotation.shape[0], self.n_components))
-        full[:, :kept] = rotation[:, :kept]
-        cubes = ((self._anchor @ full) ** 3).sum(axis=0)
-        full *= np.where(cubes < 0, -1.0, 1.0)
-        eigenvalues = np.zeros(self.n_components)
-        eigenvalues[:kept] = values[:kept]
-        self.eigenvalues_: NDArray[np.float64] = eigenvalues
-        self._rotation = torch.from_numpy(full).to(torch.float32).to(self._device)
-
-
-def rayleigh_ritz(
-    gram: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Turn columns that are eigenvectors on a sample into orthonormal ones of the whole graph.
-
-    The operator restricted to the columns ``U`` is ``T = S diag(lambda) S`` in the metric ``S = U^T U`` up to the square
-    of the sampling error, so that ``S^{-1/2} Y`` with ``S^{1/2} diag(lambda) S^{1/2} = Y diag(theta) Y^T`` is wanted.
-
-    Parameters
-    ----------
-    gram
-        ``S`` (C, C).
-    values
-        ``lambda`` (C,), the eigenvalues on the sample.
-
-    Returns
-    -------
-    rotation : numpy.ndarray
-        (C, C); columns of directions that ``U`` does not have are zero.
-    eigenvalues : numpy.ndarray
-        ``theta`` (C,), descending.
-    """
-    squares, axes = np.linalg.eigh(gram)
-    present = squares > 1e-6 * max(float(squares.max(initial=0.0)), 1e-300)
-    root = np.sqrt(np.where(present, squares, 0.0))
-    inverse = np.where(present, 1.0 / np.where(present, root, 1.0), 0.0)
-    half = (axes * root) @ axes.T
-    theta, directions = np.linalg.eigh(half @ np.diag(values) @ half)
-    theta, directions = theta[::-1], directions[:, ::-1]
-    kept = theta > _NULL
-    rotation = ((axes * inverse) @ axes.T) @ directions * kept
-    return cast("NDArray[np.float64]", rotation), np.where(kept, theta, 0.0)

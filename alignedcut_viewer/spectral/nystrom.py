@@ -7,166 +7,205 @@ themselves, the affinity matrix is approximated by ``C W^+ C^T = Phi Phi^T``, ``
 - ``G = Phi^T D^-1 Phi`` (m × m) has the eigenvalues of ``D^-1/2 Phi Phi^T D^-1/2``, and with ``G = V diag(lambda) V^T``
 - ``U = D^-1/2 Phi V diag(lambda)^{-1/2}`` are its eigenvectors.
 
-(Fowlkes et al. 2004 in a form that needs no N × N or N × m matrix.) Two things keep the number of passes over the nodes
-at one: ``Phi^T 1`` and ``G`` are means over nodes and are estimated on an evenly spread sample of them, with a few
-eigenvectors more than asked for; and a Rayleigh-Ritz step on the Gram matrix of those over *all* nodes then turns them
-into the orthonormal eigenvectors of the whole graph (see :mod:`.normalized_cut`).
+(Fowlkes et al. 2004 in a form that needs no N × N or N × m matrix.) Three things make it fast without a loss:
 
-Landmarks are placed in the span of the leading principal directions of the features, where the affinities between a
-node and a landmark only need the node's coordinates in that span: they stay exact, and the product with the landmarks
-becomes several times cheaper.
+- ``Phi^T 1`` and ``G`` are sums over nodes and are estimated on an evenly spread sample of them, with a few
+  eigenvectors more than asked for. A Rayleigh-Ritz step on the Gram matrix of those over *all* nodes then turns them
+  into the orthonormal eigenvectors of the whole graph (:func:`~.fitted.rayleigh_ritz`), so that one pass over the
+  nodes is enough;
+- landmarks lie in the span of the leading principal directions of the features, where the affinity between a node and a
+  landmark needs the node's coordinates in that span only: it stays exact, and the product is several times cheaper;
+- landmarks are means of k-means cells rather than nodes, which takes several times fewer of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from ..progress import ProgressCallback, report
-from .affinity import Kernel
-from .extension import Coordinates, KernelExtension, gather, node_weights
-from .features import FeatureChunks, raise_not_finite
-from .sampling import farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
+from ..progress import report
+from .extension import Coordinates, Density, KernelExtension
+from .features import raise_not_finite
+from .problem import CutFit, Problem
+from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
+from .streaming import gather
+from .workers import in_order
 
-__all__ = ["NystromFit", "fit_nystrom"]
+__all__ = ["fit_nystrom"]
 
 SPAN = 128
-"""Principal directions that landmarks are placed in."""
-POOL = 8
-"""Nodes that landmarks are chosen from, for each landmark."""
-SAMPLE = 16_384
-"""Nodes on which the matrices of the approximation are estimated."""
+"""Principal directions that landmarks are placed in…"""
+_WIDE = 192
+"""…where the features have more channels than this."""
+SAMPLE = 16384
+"""Most nodes on which the matrices of the approximation are estimated…"""
+_SAMPLE_SHARE = 16
+"""…that is one in this many nodes, but not fewer than half of that."""
 SPARE_COLUMNS = 13
 """Eigenvectors kept beyond those asked for until the Rayleigh-Ritz step."""
-_CUTOFF = 1e-7
-"""Directions of the landmarks' affinity weaker than this part of the strongest are below single precision."""
-_CHUNK = 4096
+_RIDGE = 1e-6
+"""Added to the landmarks' affinity matrix, in units of its diagonal."""
+_NULL = 1e-10
+"""Eigenvalues below this belong to directions that the graph does not have."""
+_LEAST_DEGREE = 1e-3
+"""Degrees, of far outliers, are not taken for less than this part of the median."""
+_ANCHORS = 2048
+_CHECKED = 512
+_ENOUGH = 0.99
+_BLOCK_ROWS = 1024
 _FARTHEST_DIRECTIONS = 8
 
-
-@dataclass(frozen=True)
-class NystromFit:
-    """Result of :func:`fit_nystrom`.
-
-    Attributes
-    ----------
-    extension
-        From features to eigenvectors, orthonormal over the sample.
-    eigenvalues
-        (C,) float64, descending.
-    anchor
-        Eigenvectors (n, C) float64 of some nodes, for choosing signs.
-    complete
-        Whether the sample was all nodes.
-    """
-
-    extension: KernelExtension
-    eigenvalues: NDArray[np.float64]
-    anchor: NDArray[np.float64]
-    complete: bool
+Block = tuple[torch.Tensor, torch.Tensor | None]
 
 
-def fit_nystrom(
-    features: FeatureChunks,
-    kernel: Kernel,
-    n_components: int,
-    *,
-    n_landmarks: int,
-    sampling: str,
-    balance: float,
-    sharper: float,
-    rng: np.random.Generator,
-    device: torch.device,
-    progress: ProgressCallback | None = None,
-) -> NystromFit:
+def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, half: torch.dtype | None) -> CutFit:
     """Fit the approximation on a sample of the nodes.
 
     Parameters
     ----------
-    features
-        Features of N nodes.
-    kernel
-        The affinity.
-    n_components
-        Eigenvectors wanted; a few more are returned where the landmarks allow it.
+    problem
+        The graph.
     n_landmarks
-        Number of landmarks m; all nodes where there are fewer.
+        Numbers of landmarks m to try until they explain 99 % of the affinities; all nodes where there are fewer.
     sampling
         ``"kmeans"``, ``"farthest"`` or ``"uniform"``.
-    balance, sharper
-        Exponent that evens out the density, and how many times narrower the kernel is that measures it.
-    rng
-        Draws every sample.
-    device
-        Where to compute.
-    progress
-        Told about the steps.
+    half
+        None, or the type of half precision in which the extension computes. The fit is in single precision always.
+
+    Returns
+    -------
+    CutFit
+        Its columns are orthonormal on the sample, and up to `SPARE_COLUMNS` more than wanted.
 
     Raises
     ------
     FeatureError
         If a sampled node is not finite.
     """
-    dtype = torch.float32
-    report(progress, 0, 3, "choosing landmarks")
-    pool = gather(features, sample_rows(features, max(POOL * n_landmarks, 1), rng), device)
-    points = kernel.points(pool, dtype)
+    features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
+    n_nodes, n_channels = features.shape
+    report(problem.progress, 0, 3, "choosing landmarks")
+    most = min(max(n_landmarks), n_nodes)
+    n_sample = max(SAMPLE // 2, min(SAMPLE, n_nodes // _SAMPLE_SHARE), 4 * most)
+    n_sample = max(most, min(n_sample, problem.memory // (16 * n_channels)))
+    index = sample_rows(features, n_sample, rng)
+    points = kernel.points(gather(features, index, device), torch.float32)
     if not bool(torch.isfinite(points).all()):
         raise_not_finite(features)
-    span = principal_directions(points, SPAN) if points.shape[1] > SPAN else None
-    inside = points if span is None else points @ span
-    landmarks, sizes = choose_landmarks(inside, n_landmarks, sampling, rng)
-    coordinates = Coordinates(kernel, span, dtype)
+    span = principal_directions(points, SPAN) if n_channels > _WIDE else None
+    coordinates = Coordinates(kernel, span, torch.float32)
+    blocks = list(in_order(coordinates, torch.split(points, _BLOCK_ROWS), device))
+    checked = points[:: -(-len(points) // _CHECKED)].clone()
+    del points
+    inside = torch.cat([block[0] for block in blocks])
+    for count in n_landmarks:
+        landmarks = choose_landmarks(inside, count, sampling, rng)
+        whiten = inverse_root(kernel.between(landmarks.double(), landmarks.double()))
+        density = None
+        if problem.balance > 0:
+            density = Density(landmarks, cell_masses(inside, landmarks), problem.sharper, problem.balance)
+        explained = _explained(coordinates, checked, landmarks, density, whiten)
+        if explained >= _ENOUGH:
+            break
 
-    report(progress, 1, 3, "solving on a sample")
-    index = sample_rows(features, SAMPLE, rng)
-    parts = [coordinates(gather(features, index[i : i + _CHUNK], device)) for i in range(0, len(index), _CHUNK)]
-    if not all(bool(torch.isfinite(inside).all()) for inside, _ in parts):
-        raise_not_finite(features)
+    report(problem.progress, 1, 3, "solving on a sample")
+    share = len(index) / n_nodes
+    total, gram, least = _sample_matrices(coordinates, blocks, landmarks, density, whiten, share, device)
+    values, rotation = torch.linalg.eigh(gram)
+    spare = min(SPARE_COLUMNS, problem.memory // (8 * n_nodes))  # a quarter of the memory at most, in half precision
+    count = min(problem.n_components + spare, int((values > _NULL).sum()))
+    values, rotation = values.flip(0)[:count], rotation.flip(1)[:, :count]
+    columns = whiten @ (rotation * values.rsqrt())
+    weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).float()
 
-    masses = sizes / sizes.sum()
-    half = landmarks.double()
-    values, vectors = torch.linalg.eigh(kernel.between(half, half))
-    keep = values > _CUTOFF * values[-1]
-    whiten = vectors[:, keep] * values[keep].rsqrt()
+    report(problem.progress, 2, 3, "solving on a sample")
+    single = KernelExtension(coordinates, landmarks, weights, least, density)
+    every = -(-len(index) // _ANCHORS)
+    anchor = torch.cat([single.at(a[::every], None if b is None else b[::every]) for a, b in blocks])
+    extension = KernelExtension(coordinates, landmarks, weights, least, density, half)
+    report(problem.progress, 3, 3, "solving on a sample")
+    return CutFit(extension, values.cpu().numpy(), anchor.double().cpu().numpy(), False, explained)
 
-    narrow = whiten.to(dtype)
-    mapped: list[torch.Tensor] = []
-    for part in parts:
-        block = coordinates.affinity(*part, landmarks)
-        phi = (block @ narrow).double()
-        if balance > 0:
-            phi *= node_weights(block, masses, sharper, balance).double()[:, None]
-        mapped.append(phi)
-    total = sum((phi.sum(dim=0) for phi in mapped), torch.zeros_like(mapped[0][0]))
-    share = len(index) / features.shape[0]
-    total /= share  # so that degrees, and with them the columns, are those of the whole graph
-    degrees = [phi @ total for phi in mapped]
-    least = 1e-3 * float(torch.cat(degrees).median())
+
+def _sample_matrices(
+    coordinates: Coordinates,
+    blocks: list[Block],
+    landmarks: torch.Tensor,
+    density: Density | None,
+    whiten: torch.Tensor,
+    share: float,
+    device: torch.device,
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """``Phi^T 1`` (m,) and ``G`` (m, m) of the whole graph from its sample, and a least degree."""
+
+    def affinity(block: Block) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        affinities = coordinates.affinity(*block, landmarks)
+        weights = None if density is None else density.weights(affinities)
+        sums = affinities.sum(dim=0) if weights is None else weights @ affinities
+        return affinities, weights, sums.double()
+
+    sampled = list(in_order(affinity, blocks, device))
+    total = whiten.T @ torch.stack([sums for *_, sums in sampled]).sum(dim=0) / share
+    narrow = torch.cat([whiten, (whiten @ total)[:, None]], dim=1).float()
+    least = _LEAST_DEGREE * float(torch.cat([part[0] @ narrow[:, -1] for part in sampled]).median())
+
+    def gram_of(part: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]) -> torch.Tensor:
+        affinities, weights, _ = part
+        mapped = affinities @ narrow
+        scale = mapped[:, -1].clamp(min=least).reciprocal_()
+        if weights is not None:
+            scale *= weights
+        phi = mapped[:, :-1]
+        return (phi * scale[:, None]).T @ phi
+
     gram = torch.zeros((len(total), len(total)), dtype=torch.float64, device=device)
-    for phi, degree in zip(mapped, degrees, strict=True):
-        gram += (phi / degree.clamp(min=least)[:, None]).T @ phi / share
-    eigenvalues, rotation = torch.linalg.eigh(gram)
-    count = min(n_components + SPARE_COLUMNS, int((eigenvalues > 1e-10).sum()))
-    eigenvalues, rotation = eigenvalues.flip(0)[:count], rotation.flip(1)[:, :count]
-    columns = whiten @ (rotation * eigenvalues.rsqrt())
-    weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).to(dtype)
-    density = (masses, sharper, balance) if balance > 0 else None
-    extension = KernelExtension(coordinates, landmarks, weights, least, density)
-    anchor = extension.from_affinity(coordinates.affinity(*parts[0], landmarks))
-    report(progress, 3, 3, "solving on a sample")
-    return NystromFit(
-        extension, eigenvalues.cpu().numpy(), anchor.double().cpu().numpy(), len(index) == features.shape[0]
-    )
+    for product in in_order(gram_of, sampled, device):
+        gram += product
+    return total, gram / share, least
 
 
-def choose_landmarks(
-    points: torch.Tensor, count: int, sampling: str, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Landmarks (m, r) among or between the points (n, r), and how many points (m,) each stands for."""
+def _explained(
+    coordinates: Coordinates,
+    points: torch.Tensor,
+    landmarks: torch.Tensor,
+    density: Density | None,
+    whiten: torch.Tensor,
+) -> float:
+    """Share of the affinities between different nodes, beyond their mean, that the landmarks reproduce.
+
+    It is ``1 - |R|^2 / (|S|^2 - 1)`` in Frobenius norms over some nodes, with ``R`` what is left of the normalised
+    affinity ``S``, whose first eigenvalue 1 belongs to the mean.
+    """
+    affinities = coordinates.affinity(*coordinates(points), landmarks)
+    phi = affinities @ whiten.float()
+    exact = coordinates.kernel.between(points, points)
+    both = torch.stack([exact, exact - phi @ phi.T])
+    both.diagonal(dim1=1, dim2=2).zero_()
+    if density is not None:
+        weights = density.weights(affinities)
+        both *= weights[:, None] * weights
+    scale = both[0].sum(dim=1).clamp(min=torch.finfo(both.dtype).tiny).rsqrt()
+    both *= scale[:, None] * scale
+    whole, left = both.double().square().sum(dim=(1, 2)).tolist()
+    return 1.0 - left / max(whole - 1.0, left, 1e-12)
+
+
+def inverse_root(matrix: torch.Tensor) -> torch.Tensor:
+    """A matrix R (m, m) with ``R R^T`` the inverse of a positive semi-definite matrix, up to a ridge.
+
+    The ridge keeps directions in which landmarks hardly differ, or do not (equal landmarks), below what single
+    precision resolves in the affinities of nodes to them.
+    """
+    ridge = _RIDGE * float(matrix.diagonal().mean())
+    identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+    factor = torch.linalg.cholesky(matrix + ridge * identity)
+    return torch.linalg.solve_triangular(factor, identity, upper=False).T.contiguous()
+
+
+def choose_landmarks(points: torch.Tensor, count: int, sampling: str, rng: np.random.Generator) -> torch.Tensor:
+    """Landmarks (m, r) among or between the points (n, r)."""
     if sampling == "kmeans" or count >= points.shape[0]:
         return kmeans_landmarks(points, count, rng)
     if sampling == "farthest":
@@ -174,6 +213,4 @@ def choose_landmarks(
         chosen = farthest_points(points @ few, count, rng)
     else:
         chosen = torch.from_numpy(np.sort(rng.choice(points.shape[0], count, replace=False))).to(points.device)
-    landmarks = points[chosen]
-    sizes = torch.bincount(nearest_centre(points, landmarks), minlength=len(landmarks)).to(points.dtype)
-    return landmarks, sizes
+    return points[chosen]

@@ -7,16 +7,33 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .affinity import Kernel
+from .extension import Density
 from .features import FeatureChunks
+from .workers import in_order
 
-__all__ = ["SAMPLINGS", "farthest_points", "kmeans_landmarks", "principal_directions", "sample_rows"]
+__all__ = [
+    "SAMPLINGS",
+    "cell_masses",
+    "farthest_points",
+    "kmeans_landmarks",
+    "nearest_centre",
+    "principal_directions",
+    "sample_rows",
+]
 
+DENSITY_LANDMARKS = 512
+"""Centres at which the density of an exactly solved graph is measured."""
 SAMPLINGS = ("kmeans", "farthest", "uniform")
 
 _BLOCK_SHARE = 1 / 12
 """At most this part of the blocks of a compressed store is read for a sample…"""
 _MIN_BLOCKS = 64
-"""…but not fewer blocks than this."""
+"""…but not fewer blocks than this…"""
+_ROWS_OF_BLOCK = 16
+"""…nor so many that fewer rows than this come from each."""
+_BLOCK_ROWS = 1024
+_BLOCK_COLUMNS = 256
 
 
 def sample_rows(features: FeatureChunks, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -44,7 +61,8 @@ def sample_rows(features: FeatureChunks, count: int, rng: np.random.Generator) -
         return np.arange(n_nodes, dtype=np.int64)
     block_rows = int(getattr(features, "block_rows", 1))
     n_blocks = -(-n_nodes // block_rows)
-    n_read = max(_MIN_BLOCKS, int(n_blocks * _BLOCK_SHARE), -(-2 * count // block_rows))
+    n_read = min(int(n_blocks * _BLOCK_SHARE), count // _ROWS_OF_BLOCK)
+    n_read = max(_MIN_BLOCKS, n_read, -(-2 * count // block_rows))
     if block_rows <= 1 or n_read >= n_blocks:
         return _one_of_each_stretch(n_nodes, count, rng)
     blocks = _one_of_each_stretch(n_blocks, n_read, rng)
@@ -74,8 +92,25 @@ def principal_directions(points: torch.Tensor, count: int) -> torch.Tensor:
         Directions (D, min(count, D)) as columns, the strongest first.
     """
     count = min(count, points.shape[1])
-    vectors = torch.linalg.eigh(points.T @ points)[1]
+    products = _products(points)
+    vectors = torch.linalg.eigh(products)[1]
     return vectors[:, -count:].flip(1).contiguous()
+
+
+def _products(points: torch.Tensor) -> torch.Tensor:
+    """``X^T X`` (D, D) of points X (n, D), of which the blocks above the diagonal are computed once only."""
+    width = points.shape[1]
+    parts = [slice(start, min(start + _BLOCK_COLUMNS, width)) for start in range(0, width, _BLOCK_COLUMNS)]
+    pairs = [(a, b) for i, a in enumerate(parts) for b in parts[i:]]
+
+    def product(pair: tuple[slice, slice]) -> torch.Tensor:
+        return points[:, pair[0]].T @ points[:, pair[1]]
+
+    products = points.new_empty((width, width))
+    for (a, b), block in zip(pairs, in_order(product, pairs, points.device), strict=True):
+        products[a, b] = block
+        products[b, a] = block.T
+    return products
 
 
 def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) -> torch.Tensor:
@@ -108,9 +143,7 @@ def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) 
     return chosen
 
 
-def kmeans_landmarks(
-    points: torch.Tensor, count: int, rng: np.random.Generator, *, n_steps: int = 3
-) -> tuple[torch.Tensor, torch.Tensor]:
+def kmeans_landmarks(points: torch.Tensor, count: int, rng: np.random.Generator, *, n_steps: int = 2) -> torch.Tensor:
     """Centres of a few Lloyd steps of k-means, started at points drawn uniformly.
 
     Parameters
@@ -126,29 +159,41 @@ def kmeans_landmarks(
 
     Returns
     -------
-    centres : torch.Tensor
+    torch.Tensor
         Centres (min(count, n), r). A centre that loses all its points stays where it was.
-    sizes : torch.Tensor
-        Points nearest to each centre (min(count, n),), of the points' type.
     """
     n = points.shape[0]
     if count >= n:
-        return points.clone(), torch.ones(n, dtype=points.dtype, device=points.device)
+        return points.clone()
     start = np.sort(rng.choice(n, count, replace=False))
     centres = points[torch.from_numpy(start).to(points.device)].clone()
     for _ in range(n_steps):
         nearest = nearest_centre(points, centres)
         sums = torch.zeros_like(centres).index_add_(0, nearest, points)
-        sizes = torch.bincount(nearest, minlength=count).to(points.dtype)
-        filled = sizes > 0
-        centres[filled] = sums[filled] / sizes[filled, None]
-    return centres, torch.bincount(nearest_centre(points, centres), minlength=count).to(points.dtype)
+        sizes = torch.bincount(nearest, minlength=count).to(points.dtype)[:, None]
+        centres = torch.where(sizes > 0, sums / sizes, centres)
+    return centres
 
 
 def nearest_centre(points: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
-    """Position (n,) of the centre nearest to each point."""
-    squared = torch.addmm((centres * centres).sum(dim=1), points, centres.T, alpha=-2.0)
-    return squared.argmin(dim=1)
+    """Position (n,) of the centre (m, r) nearest to each point (n, r)."""
+    squares = (centres * centres).sum(dim=1)
+
+    def nearest(block: torch.Tensor) -> torch.Tensor:
+        return torch.addmm(squares, block, centres.T, alpha=-2.0).argmin(dim=1)
+
+    return torch.cat(list(in_order(nearest, torch.split(points, _BLOCK_ROWS), points.device)))
+
+
+def cell_masses(points: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+    """Share (m,) of the points (n, r) that is nearest to each centre (m, r)."""
+    return torch.bincount(nearest_centre(points, centres), minlength=len(centres)).to(points.dtype) / len(points)
+
+
+def density_of(points: torch.Tensor, kernel: Kernel, alpha: float, sharper: float, rng: np.random.Generator) -> Density:
+    """The density of points (n, r), measured at k-means centres."""
+    centres = kmeans_landmarks(points, DENSITY_LANDMARKS, rng)
+    return Density(centres, cell_masses(points, centres), sharper, alpha)
 
 
 def check_sampling(name: str) -> None:

@@ -1,0 +1,203 @@
+"""From what a method fitted to eigenvectors of all nodes: orthonormal, with signs chosen, and written out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..progress import ProgressCallback, report, span
+from .columns import Scratch, Spare, Writer
+from .extension import Extension
+from .features import FeatureChunks
+from .node_pass import columns_of
+from .problem import CutFit, Problem
+from .workers import in_order
+
+__all__ = ["FittedCut", "finish_cut", "rayleigh_ritz"]
+
+_NULL = 1e-10
+"""Eigenvalues below this belong to directions that the graph does not have."""
+
+
+@dataclass(frozen=True)
+class FittedCut:
+    """A map from features to eigenvectors that is complete.
+
+    Attributes
+    ----------
+    extension
+        From features to columns.
+    spare
+        How columns are held.
+    rotation
+        From columns to eigenvectors.
+    eigenvalues
+        (C,) float64, descending, zero beyond what the graph has.
+    """
+
+    extension: Extension
+    spare: Spare
+    rotation: torch.Tensor
+    eigenvalues: NDArray[np.float64]
+
+    def write(
+        self, features: FeatureChunks, target: Any, *, memory: int, progress: ProgressCallback | None = None
+    ) -> None:
+        """Write the eigenvectors (n, C) of nodes into `target`."""
+        writer = Writer(target)
+
+        def finish(start: int, columns: torch.Tensor) -> torch.Tensor:
+            return self.spare.rotate(*self.spare.split(columns), self.rotation)
+
+        for start, _, rows in columns_of(
+            features, self.extension, finish, memory=memory, device=self.rotation.device, progress=progress
+        ):
+            writer.put(start, rows)
+        writer.flush()
+
+
+def finish_cut(
+    problem: Problem, fit: CutFit, target: Any, *, orthonormal: bool, progress: ProgressCallback | None
+) -> FittedCut:
+    """Complete a cut, and write the eigenvectors of its nodes.
+
+    Parameters
+    ----------
+    problem, fit
+        The graph and what a method found out about it.
+    target
+        Array (N, C) of any kind, or None if only the map is wanted.
+    orthonormal
+        Whether columns are to be made orthonormal over all nodes, which takes a pass over them.
+    progress
+        Told about the pass.
+
+    Returns
+    -------
+    FittedCut
+        For the nodes of the graph it gives exactly what was written.
+    """
+    count = fit.extension.n_columns
+    spare = Spare(min(problem.n_components, count), math.sqrt(problem.features.shape[0]))
+    if fit.orthonormal or not orthonormal:
+        fitted = _fitted(problem, fit, spare, np.eye(count), fit.eigenvalues)
+        if target is not None:
+            fitted.write(problem.features, target, memory=problem.memory, progress=progress)
+        return fitted
+
+    scratch = None
+    if target is not None:
+        beside = problem.memory // 2
+        shape = (problem.features.shape[0], count)
+        scratch = Scratch(*shape, spare, target, memory=beside, device=problem.device)
+    put_by_workers = scratch is not None and not scratch.in_file
+    Parts = tuple[torch.Tensor, torch.Tensor]
+
+    def keep(start: int, columns: torch.Tensor) -> tuple[torch.Tensor, Parts | None]:
+        main, few = spare.split(columns)
+        columns = spare.join(main, few)
+        if scratch is not None and put_by_workers:
+            scratch.put(start, main, few)
+        return columns.T @ columns, None if scratch is None or put_by_workers else (main, few)
+
+    gram = torch.zeros((count, count), dtype=torch.float64)
+    bounds: list[tuple[int, int]] = []
+    try:
+        for start, stop, (part, columns) in columns_of(
+            problem.features,
+            fit.extension,
+            keep,
+            memory=problem.memory,
+            device=problem.device,
+            progress=span(progress, 0.0, 0.9),
+        ):
+            gram += part.double().cpu()
+            bounds.append((start, stop))
+            if scratch is not None and columns is not None:
+                scratch.put(start, *columns)
+        fitted = _fitted(problem, fit, spare, *rayleigh_ritz(gram.numpy(), fit.eigenvalues))
+        if scratch is not None:
+            _rotate(scratch, bounds, fitted.rotation, target, span(progress, 0.9, 1.0))
+    finally:
+        if scratch is not None:
+            scratch.close()
+    return fitted
+
+
+def _rotate(
+    scratch: Scratch,
+    bounds: list[tuple[int, int]],
+    rotation: torch.Tensor,
+    target: Any,
+    progress: ProgressCallback | None,
+) -> None:
+    writer = Writer(target)
+
+    def work(bound: tuple[int, int]) -> torch.Tensor | None:
+        rows = scratch.rotated(*bound, rotation)
+        if isinstance(target, np.ndarray):
+            target[bound[0] : bound[1]] = rows.cpu().numpy()
+            return None
+        return rows
+
+    results = map(work, bounds) if scratch.in_file else in_order(work, bounds, rotation.device)
+    for (start, stop), rows in zip(bounds, results, strict=True):
+        if rows is not None:
+            writer.put(start, rows)
+        report(progress, stop, bounds[-1][1], "writing eigenvectors")
+    writer.flush()
+
+
+def _fitted(
+    problem: Problem, fit: CutFit, spare: Spare, rotation: NDArray[np.float64], values: NDArray[np.float64]
+) -> FittedCut:
+    """The complete map: padded with zeros, columns with a positive sum of cubes at the anchor nodes."""
+    n_components = problem.n_components
+    full = np.zeros((rotation.shape[0], n_components))
+    full[:, : spare.n_main] = rotation[:, : spare.n_main]
+    cubes = ((fit.anchor @ full) ** 3).sum(axis=0)
+    full *= np.where(cubes < 0, -1.0, 1.0)
+    eigenvalues = np.zeros(n_components)
+    eigenvalues[: spare.n_main] = values[: spare.n_main]
+    return FittedCut(fit.extension, spare, torch.from_numpy(full).float().to(problem.device), eigenvalues)
+
+
+def rayleigh_ritz(
+    gram: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Turn columns that are eigenvectors on a sample into orthonormal ones of the whole graph.
+
+    The operator restricted to the columns ``U`` is ``T = S diag(lambda) S`` in the metric ``S = U^T U``, up to the
+    square of the sampling error. With ``S^{1/2} diag(lambda) S^{1/2} = Y diag(theta) Y^T`` the eigenvectors are
+    ``U S^{-1/2} Y``.
+
+    Parameters
+    ----------
+    gram
+        ``S`` (C, C).
+    values
+        ``lambda`` (C,), the eigenvalues on the sample.
+
+    Returns
+    -------
+    rotation : numpy.ndarray
+        ``S^{-1/2} Y`` (C, C); columns of directions that ``U`` does not have are zero.
+    eigenvalues : numpy.ndarray
+        ``theta`` (C,), descending.
+    """
+    metric = torch.from_numpy(gram)
+    squares, axes = torch.linalg.eigh(metric)
+    present = squares > 1e-6 * squares.max().clamp(min=1e-300)
+    root = torch.where(present, squares, 0.0).sqrt()
+    inverse = torch.where(present, root.reciprocal(), 0.0)
+    half = (axes * root) @ axes.T
+    theta, directions = torch.linalg.eigh((half * torch.from_numpy(values)) @ half)
+    theta, directions = theta.flip(0), directions.flip(1)
+    kept = theta > _NULL
+    rotation = ((axes * inverse) @ axes.T) @ directions * kept
+    return rotation.numpy(), torch.where(kept, theta, 0.0).numpy()

@@ -1,0 +1,78 @@
+"""What every method of the cut is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..progress import ProgressCallback
+from .affinity import Kernel
+from .extension import Extension
+from .features import FeatureChunks
+
+__all__ = ["CutFit", "Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A graph to cut, and the means to do it.
+
+    Attributes
+    ----------
+    features
+        Features of N nodes.
+    kernel
+        The affinity.
+    n_components
+        Eigenvectors wanted.
+    balance, sharper
+        Exponent that evens out the density (0 for not at all), and how many times narrower than the kernel of the graph
+        the one is that measures it.
+    memory
+        Bytes to stay within.
+    rng
+        Draws every sample.
+    device
+        Where to compute.
+    progress
+        Told about the steps.
+    """
+
+    features: FeatureChunks
+    kernel: Kernel
+    n_components: int
+    balance: float
+    sharper: float
+    memory: int
+    rng: np.random.Generator
+    device: torch.device
+    progress: ProgressCallback | None = None
+
+
+@dataclass(frozen=True)
+class CutFit:
+    """What a method finds out about a graph.
+
+    Attributes
+    ----------
+    extension
+        From features to columns (n, C') that hold the eigenvectors, up to a rotation that is still to be found.
+    eigenvalues
+        (C',) float64, descending.
+    anchor
+        Those columns (n, C') float64 at some nodes, for choosing signs.
+    orthonormal
+        Whether the columns are orthonormal over all nodes already.
+    explained
+        Share of the affinities beyond their mean that an approximation of them reproduces; 1 for an exact one, NaN
+        where the method approximates none.
+    """
+
+    extension: Extension
+    eigenvalues: NDArray[np.float64]
+    anchor: NDArray[np.float64]
+    orthonormal: bool
+    explained: float

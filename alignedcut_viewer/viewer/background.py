@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from napari.qt.threading import WorkerBase, WorkerBaseSignals
+from napari.qt.threading import WorkerBase, WorkerBaseSignals, create_worker
 from qtpy.QtCore import Signal
 
 from ..errors import Cancelled
@@ -37,6 +37,20 @@ class Outcome:
     value: Any = None
     error: BaseException | None = None
     cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class _Titled:
+    """A function with a name for people."""
+
+    work: Work
+    title: str
+
+    def __call__(self, progress: ProgressCallback) -> Any:
+        return self.work(progress)
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class _TaskSignals(WorkerBaseSignals):
@@ -67,6 +81,11 @@ class BackgroundTask(WorkerBase):
         self._function: Work | None = work
         self._last_report = 0.0
         self._last_text = ""
+
+    @classmethod
+    def of(cls, work: Work, title: str) -> "BackgroundTask":
+        """A task that napari knows by its title: it asks before it closes a window during work, and ends the work."""
+        return create_worker(_Titled(work, title), _worker_class=cls, _start_thread=False)
 
     def work(self) -> None:
         """Run the function in a thread of lower priority and wait for it; called by Qt's thread pool."""

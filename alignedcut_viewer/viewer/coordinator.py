@@ -20,7 +20,7 @@ from psygnal import Signal
 from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
 from .background import BackgroundTask, Outcome, Work
-from .dialogs import window_of
+from .dialogs import is_open
 from .display import Display
 from .history import History, Selection, SelectionMode
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
@@ -102,8 +102,6 @@ class Coordinator:
         self._then: Callable[[Any], None] | None = None
         self._bar: Any = None
         self._in_bar = False
-        self._watching = False
-        self._closed = False
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -131,14 +129,14 @@ class Coordinator:
         new = replace(self.settings, **fields)
         if new != self.settings:
             self.settings = new
-            self.settings_changed.emit(new)
+            self._tell(self.settings_changed, new)
 
     def set_smooth(self, smooth: bool) -> None:
         """Interpolate colours between tokens, or not."""
         if smooth != self.smooth:
             self.smooth = smooth
             self.display.set_smooth(smooth)
-            self.smooth_changed.emit(smooth)
+            self._tell(self.smooth_changed, smooth)
 
     def select(self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace") -> None:
         """Change the selection.
@@ -156,7 +154,7 @@ class Coordinator:
         self.history.select(chosen, mode)
 
     def _tell_selection(self, selection: Selection) -> None:
-        self.selection_changed.emit(selection)
+        self._tell(self.selection_changed, selection)
 
     # -- opening -------------------------------------------------------------------------------------------------
 
@@ -181,7 +179,7 @@ class Coordinator:
         self.history.clear()
         self.pictures = loaded
         self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
-        self.shown_changed.emit()
+        self._tell(self.shown_changed)
 
     def open_study(self, path: str | Path, cut: str | None = None) -> None:
         """Show a study; `cut` is the name of the cut to show, by default the newest."""
@@ -214,7 +212,7 @@ class Coordinator:
             metadata=loaded.metadata,
         )
         self.change_settings(study=str(loaded.path))
-        self.shown_changed.emit()
+        self._tell(self.shown_changed)
         for sentence in loaded.warnings:
             show_warning(sentence)
         if loaded.announcements:
@@ -228,7 +226,12 @@ class Coordinator:
     def _tell_unreadable(self, image: int, reason: str) -> None:
         if self.pictures is not None:
             self.pictures.unreadable[image] = reason
-            self.shown_changed.emit()
+            self._tell(self.shown_changed)
+
+    def _tell(self, signal: Any, *values: Any) -> None:
+        """Emit a signal while there is a window; one that closes takes its widgets along without a word to them."""
+        if is_open(self.viewer):
+            signal.emit(*values)
 
     # -- work in the background ----------------------------------------------------------------------------------
 
@@ -299,16 +302,12 @@ class Coordinator:
         if self._task is not None:
             show_warning(f"Please wait, or cancel first: {self._state.title} is still at work.")
             return False
-        task = BackgroundTask(work)
+        task = BackgroundTask.of(work, title)
         self._task, self._then = task, then
         self._bar = activity(total=1000, desc=title)
         task.progressed.connect(self._on_progress)
         task.finished.connect(self._on_finished)
         task.warned.connect(self._on_warning)
-        window = window_of(self.viewer)
-        if window is not None and not self._watching:
-            self._watching = True
-            window.destroyed.connect(self._on_window_closed)
         self._set_state(TaskState(title=title, text="starting"))
         task.start()
         return True
@@ -319,17 +318,12 @@ class Coordinator:
             self._task.quit()
             self._set_state(replace(self._state, stopping=True))
 
-    def _on_window_closed(self, *_: Any) -> None:
-        self._closed = True
-        if self._task is not None:
-            self._task.quit()
-
     def _set_state(self, state: TaskState) -> None:
         self._state = state
-        self.task_changed.emit(state)
+        self._tell(self.task_changed, state)
 
     def _on_progress(self, done: int, total: int, text: str) -> None:
-        if self._task is None or self._closed:
+        if self._task is None:
             return
         self._set_state(replace(self._state, done=done, total=total, text=text))
         bar = self._bar
@@ -355,7 +349,7 @@ class Coordinator:
             self._bar.close()
             self._bar = None
         outcome = task.outcome or Outcome(cancelled=True)
-        if self._closed or self.viewer is None:
+        if not is_open(self.viewer):
             return
         self._set_state(TaskState())
         if outcome.error is not None:

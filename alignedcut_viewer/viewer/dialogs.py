@@ -2,15 +2,27 @@
 
 from pathlib import Path
 
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "window_of"]
+__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "is_open", "window_of"]
 
 
 def window_of(viewer: object) -> QWidget | None:
     """The main window of a viewer, so that dialogs stand in front of it; None without a window."""
     window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
     return getattr(window, "_qt_window", None)
+
+
+def is_open(viewer: object) -> bool:
+    """Whether a viewer is there and its window, if it is one with a window, has not been closed."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer is None:
+        return False
+    if not hasattr(viewer, "window"):  # a model without a window
+        return True
+    window = window_of(viewer)
+    return window is not None and isalive(window)
 
 
 def ask_folder(parent: QWidget | None, title: str, start: str | Path = "") -> Path | None:

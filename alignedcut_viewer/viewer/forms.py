@@ -1,8 +1,6 @@
 """Building blocks of panels: forms bound to the settings, path fields, wrapped text."""
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,6 @@ class View(QWidget):
     """
 
     _listening = False
-    _guarded = False
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         self.coordinator = coordinator
@@ -55,10 +52,6 @@ class View(QWidget):
         """Draw the present state and listen for changes."""
         if not self._listening:
             self._listening = True
-            if not self._guarded:
-                # A window that goes takes its widgets along without a word to them.
-                self._guarded = True
-                self.destroyed.connect(partial(_stop, weakref.ref(self)))
             self.listen()
             self.redraw()
 
@@ -76,12 +69,6 @@ class View(QWidget):
 
     def redraw(self) -> None:
         """Show the coordinator's present state."""
-
-
-def _stop(view: "weakref.ref[View]", *_: Any) -> None:
-    alive = view()
-    if alive is not None:
-        alive.stop()
 
 
 class PathField(Container):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..cut import Cut
     from ..study import Study
 
-__all__ = ["LoadedPictures", "LoadedStudy", "load_pictures", "load_study", "prepare_study"]
+__all__ = ["LoadedPictures", "LoadedStudy", "list_skipped", "load_pictures", "load_study", "prepare_study"]
 
 UNKNOWN_SIZE = (1, 1)
 
@@ -131,7 +131,9 @@ class LoadedStudy:
         lines.append(
             f"{self.cut.eigenvectors.shape[1]} eigenvectors, gamma {recipe['gamma']:.3g}, {recipe['method']} solver"
         )
-        lines += [f"{name} was skipped: {reason}" for name, reason in self.skipped.items()]
+        if self.skipped:
+            lines.append(f"{len(self.skipped)} pictures were skipped:")
+            lines += list_skipped(self.skipped)
         return [*lines, *(f"Note: {sentence}" for sentence in self.warnings)]
 
     @property

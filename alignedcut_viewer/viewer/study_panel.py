@@ -1,7 +1,11 @@
 """The Study panel: pictures to colours in one place."""
 
+import contextlib
+import weakref
+from functools import partial
+
 import napari.viewer
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from .compute_tab import ComputeTab
@@ -45,6 +49,13 @@ class StudyPanel(View):
         bind_keys(viewer)
         self.start()
 
+    def event(self, event: QEvent) -> bool:
+        """Go when the dock goes: Qt takes a panel down in order, Python's garbage collector would not."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
+        return done
+
     def listen(self) -> None:
         """Let all parts follow the coordinator."""
         for part in self._parts:
@@ -62,3 +73,11 @@ class StudyPanel(View):
     def sizeHint(self) -> QSize:
         """Wide enough that no label is cut off."""
         return QSize(USUAL_WIDTH, 640)
+
+
+def _delete_if_alone(reference: "weakref.ref[StudyPanel]") -> None:
+    """Delete a panel that is in no window; it may have been put into another dock meanwhile."""
+    panel = reference()
+    with contextlib.suppress(RuntimeError):  # deleted already
+        if panel is not None and panel.parent() is None:
+            panel.deleteLater()

@@ -1,16 +1,19 @@
 """Life of the window: docks, closing during work, dropping studies, fluidity."""
 
 import gc
+import shutil
 import time
 import weakref
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QDialog, QRadioButton
 
 from alignedcut_viewer.viewer.commands import show_help_panel, show_study_panel
 from alignedcut_viewer.viewer.coordinator import Coordinator
 from alignedcut_viewer.viewer.keys import KEYS
+from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.settings import SAMPLES
 
 
@@ -58,6 +61,8 @@ def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator):
         dock_of(viewer, panel).title.close_button.click()
         del panel
         assert n_listeners(coordinator) == 0
+        qtbot.wait(1)
+        gc.collect(0)
     qtbot.wait(50)
     gc.collect()
     assert sum(panel() is not None for panel in panels) <= 2
@@ -129,6 +134,67 @@ def test_a_study_dropped_on_the_window_is_shown(qtbot, viewer, small_study, wait
     assert Coordinator.of(viewer).study.path == small_study
 
 
+def test_a_study_dropped_among_other_readers_is_one_of_the_choices(qtbot, viewer, small_study, wait_idle):
+    """napari asks which reader to take for a folder that its own reader would take as well."""
+
+    def choose():
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, QDialog):
+            QTimer.singleShot(50, choose)
+            return
+        for button in dialog.findChildren(QRadioButton):
+            if "AlignedCut" in button.text():
+                button.setChecked(True)
+                dialog.accept()
+
+    QTimer.singleShot(50, choose)
+    viewer.window._qt_viewer._qt_open([str(small_study)], stack=False, choose_plugin=False)
+    wait_idle()
+    assert Coordinator.of(viewer).study.path == small_study
+
+
+def test_without_a_window_a_study_is_read_as_layers(small_study, picture_folder):
+    import napari
+    from napari.components import ViewerModel
+
+    assert napari.current_viewer() is None
+    pictures, colours = get_reader(str(small_study))(str(small_study))
+    assert pictures[0].shape == (3, 256, 256, 4)
+    assert colours[0].shape == (1, 3, 3, 256, 256, 4)
+    model = ViewerModel()
+    model.open(str(small_study), plugin="alignedcut-viewer")
+    assert [layer.ndim for layer in model.layers] == [3, 5]
+    (only,) = get_reader(str(picture_folder))(str(picture_folder))
+    assert only[0].shape == (4, 256, 256, 4)
+
+
+def test_a_study_without_a_cut_shows_its_pictures(viewer, panel, coordinator, small_study, tmp_path, wait_idle):
+    from alignedcut_viewer.study import Study
+
+    path = tmp_path / "uncut.zarr"
+    shutil.copytree(small_study, path)
+    with Study.open(path, writable=True) as study:
+        study.remove_cut("default")
+    coordinator.open_study(path)
+    wait_idle()
+    assert [layer.name for layer in viewer.layers] == ["Pictures"]
+    assert "No cut is computed yet" in panel.view.facts.value
+    assert not panel.export.export_masks.enabled
+
+
+def test_the_demo_begins_with_the_samples(qtbot, viewer, coordinator, monkeypatch, tmp_path, wait_idle):
+    from alignedcut_viewer.viewer.commands import demo_study
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    demo_study(viewer)
+    qtbot.waitUntil(lambda: coordinator.task.title == "AlignedCut", timeout=20_000)
+    assert coordinator.settings.source == SAMPLES
+    assert str(coordinator.settings.study_path).startswith(str(tmp_path))
+    coordinator.cancel()
+    wait_idle()
+
+
 def test_a_folder_opened_with_the_plugin_is_shown(qtbot, viewer, picture_folder, wait_idle):
     viewer.open(str(picture_folder), plugin="alignedcut-viewer")
     wait_idle()
@@ -148,8 +214,6 @@ def test_sample_pictures_are_in_the_menu(qtbot, viewer):
 def test_a_study_that_vanishes_under_the_window_is_no_crash(
     qtbot, viewer, panel, coordinator, small_study, tmp_path, wait_idle, notifications
 ):
-    import shutil
-
     path = tmp_path / "vanishing.zarr"
     shutil.copytree(small_study, path)
     coordinator.open_study(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -52,9 +55,17 @@ def test_prepare_squashes_the_whole_picture(backbone: Backbone) -> None:
 def test_prepare_resizes_as_pillow_does_with_the_networks_interpolation(backbone: Backbone, rng) -> None:
     picture = rng.integers(0, 256, (91, 47, 3), dtype=np.uint8)
     height, width = backbone.input_size
-    resized = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)) / 255
-    expected = (resized - np.array(backbone.spec.mean)) / np.array(backbone.spec.std)
-    np.testing.assert_allclose(backbone.prepare(picture).numpy(), expected.transpose(2, 0, 1), atol=1e-5)
+    resized = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+    mean, std = (np.array(values)[:, None, None] for values in (backbone.spec.mean, backbone.spec.std))
+    grey_levels = (backbone.prepare(picture).numpy() * std + mean) * 255
+    difference = np.abs(grey_levels - resized.transpose(2, 0, 1))
+    assert difference.max() < 2.01
+    assert (difference > 0.01).mean() < 0.02
+    lanczos = type(backbone)._resized
+    spec = replace(backbone.spec, interpolation="lanczos")
+    other = SimpleNamespace(spec=spec, input_size=backbone.input_size)
+    expected = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(lanczos(other, picture).numpy(), expected.transpose(2, 0, 1))
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40).map(lambda s: (*s, 3))))

@@ -24,6 +24,7 @@ _PUBLIC = {
     "NormalizedCut": "spectral",
     "SpectralTSNE": "spectral",
     "Hyperalignment": "alignment",
+    "BrainAlignment": "alignment",
     "Study": "study",
     "run": "pipeline",
 }

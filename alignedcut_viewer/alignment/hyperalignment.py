@@ -13,7 +13,7 @@ from ..errors import AlignmentError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
 from .channel_alignment import ChannelAlignment
-from .procrustes import PictureAgreement, generalised_procrustes, held_out_agreement
+from .procrustes import agreement, generalised_procrustes
 from .samples import UnitSamples, check_samples
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _STRENGTHS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
 # The strength is chosen on a smaller problem, of one round; it shows the same difference.
 _CHANNELS_TO_CHOOSE = 128
 _ROWS_TO_CHOOSE = 4000
-_ROWS_TO_SCORE = 4000
+# How much more the picture means may agree in the fitted pictures than in held-out ones. Docs/alignment.md tells why.
+_OPTIMISM = 0.1
 # Below these the maps know the pictures they were fitted to better than others (docs/alignment.md has the curve).
 _ENOUGH_PICTURES = 100
 _ENOUGH_SAMPLES_PER_CHANNEL = 10
@@ -50,8 +51,9 @@ class Hyperalignment:
         Width of the common space; None is the width of the widest slot.
     strength
         Share of the picture's mean that is left out of the fit: 0 is plain Procrustes, 1 fits differences within
-        pictures only. ``"auto"``: the largest whose agreement on held-out pictures is within one standard error (over
-        those pictures) of the best.
+        pictures only. ``"auto"``: of the strengths with which the means of the fitted pictures agree at most 0.1 more
+        than those of held-out pictures do (their optimism), the one with the best agreement on held-out pictures; 1
+        where there is none.
     n_iterations
         Rounds over all slots after the first, at most.
     held_out
@@ -76,15 +78,14 @@ class Hyperalignment:
         For each slot the correlation, in held-out pictures, of its aligned features with the sum of those of all other
         slots; 1 is perfect, 0 is chance. NaN where there were too few pictures to hold any out.
     scores_ : dict
-        For every strength tried the mean agreement over slots in held-out pictures, and its standard error.
+        For every strength tried, in this order: mean agreement of the slots in held-out pictures, and optimism.
     warning_ : str or None
         A sentence when there are too few pictures or samples to trust the maps.
 
     References
     ----------
     Gower (1975), Generalized Procrustes analysis. Haxby et al. (2011), A common, high-dimensional model of the
-    representational space in human ventral temporal cortex. Breiman et al. (1984), Classification and regression trees
-    (the rule of one standard error).
+    representational space in human ventral temporal cortex.
     """
 
     def __init__(
@@ -177,12 +178,10 @@ class Hyperalignment:
             self.strength_ = self._choose(fitting, candidates, kept, held, width)
             training = fitting.samples(kept)
             start = fitting.procrustes(training, width, self.strength_, self.n_iterations)
-            scored = fitting.samples(_thinned(held, _ROWS_TO_SCORE), means=training.means)
-            agreement = held_out_agreement(scored, start)
-            self.agreement_ = dict(zip(features, map(float, agreement.slots), strict=True))
-            if len(candidates) == 1:
-                self.scores_ = {self.strength_: (agreement.mean, agreement.standard_error)}
-            del training, scored
+            rows = _per_picture(held, pictures, _ROWS_TO_CHOOSE)
+            found = agreement(fitting.samples(rows, means=training.means), start)
+            self.agreement_ = dict(zip(features, map(float, found), strict=True))
+            del training
         else:
             # Nothing to judge by: trust only what differs within pictures.
             fitting.total = (self.n_iterations + 1) * len(features)
@@ -209,18 +208,20 @@ class Hyperalignment:
     def _choose(
         self, fitting: _Fit, candidates: tuple[float, ...], kept: NDArray[np.int64], held: NDArray[np.int64], width: int
     ) -> float:
-        """The strongest candidate within one standard error of the best on held-out pictures."""
+        """The strength with the best agreement on held-out pictures, of those that do not memorise the others."""
         if len(candidates) == 1:
             return candidates[0]
-        training = fitting.samples(_thinned(kept, _ROWS_TO_CHOOSE))
-        test = fitting.samples(_thinned(held, _ROWS_TO_SCORE), means=training.means)
-        found: dict[float, PictureAgreement] = {}
+        # As many rows of every picture, or means of fitted and of held-out pictures could not be compared.
+        rows = _per_picture(np.sort(np.concatenate([kept, held])), fitting.pictures, _ROWS_TO_CHOOSE)
+        is_held = np.isin(rows, held)
+        training = fitting.samples(rows[~is_held])
+        test = fitting.samples(rows[is_held], means=training.means)
         for strength in candidates:
             maps = fitting.procrustes(training, min(width, _CHANNELS_TO_CHOOSE), strength, 0)
-            found[strength] = held_out_agreement(test, maps)
-        self.scores_ = {strength: (one.mean, one.standard_error) for strength, one in found.items()}
-        best = max(found.values(), key=lambda one: one.mean)
-        return max(strength for strength, one in found.items() if one.mean >= best.mean - best.standard_error)
+            known, unknown = (agreement(one, maps, of_picture_means=True).mean() for one in (training, test))
+            self.scores_[strength] = (float(agreement(test, maps).mean()), float(known - unknown))
+        fair = [strength for strength, (_, optimism) in self.scores_.items() if optimism <= _OPTIMISM]
+        return max(fair, key=lambda strength: self.scores_[strength][0]) if fair else max(candidates)
 
     def transform(self, slot: tuple[str, int], X: Any) -> NDArray[np.float32]:
         """Features of one slot, (n, D_i), in the common channel space, float32 (n, n_channels)."""
@@ -256,8 +257,8 @@ class Hyperalignment:
         scores: dict[str, Any] = {
             "agreement": {str(slot): _json_number(value) for slot, value in self.agreement_.items()},
             "by_strength": {
-                str(strength): {"mean": _json_number(mean), "standard_error": _json_number(error)}
-                for strength, (mean, error) in self.scores_.items()
+                str(strength): {"agreement": _json_number(mean), "optimism": _json_number(optimism)}
+                for strength, (mean, optimism) in self.scores_.items()
             },
             "warning": self.warning_,
         }
@@ -311,11 +312,15 @@ class _Fit:
         report(self.progress, min(self.done, self.total), self.total, _TEXT)
 
 
-def _thinned(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """About `count` of the rows, evenly spaced."""
-    if len(rows) <= count:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
+def _per_picture(rows: NDArray[np.int64], pictures: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Of ascending rows about `count`, and the same number (at least two) of every picture as far as it has them."""
+    order = rows[np.argsort(pictures[rows], kind="stable")]
+    _, starts, sizes = np.unique(pictures[order], return_index=True, return_counts=True)
+    each = max(count // len(starts), 2)
+    place = np.arange(len(order)) - np.repeat(starts, sizes)
+    size = np.repeat(sizes, sizes)
+    # Evenly spaced within a picture: row k is taken where the running count k · each / size steps up.
+    return np.sort(order[(place * each) // size != ((place - 1) * each) // size])
 
 
 def _json_number(value: float) -> float | None:

@@ -13,7 +13,7 @@ from .samples import UnitSamples
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PictureAgreement", "generalised_procrustes", "held_out_agreement"]
+__all__ = ["agreement", "generalised_procrustes"]
 
 # Rows that are enough to see which slot resembles the others most.
 _ROWS_TO_COMPARE = 500
@@ -145,59 +145,39 @@ def _polar(moments: torch.Tensor) -> torch.Tensor:
     return nearest
 
 
-class PictureAgreement:
-    """How well the aligned features of each slot agree with those of the others, picture by picture.
+def agreement(
+    samples: UnitSamples, matrices: list[torch.Tensor], *, of_picture_means: bool = False
+) -> NDArray[np.float64]:
+    """How well the aligned features of each slot agree with those of the others.
 
     The agreement of slot j is the correlation of its aligned rows with the sum of the other slots' aligned rows,
-    ``<A_j, G_j> / (|A_j| |G_j|)`` over all rows and channels.
+    ``<A_j, G_j> / (|A_j| |G_j|)`` over all rows and channels. No orthogonal matrices can feign it: 0 is chance.
 
     Parameters
     ----------
-    products, own, others
-        ``<A_j, G_j>``, ``|A_j|²`` and ``|G_j|²`` of each picture and slot, float64 (pictures, slots).
+    samples
+        ``Z_i`` of all slots.
+    matrices
+        One (D_i, n_channels) a slot.
+    of_picture_means
+        Take the mean row of every picture instead of the rows.
+
+    Returns
+    -------
+    array
+        float64 (slots,); 0 for a slot without variance.
     """
-
-    def __init__(self, products: NDArray[np.float64], own: NDArray[np.float64], others: NDArray[np.float64]) -> None:
-        self._sums = np.stack([products, own, others])
-
-    @staticmethod
-    def _correlation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        product, own, others = sums
-        scale = np.sqrt(own * others)
-        correlation: NDArray[np.float64] = np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
-        return correlation
-
-    @property
-    def slots(self) -> NDArray[np.float64]:
-        """Agreement of each slot over all pictures, float64 (slots,)."""
-        return self._correlation(self._sums.sum(axis=1))
-
-    @property
-    def mean(self) -> float:
-        """Mean agreement of the slots."""
-        return float(self.slots.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean agreement over pictures (jackknife); infinite for one picture."""
-        n = self._sums.shape[1]
-        if n < 2:
-            return float("inf")
-        without = self._correlation(self._sums.sum(axis=1, keepdims=True) - self._sums).mean(axis=1)
-        return float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
-
-
-def held_out_agreement(samples: UnitSamples, matrices: list[torch.Tensor]) -> PictureAgreement:
-    """Agreement of the slots on samples that the matrices were not fitted to."""
     import torch
 
     aligned = [samples.unit(i) @ matrix for i, matrix in enumerate(matrices)]
-    total = torch.stack(aligned).sum(0) if len(aligned) < 3 else sum(aligned[1:], start=aligned[0].clone())
-    parts = []
+    if of_picture_means:
+        aligned = [samples.picture_means(a) for a in aligned]
+    total = torch.zeros_like(aligned[0])
+    for a in aligned:
+        total += a
+    found = []
     for a in aligned:
         rest = total - a
-        rows = torch.stack([(a * rest).sum(1), (a * a).sum(1), (rest * rest).sum(1)], dim=1).double().cpu()
-        sums = rows.new_zeros(samples.n_pictures, 3).index_add_(0, samples.picture.cpu(), rows)
-        parts.append(sums.numpy())
-    products, own, others = np.stack(parts, axis=2).transpose(1, 0, 2)
-    return PictureAgreement(products, own, others)
+        scale = float(a.norm() * rest.norm())
+        found.append(float((a * rest).sum()) / scale if scale > 0 else 0.0)
+    return np.asarray(found)

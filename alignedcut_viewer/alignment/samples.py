@@ -86,7 +86,7 @@ class UnitSamples:
         distinct, picture = np.unique(pictures[rows], return_inverse=True)
         self.n_pictures = len(distinct)
         self.picture = torch.from_numpy(picture.reshape(-1).astype(np.int64)).to(device)
-        self.counts = torch.bincount(self.picture, minlength=self.n_pictures).clamp_min(1).float()
+        self._counts = torch.bincount(self.picture, minlength=self.n_pictures).clamp_min(1).float()
         dtype = torch.float32 if 4 * len(rows) * sum(self.widths) <= memory / 2 else torch.float16
         self.means: list[NDArray[np.float32]] = []
         self._units: list[torch.Tensor] = []
@@ -111,5 +111,9 @@ class UnitSamples:
         unit = self._units[i].float()
         if without_picture_mean == 0:
             return unit
-        means = unit.new_zeros(self.n_pictures, unit.shape[1]).index_add_(0, self.picture, unit)
-        return unit - without_picture_mean * (means / self.counts[:, None])[self.picture]
+        return unit - without_picture_mean * self.picture_means(unit)[self.picture]
+
+    def picture_means(self, rows: torch.Tensor) -> torch.Tensor:
+        """Means over each picture's rows, (pictures, channels), of any (n, channels)."""
+        sums = rows.new_zeros(self.n_pictures, rows.shape[1]).index_add_(0, self.picture, rows)
+        return sums / self._counts[:, None]

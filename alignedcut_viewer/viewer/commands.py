@@ -37,7 +37,7 @@ def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
 
 def show_help_panel(viewer: napari.viewer.Viewer) -> Any:
     """Dock the help, or find it."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, "Help")[1]
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Help", tabify=True)[1]
 
 
 def open_image_folder(viewer: napari.viewer.Viewer) -> None:

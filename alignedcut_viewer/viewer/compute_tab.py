@@ -185,10 +185,12 @@ class ComputeTab(View):
             return
         skipped = dict(study.skipped) if study is not None else {}
         skipped |= {pictures.names[position]: reason for position, reason in pictures.unreadable.items()}
-        lines = [f"{len(pictures.names)} pictures"]
+        line = f"{len(pictures.names)} pictures"
         if skipped:
-            lines += [f"{len(skipped)} skipped:", *list_skipped(skipped)]
-        self.picture_note.value = "\n".join(lines)
+            named = ", ".join(list(skipped)[:5]) + (" and others" if len(skipped) > 5 else "")
+            line += f"; {len(skipped)} skipped: {named} (hover to see why)"
+        self.picture_note.value = line
+        self.picture_note.tooltip = "\n".join(list_skipped(skipped))
 
     def _open_source(self) -> None:
         if self.source.text.strip():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ..backbones import OFFLINE_NETWORK
 from ..errors import InputError
 from ..images import PictureSet, open_pictures, sample_pictures
 from ..progress import ProgressCallback
@@ -105,9 +106,23 @@ def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Cal
         said: list[str] = []
         with _one_core_to_the_window():
             study = run(chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append)
-        return replace(prepare_study(study, name), announcements=tuple(said))
+        loaded = prepare_study(study, name)
+        warnings = (*_stand_ins(loaded, extract.networks), *loaded.warnings)
+        return replace(loaded, warnings=warnings, announcements=tuple(said))
 
     return work
+
+
+def _stand_ins(loaded: LoadedStudy, asked: tuple[str, ...]) -> list[str]:
+    """A sentence where another network was computed than was asked for."""
+    cut = loaded.cut
+    got = set() if cut is None else {loaded.study.network(nodes.name).network for nodes in cut.index.networks}
+    if OFFLINE_NETWORK not in got or OFFLINE_NETWORK in asked:
+        return []
+    missing = ", ".join(name for name in asked if name not in got)
+    return [
+        f"{OFFLINE_NETWORK} stands in for {missing}, which has no weights to be had; the View tab says why."
+    ]
 
 
 @contextmanager

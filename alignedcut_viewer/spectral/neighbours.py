@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,10 @@ _TILE = 1 << 24  # distances held at once where they are formed by a matrix prod
 
 
 def nearest(
-    queries: FloatArray,
+    queries: NDArray[Any],
     references: FloatArray,
     k: int = 1,
+    prepare: Callable[[NDArray[Any]], FloatArray] | None = None,
     progress: ProgressCallback | None = None,
     text: str = "Nearest landmarks",
 ) -> tuple[NDArray[np.int32], FloatArray]:
@@ -41,6 +43,8 @@ def nearest(
         (m, d) finite.
     k
         How many, between 1 and m.
+    prepare
+        Applied to every block of queries, in the threads; None takes them as they are.
     progress, text
         Told after every block of queries.
 
@@ -65,7 +69,8 @@ def nearest(
     squared = np.empty((len(queries), k), dtype=np.float32)
 
     def work(start: int, stop: int) -> None:
-        rows = np.ascontiguousarray(queries[start:stop], dtype=np.float32)
+        rows = queries[start:stop] if prepare is None else prepare(queries[start:stop])
+        rows = np.ascontiguousarray(rows, dtype=np.float32)
         nearest_rows(rows, columns, indices[start:stop], squared[start:stop])
 
     for_row_blocks(work, len(queries), _BLOCK, progress, text)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["SpectralTSNE"]
 
 FloatArray = NDArray[np.float32]
-_CHUNK = 65_536
-_CHUNK_ON_DEVICE = 1 << 20
+_CHUNK_BYTES = 1 << 25  # of eigenvectors in single precision that are spread at a time
+_CHUNK_BYTES_ON_DEVICE = 1 << 27
 _CANDIDATES = 10  # of the landmarks, for each landmark
 _FFT_FROM = 15_000
+_NOT_FINITE = "Eigenvectors are NaN or infinite."
 
 
 class SpectralTSNE:
@@ -202,7 +203,7 @@ class SpectralTSNE:
         rng = np.random.default_rng(self.seed)
         wanted = self.n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
         rows = sample_rows(features, wanted, rng)
-        raw = as_tensor(features.rows(rows)).float().cpu().numpy()
+        raw: FloatArray = as_tensor(features.rows(rows)).float().cpu().numpy()
         if not np.isfinite(raw).all():
             raise_not_finite(features)
         # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring. A power of two
@@ -224,8 +225,10 @@ class SpectralTSNE:
         self._points: FloatArray = np.ascontiguousarray(scaled[order])
         return self._points
 
-    def _scaled(self, rows: FloatArray) -> FloatArray:
-        scaled = rows * self._scale
+    def _scaled(self, rows: NDArray[Any]) -> FloatArray:
+        scaled = rows.astype(np.float32, copy=False) * self._scale
+        if not np.isfinite(scaled.sum(dtype=np.float64)) and not np.isfinite(scaled).all():
+            raise FeatureError(_NOT_FINITE)
         if self.metric == "cosine":
             length = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
             scaled /= np.where(length > 0, length, np.float32(1.0))[:, None]
@@ -261,25 +264,32 @@ class SpectralTSNE:
             raise FeatureError(f"The map was fitted to {self._n_columns} eigenvectors; these rows have {columns}.")
         device = resolve_device(self.device)
         places: FloatArray = np.empty((n, self.n_components), dtype=np.float32)
-        for start, rows in features.chunks(_CHUNK if device.type == "cpu" else _CHUNK_ON_DEVICE):
-            part = self._place(as_tensor(rows), device)
-            if part is None:
+        n_bytes = _CHUNK_BYTES if device.type == "cpu" else _CHUNK_BYTES_ON_DEVICE
+        for start, rows in features.chunks(max(1, n_bytes // (4 * columns))):
+            try:
+                part = self._place(as_tensor(rows), device)
+            except FeatureError:
                 raise_not_finite(features)
-            else:
-                places[start : start + len(part)] = part
-                report(progress, start + len(part), n, "Placing all nodes")
+                raise
+            places[start : start + len(part)] = part
+            report(progress, start + len(part), n, "Placing all nodes")
         return places
 
-    def _place(self, rows: torch.Tensor, device: torch.device) -> FloatArray | None:
-        """Places of some rows, or None where they are not finite."""
+    def _place(self, rows: torch.Tensor, device: torch.device) -> FloatArray:
+        """Places of some rows.
+
+        Raises
+        ------
+        FeatureError
+            If they are not finite.
+        """
         import torch
 
         k = 1 if self.spread == "nearest" else min(self.n_neighbors, len(self._points))
         if device.type == "cpu":
-            scaled = self._scaled(rows.float().cpu().numpy())
-            if not np.isfinite(scaled.sum(dtype=np.float64)) and not np.isfinite(scaled).all():
-                return None
-            indices, squared = nearest(scaled, self._points, k)
+            here = rows.cpu()
+            array = (here.float() if here.dtype == torch.bfloat16 else here).numpy()
+            indices, squared = nearest(array, self._points, k, self._scaled)
             if k == 1:
                 return self.embedding_landmarks_[indices[:, 0]]
             weights = _shepard(torch.from_numpy(squared)).numpy()
@@ -287,7 +297,7 @@ class SpectralTSNE:
             return between
         on_device = rows.to(device=device, dtype=torch.float32) * float(self._scale)
         if not bool(torch.isfinite(on_device).all()):
-            return None
+            raise FeatureError(_NOT_FINITE)
         if self.metric == "cosine":
             on_device = torch.nn.functional.normalize(on_device, dim=1)
         found, distances = nearest_on_device(on_device, torch.from_numpy(self._points).to(device), k)

@@ -28,7 +28,7 @@ from .harness import interleaved, machine_description, markdown_table, write_sec
 
 __all__ = ["main"]
 
-N_PICTURES = 48
+N_PICTURES = 32
 BATCH = 8
 ROUNDS = 5
 NETWORKS = {

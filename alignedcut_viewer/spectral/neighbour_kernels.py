@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import compiled_in_order
 
 __all__ = ["farthest_rows", "nearest_rows"]
 
 _LANES = 64
-_FAR = np.float32(3e38)  # stands for infinity, which fastmath may assume not to occur
+_FAR = np.float32(3e38)  # farther than anything
 
 
-@compiled
+@compiled_in_order
 def _take_smallest(distances, bits, lanes, row, indices, found):  # type: ignore[no-untyped-def]
     # Non-negative floats sort like their bits; integer minima are vectorised where float minima are not. The array is
     # read as rows of _LANES numbers, reduced down the columns; the smallest index wins a tie.
@@ -46,7 +46,7 @@ def _take_smallest(distances, bits, lanes, row, indices, found):  # type: ignore
         distances[place] = _FAR
 
 
-@compiled
+@compiled_in_order
 def nearest_rows(queries, references, indices, found):  # type: ignore[no-untyped-def]
     """The k nearest references of every query, nearest first.
 
@@ -96,7 +96,7 @@ def nearest_rows(queries, references, indices, found):  # type: ignore[no-untype
             _take_smallest(two, bits[1], lanes, k, indices, found)
 
 
-@compiled
+@compiled_in_order
 def farthest_rows(points, first, count):  # type: ignore[no-untyped-def]
     """Greedy farthest-point order: each next point is the farthest from all before it.
 

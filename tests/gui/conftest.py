@@ -70,21 +70,54 @@ def notifications():
     notification_manager.notification_ready.disconnect(keep)
 
 
+_open_viewers = []
+
+
 @pytest.fixture
 def viewer(qtbot):
-    """A viewer in a window of 1280 × 800."""
+    """A viewer in a window of 1280 × 800, as good as new.
+
+    A window takes a second to make, so it is kept for the next test; what a test put into it goes.
+    """
     import napari
     from napari.qt.threading import WorkerBase
 
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(1280, 800)
-    qtbot.waitExposed(viewer.window._qt_window, timeout=20_000)
+    from alignedcut_viewer.viewer import coordinator
+    from alignedcut_viewer.viewer.dialogs import is_open
+
+    if not _open_viewers or not is_open(_open_viewers[0]):
+        _open_viewers[:] = [napari.Viewer(show=True)]
+        _open_viewers[0].window.resize(1280, 800)
+        qtbot.waitExposed(_open_viewers[0].window._qt_window, timeout=20_000)
+    viewer = _open_viewers[0]
     yield viewer
     WorkerBase.await_workers(60_000)
     qtbot.wait(1)
-    with contextlib.suppress(RuntimeError):  # a test may have closed the window itself
-        viewer.close()
-    qtbot.wait(1)
+    if is_open(viewer):
+        viewer.window.remove_dock_widget("all")
+        qtbot.wait(1)
+        viewer.dims.ndisplay = 2
+        viewer.layers.clear()
+        qtbot.wait(1)
+        coordinator._COORDINATORS.pop(viewer, None)
+
+
+@pytest.fixture
+def no_viewer():
+    """No window at all."""
+    _close_viewers()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_at_the_end(qapp):
+    yield
+    _close_viewers()
+
+
+def _close_viewers():
+    while _open_viewers:
+        with contextlib.suppress(RuntimeError, AttributeError):  # a test may have closed the window itself
+            _open_viewers.pop().close()
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_study_dropped_among_other_readers_is_one_of_the_choices(qtbot, viewer
     assert Coordinator.of(viewer).study.path == small_study
 
 
-def test_without_a_window_a_study_is_read_as_layers(small_study, picture_folder):
+def test_without_a_window_a_study_is_read_as_layers(no_viewer, small_study, picture_folder):
     import napari
     from napari.components import ViewerModel
 

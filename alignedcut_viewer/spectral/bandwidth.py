@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from .affinity import Kernel
-from .features import FeatureChunks, raise_not_finite
+from .features import FeatureChunks
 from .sampling import sample_rows
-from .streaming import gather
+from .streaming import sampled_points
 
 __all__ = ["automatic_gamma", "effective_groups"]
 
@@ -77,9 +77,7 @@ def automatic_gamma(
         If a sampled node is not finite.
     """
     unit = Kernel(kernel, 1.0)
-    points = unit.points(gather(features, sample_rows(features, _SAMPLE, rng), device), torch.float32)
-    if not bool(torch.isfinite(points).all()):
-        raise_not_finite(features)
+    points = sampled_points(features, unit, sample_rows(features, _SAMPLE, rng), device)
     products = points @ points.T
     if kernel == "cosine":
         distances = (1.0 - products).clamp_(min=0.0)

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .extension import Coordinates, KernelExtension
-from .features import raise_not_finite
 from .problem import CutFit, Problem
 from .sampling import density_of
-from .streaming import gather
+from .streaming import sampled_points
 
 __all__ = ["fit_exact", "graph_eigenvectors", "stored_affinity_bytes"]
 
@@ -57,9 +56,7 @@ def fit_exact(problem: Problem) -> CutFit:
     n_nodes = features.shape[0]
     dtype = torch.float64 if stored_affinity_bytes(n_nodes, 8) <= memory else torch.float32
     report(problem.progress, 0, 1, "solving the whole graph")
-    points = kernel.points(gather(features, np.arange(n_nodes, dtype=np.int64), device), dtype)
-    if not bool(torch.isfinite(points).all()):
-        raise_not_finite(features)
+    points = sampled_points(features, kernel, np.arange(n_nodes, dtype=np.int64), device, dtype)
     density = weights = None
     if problem.balance > 0:
         density = density_of(points, kernel, problem.balance, problem.sharper, problem.rng)
@@ -79,7 +76,7 @@ def fit_exact(problem: Problem) -> CutFit:
         density,
     )
     report(problem.progress, 1, 1, "solving the whole graph")
-    return CutFit(extension, values * present, vectors, orthonormal=True, explained=1.0)
+    return CutFit(extension, values * present, vectors, "none", 1.0)
 
 
 def stored_affinity_bytes(n_nodes: int, itemsize: int) -> int:

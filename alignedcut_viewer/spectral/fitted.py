@@ -16,9 +16,9 @@ from .extension import Extension
 from .features import FeatureChunks
 from .node_pass import columns_of
 from .problem import CutFit, Problem
-from .workers import in_order
+from .workers import in_order, trim_memory
 
-__all__ = ["FittedCut", "finish_cut", "rayleigh_ritz"]
+__all__ = ["FittedCut", "finish_cut", "in_turn", "rayleigh_ritz"]
 
 _NULL = 1e-10
 """Eigenvalues below this belong to directions that the graph does not have."""
@@ -84,12 +84,13 @@ def finish_cut(
     """
     count = fit.extension.n_columns
     spare = Spare(min(problem.n_components, count), math.sqrt(problem.features.shape[0]))
-    if fit.orthonormal or not orthonormal:
+    if fit.turn == "none" or not orthonormal:
         fitted = _fitted(problem, fit, spare, np.eye(count), fit.eigenvalues)
         if target is not None:
             fitted.write(problem.features, target, memory=problem.memory, progress=progress)
         return fitted
 
+    trim_memory()  # what the fit took is not to add to what the pass takes
     scratch = None
     if target is not None:
         beside = problem.memory // 2
@@ -120,7 +121,10 @@ def finish_cut(
             bounds.append((start, stop))
             if scratch is not None and columns is not None:
                 scratch.put(start, *columns)
-        fitted = _fitted(problem, fit, spare, *rayleigh_ritz(gram.numpy(), fit.eigenvalues))
+        if fit.turn == "ritz":
+            fitted = _fitted(problem, fit, spare, *rayleigh_ritz(gram.numpy(), fit.eigenvalues))
+        else:
+            fitted = _fitted(problem, fit, spare, in_turn(gram.numpy()), fit.eigenvalues)
         if scratch is not None:
             _rotate(scratch, bounds, fitted.rotation, target, span(progress, 0.9, 1.0))
     finally:
@@ -188,7 +192,7 @@ def rayleigh_ritz(
     rotation : numpy.ndarray
         ``S^{-1/2} Y`` (C, C); columns of directions that ``U`` does not have are zero.
     eigenvalues : numpy.ndarray
-        ``theta`` (C,), descending.
+        ``theta`` (C,), descending, in units of the first, which is 1 for every graph.
     """
     metric = torch.from_numpy(gram)
     squares, axes = torch.linalg.eigh(metric)
@@ -200,4 +204,22 @@ def rayleigh_ritz(
     theta, directions = theta.flip(0), directions.flip(1)
     kept = theta > _NULL
     rotation = ((axes * inverse) @ axes.T) @ directions * kept
-    return rotation.numpy(), torch.where(kept, theta, 0.0).numpy()
+    return rotation.numpy(), (torch.where(kept, theta, 0.0) / theta[0].clamp(min=_NULL)).numpy()
+
+
+def in_turn(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The triangular matrix (C, C) that makes columns with this Gram matrix orthonormal, each after those before it.
+
+    Columns that add nothing to those before them become zero.
+    """
+    count = len(gram)
+    rotation = np.zeros((count, count))
+    for i in range(count):
+        column = np.zeros(count)
+        column[i] = 1.0 / math.sqrt(max(float(gram[i, i]), 1e-300))
+        for _ in range(2):  # once more for what rounding leaves
+            column -= rotation @ (rotation.T @ (gram @ column))
+        square = float(column @ gram @ column)
+        if square > 1e-6:
+            rotation[:, i] = column / math.sqrt(square)
+    return rotation

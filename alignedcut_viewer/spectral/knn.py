@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .exact import graph_eigenvectors, stored_affinity_bytes
-from .features import raise_not_finite
 from .problem import CutFit, Problem
 from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
-from .streaming import gather
+from .streaming import sampled_points
 
 __all__ = ["NeighbourExtension", "fit_knn", "paper_samples"]
 
@@ -116,9 +115,7 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
         index = sample_rows(features, max(n_samples, min(_POOL * n_samples, _POOL_LIMIT)), rng)
         if len(index) > n_samples:
             index = index[_choose(problem, index, n_samples, sampling)]
-    samples = kernel.points(gather(features, index, device), torch.float32)
-    if not bool(torch.isfinite(samples).all()):
-        raise_not_finite(features)
+    samples = sampled_points(features, kernel, index, device)
     report(problem.progress, 1, 2, "solving the sampled graph")
     weights = None
     if problem.balance > 0:
@@ -133,21 +130,16 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
     extension = NeighbourExtension(
         kernel, samples, torch.from_numpy(vectors).to(samples), max(1, min(n_neighbors, len(samples)))
     )
-    return CutFit(extension, values, vectors, orthonormal=False, explained=math.nan)
+    return CutFit(extension, values, vectors, "order", math.nan)
 
 
 def _choose(problem: Problem, index: NDArray[np.int64], count: int, sampling: str) -> NDArray[np.int64]:
     """Positions (count,), ascending, of the samples among the nodes `index`."""
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
-    parts = (gather(features, index[i : i + 4096], device) for i in range(0, len(index), 4096))
-    first = kernel.points(gather(features, index[:: max(1, len(index) // 4096)], device), torch.float32)
-    if not bool(torch.isfinite(first).all()):
-        raise_not_finite(features)
-    n_directions = _FARTHEST_DIRECTIONS if sampling == "farthest" else 64
-    few = principal_directions(first, n_directions)
-    points = torch.cat([kernel.points(part, torch.float32) @ few for part in parts])
-    if not bool(torch.isfinite(points).all()):
-        raise_not_finite(features)
+    first = sampled_points(features, kernel, index[:: max(1, len(index) // 4096)], device)
+    few = principal_directions(first, _FARTHEST_DIRECTIONS if sampling == "farthest" else 64)
+    parts = (index[start : start + 4096] for start in range(0, len(index), 4096))
+    points = torch.cat([sampled_points(features, kernel, part, device) @ few for part in parts])
     if sampling == "farthest":
         chosen = farthest_points(points, count, rng)
     else:

@@ -27,10 +27,9 @@ import torch
 
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
-from .features import raise_not_finite
 from .problem import CutFit, Problem
 from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
-from .streaming import gather
+from .streaming import sampled_points
 from .workers import in_order
 
 __all__ = ["fit_nystrom"]
@@ -43,8 +42,8 @@ SAMPLE = 16384
 """Most nodes on which the matrices of the approximation are estimated…"""
 _SAMPLE_SHARE = 16
 """…that is one in this many nodes, but not fewer than half of that."""
-SPARE_COLUMNS = 13
-"""Eigenvectors kept beyond those asked for until the Rayleigh-Ritz step."""
+SPARE_COLUMNS = (8, 13)
+"""Fewest and most eigenvectors kept beyond those asked for until the Rayleigh-Ritz step: most for a small sample."""
 _RIDGE = 1e-6
 """Added to the landmarks' affinity matrix, in units of its diagonal."""
 _NULL = 1e-10
@@ -54,6 +53,8 @@ _LEAST_DEGREE = 1e-3
 _ANCHORS = 2048
 _CHECKED = 512
 _ENOUGH = 0.99
+_SQUARES = 64
+"""Bytes that the fit takes for every pair of landmarks."""
 _BLOCK_ROWS = 1024
 _FARTHEST_DIRECTIONS = 8
 
@@ -77,7 +78,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     Returns
     -------
     CutFit
-        Its columns are orthonormal on the sample, and up to `SPARE_COLUMNS` more than wanted.
+        Its columns are orthonormal on the sample, and a few more than wanted.
 
     Raises
     ------
@@ -87,20 +88,21 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
     n_nodes, n_channels = features.shape
     report(problem.progress, 0, 3, "choosing landmarks")
-    most = min(max(n_landmarks), n_nodes)
-    n_sample = max(SAMPLE // 2, min(SAMPLE, n_nodes // _SAMPLE_SHARE), 4 * most)
-    n_sample = max(most, min(n_sample, problem.memory // (16 * n_channels)))
+    # Matrices of landmarks against landmarks, of which a dozen are alive at once, get a part of the memory, too.
+    affordable = [count for count in n_landmarks if _SQUARES * count**2 <= problem.memory // 4] or n_landmarks[:1]
+    largest = min(max(affordable), n_nodes)
+    n_sample = max(SAMPLE // 2, min(SAMPLE, n_nodes // _SAMPLE_SHARE), 4 * largest)
+    n_sample = max(largest, min(n_sample, problem.memory // (12 * n_channels)))
     index = sample_rows(features, n_sample, rng)
-    points = kernel.points(gather(features, index, device), torch.float32)
-    if not bool(torch.isfinite(points).all()):
-        raise_not_finite(features)
+    points = sampled_points(features, kernel, index, device)
     span = principal_directions(points, SPAN) if n_channels > _WIDE else None
     coordinates = Coordinates(kernel, span, torch.float32)
     blocks = list(in_order(coordinates, torch.split(points, _BLOCK_ROWS), device))
     checked = points[:: -(-len(points) // _CHECKED)].clone()
     del points
     inside = torch.cat([block[0] for block in blocks])
-    for count in n_landmarks:
+    blocks = [(a, b) for a, (_, b) in zip(torch.split(inside, _BLOCK_ROWS), blocks, strict=True)]
+    for count in affordable:
         landmarks = choose_landmarks(inside, count, sampling, rng)
         whiten = inverse_root(kernel.between(landmarks.double(), landmarks.double()))
         density = None
@@ -114,7 +116,9 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     share = len(index) / n_nodes
     total, gram, least = _sample_matrices(coordinates, blocks, landmarks, density, whiten, share, device)
     values, rotation = torch.linalg.eigh(gram)
-    spare = min(SPARE_COLUMNS, problem.memory // (8 * n_nodes))  # a quarter of the memory at most, in half precision
+    fewest, most = SPARE_COLUMNS
+    spare = min(most, max(fewest, most * SAMPLE // (2 * len(index))))
+    spare = min(spare, problem.memory // (8 * n_nodes))  # in half precision, a quarter of the memory at most
     count = min(problem.n_components + spare, int((values > _NULL).sum()))
     values, rotation = values.flip(0)[:count], rotation.flip(1)[:, :count]
     columns = whiten @ (rotation * values.rsqrt())
@@ -126,7 +130,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     anchor = torch.cat([single.at(a[::every], None if b is None else b[::every]) for a, b in blocks])
     extension = KernelExtension(coordinates, landmarks, weights, least, density, half)
     report(problem.progress, 3, 3, "solving on a sample")
-    return CutFit(extension, values.cpu().numpy(), anchor.double().cpu().numpy(), False, explained)
+    return CutFit(extension, values.cpu().numpy(), anchor.double().cpu().numpy(), "ritz", explained)
 
 
 def _sample_matrices(
@@ -140,19 +144,21 @@ def _sample_matrices(
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
     """``Phi^T 1`` (m,) and ``G`` (m, m) of the whole graph from its sample, and a least degree."""
 
-    def affinity(block: Block) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    def affinity(block: Block) -> tuple[torch.Tensor, torch.Tensor | None]:
         affinities = coordinates.affinity(*block, landmarks)
-        weights = None if density is None else density.weights(affinities)
-        sums = affinities.sum(dim=0) if weights is None else weights @ affinities
-        return affinities, weights, sums.double()
+        return affinities, None if density is None else density.weights(affinities)
 
-    sampled = list(in_order(affinity, blocks, device))
-    total = whiten.T @ torch.stack([sums for *_, sums in sampled]).sum(dim=0) / share
+    def column_sums(block: Block) -> torch.Tensor:
+        affinities, weights = affinity(block)
+        return (affinities.sum(dim=0) if weights is None else weights @ affinities).double()
+
+    total = whiten.T @ torch.stack(list(in_order(column_sums, blocks, device))).sum(dim=0) / share
     narrow = torch.cat([whiten, (whiten @ total)[:, None]], dim=1).float()
-    least = _LEAST_DEGREE * float(torch.cat([part[0] @ narrow[:, -1] for part in sampled]).median())
+    few = torch.cat([affinity(block)[0] @ narrow[:, -1] for block in blocks[:: -(-len(blocks) // 4)]])
+    least = _LEAST_DEGREE * float(few.median())
 
-    def gram_of(part: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]) -> torch.Tensor:
-        affinities, weights, _ = part
+    def gram_of(block: Block) -> torch.Tensor:
+        affinities, weights = affinity(block)
         mapped = affinities @ narrow
         scale = mapped[:, -1].clamp(min=least).reciprocal_()
         if weights is not None:
@@ -161,7 +167,7 @@ def _sample_matrices(
         return (phi * scale[:, None]).T @ phi
 
     gram = torch.zeros((len(total), len(total)), dtype=torch.float64, device=device)
-    for product in in_order(gram_of, sampled, device):
+    for product in in_order(gram_of, blocks, device):
         gram += product
     return total, gram / share, least
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -64,8 +65,9 @@ class CutFit:
         (C',) float64, descending.
     anchor
         Those columns (n, C') float64 at some nodes, for choosing signs.
-    orthonormal
-        Whether the columns are orthonormal over all nodes already.
+    turn
+        What makes the columns orthonormal over all nodes: ``"none"``, they are; ``"ritz"``, a Rayleigh-Ritz step, as
+        they are eigenvectors up to the error of a sample; ``"order"``, each is freed of those before it.
     explained
         Share of the affinities beyond their mean that an approximation of them reproduces; 1 for an exact one, NaN
         where the method approximates none.
@@ -74,5 +76,5 @@ class CutFit:
     extension: Extension
     eigenvalues: NDArray[np.float64]
     anchor: NDArray[np.float64]
-    orthonormal: bool
+    turn: Literal["none", "ritz", "order"]
     explained: float

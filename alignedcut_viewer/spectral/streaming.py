@@ -9,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import FeatureError
-from .features import FeatureChunks, as_tensor
+from .affinity import Kernel
+from .features import FeatureChunks, as_tensor, raise_not_finite
 
-__all__ = ["blocks", "gather"]
+__all__ = ["blocks", "gather", "sampled_points"]
+
+_GATHER_ROWS = 2048
 
 
 def blocks(
@@ -102,3 +105,26 @@ def gather(features: FeatureChunks, index: NDArray[np.int64], device: torch.devi
             f"of {features.shape[1]} channels."
         )
     return rows
+
+
+def sampled_points(
+    features: FeatureChunks,
+    kernel: Kernel,
+    index: NDArray[np.int64],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> torch.Tensor:
+    """What the kernel compares (n, D) of the nodes of the given numbers (ascending).
+
+    Raises
+    ------
+    FeatureError
+        If one of them is not finite; all that are not are named.
+    """
+    points = torch.empty((len(index), features.shape[1]), dtype=dtype, device=device)
+    for start in range(0, len(index), _GATHER_ROWS):
+        part = kernel.points(gather(features, index[start : start + _GATHER_ROWS], device), dtype)
+        if not bool(torch.isfinite(part).all()):
+            raise_not_finite(features)
+        points[start : start + len(part)] = part
+    return points

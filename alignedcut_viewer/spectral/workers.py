@@ -6,6 +6,8 @@ works through whole blocks that stay in its cache, and nobody waits, so that a b
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "trim_memory"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,3 +77,11 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], device: torc
     finally:
         for future in waiting:
             future.cancel()
+
+
+def trim_memory() -> None:
+    """Give memory that was freed back to the system, where its allocator (glibc's) would keep it."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
+        if trim is not None:
+            trim(0)

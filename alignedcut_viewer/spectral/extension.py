@@ -123,7 +123,8 @@ class Coordinates:
 def half_square_outside(rows: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Half the squared distance (n,) of rows (n, D) from the span in which their coordinates are `inside` (n, r)."""
     squared = torch.linalg.vector_norm(rows, dim=1).square_()
-    return (squared - (inside * inside).sum(dim=1)).clamp_(min=0.0).mul_(0.5)
+    outside: torch.Tensor = (squared - (inside * inside).sum(dim=1)).clamp_(min=0.0).mul_(0.5)
+    return outside
 
 
 @dataclass(frozen=True)

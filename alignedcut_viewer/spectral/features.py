@@ -120,7 +120,7 @@ class FileFeatures:
             file.seek(self._offset)
             for start in range(0, n_nodes, size):
                 rows = np.empty((min(size, n_nodes - start), n_channels), self.dtype)
-                _read_into(file, memoryview(rows).cast("B"), self._path)
+                _read_into(file, memoryview(cast(Any, rows)).cast("B"), self._path)
                 yield start, rows
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[Any]:

@@ -195,7 +195,7 @@ def _explained(
     scale = both[0].sum(dim=1).clamp(min=torch.finfo(both.dtype).tiny).rsqrt()
     both *= scale[:, None] * scale
     whole, left = both.double().square().sum(dim=(1, 2)).tolist()
-    return 1.0 - left / max(whole - 1.0, left, 1e-12)
+    return 1.0 - float(left) / max(float(whole) - 1.0, float(left), 1e-12)
 
 
 def inverse_root(matrix: torch.Tensor) -> torch.Tensor:
@@ -207,7 +207,8 @@ def inverse_root(matrix: torch.Tensor) -> torch.Tensor:
     ridge = _RIDGE * float(matrix.diagonal().mean())
     identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     factor = torch.linalg.cholesky(matrix + ridge * identity)
-    return torch.linalg.solve_triangular(factor, identity, upper=False).T.contiguous()
+    inverse: torch.Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
+    return inverse.T.contiguous()
 
 
 def choose_landmarks(points: torch.Tensor, count: int, sampling: str, rng: np.random.Generator) -> torch.Tensor:

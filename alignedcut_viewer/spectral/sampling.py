@@ -93,7 +93,7 @@ def principal_directions(points: torch.Tensor, count: int) -> torch.Tensor:
     """
     count = min(count, points.shape[1])
     products = _products(points)
-    vectors = torch.linalg.eigh(products)[1]
+    vectors: torch.Tensor = torch.linalg.eigh(products)[1]
     return vectors[:, -count:].flip(1).contiguous()
 
 

@@ -57,9 +57,9 @@ def _cut(features: FeatureChunks, size: int, read: int) -> Iterator[tuple[int, t
 
 
 def _to_cuda(source: Iterator[tuple[int, torch.Tensor]], device: torch.device) -> Iterator[tuple[int, torch.Tensor]]:
-    copying = torch.cuda.Stream(device)
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     buffers: list[torch.Tensor | None] = [None, None]
-    copied = [torch.cuda.Event(), torch.cuda.Event()]
+    copied = [torch.cuda.Event(), torch.cuda.Event()]  # type: ignore[no-untyped-call]
     pending: tuple[int, torch.Tensor, torch.cuda.Event] | None = None
     for number, (start, rows) in enumerate(source):
         if rows.device.type == "cuda":

@@ -147,8 +147,8 @@ def _measure(path: Path, n_nodes: int, rounds: int) -> None:
             f"{n_nodes:,} nodes of {channels} channels in half precision ({n_nodes * channels * 2 / 1e9:.1f} GB, "
             f'simulated, on disk and not in the system\'s cache), {N_COMPONENTS} eigenvectors, `memory="{MEMORY}"`. '
             "Peak memory is above what the process held before and counts the "
-            f"{n_nodes * N_COMPONENTS * 4 / 2**20:.0f} MiB of returned eigenvectors. Median of {rounds} runs, each in a "
-            f"process of its own. {machine_description()}.",
+            f"{n_nodes * N_COMPONENTS * 4 / 2**20:.0f} MiB of returned eigenvectors. Median of {rounds} runs, each in "
+            f"a process of its own. {machine_description()}.",
             markdown_table(["", "seconds", "times the reading", "peak memory, MiB"], rows),
             "Growth with the number of nodes (float32, the same store, read from the system's cache where it fits):",
             markdown_table(

@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-$(QT)  ## ruff (lint and format), mypy (strict), napari
 	$(BIN)/npe2 validate alignedcut_viewer
 
 test: lint  ## lint, then the whole suite; window tests under Xvfb
-	NAPARI_CONFIG= QT_API=$(QT) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	NAPARI_CONFIG= OMP_WAIT_POLICY=PASSIVE QT_API=$(QT) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weights
 	$(BIN)/python -m pytest -m quick $(PYTEST_ARGS)

@@ -29,6 +29,8 @@ _DENSE_SHARE = 5
 _DENSE_UP_TO = 600
 """…or the graph is not larger than this."""
 _BLOCK_ROWS = 1024
+_RESIDUAL = 1e-5
+_PRODUCTS = 60
 _NULL = 1e-10
 """Eigenvalues below this belong to directions that the graph does not have."""
 
@@ -54,7 +56,8 @@ def fit_exact(problem: Problem) -> CutFit:
     """
     features, kernel, memory, device = problem.features, problem.kernel, problem.memory, problem.device
     n_nodes = features.shape[0]
-    dtype = torch.float64 if stored_affinity_bytes(n_nodes, 8) <= memory else torch.float32
+    room = stored_affinity_bytes(n_nodes, problem.n_components, 8)
+    dtype = torch.float64 if room <= memory else torch.float32
     report(problem.progress, 0, 1, "solving the whole graph")
     points = sampled_points(features, kernel, np.arange(n_nodes, dtype=np.int64), device, dtype)
     density = weights = None
@@ -79,9 +82,14 @@ def fit_exact(problem: Problem) -> CutFit:
     return CutFit(extension, values * present, vectors, "none", 1.0)
 
 
-def stored_affinity_bytes(n_nodes: int, itemsize: int) -> int:
+def stored_affinity_bytes(n_nodes: int, n_components: int, itemsize: int) -> int:
     """Memory of an affinity matrix while it is made and solved."""
-    return 2 * n_nodes * n_nodes * itemsize
+    copies = 4.0 if _for_dense_solver(n_nodes, n_components) else 1.3
+    return int(copies * n_nodes * n_nodes * itemsize)
+
+
+def _for_dense_solver(n_nodes: int, n_components: int) -> bool:
+    return n_nodes <= _DENSE_UP_TO or n_components > n_nodes // _DENSE_SHARE
 
 
 def graph_eigenvectors(
@@ -89,8 +97,8 @@ def graph_eigenvectors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], torch.Tensor]:
     """Top eigenvectors of the normalised affinity matrix of all points.
 
-    The matrix is held where it fits into `memory`; else each product with it is computed block by block from the
-    points.
+    The matrix is held where it fits into `memory`. Else products with it are computed block by block from the points,
+    with all eigenvectors at once, because each costs as much as making the matrix.
 
     Parameters
     ----------
@@ -118,7 +126,7 @@ def graph_eigenvectors(
     itemsize = points.element_size()
     count = min(n_components, n)
     scale = torch.ones(n, dtype=points.dtype, device=points.device) if weights is None else weights.to(points.dtype)
-    if stored_affinity_bytes(n, itemsize) <= memory:
+    if stored_affinity_bytes(n, count, itemsize) <= memory:
         affinity = torch.empty((n, n), dtype=points.dtype, device=points.device)
         for start in range(0, n, _BLOCK_ROWS):
             stop = min(n, start + _BLOCK_ROWS)
@@ -143,42 +151,57 @@ def graph_eigenvectors(
     degrees = scale * product(scale[:, None])[:, 0]
     both = scale * degrees.rsqrt()
 
-    def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        x = torch.from_numpy(np.ascontiguousarray(vector.reshape(n, -1))).to(points.device, points.dtype)
-        result = product(x * both[:, None]) * both[:, None]
-        return cast("NDArray[np.float64]", result.cpu().numpy().astype(np.float64).reshape(vector.shape))
+    def apply(block: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = torch.from_numpy(np.ascontiguousarray(block)).to(points.device, points.dtype)
+        return cast("NDArray[np.float64]", (product(x * both[:, None]) * both[:, None]).cpu().double().numpy())
 
-    values, vectors = _lanczos(apply, n, count)
+    values, vectors = _block_solver(apply, n, count)
     return values, vectors, degrees
 
 
 def _solve_dense(matrix: torch.Tensor, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    n = matrix.shape[0]
-    if n <= _DENSE_UP_TO or count > n // _DENSE_SHARE:
+    if _for_dense_solver(len(matrix), count):
         values, vectors = torch.linalg.eigh(matrix)
         values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
         return values.cpu().double().numpy(), vectors.cpu().double().numpy()
 
     def apply(vector: NDArray[np.float64]) -> NDArray[np.float64]:
         x = torch.from_numpy(np.ascontiguousarray(vector)).to(matrix.device, matrix.dtype)
-        return cast("NDArray[np.float64]", (matrix @ x).cpu().numpy().astype(np.float64))
+        return cast("NDArray[np.float64]", (matrix @ x).cpu().double().numpy())
 
-    return _lanczos(apply, n, count)
+    return _lanczos(apply, len(matrix), count, 1e-10 if matrix.dtype == torch.float64 else 1e-7)
+
+
+def _block_solver(
+    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Top eigenvectors by LOBPCG, which needs few products with many vectors where Lanczos needs many with one."""
+    from scipy.sparse.linalg import LinearOperator, lobpcg
+
+    width = min(n, count + max(8, count // 8))  # the last ones of a block converge last
+    if 5 * width >= n:  # LOBPCG would leave its block method then
+        values, vectors = np.linalg.eigh(apply(np.eye(n)))
+        return values[::-1][:count], vectors[:, ::-1][:, :count]
+    operator = LinearOperator((n, n), matvec=apply, matmat=apply, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal((n, width))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the columns beyond `count`, which need not converge
+        values, vectors = lobpcg(operator, start, largest=True, tol=_RESIDUAL, maxiter=_PRODUCTS)
+    order = np.argsort(-values, kind="stable")[:count]
+    values, vectors = values[order], vectors[:, order]
+    residual = float(np.linalg.norm(apply(vectors) - vectors * values, axis=0).max())
+    if residual > 100 * _RESIDUAL:
+        warnings.warn(f"The exact cut stopped at a residual of {residual:.1e} of the eigenvalue 1.", stacklevel=2)
+    return values, vectors
 
 
 def _lanczos(
-    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int, count: int
+    apply: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int, count: int, tolerance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    from scipy.sparse.linalg import LinearOperator, eigsh
 
     operator = LinearOperator((n, n), matvec=apply, dtype=np.float64)
     start = np.full(n, 1.0 / np.sqrt(n)) * (1.0 + 0.1 * np.cos(np.arange(n)))  # fixed, and not orthogonal to anything
-    try:
-        values, vectors = eigsh(
-            operator, k=min(count, n - 1), which="LA", v0=start, tol=1e-9, ncv=min(n, 2 * count + 20)
-        )
-    except ArpackNoConvergence as error:  # nearly equal eigenvalues at the very end of the list
-        warnings.warn(f"Lanczos left {count - len(error.eigenvalues)} eigenvectors unconverged.", stacklevel=2)
-        values, vectors = eigsh(operator, k=min(count, n - 1), which="LA", v0=start, tol=1e-5, maxiter=20 * n)
+    values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=tolerance, ncv=min(n, 2 * count + 20))
     order = np.argsort(-values, kind="stable")
     return values[order], vectors[:, order]

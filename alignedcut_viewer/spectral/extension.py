@@ -12,7 +12,7 @@ it gives for a node does not depend on the other nodes of the pass.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Protocol
 
 import torch
@@ -42,14 +42,28 @@ class Extension(Protocol):
 def half_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Product of two matrices of half precision in single precision.
 
-    On CUDA the sums never leave single precision. Elsewhere the result is rounded to half precision on the way, except
-    for float16 on the CPU, which has no instructions for it: there only the factors are of half precision.
+    On CUDA the sums never leave single precision (torch 2.8 and newer). Elsewhere the result is rounded to half
+    precision on the way, except for float16 on the CPU, which has no instructions for it: there only the factors are
+    of half precision.
     """
-    if a.device.type == "cuda":
+    if keeps_sums(a.device.type):
         return torch.mm(a, b, out_dtype=torch.float32)
     if a.dtype == torch.float16 and a.device.type == "cpu":
         return a.float() @ b.float()
     return (a @ b).float()
+
+
+@cache
+def keeps_sums(device_type: str) -> bool:
+    """Whether products of half precision can be had in single precision."""
+    if device_type != "cuda":
+        return False
+    one = torch.ones((16, 16), dtype=torch.float16, device=device_type)
+    try:
+        torch.mm(one, one, out_dtype=torch.float32)
+    except (TypeError, RuntimeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -210,7 +224,7 @@ class KernelExtension:
 
         The exponent then has its bias before that, which makes it, and its error, smallest for the nearest landmarks.
         """
-        rounds = self.half == torch.bfloat16 and self.landmarks.device.type != "cuda"
+        rounds = self.half == torch.bfloat16 and not keeps_sums(self.landmarks.device.type)
         return rounds and self.coordinates.kernel.name == "cosine"
 
     def _in_half(self, rows: torch.Tensor, half: torch.dtype) -> torch.Tensor:

@@ -16,7 +16,7 @@ from .extension import Extension
 from .features import FeatureChunks
 from .node_pass import columns_of
 from .problem import CutFit, Problem
-from .workers import in_order, trim_memory
+from .workers import in_order, solver_device, trim_memory
 
 __all__ = ["FittedCut", "finish_cut", "in_turn", "rayleigh_ritz"]
 
@@ -106,7 +106,7 @@ def finish_cut(
             scratch.put(start, main, few)
         return columns.T @ columns, None if scratch is None or put_by_workers else (main, few)
 
-    gram = torch.zeros((count, count), dtype=torch.float64)
+    gram = torch.zeros((count, count), dtype=torch.float64, device=solver_device(problem.device))
     bounds: list[tuple[int, int]] = []
     try:
         for start, stop, (part, columns) in columns_of(
@@ -117,14 +117,14 @@ def finish_cut(
             device=problem.device,
             progress=span(progress, 0.0, 0.9),
         ):
-            gram += part.double().cpu()
+            gram += part.to(gram.device)  # without a wait for CUDA, which is to be kept busy
             bounds.append((start, stop))
             if scratch is not None and columns is not None:
                 scratch.put(start, *columns)
         if fit.turn == "ritz":
-            fitted = _fitted(problem, fit, spare, *rayleigh_ritz(gram.numpy(), fit.eigenvalues))
+            fitted = _fitted(problem, fit, spare, *rayleigh_ritz(gram.cpu().numpy(), fit.eigenvalues))
         else:
-            fitted = _fitted(problem, fit, spare, in_turn(gram.numpy()), fit.eigenvalues)
+            fitted = _fitted(problem, fit, spare, in_turn(gram.cpu().numpy()), fit.eigenvalues)
         if scratch is not None:
             _rotate(scratch, bounds, fitted.rotation, target, span(progress, 0.9, 1.0))
     finally:

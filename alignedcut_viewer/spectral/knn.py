@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from ..progress import report
 from .affinity import Kernel
-from .exact import graph_eigenvectors, stored_affinity_bytes
+from .exact import graph_eigenvectors
 from .problem import CutFit, Problem
 from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
 from .streaming import sampled_points
+from .workers import solver_device
 
 __all__ = ["NeighbourExtension", "fit_knn", "paper_samples"]
 
@@ -79,8 +80,8 @@ class NeighbourExtension:
 
 
 def paper_samples(n_nodes: int, memory: int) -> int:
-    """The paper's number of samples, or as many as an affinity matrix within half the memory allows."""
-    return min(PAPER_SAMPLES, n_nodes, max(64, math.isqrt(memory // 2 // stored_affinity_bytes(1, 4))))
+    """The paper's number of samples, or as many as an affinity matrix in half the memory allows."""
+    return min(PAPER_SAMPLES, n_nodes, max(64, math.isqrt(memory // (2 * 6))))
 
 
 def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str) -> CutFit:
@@ -123,7 +124,7 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
         parts = torch.split(samples, 1024)
         weights = torch.cat([density.weights(kernel.between(part, density.landmarks)) for part in parts])
     values, vectors, _ = graph_eigenvectors(
-        samples, kernel, problem.n_components, memory=problem.memory, weights=weights
+        samples.to(solver_device(device)), kernel, problem.n_components, memory=problem.memory, weights=weights
     )
     vectors *= math.sqrt(len(samples) / features.shape[0])
     report(problem.progress, 2, 2, "solving the sampled graph")

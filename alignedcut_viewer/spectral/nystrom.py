@@ -30,7 +30,7 @@ from .extension import Coordinates, Density, KernelExtension
 from .problem import CutFit, Problem
 from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
-from .workers import in_order
+from .workers import in_order, solver_device
 
 __all__ = ["fit_nystrom"]
 
@@ -86,6 +86,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
         If a sampled node is not finite.
     """
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
+    solver = solver_device(device)
     n_nodes, n_channels = features.shape
     report(problem.progress, 0, 3, "choosing landmarks")
     # Matrices of landmarks against landmarks, of which a dozen are alive at once, get a part of the memory, too.
@@ -104,7 +105,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     blocks = [(a, b) for a, (_, b) in zip(torch.split(inside, _BLOCK_ROWS), blocks, strict=True)]
     for count in affordable:
         landmarks = choose_landmarks(inside, count, sampling, rng)
-        whiten = inverse_root(kernel.between(landmarks.double(), landmarks.double()))
+        exact = landmarks.to(solver).double()
+        whiten = inverse_root(kernel.between(exact, exact))
         density = None
         if problem.balance > 0:
             density = Density(landmarks, cell_masses(inside, landmarks), problem.sharper, problem.balance)
@@ -122,7 +124,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     count = min(problem.n_components + spare, int((values > _NULL).sum()))
     values, rotation = values.flip(0)[:count], rotation.flip(1)[:, :count]
     columns = whiten @ (rotation * values.rsqrt())
-    weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).float()
+    weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).float().to(device)
 
     report(problem.progress, 2, 3, "solving on a sample")
     single = KernelExtension(coordinates, landmarks, weights, least, density)
@@ -130,7 +132,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     anchor = torch.cat([single.at(a[::every], None if b is None else b[::every]) for a, b in blocks])
     extension = KernelExtension(coordinates, landmarks, weights, least, density, half)
     report(problem.progress, 3, 3, "solving on a sample")
-    return CutFit(extension, values.cpu().numpy(), anchor.double().cpu().numpy(), "ritz", explained)
+    return CutFit(extension, values.cpu().numpy(), anchor.cpu().double().numpy(), "ritz", explained)
 
 
 def _sample_matrices(
@@ -150,10 +152,11 @@ def _sample_matrices(
 
     def column_sums(block: Block) -> torch.Tensor:
         affinities, weights = affinity(block)
-        return (affinities.sum(dim=0) if weights is None else weights @ affinities).double()
+        return affinities.sum(dim=0) if weights is None else weights @ affinities
 
-    total = whiten.T @ torch.stack(list(in_order(column_sums, blocks, device))).sum(dim=0) / share
-    narrow = torch.cat([whiten, (whiten @ total)[:, None]], dim=1).float()
+    sums = torch.stack(list(in_order(column_sums, blocks, device))).to(whiten.device).double()
+    total = whiten.T @ sums.sum(dim=0) / share
+    narrow = torch.cat([whiten, (whiten @ total)[:, None]], dim=1).float().to(device)
     few = torch.cat([affinity(block)[0] @ narrow[:, -1] for block in blocks[:: -(-len(blocks) // 4)]])
     least = _LEAST_DEGREE * float(few.median())
 
@@ -166,9 +169,9 @@ def _sample_matrices(
         phi = mapped[:, :-1]
         return (phi * scale[:, None]).T @ phi
 
-    gram = torch.zeros((len(total), len(total)), dtype=torch.float64, device=device)
+    gram = torch.zeros_like(whiten)
     for product in in_order(gram_of, blocks, device):
-        gram += product
+        gram += product.to(gram.device)
     return total, gram / share, least
 
 
@@ -185,7 +188,7 @@ def _explained(
     affinity ``S``, whose first eigenvalue 1 belongs to the mean.
     """
     affinities = coordinates.affinity(*coordinates(points), landmarks)
-    phi = affinities @ whiten.float()
+    phi = affinities @ whiten.float().to(affinities.device)
     exact = coordinates.kernel.between(points, points)
     both = torch.stack([exact, exact - phi @ phi.T])
     both.diagonal(dim1=1, dim2=2).zero_()
@@ -194,7 +197,7 @@ def _explained(
         both *= weights[:, None] * weights
     scale = both[0].sum(dim=1).clamp(min=torch.finfo(both.dtype).tiny).rsqrt()
     both *= scale[:, None] * scale
-    whole, left = both.double().square().sum(dim=(1, 2)).tolist()
+    whole, left = both.cpu().double().square().sum(dim=(1, 2)).tolist()
     return 1.0 - float(left) / max(float(whole) - 1.0, float(left), 1e-12)
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .affinity import Kernel
 from .extension import Density
 from .features import FeatureChunks
-from .workers import in_order
+from .workers import in_order, solver_device
 
 __all__ = [
     "SAMPLINGS",
@@ -93,8 +93,8 @@ def principal_directions(points: torch.Tensor, count: int) -> torch.Tensor:
     """
     count = min(count, points.shape[1])
     products = _products(points)
-    vectors: torch.Tensor = torch.linalg.eigh(products)[1]
-    return vectors[:, -count:].flip(1).contiguous()
+    vectors: torch.Tensor = torch.linalg.eigh(products.to(solver_device(products.device)))[1]
+    return vectors[:, -count:].flip(1).contiguous().to(products.device)
 
 
 def _products(points: torch.Tensor) -> torch.Tensor:
@@ -134,12 +134,13 @@ def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) 
     count = min(count, n)
     chosen = torch.empty(count, dtype=torch.int64, device=points.device)
     nearest = torch.full((n,), torch.inf, dtype=points.dtype, device=points.device)
-    latest = torch.as_tensor(int(rng.integers(n)), device=points.device)
-    for i in range(count):
-        chosen[i] = latest
-        torch.minimum(nearest, (points - points[latest]).square_().sum(dim=1), out=nearest)
-        nearest[latest] = -1.0  # duplicates of a chosen point come last, the point itself never again
-        latest = nearest.argmax()
+    latest = torch.full((1,), int(rng.integers(n)), dtype=torch.int64, device=points.device)
+    for i in range(count):  # without a question to the device, which would have to be waited for
+        chosen[i : i + 1] = latest
+        difference = points - points.index_select(0, latest)
+        torch.minimum(nearest, difference.square_().sum(dim=1), out=nearest)
+        nearest.index_fill_(0, latest, -1.0)  # duplicates of a chosen point come last, the point itself never again
+        latest = nearest.argmax(dim=0, keepdim=True)
     return chosen
 
 

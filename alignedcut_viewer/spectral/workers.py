@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["in_order", "trim_memory"]
+__all__ = ["in_order", "solver_device", "trim_memory"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,3 +85,8 @@ def trim_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
         if trim is not None:
             trim(0)
+
+
+def solver_device(device: torch.device) -> torch.device:
+    """Where small problems are solved in double precision: the device itself, unless it has none (MPS)."""
+    return device if device.type in ("cpu", "cuda") else torch.device("cpu")

@@ -11,6 +11,13 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# A slow machine is no fault. Continuous integration draws the same examples each time, so that a change is judged by
+# what it changed; at a desk they are drawn anew.
+settings.register_profile("desk", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

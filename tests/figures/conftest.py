@@ -6,16 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image
 
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.feature_set import FeatureSet
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.study import Study
-
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 SIZES = [(40, 60), (60, 40), (50, 50)]
 GRIDS = {"wide-simulated": (6, 8), "dinov2-vit-s14-saliency": (5, 5)}

@@ -57,7 +57,8 @@ def test_always_finite_orthonormal_and_descending(
     assert np.isfinite(found).all()
     gram = found.T @ found
     present = np.diag(gram) > 0.5  # the rest are zero: the graph does not have them
-    np.testing.assert_allclose(gram, np.diag(present.astype(float)), atol=1e-4)
+    # Single precision: of nearly parallel rows a column with an eigenvalue of 1e-4 keeps three digits.
+    np.testing.assert_allclose(gram, np.diag(present.astype(float)), atol=1e-3)
     values = solver.eigenvalues_
     assert (np.diff(values) <= 1e-9).all()
     assert values[0] == pytest.approx(1.0, abs=1e-4)

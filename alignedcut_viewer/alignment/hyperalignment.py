@@ -27,6 +27,8 @@ _CHANNELS_TO_CHOOSE = 128
 _ROWS_TO_CHOOSE = 4000
 # How much more the picture means may agree in the fitted pictures than in held-out ones. Docs/alignment.md tells why.
 _OPTIMISM = 0.1
+# What more strength may cost in agreement.
+_COST = 0.01
 # Below these the maps know the pictures they were fitted to better than others (docs/alignment.md has the curve).
 _ENOUGH_PICTURES = 100
 _ENOUGH_SAMPLES_PER_CHANNEL = 10
@@ -52,8 +54,8 @@ class Hyperalignment:
     strength
         Share of the picture's mean that is left out of the fit: 0 is plain Procrustes, 1 fits differences within
         pictures only. ``"auto"``: of the strengths with which the means of the fitted pictures agree at most 0.1 more
-        than those of held-out pictures do (their optimism), the one with the best agreement on held-out pictures; 1
-        where there is none.
+        than those of held-out pictures do (their optimism), the largest whose agreement on held-out pictures is within
+        0.01 of the best; 1 where there is none.
     n_iterations
         Rounds over all slots after the first, at most.
     held_out
@@ -208,7 +210,7 @@ class Hyperalignment:
     def _choose(
         self, fitting: _Fit, candidates: tuple[float, ...], kept: NDArray[np.int64], held: NDArray[np.int64], width: int
     ) -> float:
-        """The strength with the best agreement on held-out pictures, of those that do not memorise the others."""
+        """The largest strength of nearly the best agreement on held-out pictures, of those that do not memorise."""
         if len(candidates) == 1:
             return candidates[0]
         # As many rows of every picture, or means of fitted and of held-out pictures could not be compared.
@@ -220,8 +222,9 @@ class Hyperalignment:
             maps = fitting.procrustes(training, min(width, _CHANNELS_TO_CHOOSE), strength, 0)
             known, unknown = (agreement(one, maps, of_picture_means=True).mean() for one in (training, test))
             self.scores_[strength] = (float(agreement(test, maps).mean()), float(known - unknown))
-        fair = [strength for strength, (_, optimism) in self.scores_.items() if optimism <= _OPTIMISM]
-        return max(fair, key=lambda strength: self.scores_[strength][0]) if fair else max(candidates)
+        fair = {strength: score for strength, (score, optimism) in self.scores_.items() if optimism <= _OPTIMISM}
+        best = max(fair.values(), default=0.0)
+        return max((strength for strength, score in fair.items() if score >= best - _COST), default=max(candidates))
 
     def transform(self, slot: tuple[str, int], X: Any) -> NDArray[np.float32]:
         """Features of one slot, (n, D_i), in the common channel space, float32 (n, n_channels)."""

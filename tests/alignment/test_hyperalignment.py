@@ -130,10 +130,11 @@ def test_few_pictures_ask_for_more_strength_than_many(rng: np.random.Generator) 
     many = Hyperalignment(device="cpu").fit(*two_part_signal(rng, 400))
     assert few.strength_ >= 0.85
     assert many.strength_ <= 0.5
-    # The choice is the documented rule: the best agreement of those that are not too optimistic.
+    # The choice is the documented rule: the largest near the best agreement, of those that are not too optimistic.
     for model in (few, many):
         fair = {s: agreement for s, (agreement, optimism) in model.scores_.items() if optimism <= 0.1}
-        assert model.strength_ == max(fair, key=fair.__getitem__, default=1.0)
+        near = [s for s, agreement in fair.items() if agreement >= max(fair.values()) - 0.01]
+        assert model.strength_ == max(near, default=1.0)
     assert few.scores_[0.0][1] > 0.2 > 0.1 > many.scores_[0.0][1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 
 __all__ = ["versions"]
@@ -14,8 +15,15 @@ def versions(*packages: str) -> dict[str, str]:
 
     found = {"alignedcut-viewer": __version__, "python": platform.python_version()}
     for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
+        version = _version(package)
+        if version is not None:
+            found[package] = version
     return found
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

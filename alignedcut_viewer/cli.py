@@ -71,7 +71,7 @@ def _run(arguments: argparse.Namespace) -> None:
     values = vars(arguments)
     command = values.pop("command").replace(" ", "_")
     values = {name: _layers(value) if name == "layers" else value for name, value in values.items()}
-    getattr(import_module(".cli_commands", __package__), command)(**values)
+    getattr(import_module(".commands.everyday", __package__), command)(**values)
 
 
 def _layers(texts: Sequence[str] | None) -> tuple[int, ...] | None:

@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 
 from alignedcut_viewer import pipeline
-from alignedcut_viewer.command_progress import progress_bar
+from alignedcut_viewer.commands.progress_bar import progress_bar
+from alignedcut_viewer.pipeline.settings import AlignSettings, ExtractSettings
 from alignedcut_viewer.progress import span
-from alignedcut_viewer.settings import AlignSettings, ExtractSettings
 from alignedcut_viewer.versions import versions
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "alignments"

@@ -17,8 +17,8 @@ from PIL import Image
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.backbones import OFFLINE_NETWORK
 from alignedcut_viewer.images import load_mask, open_pictures, sample_pictures
+from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.segmentation import best_assignment_iou, upsample_labels
-from alignedcut_viewer.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.study import Study
 
 ANIMALS = range(16, 26)  # category numbers of COCO, bird to giraffe

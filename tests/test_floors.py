@@ -16,12 +16,11 @@ WINDOW = ("PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "napari", "vispy", "ma
 
 FLOORS = {
     1: ["errors", "progress", "nodes", "device", "resource_files", "versions"],
-    1.5: ["atomic_files", "picture_table", "settings"],
-    2: ["images", "spectral", "segmentation", "brain", "concepts", "store", "token_array", "node_features"],
-    2.5: ["study_pictures", "feature_set"],
-    3: ["study", "cut", "alignment", "backbones"],
-    4: ["pipeline", "extraction", "stored_alignment", "brain_stage", "mask_export", "figures"],
-    5: ["cli", "cli_commands", "align_commands", "command_progress", "viewer"],
+    1.5: ["atomic_files"],
+    2: ["images", "spectral", "segmentation", "brain", "concepts", "store"],
+    3: ["study", "alignment", "backbones"],
+    4: ["pipeline", "figures"],
+    5: ["cli", "commands", "viewer"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
@@ -33,13 +32,8 @@ SAME_FLOOR = {
     "nodes": {"errors"},
     "device": {"errors"},
     "resource_files": {"errors"},
-    # The study's own files lie in a chain: store, what is kept in it, cut, study.
-    "study": {"cut"},
-    "pipeline": {"extraction", "stored_alignment", "brain_stage"},
-    "stored_alignment": {"brain_stage"},
-    "cli": {"cli_commands"},
-    "cli_commands": {"viewer", "align_commands", "command_progress"},
-    "align_commands": {"command_progress"},
+    "cli": {"commands"},
+    "commands": {"viewer"},
 }
 
 
@@ -89,9 +83,9 @@ def room(name: str) -> str:
 
 def test_imports_are_seen() -> None:
     known = modules()
-    seen = imports("study", known["study"], known)
-    assert {"store", "cut", "feature_set", "errors", "images"} <= seen
-    assert "extraction" in imports("pipeline", known["pipeline"], known)
+    seen = imports("study.study", known["study.study"], known)
+    assert {"store", "study.cut", "study.feature_set", "errors", "images"} <= seen
+    assert "pipeline.extraction" in imports("pipeline.stages", known["pipeline.stages"], known)
     assert "nodes" in imports("alignment.hyperalignment", known["alignment.hyperalignment"], known)
 
 

@@ -15,9 +15,9 @@ from .provenance import cut_provenance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..cut import Cut
     from ..nodes import NodeIndex
-    from ..study import Study
+    from ..study.cut import Cut
+    from ..study.study import Study
 
 __all__ = ["chosen_images", "eigenvectors_figure", "mosaic", "mosaic_from_arrays", "pictures_of"]
 

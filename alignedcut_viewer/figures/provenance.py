@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..cut import Cut
-    from ..study import Study
+    from ..study.cut import Cut
+    from ..study.study import Study
 
 __all__ = ["cut_provenance", "network_provenance"]
 

@@ -17,8 +17,8 @@ from .provenance import cut_provenance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..cut import Cut
-    from ..study import Study
+    from ..study.cut import Cut
+    from ..study.study import Study
 
 __all__ = ["segments_figure", "segments_from_arrays"]
 

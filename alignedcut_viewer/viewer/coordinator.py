@@ -31,7 +31,7 @@ from .stacks import PictureStack
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from ..cut import Cut
+    from ..study.cut import Cut
 
 __all__ = ["Coordinator", "TaskState"]
 

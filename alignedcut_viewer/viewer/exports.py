@@ -83,7 +83,7 @@ def masks_work(
         raise InputError("Choose at least one format for the masks.")
 
     def work(progress: ProgressCallback) -> Path:
-        from ..mask_export import export_segments
+        from ..pipeline.mask_export import export_segments
 
         export_segments(
             shown.study,

@@ -14,8 +14,8 @@ from .settings import SAMPLES
 from .stacks import ColourStack, PictureStack
 
 if TYPE_CHECKING:
-    from ..cut import Cut
-    from ..study import Study
+    from ..study.cut import Cut
+    from ..study.study import Study
 
 __all__ = ["LoadedPictures", "LoadedStudy", "list_skipped", "load_pictures", "load_study", "prepare_study"]
 
@@ -201,7 +201,7 @@ def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallb
     PictureError
         If none of its pictures can be read.
     """
-    from ..study import Study
+    from ..study.study import Study
 
     report(progress, 0, 1, f"opening {Path(path).name}")
     return prepare_study(Study.open(path), cut)

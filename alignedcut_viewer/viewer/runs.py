@@ -8,8 +8,8 @@ from dataclasses import replace
 from ..backbones import OFFLINE_NETWORK
 from ..errors import InputError
 from ..images import PictureSet, open_pictures, sample_pictures
+from ..pipeline.settings import AlignSettings, CutSettings, ExtractSettings
 from ..progress import ProgressCallback
-from ..settings import AlignSettings, CutSettings, ExtractSettings
 from .loading import LoadedStudy, prepare_study
 from .settings import SAMPLES, StudySettings, parse_layers, parse_number
 
@@ -98,7 +98,7 @@ def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Cal
 
     def work(progress: ProgressCallback) -> LoadedStudy:
         progress(0, 0, "loading the libraries")
-        from ..pipeline import run
+        from ..pipeline.stages import run
 
         chosen = pictures
         if source or chosen is None:

@@ -21,9 +21,9 @@ import torch
 from PIL import Image
 
 from alignedcut_viewer.backbones import Backbone, load_backbone
-from alignedcut_viewer.extraction import extract_with
 from alignedcut_viewer.images import open_pictures, sample_pictures
-from alignedcut_viewer.settings import ExtractSettings
+from alignedcut_viewer.pipeline.extraction import extract_with
+from alignedcut_viewer.pipeline.settings import ExtractSettings
 from alignedcut_viewer.study import Study
 
 from .harness import machine_description, markdown_table, write_section

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from alignedcut_viewer import pipeline
-from alignedcut_viewer.feature_set import FeatureSet
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.feature_set import FeatureSet
 
 SIZES = [(40, 60), (60, 40), (50, 50)]
 GRIDS = {"wide-simulated": (6, 8), "dinov2-vit-s14-saliency": (5, 5)}

@@ -48,7 +48,7 @@ def test_settings_reach_the_pipeline():
 
 
 def test_the_defaults_of_the_window_are_those_of_the_pipeline():
-    from alignedcut_viewer.settings import AlignSettings, CutSettings, ExtractSettings
+    from alignedcut_viewer.pipeline.settings import AlignSettings, CutSettings, ExtractSettings
 
     settings = StudySettings()
     assert extract_settings(settings) == ExtractSettings(networks=settings.networks)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AlignmentError, InputError, StudyError
-from .nodes import NodeIndex, Slot
+from ..errors import AlignmentError, InputError, StudyError
+from ..nodes import NodeIndex, Slot
 
 __all__ = ["LinearAlignment", "NodeFeatures", "Tokens"]
 
@@ -28,7 +28,7 @@ class LinearAlignment(Protocol):
 class Tokens(Protocol):
     """What is asked of the features of one slot: an array (image, token, channel) in chunks of images.
 
-    :class:`~alignedcut_viewer.token_array.TokenArray` is one.
+    :class:`~alignedcut_viewer.study.token_array.TokenArray` is one.
     """
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .errors import InputError
+from ..errors import InputError
 
 __all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings"]
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import extraction, stored_alignment
-from .atomic_files import digest_of
-from .cut import COLOUR, CUTS, Cut
-from .errors import InputError, StudyError
+from ..atomic_files import digest_of
+from ..errors import InputError, StudyError
+from ..nodes import NodeIndex
+from ..progress import ProgressCallback, report, span
+from ..study.cut import COLOUR, CUTS, Cut
+from ..study.study import Study
+from ..versions import versions
+from . import alignment_stage, extraction
+from .alignment_stage import align, load_alignment, portable_alignment
 from .extraction import extract
-from .nodes import NodeIndex
-from .progress import ProgressCallback, report, span
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
-from .stored_alignment import align, load_alignment, portable_alignment
-from .study import Study
-from .versions import versions
 
 if TYPE_CHECKING:
-    from .images import PictureSet
+    from ..images import PictureSet
 
 __all__ = [
     "AlignSettings",
@@ -114,7 +114,7 @@ def open_study(path: str | os.PathLike[str], source: _Source | PictureSet) -> tu
     images : list of int
         Image number of each of the pictures.
     """
-    from .images import PictureSet, open_pictures
+    from ..images import PictureSet, open_pictures
 
     pictures = source if isinstance(source, PictureSet) else open_pictures(source)
     folder = Path(path).expanduser()
@@ -179,7 +179,7 @@ def cut(
     StudyError
         If features are missing, or the study was opened for reading.
     """
-    from .spectral import NormalizedCut, SpectralTSNE
+    from ..spectral import NormalizedCut, SpectralTSNE
 
     settings = settings or CutSettings()
     study.store.require_writable()
@@ -189,7 +189,7 @@ def cut(
     engine = NormalizedCut(**_engine_options(settings))
     colours = SpectralTSNE(3, **_colour_options(settings.colour))
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
-    alignment = stored_alignment.align(study, index, align, span(progress, 0.0, 0.2))
+    alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2))
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 1.0), on_update)
     result = study.publish_cut(name, group, part)
@@ -278,7 +278,7 @@ def _colour_stage(
     on_update: Callable[[int, Any], None] | None,
 ) -> str:
     """Embedding and colours of a cut, in a group inside it named after the settings."""
-    from .spectral import rgb
+    from ..spectral import rgb
 
     identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
     part = f"{COLOUR}-{digest_of(identity)[:16]}"

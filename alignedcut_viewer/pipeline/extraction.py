@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FeatureError, InputError, PictureError, StorageError
-from .feature_set import FeatureSet
-from .progress import ProgressCallback, report, span
+from ..errors import FeatureError, InputError, PictureError, StorageError
+from ..progress import ProgressCallback, report, span
+from ..study.feature_set import FeatureSet
+from ..study.study import Study
+from ..versions import versions
 from .settings import ExtractSettings
-from .study import Study
-from .versions import versions
 
 if TYPE_CHECKING:
     import torch
 
-    from .backbones import Backbone
-    from .images import PictureSet
+    from ..backbones import Backbone
+    from ..images import PictureSet
 
 __all__ = ["extract", "extract_with"]
 
@@ -71,7 +71,7 @@ def extract(
     StorageError
         If the disk is full or will be.
     """
-    from .backbones import get_spec, load_backbone
+    from ..backbones import get_spec, load_backbone
 
     settings = settings or ExtractSettings()
     study.store.require_writable()

@@ -15,11 +15,17 @@ from PIL import Image
 from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.alignment import ChannelAlignment
 from alignedcut_viewer.brain import open_brain_data
-from alignedcut_viewer.brain_stage import BrainTraining, match_pictures, read_brain_data
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
-from alignedcut_viewer.settings import AlignSettings, BrainSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.pipeline.brain_stage import BrainTraining, match_pictures, read_brain_data
+from alignedcut_viewer.pipeline.settings import (
+    AlignSettings,
+    BrainSettings,
+    ColourSettings,
+    CutSettings,
+    ExtractSettings,
+)
 from alignedcut_viewer.study import Study
 
 NETWORK = "random:vit_tiny_patch16_224"

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic_files import digest_of
+from ..atomic_files import digest_of
+from ..errors import InputError, PictureError, StudyError
+from ..nodes import NetworkNodes, NodeIndex
+from ..store import ALIGNMENTS, Store
 from .cut import COLOUR, CUTS, Cut, publish_cut
-from .errors import InputError, PictureError, StudyError
 from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
-from .nodes import NetworkNodes, NodeIndex
 from .picture_table import PictureTable
-from .store import ALIGNMENTS, Store
-from .study_pictures import PICTURES, StudyPictures
+from .pictures import PICTURES, StudyPictures
 
 if TYPE_CHECKING:
     import zarr
 
-    from .images import PictureSet
+    from ..images import PictureSet
 
 __all__ = ["Study"]
 
@@ -167,7 +167,7 @@ class Study:
         PictureError
             If the file is gone or broken.
         """
-        from .images import PictureSet
+        from ..images import PictureSet
 
         return PictureSet([self.picture_path(image)])[0]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .cut import Cut
-from .errors import InputError
-from .progress import ProgressCallback, report, span
-from .segmentation import FORMATS, export_masks, upsample_labels
-from .study import Study
+from ..errors import InputError
+from ..progress import ProgressCallback, report, span
+from ..segmentation import FORMATS, export_masks, upsample_labels
+from ..study.cut import Cut
+from ..study.study import Study
 
 __all__ = ["export_segments", "middle_layer"]
 

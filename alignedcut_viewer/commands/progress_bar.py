@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from .progress import ProgressCallback
+from ..progress import ProgressCallback
 
 __all__ = ["progress_bar"]
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from .command_progress import progress_bar
-from .errors import InputError
-from .nodes import Slot
-from .settings import AlignSettings, BrainSettings
+from ..errors import InputError
+from ..nodes import Slot
+from ..pipeline.settings import AlignSettings, BrainSettings
+from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from .brain import BrainScore
+    from ..brain import BrainScore
 
 __all__ = ["align", "align_export", "align_import"]
 
@@ -65,8 +65,8 @@ def align(
     if out is None:
         raise InputError("Name the file to write with --out.")
     _check_name(out)
-    from . import pipeline
-    from .study import Study
+    from .. import pipeline
+    from ..study.study import Study
 
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
         index = opened.node_index(networks, layers)
@@ -92,9 +92,9 @@ def _table(
     settings: AlignSettings,
     weights: Sequence[float],
 ) -> None:
-    from .brain_stage import BrainTraining, read_brain_data
-    from .progress import span
-    from .study import Study
+    from ..pipeline.brain_stage import BrainTraining, read_brain_data
+    from ..progress import span
+    from ..study.study import Study
 
     assert settings.brain is not None
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
@@ -121,8 +121,8 @@ def _as_text(scores: Mapping[float, BrainScore]) -> str:
 def align_export(study: str, cut: str, out: str) -> None:
     """The alignment of a cut into a file."""
     _check_name(out)
-    from . import pipeline
-    from .study import Study
+    from .. import pipeline
+    from ..study.study import Study
 
     opened = Study.open(study)
     name = opened.cut(cut).recipe["cut"]["alignment"]
@@ -137,11 +137,11 @@ def align_import(file: str, slots: Sequence[str], out: str, tap: str, convention
     """Matrices from elsewhere into a file that cuts take."""
     _check_name(out)
     named = [slot for text in slots for slot in _slots(text)]
-    from .alignment import import_matrices
+    from ..alignment import import_matrices
 
     widths: dict[Slot, int] = {}
     if study is not None:
-        from .study import Study
+        from ..study.study import Study
 
         for features in Study.open(study).networks.values():
             widths |= {Slot(features.network, layer): features.width(layer) for layer in features.layers}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import InputError
-from alignedcut_viewer.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 
 pytestmark = pytest.mark.quick
 

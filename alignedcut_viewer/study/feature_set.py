@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic_files import digest_of, replace_file, safe_name, writing
-from .errors import FeatureError, StudyError
-from .store import Store
+from ..atomic_files import digest_of, replace_file, safe_name, writing
+from ..errors import FeatureError, StudyError
+from ..store import Store
 from .token_array import TokenArray
 
 if TYPE_CHECKING:

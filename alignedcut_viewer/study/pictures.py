@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, PictureError
+from ..errors import InputError, PictureError
+from ..store import Store
 from .picture_table import PictureRecord, PictureTable, file_digest
-from .store import Store
 
 if TYPE_CHECKING:
-    from .images import PictureSet
+    from ..images import PictureSet
 
 __all__ = ["PICTURES", "StudyPictures"]
 
@@ -67,7 +67,7 @@ class StudyPictures:
 
     def files(self) -> PictureSet:
         """All pictures in the order of their image numbers, read when asked for."""
-        from .images import PictureSet
+        from ..images import PictureSet
 
         table = self.table
         return PictureSet([self._find(record) for record in table], table.names)
@@ -84,7 +84,7 @@ class StudyPictures:
         known = self.table.sizes[image]
         if known is not None:
             return known
-        from .images import PictureSet
+        from ..images import PictureSet
 
         return PictureSet([path]).size(0)
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .atomic_files import digest_of
+from ..atomic_files import digest_of
+from ..errors import AlignmentError
+from ..nodes import NodeIndex, Slot
+from ..progress import ProgressCallback, report, span
+from ..store import ALIGNMENTS
+from ..study.picture_table import file_digest
+from ..study.study import Study
+from ..versions import versions
 from .brain_stage import BrainData, BrainTraining, read_brain_data
-from .errors import AlignmentError
-from .nodes import NodeIndex, Slot
-from .picture_table import file_digest
-from .progress import ProgressCallback, report, span
 from .settings import AlignSettings
-from .store import ALIGNMENTS
-from .study import Study
-from .versions import versions
 
 if TYPE_CHECKING:
-    from .alignment import ChannelAlignment
+    from ..alignment import ChannelAlignment
 
 __all__ = ["ENOUGH_PICTURES", "align", "load_alignment", "portable_alignment"]
 
@@ -125,7 +125,7 @@ def load_alignment(study: Study, name: str) -> ChannelAlignment:
     StudyError
         If there is none of that name.
     """
-    from .alignment import ChannelAlignment
+    from ..alignment import ChannelAlignment
 
     path = f"{ALIGNMENTS}/{name}/safetensors"
     study.store.array(path)  # says what is missing
@@ -159,7 +159,7 @@ def _choose(study: Study, index: NodeIndex, settings: AlignSettings) -> str:
 
 def _shipped(study: Study, index: NodeIndex) -> ChannelAlignment | None:
     """The alignment that travels with the package, where it covers all slots of the index."""
-    from .alignment import shipped_alignment
+    from ..alignment import shipped_alignment
 
     sets = [study.network(network.name) for network in index.networks]
     taps = {features.tap for features in sets}
@@ -178,7 +178,7 @@ def _known_as(study: Study, index: NodeIndex) -> dict[Slot, Slot]:
 
 
 def _fetch(study: Study, index: NodeIndex, settings: AlignSettings, method: str) -> ChannelAlignment:
-    from .alignment import ChannelAlignment
+    from ..alignment import ChannelAlignment
 
     known_as = _known_as(study, index)
     if method == "shipped":
@@ -206,7 +206,7 @@ def _fetch(study: Study, index: NodeIndex, settings: AlignSettings, method: str)
 def _fit(
     study: Study, index: NodeIndex, settings: AlignSettings, progress: ProgressCallback | None
 ) -> tuple[ChannelAlignment, str | None]:
-    from .alignment import Hyperalignment, corresponding_features, sample_positions
+    from ..alignment import Hyperalignment, corresponding_features, sample_positions
 
     positions = sample_positions(
         np.asarray(index.images, dtype=np.int64),

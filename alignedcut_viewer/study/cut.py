@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic_files import digest_of
-from .errors import InputError
+from ..atomic_files import digest_of
+from ..errors import InputError
+from ..nodes import NodeIndex, Slot
+from ..progress import ProgressCallback, span
+from ..store import ALIGNMENTS, Store
 from .feature_set import FeatureSet
 from .node_features import NodeFeatures
-from .nodes import NodeIndex, Slot
-from .progress import ProgressCallback, span
-from .store import ALIGNMENTS, Store
 
 __all__ = ["COLOUR", "CUTS", "Cut", "publish_cut"]
 
@@ -199,7 +199,7 @@ class Cut:
         if path in self._views:
             return self._views[path]
         if not self._store.exists(path):
-            from .spectral import discretise
+            from ..spectral import discretise
 
             first = span(progress, 0.0, 0.8)
             eigenvectors = self.eigenvectors if own is None else self._eigenvectors_of(own, k, seed, first)
@@ -215,7 +215,7 @@ class Cut:
 
     def _eigenvectors_of(self, slot: Slot, k: int, seed: int, progress: ProgressCallback) -> NDArray[np.float32]:
         """Leading eigenvectors of one layer's own graph, cut with the settings of the whole."""
-        from .spectral import NormalizedCut
+        from ..spectral import NormalizedCut
 
         features = FeatureSet(self._store, slot.network)
         index = self.index.subset(networks=[slot.network], layers=[slot.layer])

@@ -27,11 +27,11 @@ from alignedcut_viewer.errors import (
     StorageError,
     StudyError,
 )
-from alignedcut_viewer.feature_set import FeatureSet
 from alignedcut_viewer.images import PictureSet, open_pictures
-from alignedcut_viewer.node_features import NodeFeatures
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex, Slot
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.feature_set import FeatureSet
+from alignedcut_viewer.study.node_features import NodeFeatures
 
 pytestmark = pytest.mark.quick
 

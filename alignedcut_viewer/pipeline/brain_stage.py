@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic_files import digest_of, replace_json, writing
-from .errors import AlignmentError
-from .nodes import Slot
-from .picture_table import file_digest
-from .progress import ProgressCallback, report, span
+from ..atomic_files import digest_of, replace_json, writing
+from ..errors import AlignmentError
+from ..nodes import Slot
+from ..progress import ProgressCallback, report, span
+from ..store import ALIGNMENTS
+from ..study.picture_table import file_digest
+from ..study.study import Study
 from .settings import AlignSettings, BrainSettings
-from .store import ALIGNMENTS
-from .study import Study
 
 if TYPE_CHECKING:
-    from .alignment import BrainSamples, ChannelAlignment
-    from .brain import BrainDataset, BrainScore
+    from ..alignment import BrainSamples, ChannelAlignment
+    from ..brain import BrainDataset, BrainScore
 
 __all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
 
@@ -75,7 +75,7 @@ def read_brain_data(
     AlignmentError
         If too few of their pictures are in the study; the first that are missing are named.
     """
-    from .brain import open_brain_data
+    from ..brain import open_brain_data
 
     report(progress, 0, 1, "Reading brain data")
     unusable = cast(Literal["raise", "drop"], settings.unusable)
@@ -215,7 +215,7 @@ class BrainTraining:
         str or None
             What the user should know.
         """
-        from .alignment import BrainAlignment, BrainSamples, score_slots
+        from ..alignment import BrainAlignment, BrainSamples, score_slots
 
         samples = self.samples(span(progress, 0.0, 0.4))
         train, test = self._split()
@@ -268,7 +268,7 @@ class BrainTraining:
         AlignmentError
             If no pictures are kept apart for the score.
         """
-        from .alignment import score_slots
+        from ..alignment import score_slots
 
         _, test = self._split()
         if len(test) < 2:
@@ -293,7 +293,7 @@ class BrainTraining:
 
         Features are read a chunk at a time, so that memory does not grow with the study.
         """
-        from .alignment import BrainSamples
+        from ..alignment import BrainSamples
 
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)

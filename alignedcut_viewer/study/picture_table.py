@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from .errors import PictureError
+from ..errors import PictureError
 
 __all__ = ["PictureRecord", "PictureTable", "file_digest"]
 

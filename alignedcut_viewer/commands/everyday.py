@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .align_commands import align, align_export, align_import
-from .command_progress import progress_bar as _progress
-from .errors import InputError
-from .progress import span
-from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from ..errors import InputError
+from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from ..progress import span
+from .align import align, align_export, align_import
+from .progress_bar import progress_bar as _progress
 
 __all__ = ["align", "align_export", "align_import", "cut", "demo", "extract", "figures", "networks", "segment", "view"]
 
@@ -33,7 +33,7 @@ def _tell_skipped(skipped: dict[int, str]) -> None:
 
 def networks() -> None:
     """Print the built-in networks."""
-    from .backbones import list_networks
+    from ..backbones import list_networks
 
     for spec in list_networks():
         size = f"{spec.input_size[0]} × {spec.input_size[1]} px"
@@ -70,8 +70,8 @@ def extract(
         storage=storage,
         fallback=not no_fallback,
     )
-    from . import pipeline
-    from .images import open_pictures
+    from .. import pipeline
+    from ..images import open_pictures
 
     opened, images = pipeline.open_study(study, open_pictures(list(pictures), recursive=recursive))
     with opened, pipeline.removed_if_empty(opened), _progress() as progress:
@@ -150,8 +150,8 @@ def cut(
     aligned = AlignSettings(
         method=alignment if named else "file", file=None if named else alignment, seed=seed, device=device
     )
-    from . import pipeline
-    from .study import Study
+    from .. import pipeline
+    from ..study.study import Study
 
     with Study.open(study, writable=True) as opened, _progress() as progress:
         result = pipeline.cut(opened, settings, name, progress, align=aligned)
@@ -180,8 +180,8 @@ def figures(
     smooth: bool,
 ) -> None:
     """The mosaic of a cut."""
-    from .figures import FIGURE_SUFFIXES, mosaic, save_figure
-    from .study import Study
+    from ..figures import FIGURE_SUFFIXES, mosaic, save_figure
+    from ..study.study import Study
 
     folder = Path(f"{study.rstrip('/' + os.sep)}-figures")
     files = [Path(file) for file in out] if out else [folder / "mosaic.png", folder / "mosaic.pdf"]
@@ -206,8 +206,8 @@ def segment(
     seed: int,
 ) -> None:
     """Masks of a layer's segments."""
-    from .mask_export import export_segments
-    from .study import Study
+    from ..pipeline.mask_export import export_segments
+    from ..study.study import Study
 
     opened = Study.open(study)
     folder = Path(out or f"{study.rstrip('/' + os.sep)}-masks")
@@ -230,13 +230,13 @@ def segment(
 
 def view(study: str) -> None:
     """The window."""
-    from .study import Study
+    from ..study.study import Study
 
     Study.open(study).close()  # says what is wrong before napari is loaded
     reason = _no_window()
     if reason:
         raise InputError(reason)
-    from .viewer import launch
+    from ..viewer import launch
 
     launch(study)
 
@@ -252,11 +252,11 @@ def _no_window() -> str:
 
 def demo(out: str, no_window: bool, device: str) -> None:
     """Sample pictures, offline network: study, mosaic, masks, window."""
-    from . import pipeline
-    from .backbones import OFFLINE_NETWORK
-    from .figures import mosaic, save_figure
-    from .images import sample_pictures
-    from .mask_export import export_segments
+    from .. import pipeline
+    from ..backbones import OFFLINE_NETWORK
+    from ..figures import mosaic, save_figure
+    from ..images import sample_pictures
+    from ..pipeline.mask_export import export_segments
 
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
@@ -287,6 +287,6 @@ def demo(out: str, no_window: bool, device: str) -> None:
     if no_window or reason:
         print(f"{reason} Look at it later with: alignedcut view {study.path}".strip())
         return
-    from .viewer import launch
+    from ..viewer import launch
 
     launch(study.path)

@@ -32,7 +32,7 @@ from alignedcut_viewer.errors import (
 )
 from alignedcut_viewer.images import sample_pictures
 from alignedcut_viewer.nodes import Slot
-from alignedcut_viewer.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.spectral import NormalizedCut
 from alignedcut_viewer.store import Store
 from alignedcut_viewer.study import Study
@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on_with_the_same_bits(folder: Path, tmp_path: Path, i
     script = f"""
         import time
         from alignedcut_viewer import pipeline
-        from alignedcut_viewer.settings import ExtractSettings
+        from alignedcut_viewer.pipeline.settings import ExtractSettings
         settings = ExtractSettings.from_dict({EXTRACT.as_dict()!r})
         study, _ = pipeline.open_study({str(tmp_path / "killed")!r}, {str(folder)!r})
         def progress(done, total, text):

@@ -1,0 +1,1 @@
+"""What the commands of `alignedcut` do; the options are in `cli.py`."""

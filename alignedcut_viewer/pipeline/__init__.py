@@ -1,0 +1,38 @@
+"""From pictures to colours: the stages in their order, resumable, cancellable, with progress.
+
+The public names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "AlignSettings": "settings",
+    "BrainSettings": "settings",
+    "ColourSettings": "settings",
+    "CutSettings": "settings",
+    "ExtractSettings": "settings",
+    "align": "alignment_stage",
+    "load_alignment": "alignment_stage",
+    "portable_alignment": "alignment_stage",
+    "extract": "extraction",
+    "cut": "stages",
+    "open_study": "stages",
+    "removed_if_empty": "stages",
+    "run": "stages",
+    "export_segments": "mask_export",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

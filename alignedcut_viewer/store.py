@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .atomic_files import lock_file, replace_json, writing
+from .atomic_files import lock_file, replace_file, replace_json, writing
 from .errors import StudyError
 
 if TYPE_CHECKING:
@@ -264,6 +264,14 @@ class Store:
                 compressors=None,
                 fill_value=fill_value,
             )
+
+    def copy_metadata(self, source: str, target: str) -> None:
+        """An empty array of the shape and type of another; many times faster than through zarr."""
+        self.require_writable()
+        with writing(self.folder(target)):
+            self.folder(target).mkdir(parents=True, exist_ok=True)
+            metadata = (self.folder(source) / _GROUP).read_bytes()
+        replace_file(self.folder(target) / _GROUP, metadata)
 
     def array(self, path: str, *, writable: bool = False) -> zarr.Array[Any]:
         """A zarr array of the study.

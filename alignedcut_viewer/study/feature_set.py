@@ -257,24 +257,24 @@ class FeatureSet:
 
     def prepare(self, widths: dict[int, int], n_images: int) -> None:
         """Make room for `n_images` images at some layers, given with their numbers of channels."""
+        made: dict[int, str] = {}  # an array of each width, for the metadata of the next
         for layer, width in widths.items():
             path = self._array_path(layer)
-            if not self._store.exists(path):
-                self._store.create_array(
-                    path,
-                    (n_images, self.n_tokens, width),
-                    (self.batch, self.n_tokens, width),
-                    self.key["storage"],
-                    np.nan,
-                )
-            array = self._store.array(path, writable=True)
-            if array.shape[1:] != (self.n_tokens, width):
-                raise StudyError(
-                    f"{self.name} has {array.shape[2]} channels at layer {layer}, but {width} were computed."
-                )
-            if array.shape[0] < n_images:
-                with writing(self._store.folder(path)):
-                    array.resize((n_images, *array.shape[1:]))
+            if self._store.exists(path):
+                array = self._store.array(path, writable=True)
+                if array.shape[1:] != (self.n_tokens, width):
+                    raise StudyError(
+                        f"{self.name} has {array.shape[2]} channels at layer {layer}, not {width} as computed now."
+                    )
+                if array.shape[0] < n_images:
+                    with writing(self._store.folder(path)):
+                        array.resize((n_images, *array.shape[1:]))
+            elif width in made:
+                self._store.copy_metadata(made[width], path)
+            else:
+                shape = (n_images, self.n_tokens, width)
+                self._store.create_array(path, shape, (self.batch, *shape[1:]), self.key["storage"], np.nan)
+                made[width] = path
         with self._mutex:
             attributes = self._attributes
             complete = {str(layer): [] for layer in widths} | attributes["complete"]

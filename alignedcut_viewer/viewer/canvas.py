@@ -175,11 +175,44 @@ class Canvas:
         if smooth:
             return self._place(image, tokens, Image.Resampling.BICUBIC)
         box = self.box(image)
-        rows, columns = tokens.shape[:2]
-        # The same rounding as `token`, so that what is read under the cursor is what is seen there.
-        row = ((np.arange(box.height) + 0.5) / box.height * rows).astype(int)
-        column = ((np.arange(box.width) + 0.5) / box.width * columns).astype(int)
+        row, column = self._tokens_of(box, *tokens.shape[:2])
         return self._frame(box, tokens[row[:, None], column[None, :]])
+
+    def place_values(self, image: int, values: NDArray[np.floating], *, smooth: bool) -> NDArray[np.float32]:
+        """Numbers of a token grid on the canvas, where the picture lies.
+
+        Parameters
+        ----------
+        image
+            Position of the picture.
+        values
+            (rows, columns), one number a token; NaN where there is none.
+        smooth
+            Interpolate between token centres (linearly), instead of one number a token.
+
+        Returns
+        -------
+        NDArray
+            float32 (height, width), NaN beside the picture.
+        """
+        box = self.box(image)
+        frame = np.full((self.height, self.width), np.nan, dtype=np.float32)
+        grid = np.ascontiguousarray(values, dtype=np.float32)
+        if smooth:
+            resized = Image.fromarray(grid).resize((box.width, box.height), Image.Resampling.BILINEAR)
+            frame[box.slices] = np.asarray(resized)
+        else:
+            row, column = self._tokens_of(box, *grid.shape)
+            frame[box.slices] = grid[row].take(column, axis=1)
+        return frame
+
+    @staticmethod
+    def _tokens_of(box: Box, rows: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Row and column of the token of each pixel row and column of a box."""
+        # The same rounding as `token`, so that what is read under the cursor is what is seen there.
+        row = ((np.arange(box.height) + 0.5) / box.height * rows).astype(np.intp)
+        column = ((np.arange(box.width) + 0.5) / box.width * columns).astype(np.intp)
+        return row, column
 
     def crop_labels(self, image: int, labels: NDArray[np.integer]) -> NDArray[np.integer]:
         """Labels drawn on the canvas, at the size of the original picture.

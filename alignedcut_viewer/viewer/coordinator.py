@@ -6,67 +6,34 @@ thread.
 """
 
 import weakref
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from napari.utils import progress as activity
-from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
-from numpy.typing import NDArray
+from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
-from .background import BackgroundTask, Outcome, Work
-from .dialogs import is_open
 from .display import Display
-from .history import History, Selection, SelectionMode
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
+from .node_selection import NodeSelection
+from .node_values import NodeValues
+from .overlays import Overlays
 from .runs import run_work
 from .settings import SAMPLES, StudySettings
 from .stacks import PictureStack
+from .tasks import TaskRunner, TaskState, tell_error
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from ..study.cut import Cut
-
-__all__ = ["Coordinator", "TaskState"]
+__all__ = ["Coordinator", "TaskState", "tell_error"]
 
 _COORDINATORS: "weakref.WeakKeyDictionary[ViewerModel, Coordinator]" = weakref.WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
-class TaskState:
-    """What the background does.
-
-    Attributes
-    ----------
-    title
-        Name of the work, "" when there is none.
-    done, total
-        Steps; a total of 0 means that it is not known yet.
-    text
-        What it is doing.
-    stopping
-        Whether it was told to stop and has not yet.
-    """
-
-    title: str = ""
-    done: int = 0
-    total: int = 0
-    text: str = ""
-    stopping: bool = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is work."""
-        return bool(self.title)
-
-
-class Coordinator:
+class Coordinator(NodeSelection, TaskRunner):
     """State and actions of AlignedCut in one viewer; get it with :meth:`of`.
 
     Attributes
@@ -74,34 +41,44 @@ class Coordinator:
     settings
         What the Study panel is set to.
     display
-        The layers in the viewer.
+        The layers of pictures and colours in the viewer.
+    overlays
+        The layers above them: heat map.
     history
-        The selection and its past.
+        Both selections and their past.
     pictures
         Pictures that are shown, or None.
     study
         The study that is shown, or None.
+    panel_state
+        What each panel, by its name, wants to find again when it is opened anew or in another session; JSON-ready.
+    shown_changed
+        Signal: another study, another cut, or other pictures are shown.
     """
 
     settings_changed = Signal(StudySettings)
     shown_changed = Signal()
-    selection_changed = Signal(Selection)
-    task_changed = Signal(TaskState)
     smooth_changed = Signal(bool)
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = weakref.ref(viewer)
-        self.display = Display(viewer)
-        self.history = History(on_change=self._tell_selection)
         self.settings = StudySettings()
         self.pictures: LoadedPictures | None = None
         self.study: LoadedStudy | None = None
         self.smooth = False
-        self._state = TaskState()
-        self._task: BackgroundTask | None = None
-        self._then: Callable[[Any], None] | None = None
-        self._bar: Any = None
-        self._in_bar = False
+        self.panel_state: dict[str, dict[str, Any]] = {}
+        self._position: tuple[str, int, int] | None = None
+        NodeSelection.__init__(self)
+        TaskRunner.__init__(self)
+        own = weakref.ref(self)
+
+        def on_move() -> None:
+            coordinator = own()
+            if coordinator is not None:
+                coordinator._tell_position()
+
+        self.display = Display(viewer, on_move)
+        self.overlays = Overlays(self.display)
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -117,12 +94,7 @@ class Coordinator:
         """The viewer, or None after it is gone."""
         return self._viewer()
 
-    @property
-    def task(self) -> TaskState:
-        """What the background does now."""
-        return self._state
-
-    # -- settings and selection ----------------------------------------------------------------------------------
+    # -- settings ------------------------------------------------------------------------------------------------
 
     def change_settings(self, **fields: Any) -> None:
         """Replace some settings and tell the panels."""
@@ -136,25 +108,55 @@ class Coordinator:
         if smooth != self.smooth:
             self.smooth = smooth
             self.display.set_smooth(smooth)
+            self.overlays.set_smooth(smooth)
             self._tell(self.smooth_changed, smooth)
 
-    def select(self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace") -> None:
-        """Change the selection.
+    # -- what the sliders show -----------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> tuple[str, int, int] | None:
+        """Network, layer and image that the sliders show, as the cut's index counts them; None without a cut.
+
+        The network need not have the layer: see :meth:`shown_slot`.
+        """
+        stack = self.display.stack
+        if self.study is None or self.study.cut is None or stack is None:
+            return None
+        network, layer, picture = self.display.position()
+        if not (network < len(stack.networks) and layer < len(stack.layers) and picture < len(stack.index.images)):
+            return None
+        return stack.networks[network], stack.layers[layer], stack.index.images[picture]
+
+    def _tell_position(self) -> None:
+        position = self.position
+        if position is not None and position != self._position:
+            self._tell(self.position_changed, *position)
+        self._position = position
+
+    def go_to(self, node: int) -> None:
+        """Move the sliders to the network, layer and picture of a node.
 
         Raises
         ------
         InputError
-            If no cut is shown, or a node is not in it.
+            If no cut is shown, or the node is not in it.
         """
-        cut = None if self.study is None else self.study.cut
-        if cut is None:
-            raise InputError("Nothing can be selected before a study with a cut is shown.")
-        chosen = np.asarray(nodes if isinstance(nodes, np.ndarray) else list(nodes), dtype=np.int64)
-        cut.index.locate(chosen)
-        self.history.select(chosen, mode)
+        stack, index = self.display.stack, self._index()
+        place = index.locate(int(node))
+        if stack is not None:
+            picture = index.images.index(int(place.image))
+            self.display.move_to(int(place.network), stack.layers.index(int(place.layer)), picture)
 
-    def _tell_selection(self, selection: Selection) -> None:
-        self._tell(self.selection_changed, selection)
+    def _forget_nodes(self) -> None:
+        super()._forget_nodes()
+        self.overlays.clear()
+
+    def _draw_values(self, values: NodeValues | None) -> None:
+        if values is None or self.study is None:
+            self.overlays.hide_values()
+        else:
+            _, cut = self.shown_cut()
+            self.overlays.show_values(values, cut.index, self.study.pictures.canvas, smooth=self.smooth)
 
     # -- opening -------------------------------------------------------------------------------------------------
 
@@ -175,8 +177,8 @@ class Coordinator:
         self._show_pictures(loaded)
 
     def _show_pictures(self, loaded: LoadedPictures) -> None:
+        self._forget_nodes()
         self.study = None
-        self.history.clear()
         self.pictures = loaded
         self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
         self._tell(self.shown_changed)
@@ -201,7 +203,7 @@ class Coordinator:
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
         if self.study is None or loaded.identity != self.study.identity:
-            self.history.clear()
+            self._forget_nodes()
         self.study = loaded
         self.pictures = loaded.pictures
         self.display.show(
@@ -228,11 +230,6 @@ class Coordinator:
             self.pictures.unreadable[image] = reason
             self._tell(self.shown_changed)
 
-    def _tell(self, signal: Any, *values: Any) -> None:
-        """Emit a signal while there is a window; one that closes takes its widgets along without a word to them."""
-        if is_open(self.viewer):
-            signal.emit(*values)
-
     # -- work in the background ----------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -254,18 +251,6 @@ class Coordinator:
 
         self.start("Opening pictures", lambda report: load_pictures(SAMPLES, report), then)
 
-    def shown_cut(self) -> "tuple[LoadedStudy, Cut]":
-        """The study and the cut that are shown.
-
-        Raises
-        ------
-        InputError
-            If there is none.
-        """
-        if self.study is None or self.study.cut is None:
-            raise InputError("There is no result yet; run the study in the Study panel, or open one.")
-        return self.study, self.study.cut
-
     def shown_slot(self) -> tuple[str, int]:
         """The network and the layer that the sliders show.
 
@@ -281,91 +266,3 @@ class Coordinator:
         if slot is None:
             raise InputError(f"{stack.networks[network]} has no layer {stack.layers[layer]}; move the layer slider.")
         return slot
-
-    def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
-        """Do something in the background.
-
-        Parameters
-        ----------
-        title
-            Its name for the user.
-        work
-            Called with a progress callback, in another thread; must not touch the viewer.
-        then
-            Called with what `work` returned, in the window's thread; not called after an error or a cancellation.
-
-        Returns
-        -------
-        bool
-            False where something else is still at work; the user is told.
-        """
-        if self._task is not None:
-            show_warning(f"Please wait, or cancel first: {self._state.title} is still at work.")
-            return False
-        task = BackgroundTask.of(work, title)
-        self._task, self._then = task, then
-        self._bar = activity(total=1000, desc=title)
-        task.progressed.connect(self._on_progress)
-        task.finished.connect(self._on_finished)
-        task.warned.connect(self._on_warning)
-        self._set_state(TaskState(title=title, text="starting"))
-        task.start()
-        return True
-
-    def cancel(self) -> None:
-        """Tell the work in the background to stop at its next step; what it finished stays on disk."""
-        if self._task is not None and not self._state.stopping:
-            self._task.quit()
-            self._set_state(replace(self._state, stopping=True))
-
-    def _set_state(self, state: TaskState) -> None:
-        self._state = state
-        self._tell(self.task_changed, state)
-
-    def _on_progress(self, done: int, total: int, text: str) -> None:
-        if self._task is None:
-            return
-        self._set_state(replace(self._state, done=done, total=total, text=text))
-        bar = self._bar
-        if bar is not None and total > 0 and not self._in_bar:
-            # napari's progress bar lets other events through: the task may have ended when it returns.
-            self._in_bar = True
-            try:
-                bar.update(1000 * done // total - bar.n)
-            finally:
-                self._in_bar = False
-
-    def _on_warning(self, details: tuple[Any, ...]) -> None:
-        message, _, filename = details[:3]
-        if Path(filename).is_relative_to(Path(__file__).parent.parent):
-            show_warning(str(message))
-
-    def _on_finished(self) -> None:
-        task, then, title = self._task, self._then, self._state.title
-        if task is None:
-            return
-        self._task = self._then = None
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-        outcome = task.outcome or Outcome(cancelled=True)
-        if not is_open(self.viewer):
-            return
-        self._set_state(TaskState())
-        if outcome.error is not None:
-            tell_error(outcome.error)
-        elif outcome.cancelled:
-            show_info(f"{title}: cancelled. What was finished is kept; run again to go on.")
-        elif then is not None:
-            try:
-                then(outcome.value)
-            except Exception as error:
-                tell_error(error)
-
-
-def tell_error(error: BaseException) -> None:
-    """Notify the user: of an :class:`AlignedCutError` by its sentence, of any other error with its trace."""
-    if isinstance(error, AlignedCutError):
-        show_error(str(error))
-    else:
-        notification_manager.receive_error(type(error), error, error.__traceback__)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["COLOURS", "PICTURES", "Display"]
+__all__ = ["COLOURS", "LAYER_SETTINGS", "PICTURES", "Display"]
 
 PICTURES = "Pictures"
 COLOURS = "AlignedCut"
@@ -33,10 +33,13 @@ class Display:
     ----------
     viewer
         The viewer, which is not kept alive by the display.
+    on_move
+        Called when the sliders show another picture, layer or network, and when the layers change.
     """
 
-    def __init__(self, viewer: "ViewerModel") -> None:
+    def __init__(self, viewer: "ViewerModel", on_move: Callable[[], None] | None = None) -> None:
         self._viewer = weakref.ref(viewer)
+        self._on_move = on_move
         self._layers: dict[str, weakref.ref[Image]] = {}
         self._captioned = False
         self._expected: tuple[PictureStack, tuple[str, ...], Callable[[], None]] | None = None
@@ -48,14 +51,19 @@ class Display:
         viewer.layers.events.inserted.connect(self._on_inserted)
 
     @property
+    def viewer(self) -> "ViewerModel | None":
+        """The viewer, or None after it is gone."""
+        return self._viewer()
+
+    @property
     def pictures(self) -> "Image | None":
         """The layer of pictures, if it is there."""
-        return self._layer("pictures")
+        return self.layer("pictures")
 
     @property
     def colours(self) -> "Image | None":
         """The layer of colours, if it is there."""
-        return self._layer("colours")
+        return self.layer("colours")
 
     @property
     def stack(self) -> ColourStack | None:
@@ -72,7 +80,7 @@ class Display:
             return
         (_, self.names, then), self._expected = self._expected, None
         self._outdated = [layer for layer in (self.pictures, self.colours) if layer is not None]
-        self._adopt(event.value, "pictures")
+        self.adopt(event.value, "pictures")
         self._layers.pop("colours", None)
         viewer = self._viewer()
         if viewer is not None:
@@ -123,7 +131,7 @@ class Display:
         self.names = tuple(names)
         layer = self.pictures
         if layer is None:
-            self._adopt(viewer.add_image(pictures, name=PICTURES, axis_labels=AXES[2:], **_SETTINGS), "pictures")
+            self.adopt(viewer.add_image(pictures, name=PICTURES, axis_labels=AXES[2:], **_SETTINGS), "pictures")
             # napari begins in the middle of a stack.
             viewer.dims.set_current_step(viewer.dims.ndim - 3, 0)
         else:
@@ -148,7 +156,7 @@ class Display:
         layer = self.colours
         if layer is None:
             layer = viewer.add_image(colours, name=name, opacity=COLOUR_OPACITY, axis_labels=AXES, **_SETTINGS)
-            self._adopt(layer, "colours")
+            self.adopt(layer, "colours")
             viewer.dims.set_current_step(0, 0)
             viewer.dims.set_current_step(1, len(colours.layers) * 2 // 3)
         else:
@@ -174,6 +182,15 @@ class Display:
         network, layer, picture = [0, 0, 0, *steps[:-2]][-3:]
         return network, layer, picture
 
+    def move_to(self, network: int, layer: int, picture: int) -> None:
+        """Set the sliders that are there."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        wanted = dict(zip((-5, -4, -3), (network, layer, picture), strict=True))
+        axes = [axis for axis in wanted if viewer.dims.ndim >= -axis]
+        viewer.dims.set_current_step([viewer.dims.ndim + axis for axis in axes], [wanted[axis] for axis in axes])
+
     def move(self, axis: str, by: int) -> None:
         """Move one slider by some steps, as far as it goes; `axis` is one of ``AXES``."""
         viewer = self._viewer()
@@ -193,12 +210,14 @@ class Display:
             viewer.layers.events.removed.disconnect(self._write_caption)
             viewer.layers.events.inserted.disconnect(self._on_inserted)
 
-    def _layer(self, role: str) -> "Image | None":
+    def layer(self, role: str) -> "Image | None":
+        """The layer of a role, if it is there."""
         viewer, reference = self._viewer(), self._layers.get(role)
         layer = None if reference is None else reference()
         return layer if viewer is not None and layer is not None and layer in viewer.layers else None
 
-    def _adopt(self, layer: "Image", role: str) -> None:
+    def adopt(self, layer: "Image", role: str) -> None:
+        """Let a layer play a role, and say in the status bar what lies under the cursor."""
         self._layers[role] = weakref.ref(layer)
         layer.metadata = {**layer.metadata, MARK: role}
         own, this = weakref.ref(self), weakref.ref(layer)
@@ -238,6 +257,8 @@ class Display:
         viewer = self._viewer()
         if viewer is None:
             return
+        if self._on_move is not None:
+            self._on_move()
         overlay = viewer.canvas.overlays.text
         if self.pictures is None:
             overlay.visible = overlay.visible and not self._captioned
@@ -250,4 +271,5 @@ class Display:
 
 
 # Without a projection mode each slice is one frame; with `mean`, napari would turn it into floating point.
-_SETTINGS: dict[str, Any] = {"rgb": True, "multiscale": False, "projection_mode": "none"}
+LAYER_SETTINGS: dict[str, Any] = {"multiscale": False, "projection_mode": "none"}
+_SETTINGS: dict[str, Any] = {"rgb": True, **LAYER_SETTINGS}

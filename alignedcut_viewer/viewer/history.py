@@ -1,6 +1,6 @@
-"""Undo and redo for the selection. Knows neither Qt nor napari."""
+"""Two selections of nodes, figure and ground, with one line of undo and redo. Knows neither Qt nor napari."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,11 +9,18 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-__all__ = ["History", "Selection", "SelectionMode"]
+__all__ = ["SELECTIONS", "SELECTION_COLOURS", "History", "Selection", "SelectionMode"]
 
 SelectionMode = Literal["replace", "add", "remove", "toggle"]
+SELECTIONS = ("figure", "ground")
+"""Names of the selections."""
+
+SELECTION_COLOURS = {"figure": "#E69F00", "ground": "#56B4E9"}
+"""Colour of each selection wherever it is shown; told apart by colour-blind eyes too (Okabe and Ito)."""
+
 NO_NODES: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 NO_NODES.flags.writeable = False
+MOST_MEMORY = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,73 +69,124 @@ class Selection:
         raise InputError(f"Unknown way to select {mode!r}; use replace, add, remove or toggle.")
 
 
+State = dict[str, Selection]
+
+
 class History:
-    """A line of selections with a present moment.
+    """One line of states of all selections, with a present moment.
 
     Parameters
     ----------
     limit
-        How many selections are remembered; the oldest are forgotten first.
+        How many states are remembered; the oldest are forgotten first, and so they are where all of them together
+        would take more than 256 MiB.
     on_change
-        Called with the present selection whenever it becomes another one.
+        Called with the name and the present nodes of a selection whenever it becomes another one.
+    names
+        Names of the selections; the first is meant where none is named.
     """
 
-    def __init__(self, limit: int = 200, on_change: Callable[[Selection], None] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int = 200,
+        on_change: Callable[[str, Selection], None] | None = None,
+        names: Iterable[str] = SELECTIONS,
+    ) -> None:
         if limit < 1:
             raise InputError(f"A history must remember at least one selection; got a limit of {limit}.")
         self._limit = limit
         self._on_change = on_change
-        self._past: list[Selection] = []
-        self._future: list[Selection] = []
-        self._present = Selection()
+        self._past: list[State] = []
+        self._future: list[State] = []
+        self._present: State = {name: Selection() for name in names}
 
     @property
-    def present(self) -> Selection:
-        """The selection now."""
-        return self._present
+    def names(self) -> tuple[str, ...]:
+        """Names of the selections."""
+        return tuple(self._present)
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a selection to go back to."""
+        """Whether there is a state to go back to."""
         return bool(self._past)
 
     @property
     def can_redo(self) -> bool:
-        """Whether an undone selection can be had again."""
+        """Whether an undone state can be had again."""
         return bool(self._future)
 
-    def select(self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace") -> Selection:
-        """Change the selection; choosing what is already chosen is not a step."""
-        new = self._present.combined(nodes, mode)
+    def selection(self, which: str | None = None) -> Selection:
+        """The present nodes of a selection.
+
+        Raises
+        ------
+        InputError
+            If there is no selection of that name.
+        """
+        name = self.names[0] if which is None else which
+        if name not in self._present:
+            raise InputError(f"There is no selection {name!r}; there are {' and '.join(self.names)}.")
+        return self._present[name]
+
+    def select(
+        self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace", which: str | None = None
+    ) -> Selection:
+        """Change one selection; choosing what is already chosen is not a step."""
+        name = self.names[0] if which is None else which
+        return self.assign({name: self.selection(name).combined(nodes, mode)})[name]
+
+    def assign(self, selections: Mapping[str, Selection]) -> State:
+        """Replace several selections in one step; those not named stay as they are."""
+        for name in selections:
+            self.selection(name)
+        new = {**self._present, **selections}
         if new != self._present:
             self._past.append(self._present)
-            del self._past[: -self._limit]
             self._future.clear()
+            self._trim()
             self._become(new)
-        return self._present
+        return dict(self._present)
 
-    def undo(self) -> Selection:
-        """Go back one step; without a past, stay."""
-        if self._past:
-            self._future.append(self._present)
-            self._become(self._past.pop())
-        return self._present
+    def undo(self) -> bool:
+        """Go back one step; False, and nothing changes, without a past."""
+        if not self._past:
+            return False
+        self._future.append(self._present)
+        self._become(self._past.pop())
+        return True
 
-    def redo(self) -> Selection:
-        """Take back one undo; without one, stay."""
-        if self._future:
-            self._past.append(self._present)
-            self._become(self._future.pop())
-        return self._present
+    def redo(self) -> bool:
+        """Take back one undo; False, and nothing changes, without one."""
+        if not self._future:
+            return False
+        self._past.append(self._present)
+        self._become(self._future.pop())
+        return True
 
     def clear(self) -> None:
         """Forget everything, because the nodes are numbered anew."""
         self._past.clear()
         self._future.clear()
-        if len(self._present):
-            self._become(Selection())
+        self._become({name: Selection() for name in self._present})
 
-    def _become(self, selection: Selection) -> None:
-        self._present = selection
+    def _trim(self) -> None:
+        """Forget the oldest states: too many, or too large together."""
+        del self._past[: -self._limit]
+        seen: set[int] = set()
+        room = MOST_MEMORY
+        for position in range(len(self._past) - 1, -1, -1):
+            for selection in self._past[position].values():
+                # Neighbouring states share the selection that did not change.
+                if id(selection) not in seen:
+                    seen.add(id(selection))
+                    room -= selection.nodes.nbytes
+            if room < 0:
+                del self._past[: position + 1]
+                return
+
+    def _become(self, state: State) -> None:
+        old, self._present = self._present, state
         if self._on_change is not None:
-            self._on_change(selection)
+            for name, selection in state.items():
+                if selection != old[name]:
+                    self._on_change(name, selection)

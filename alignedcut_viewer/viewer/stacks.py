@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ..errors import AlignedCutError, InputError
 from ..nodes import NodeIndex
 from .canvas import Canvas
+from .node_values import NodeValues
 
-__all__ = ["AXES", "ColourStack", "FrameStack", "PictureStack", "TokenColours"]
+__all__ = ["AXES", "ColourStack", "FrameStack", "PictureStack", "SlotStack", "TokenColours", "ValueStack"]
 
 AXES = ("network", "layer", "picture", "y", "x")
 CACHE_BYTES = 192 * 2**20
@@ -35,7 +36,7 @@ class TokenColours(Protocol):
 
 
 class FrameStack:
-    """An array of RGBA frames, each made on demand and kept for a while.
+    """An array of frames, each made on demand and kept for a while.
 
     Parameters
     ----------
@@ -47,17 +48,18 @@ class FrameStack:
     Attributes
     ----------
     shape
-        `leading` + (height, width, 4).
+        `leading` + (height, width, 4), or without the last axis where frames hold one value a pixel.
     dtype
-        uint8.
+        uint8 of colours; subclasses may say otherwise.
     """
 
-    dtype = np.dtype(np.uint8)
+    dtype: np.dtype[Any] = np.dtype(np.uint8)
+    channels: tuple[int, ...] = (4,)
 
     def __init__(self, leading: Sequence[int], canvas: Canvas) -> None:
         self.canvas = canvas
-        self.shape: tuple[int, ...] = (*(int(n) for n in leading), canvas.height, canvas.width, 4)
-        self._frames: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
+        self.shape: tuple[int, ...] = (*(int(n) for n in leading), canvas.height, canvas.width, *self.channels)
+        self._frames: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -73,11 +75,11 @@ class FrameStack:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def make_frame(self, *position: int) -> NDArray[np.uint8]:
-        """The frame at a position on the leading axes: uint8 (height, width, 4)."""
+    def make_frame(self, *position: int) -> NDArray[Any]:
+        """The frame at a position on the leading axes: (height, width, 4), or (height, width)."""
         raise NotImplementedError
 
-    def frame(self, *position: int) -> NDArray[np.uint8]:
+    def frame(self, *position: int) -> NDArray[Any]:
         """The frame at a position, from the cache where it is there."""
         with self._lock:
             if position in self._frames:
@@ -97,7 +99,7 @@ class FrameStack:
         with self._lock:
             self._frames.clear()
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         keys = key if isinstance(key, tuple) else (key,)
         if Ellipsis in [k if k is Ellipsis else None for k in keys]:
             at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -106,12 +108,12 @@ class FrameStack:
         if len(keys) > self.ndim:
             raise IndexError(f"{len(keys)} indices for a stack of {self.ndim} axes")
         keys = (*keys, *([slice(None)] * (self.ndim - len(keys))))
-        n_leading = self.ndim - 3
+        n_leading = self.ndim - 2 - len(self.channels)
         chosen = [np.arange(n)[k] for n, k in zip(self.shape, keys[:n_leading], strict=False)]
         inside = keys[n_leading:]
         kept = [np.atleast_1d(positions) for positions in chosen]
         n_frames = int(np.prod([positions.size for positions in kept], dtype=np.int64))
-        sample = np.broadcast_to(np.uint8(0), self.shape[n_leading:])[inside]
+        sample = np.broadcast_to(self.dtype.type(0), self.shape[n_leading:])[inside]
         if n_frames > 1 and (n_frames > MOST_FRAMES or n_frames * sample.nbytes > LARGEST_READ):
             raise InputError(
                 f"That would read {n_frames} pictures at once; show them one at a time in the 2-D view "
@@ -122,7 +124,7 @@ class FrameStack:
         if not outer and len(frames) == 1:
             return frames[0]
         if not frames:
-            return np.zeros((*outer, *sample.shape), dtype=np.uint8)
+            return np.zeros((*outer, *sample.shape), dtype=self.dtype)
         return np.stack(frames).reshape((*outer, *sample.shape))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -163,20 +165,18 @@ class PictureStack(FrameStack):
             return np.zeros((self.canvas.height, self.canvas.width, 4), dtype=np.uint8)
 
 
-class ColourStack(FrameStack):
-    """AlignedCut colours over the pictures; shape (networks, layers, pictures, height, width, 4).
+class SlotStack(FrameStack):
+    """Frames of one kind for every network, layer and picture of an index.
 
-    The layer axis holds every layer number that any network of the cut has, in ascending order; where a network lacks
-    the layer, the frame is transparent.
+    The layer axis holds every layer number that any network has, in ascending order; where a network lacks the layer,
+    there is no slot.
 
     Parameters
     ----------
-    cut
-        A cut with colours.
+    index
+        The nodes.
     canvas
-        Where the pictures of the cut lie, in the order of ``cut.index.images``.
-    smooth
-        Interpolate between tokens instead of one colour a token.
+        Where the pictures lie, in the order of ``index.images``.
 
     Attributes
     ----------
@@ -186,10 +186,35 @@ class ColourStack(FrameStack):
         Layer numbers along the layer axis.
     """
 
+    def __init__(self, index: NodeIndex, canvas: Canvas) -> None:
+        self.index = index
+        self.networks = tuple(network.name for network in index.networks)
+        self.layers = tuple(sorted({layer for network in index.networks for layer in network.layers}))
+        super().__init__((len(self.networks), len(self.layers), len(index.images)), canvas)
+
+    def slot(self, network: int, layer: int) -> tuple[str, int] | None:
+        """Name of the network and number of the layer at slider positions; None where the network lacks the layer."""
+        name, number = self.networks[network], self.layers[layer]
+        return (name, number) if number in self.index.network(name).layers else None
+
+
+class ColourStack(SlotStack):
+    """AlignedCut colours over the pictures; shape (networks, layers, pictures, height, width, 4).
+
+    Where a network lacks a layer, the frame is transparent.
+
+    Parameters
+    ----------
+    cut
+        A cut with colours.
+    canvas
+        Where the pictures of the cut lie, in the order of ``cut.index.images``.
+    smooth
+        Interpolate between tokens instead of one colour a token.
+    """
+
     def __init__(self, cut: TokenColours, canvas: Canvas, *, smooth: bool = False) -> None:
-        self.networks = tuple(network.name for network in cut.index.networks)
-        self.layers = tuple(sorted({layer for network in cut.index.networks for layer in network.layers}))
-        super().__init__((len(self.networks), len(self.layers), len(cut.index.images)), canvas)
+        super().__init__(cut.index, canvas)
         self.cut = cut
         self._smooth = smooth
 
@@ -204,16 +229,67 @@ class ColourStack(FrameStack):
             self._smooth = smooth
             self.forget()
 
-    def slot(self, network: int, layer: int) -> tuple[str, int] | None:
-        """Name of the network and number of the layer at slider positions; None where the network lacks the layer."""
-        name, number = self.networks[network], self.layers[layer]
-        return (name, number) if number in self.cut.index.network(name).layers else None
-
     def make_frame(self, *position: int) -> NDArray[np.uint8]:
         """The tokens' colours in the box of the picture."""
         network, layer, picture = position
         slot = self.slot(network, layer)
         if slot is None:
             return np.zeros((self.canvas.height, self.canvas.width, 4), dtype=np.uint8)
-        tokens = self.cut.colour_map(*slot, self.cut.index.images[picture])
+        tokens = self.cut.colour_map(*slot, self.index.images[picture])
         return self.canvas.place_tokens(picture, np.asarray(tokens), smooth=self._smooth)
+
+
+class ValueStack(SlotStack):
+    """One number a node over the pictures; float32 (networks, layers, pictures, height, width).
+
+    Where there is no number, and beside the pictures, it is NaN.
+
+    Parameters
+    ----------
+    index
+        The nodes.
+    canvas
+        Where the pictures lie, in the order of ``index.images``.
+    values
+        The numbers; another lot may be put in their place.
+    smooth
+        Interpolate between tokens instead of one number a token.
+    """
+
+    dtype = np.dtype(np.float32)
+    channels = ()
+
+    def __init__(self, index: NodeIndex, canvas: Canvas, values: NodeValues, *, smooth: bool = False) -> None:
+        super().__init__(index, canvas)
+        self._values, self._smooth = values, smooth
+
+    @property
+    def values(self) -> NodeValues:
+        """What is shown."""
+        return self._values
+
+    @values.setter
+    def values(self, values: NodeValues) -> None:
+        self._values = values
+        self.forget()
+
+    @property
+    def smooth(self) -> bool:
+        """Whether numbers are interpolated between tokens."""
+        return self._smooth
+
+    @smooth.setter
+    def smooth(self, smooth: bool) -> None:
+        if smooth != self._smooth:
+            self._smooth = smooth
+            self.forget()
+
+    def make_frame(self, *position: int) -> NDArray[np.float32]:
+        """The tokens' numbers in the box of the picture."""
+        network, layer, picture = position
+        slot = self.slot(network, layer)
+        if slot is None:
+            return np.full((self.canvas.height, self.canvas.width), np.nan, dtype=np.float32)
+        grid = self.index.network(slot[0])
+        part = self._values.part(self.index.patch_slice(*slot, self.index.images[picture]))
+        return self.canvas.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self._smooth)

@@ -145,19 +145,6 @@ def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, ca
     qtbot.waitUntil(lambda: says("beside the picture"))
 
 
-def test_the_selection_is_checked_and_can_be_undone(shown, coordinator):
-    from alignedcut_viewer.errors import InputError
-
-    seen = []
-    coordinator.selection_changed.connect(lambda selection: seen.append(selection.nodes.tolist()))
-    coordinator.select([3, 1])
-    coordinator.select([5], "add")
-    coordinator.history.undo()
-    assert seen == [[1, 3], [1, 3, 5], [1, 3]]
-    with pytest.raises(InputError, match="Node numbers"):
-        coordinator.select([10**9])
-
-
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_the_figure_is_exported(qtbot, shown, panel, tmp_path, wait_idle, notifications, kind):
     target = tmp_path / f"figure.{kind}"

@@ -7,6 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QRadioButton
 
@@ -22,14 +23,10 @@ def dock_of(viewer, panel):
 
 
 def n_listeners(coordinator):
-    signals = (
-        coordinator.settings_changed,
-        coordinator.shown_changed,
-        coordinator.selection_changed,
-        coordinator.task_changed,
-        coordinator.smooth_changed,
-    )
-    return sum(len(signal) for signal in signals)
+    signals = {
+        name for kind in type(coordinator).__mro__ for name, value in vars(kind).items() if isinstance(value, Signal)
+    }
+    return sum(len(getattr(coordinator, name)) for name in signals)
 
 
 def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator, small_study, wait_idle):

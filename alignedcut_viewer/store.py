@@ -17,7 +17,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -294,6 +294,27 @@ class Store:
         array = self.create_array(path, values.shape, tuple(max(n, 1) for n in values.shape), values.dtype, 0)
         with writing(self.folder(path)):
             array[...] = values
+
+    def save_rows(self, path: str, shape: tuple[int, ...], dtype: DTypeLike, blocks: Iterable[NDArray[Any]]) -> None:
+        """Write an array that is too large to be held, as one uncompressed chunk, block by block of its rows.
+
+        Raises
+        ------
+        ValueError
+            If the blocks do not make up the array.
+        """
+        self.create_array(path, shape, tuple(max(n, 1) for n in shape), dtype, 0)
+        stored = np.dtype(dtype).newbyteorder("<")
+        chunk = self.folder(path) / "c" / "/".join(["0"] * len(shape))
+        with writing(self.folder(path)):
+            chunk.parent.mkdir(parents=True, exist_ok=True)
+            with chunk.open("wb") as file:  # not mapped: a full disk must raise, not kill
+                for block in blocks:
+                    file.write(np.ascontiguousarray(block, dtype=stored).data)
+                if file.tell() != int(np.prod(shape, dtype=np.int64)) * stored.itemsize:
+                    raise ValueError(f"The blocks do not make up an array of shape {shape}.")
+            if not all(shape):
+                chunk.unlink()
 
     def view(self, path: str) -> NDArray[Any]:
         """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only."""

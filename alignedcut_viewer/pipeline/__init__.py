@@ -15,6 +15,7 @@ _PUBLIC = {
     "CutSettings": "settings",
     "ExtractSettings": "settings",
     "align": "alignment_stage",
+    "brain_activation": "activation_stage",
     "load_alignment": "alignment_stage",
     "portable_alignment": "alignment_stage",
     "extract": "extraction",

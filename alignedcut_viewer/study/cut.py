@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS, Store
+from .brain_activation import BrainActivation, open_brain_activation
 from .feature_set import FeatureSet
 from .node_features import NodeFeatures
 
@@ -44,6 +45,7 @@ class Cut:
         self._colour_attributes = store.attributes(self._colour)
         self.index = NodeIndex.from_dict(self._attributes["index"])
         self._views: dict[str, NDArray[Any]] = {}
+        self._brain: BrainActivation | None = None
 
     def __repr__(self) -> str:
         return f"Cut({self.name!r}, {self.index!r}, {self.eigenvectors.shape[1]} eigenvectors)"
@@ -90,6 +92,16 @@ class Cut:
     def rgb(self) -> NDArray[np.uint8]:
         """AlignedCut colours, uint8 (N, 3)."""
         return self._view(f"{self._colour}/rgb")
+
+    @property
+    def brain_activation(self) -> BrainActivation | None:
+        """Activation of brain regions by every node; None where it was not computed.
+
+        See :func:`alignedcut_viewer.pipeline.brain_activation`.
+        """
+        if self._brain is None:
+            self._brain = open_brain_activation(self._store, self._group, self.index)
+        return self._brain
 
     # -- maps over the token grid --------------------------------------------------------------------------------
 

@@ -1,0 +1,358 @@
+"""What each node of a cut would do to the brain: regions for every node, voxels for any selection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import AlignmentError, InputError
+from ..nodes import NodeIndex
+from .feature_set import FeatureSet
+from .token_array import TokenArray
+
+if TYPE_CHECKING:
+    from ..brain.brain_space import RoiActivation
+    from ..brain.cortex import CortexRaster
+    from ..brain.rois import RoiTable
+    from ..brain.voxel_map import VoxelMap
+    from ..store import Store
+
+__all__ = ["BRAIN_ACTIVATION", "BrainActivation", "display_order", "open_brain_activation"]
+
+BRAIN_ACTIVATION = "brain_activation"
+_SIDES = ("", "lh", "rh")
+_BLOCK = 8192
+
+FloatArray = NDArray[np.float32]
+
+
+class BrainActivation:
+    """Activation of regions and voxels by the nodes of a cut, ``U = V' · beta``, nodes × voxels never held whole.
+
+    Obtained from :func:`alignedcut_viewer.pipeline.brain_activation` or
+    :attr:`alignedcut_viewer.study.Cut.brain_activation`. Activations are in the units of the responses that the
+    alignment was trained on, without its intercept, so that those of all nodes of a picture, summed over the layers
+    and averaged over tokens, add up to the prediction.
+
+    Attributes
+    ----------
+    table : numpy.ndarray
+        (N, n_rois) mean activation of each region by each node, half precision (single where half would lose it),
+        mapped from disk.
+    names : tuple of str
+        Regions in the order in which they are shown; see :func:`display_order`.
+    source : str
+        Name of the brain data.
+    simulated : bool
+        Whether they were made up; whoever shows them says so.
+    roi_voxels : numpy.ndarray
+        (n_rois,) number of voxels of each region.
+    n_voxels : int
+        Number of voxels; 0 where the alignment travelled with regions only.
+    """
+
+    def __init__(
+        self,
+        description: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],
+        index: NodeIndex,
+        features: Mapping[str, FeatureSet],
+    ) -> None:
+        """Take what the stage computed: a JSON-ready description, and arrays by name.
+
+        Parameters
+        ----------
+        description
+            ``rois``, ``source``, ``simulated``.
+        arrays
+            ``table``, ``roi_voxels``, ``mean_features`` and, where voxels travel, ``beta`` (D', n_voxels),
+            ``roi_masks``, ``hemisphere``, ``fsaverage_vertex``; ``map-I`` and ``bias-I`` of the I-th slot.
+        index
+            The nodes of the cut.
+        features
+            Feature sets of the networks of the index.
+        """
+        self.names: tuple[str, ...] = tuple(description["rois"])
+        self.source = str(description["source"])
+        self.simulated = bool(description["simulated"])
+        self.table: NDArray[Any] = arrays["table"]
+        self.roi_voxels: NDArray[np.int64] = np.asarray(arrays["roi_voxels"], dtype=np.int64)
+        self.index = index
+        self._arrays, self._features = arrays, features
+        self._beta: NDArray[Any] | None = arrays.get("beta")
+        self.n_voxels = 0 if self._beta is None else int(self._beta.shape[1])
+
+    def __repr__(self) -> str:
+        return f"BrainActivation({self.title}: {len(self.table)} nodes, {len(self.names)} ROIs, {self.n_voxels} voxels)"
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def title(self) -> str:
+        """Name of the brain data for window and figures; it says so where they are simulated."""
+        named = self.simulated and "simulated" not in self.source.lower()
+        return f"{self.source} (simulated)" if named else self.source
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """For each region the group that it stands in (``"face"``); regions of one group are neighbours."""
+        from ..brain import roi_info
+
+        return tuple(roi_info(name).group for name in self.names)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """For each region what it is known to do, with its full name: text for tooltips."""
+        from ..brain import roi_info
+
+        found = [roi_info(name) for name in self.names]
+        return tuple(f"{i.full_name}: {i.function}" if i.function else i.full_name for i in found)
+
+    # -- regions -------------------------------------------------------------------------------------------------
+
+    def summarise(self, nodes: ArrayLike, *, voxel_spread: bool = False) -> RoiActivation:
+        """Mean and spread of each region's activation by some nodes; a few milliseconds for 100,000.
+
+        Parameters
+        ----------
+        nodes
+            Node numbers.
+        voxel_spread
+            Also give the spread over each region's voxels, which takes :meth:`voxels`.
+
+        Raises
+        ------
+        InputError
+            If there is no node, or a number is out of range.
+        AlignmentError
+            If the spread over voxels is asked for where only regions travelled.
+        """
+        from ..brain import RoiActivation
+
+        chosen = self._checked(nodes)
+        # Deviations from one node, so that the variance keeps its digits where the mean is large.
+        deviations: NDArray[np.float64] = self.table[chosen].astype(np.float64)
+        first = deviations[0].copy()
+        deviations -= first
+        mean = np.einsum("nr->r", deviations) / len(chosen)
+        variance = np.einsum("nr,nr->r", deviations, deviations) / len(chosen) - mean**2
+        spread = None
+        if voxel_spread:
+            values = self.voxels(chosen)
+            masks = self._rois
+            spread = np.array([values[masks.voxels(name)].std() for name in self.names], dtype=np.float32)
+        return RoiActivation(
+            self.names,
+            (mean + first).astype(np.float32),
+            np.sqrt(np.maximum(variance, 0)).astype(np.float32),
+            spread,
+            len(chosen),
+        )
+
+    def values(self, roi: str) -> FloatArray:
+        """(N,) activation of one region by every node, for a heat map over the pictures.
+
+        Raises
+        ------
+        InputError
+            If there is no such region.
+        """
+        if roi not in self.names:
+            raise InputError(f"There is no ROI {roi!r} here; there are: {', '.join(self.names) or 'none'}.")
+        return np.asarray(self.table[:, self.names.index(roi)], dtype=np.float32)
+
+    @cached_property
+    def baseline(self) -> FloatArray:
+        """(n_rois,) mean over all nodes of the cut: what a selection may be held against."""
+        total = np.zeros(len(self.names))
+        for start in range(0, len(self), 1 << 18):
+            total += self.table[start : start + (1 << 18)].sum(axis=0, dtype=np.float64)
+        return (total / len(self)).astype(np.float32)
+
+    # -- voxels --------------------------------------------------------------------------------------------------
+
+    def mean_features(self, nodes: ArrayLike) -> FloatArray:
+        """(D',) mean of the aligned features of some nodes.
+
+        Means commute with the linear maps, so that features are averaged as they lie on disk, and each layer's mean
+        is mapped once.
+        """
+        chosen = np.sort(self._checked(nodes))
+        images = np.asarray(self.index.images, dtype=np.int64)
+        total = np.zeros(self._arrays["mean_features"].shape[0], dtype=np.float64)
+        for number, (slot, part) in enumerate(self.index.iter_slots()):
+            low, high = np.searchsorted(chosen, [part.start, part.stop])
+            if low == high:
+                continue
+            position, token = np.divmod(chosen[low:high] - part.start, self.index.network(slot.network).n_tokens)
+            features = self._features[slot.network]
+            token += features.class_token and not self.index.network(slot.network).class_token
+            matrix = self._arrays[f"map-{number:03d}"]
+            summed = np.zeros(matrix.shape[0], dtype=np.float64)
+            for block in _blocks(features.tokens(slot.layer), images[position], token):
+                summed += np.ones(len(block), dtype=np.float32) @ block
+            total += summed @ matrix + (high - low) * self._arrays[f"bias-{number:03d}"]
+        return (total / len(chosen)).astype(np.float32)
+
+    def voxels(self, nodes: ArrayLike) -> FloatArray:
+        """(n_voxels,) activation of every voxel by the mean of some nodes: one product with beta.
+
+        Raises
+        ------
+        AlignmentError
+            If only regions travelled with the alignment.
+        InputError
+            If there is no node, or a number is out of range.
+        """
+        return self.mean_features(nodes) @ self._voxel_beta
+
+    @cached_property
+    def voxel_baseline(self) -> FloatArray:
+        """(n_voxels,) activation of every voxel by the mean of all nodes of the cut."""
+        mean: FloatArray = np.asarray(self._arrays["mean_features"], dtype=np.float32)
+        return mean @ self._voxel_beta
+
+    @property
+    def has_cortex(self) -> bool:
+        """Whether the voxels' places on the cortical surface are known."""
+        return self._beta is not None and "fsaverage_vertex" in self._arrays
+
+    @cached_property
+    def voxel_map(self) -> VoxelMap:
+        """From voxels to fsaverage; a second the first time.
+
+        Raises
+        ------
+        AlignmentError
+            If the places of the voxels are not known.
+        """
+        from ..brain import BrainDataset, PictureTable, VoxelMap
+
+        if not self.has_cortex:
+            raise AlignmentError(
+                f"{self.title} does not say where its voxels lie on the cortex, so that only its regions can be shown; "
+                "train the alignment on data with fsaverage vertices, such as the Algonauts release, to see the cortex."
+            )
+        side: NDArray[np.str_] = np.array(_SIDES)[self._arrays["hemisphere"]]
+        return VoxelMap(
+            BrainDataset.build(
+                self.source,
+                PictureTable((), ()),
+                np.zeros((0, self.n_voxels), dtype=np.float32),
+                rois=self._rois,
+                hemisphere=side,
+                fsaverage_vertex=np.asarray(self._arrays["fsaverage_vertex"], dtype=np.int64),
+                simulated=self.simulated,
+            )
+        )
+
+    def cortex_values(self, nodes: ArrayLike, *, relative: bool = False) -> dict[str, FloatArray]:
+        """Activation of the cortex by the mean of some nodes, as :meth:`~alignedcut_viewer.brain.CortexRaster.render`
+        takes it.
+
+        Parameters
+        ----------
+        nodes
+            Node numbers.
+        relative
+            Less :attr:`voxel_baseline`: how these nodes differ from the cut's mean node.
+
+        Returns
+        -------
+        dict
+            ``"lh"`` and ``"rh"`` to (163,842,) float32, NaN where there is no voxel.
+
+        Raises
+        ------
+        AlignmentError
+            If the places of the voxels are not known.
+        """
+        place = self.voxel_map
+        values = self.voxels(nodes)
+        return place(values - self.voxel_baseline if relative else values)
+
+    def cortex_masks(self) -> dict[str, RoiTable]:
+        """Regions as masks over fsaverage, for outlines; an AlignmentError where places are not known."""
+        return self.voxel_map.masks(self._rois)
+
+    def raster(self, **layout: Any) -> CortexRaster:
+        """The raster that shows them, :func:`~alignedcut_viewer.brain.cortex_raster` with its parameters."""
+        from ..brain import cortex_raster
+
+        return cortex_raster(**layout)
+
+    @cached_property
+    def _rois(self) -> RoiTable:
+        from ..brain import RoiTable
+
+        self._voxel_beta  # noqa: B018 - says so where only regions travelled
+        masks = np.unpackbits(np.asarray(self._arrays["roi_masks"]), axis=1, count=self.n_voxels).astype(bool)
+        return RoiTable(dict(zip(self.names, masks, strict=True)), self.n_voxels)
+
+    @property
+    def _voxel_beta(self) -> FloatArray:
+        if self._beta is None:
+            raise AlignmentError(
+                f"The alignment trained on {self.title} holds regions only; train it with `voxels` to see all voxels."
+            )
+        beta: FloatArray = self._beta
+        return beta
+
+    def _checked(self, nodes: ArrayLike) -> NDArray[np.int64]:
+        chosen: NDArray[np.int64] = np.asarray(nodes).reshape(-1).astype(np.int64, copy=False)
+        if not len(chosen):
+            raise InputError("Brain activation needs at least one node; the selection is empty.")
+        if chosen.min() < 0 or chosen.max() >= len(self):
+            raise InputError(f"Node numbers must lie between 0 and {len(self) - 1}.")
+        return chosen
+
+
+def open_brain_activation(store: Store, cut: str, index: NodeIndex) -> BrainActivation | None:
+    """What a study keeps with a cut, mapped from disk; None where it was not computed.
+
+    Parameters
+    ----------
+    store
+        The study's store.
+    cut
+        Group of the cut.
+    index
+        Nodes of the cut.
+    """
+    group = f"{cut}/{BRAIN_ACTIVATION}"
+    if not store.exists(group):
+        return None
+    arrays = {name: store.view(f"{group}/{name}") for name in store.groups(group)}
+    features = {network.name: FeatureSet(store, network.name) for network in index.networks}
+    return BrainActivation(store.attributes(group), arrays, index, features)
+
+
+def _blocks(tokens: TokenArray, images: NDArray[np.int64], token: NDArray[np.int64]) -> Iterator[FloatArray]:
+    for start in range(0, len(images), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        yield np.asarray(tokens.gather(images[part], token[part]), dtype=np.float32)
+
+
+def display_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Regions in the order in which they are shown.
+
+    Where all twelve of the paper are there, they come first: V1 V2 V3 V4 | EBA FBA | OFA FFA | OPA PPA | OWFA VWFA;
+    the others follow in the order of the catalogue, unknown ones last, by name.
+    """
+    from ..brain import paper_rois, roi_catalogue
+
+    known = [info.name for info in roi_catalogue()]
+    paper = paper_rois()
+    first = paper if set(paper) <= set(names) else ()
+
+    def place(name: str) -> tuple[int, str]:
+        if name in first:
+            return first.index(name), name
+        return len(paper) + (known.index(name) if name in known else len(known)), name
+
+    return tuple(sorted(names, key=place))

@@ -1,0 +1,226 @@
+"""Brain activation of a cut: the table against the maps, selections against plain products, kept and refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alignedcut_viewer import pipeline
+from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
+from alignedcut_viewer.brain import BrainDataset, PictureTable, RoiTable, paper_rois
+from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
+from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.brain_activation import display_order
+
+NETWORK = "random:vit_tiny_patch16_224"
+ROIS = {"FFA": slice(0, 6), "EarlyVis": slice(6, 10), "V1": slice(8, 14)}
+N_VOXELS, N_CHANNELS = 20, 16
+
+
+def alignment(*, scale: float = 1.0, places: bool = True, voxels: bool = True) -> ChannelAlignment:
+    rng = np.random.default_rng(0)
+    masks = {name: np.isin(np.arange(N_VOXELS), np.arange(N_VOXELS)[part]) for name, part in ROIS.items()}
+    dataset = BrainDataset.build(
+        "made up",
+        PictureTable((), ()),
+        np.zeros((0, N_VOXELS), dtype=np.float32),
+        rois=RoiTable(masks),
+        hemisphere=np.repeat(["lh", "rh"], N_VOXELS // 2),
+        fsaverage_vertex=np.arange(N_VOXELS) if places else None,
+        simulated=True,
+    )
+    beta = scale * rng.standard_normal((N_CHANNELS, N_VOXELS)).astype(np.float32)
+    slots = [Slot(NETWORK, layer) for layer in (0, 2)]
+    return ChannelAlignment(
+        {slot: rng.standard_normal((192, N_CHANNELS)) / 14 for slot in slots},
+        offsets={slot: rng.standard_normal(192) / 14 for slot in slots},
+        kind="brain",
+        simulated=True,
+        readout=BrainReadout.of(beta, dataset, voxels=voxels),
+    )
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("activation")
+    (root / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        pixels = rng.integers(0, 256, (1, 1, 3)) + rng.integers(-40, 40, (32, 32, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / "pictures" / f"{i}.png")
+    study, _ = pipeline.open_study(root / "study", root / "pictures")
+    with study:
+        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch=4, device="cpu"))
+    return root
+
+
+@pytest.fixture
+def study(extracted: Path, tmp_path: Path) -> Iterator[Study]:
+    with Study.open(shutil.copytree(extracted / "study", tmp_path / "study"), writable=True) as opened:
+        yield opened
+
+
+def cut_with(study: Study, given: ChannelAlignment | None, **more: object) -> None:
+    settings = AlignSettings("none")
+    if given is not None:
+        settings = AlignSettings("file", str(given.save(study.path.parent / "maps.safetensors")))
+    colour = ColourSettings(n_landmarks=20, perplexity=4, device="cpu")
+    values = {"n_components": 3, "class_token": False, "images": (0, 1, 3, 5), "device": "cpu"} | more
+    pipeline.cut(study, CutSettings(colour=colour, **values), align=settings)  # type: ignore[arg-type]
+
+
+def expected(study: Study, given: ChannelAlignment) -> tuple[np.ndarray, np.ndarray]:
+    """Aligned features of all nodes, and activation of every voxel, held whole."""
+    index = study.cut().index
+    aligned = np.concatenate(
+        [
+            given.transform(
+                (NETWORK, slot.layer), np.asarray(study.features(*slot))[list(index.images), 1:].reshape(-1, 192)
+            )
+            for slot in index.slots
+        ]
+    )
+    assert given.readout is not None
+    readout = given.readout
+    beta = readout.beta if readout.beta is not None else readout.roi_beta.T
+    return aligned, aligned @ beta
+
+
+def test_the_table_holds_the_mean_over_voxels_of_every_node(study: Study) -> None:
+    given = alignment()
+    cut_with(study, given)
+    assert study.cut().brain_activation is None
+    activation = pipeline.brain_activation(study)
+    _, voxels = expected(study, given)
+    assert activation.names == ("V1", "EarlyVis", "FFA")
+    assert activation.groups == ("early visual", "early visual", "face")
+    assert activation.functions[2] == "fusiform face area: face"
+    assert (activation.simulated, activation.title) == (True, "made up (simulated)")
+    assert activation.table.dtype == np.float16
+    assert isinstance(activation.table, np.memmap)
+    np.testing.assert_array_equal(activation.roi_voxels, [6, 4, 6])
+    for number, name in enumerate(activation.names):
+        truth = voxels[:, ROIS[name]].mean(axis=1)
+        np.testing.assert_allclose(activation.table[:, number], truth, rtol=2e-3, atol=2e-3)
+        np.testing.assert_array_equal(activation.values(name), activation.table[:, number])
+        np.testing.assert_allclose(activation.baseline[number], truth.mean(), atol=1e-3)
+    np.testing.assert_allclose(activation.voxel_baseline, voxels.mean(axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_selections_are_summarised_over_nodes_and_voxels(study: Study) -> None:
+    given = alignment()
+    cut_with(study, given)
+    activation = pipeline.brain_activation(study)
+    _, voxels = expected(study, given)
+    nodes = np.random.default_rng(1).permutation(len(voxels))[: len(voxels) // 3]
+    found = activation.summarise(nodes, voxel_spread=True)
+    assert found.n_nodes == len(nodes)
+    assert found.voxel_spread is not None
+    for number, name in enumerate(found.names):
+        means = voxels[nodes][:, ROIS[name]].mean(axis=1)
+        np.testing.assert_allclose(found.mean[number], means.mean(), atol=2e-3)
+        np.testing.assert_allclose(found.node_spread[number], means.std(), rtol=1e-2)
+        np.testing.assert_allclose(found.voxel_spread[number], voxels[nodes].mean(0)[ROIS[name]].std(), rtol=1e-3)
+    np.testing.assert_allclose(activation.voxels(nodes), voxels[nodes].mean(axis=0), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(activation.voxels([7, 7, 9]), voxels[[7, 7, 9]].mean(axis=0), rtol=1e-3, atol=1e-4)
+    assert activation.summarise([4]).node_spread.max() == 0
+    for wrong in ([], [-1], [len(voxels)]):
+        with pytest.raises(InputError, match="[Nn]ode"):
+            activation.summarise(wrong)
+
+
+def test_voxels_lie_on_the_cortex_where_their_places_are_known(study: Study) -> None:
+    given = alignment()
+    cut_with(study, given)
+    activation = pipeline.brain_activation(study)
+    values = activation.voxels([3])
+    cortex = activation.cortex_values([3])
+    assert activation.has_cortex
+    np.testing.assert_allclose(cortex["lh"][:10], values[:10])
+    np.testing.assert_allclose(cortex["rh"][10:20], values[10:])
+    relative = activation.cortex_values([3], relative=True)
+    np.testing.assert_allclose(relative["lh"][:10], (values - activation.voxel_baseline)[:10])
+    assert activation.cortex_masks()["lh"].mask("V1")[8]
+    picture = activation.raster(layout=(("lh lateral",),), height=40, width=40).render(cortex)
+    assert picture.shape == (40, 40, 4)
+
+
+def test_without_places_or_voxels_the_regions_remain(study: Study) -> None:
+    cut_with(study, alignment(places=False))
+    activation = pipeline.brain_activation(study)
+    assert not activation.has_cortex
+    assert activation.voxels([0]).shape == (N_VOXELS,)
+    with pytest.raises(AlignmentError, match="where its voxels lie"):
+        activation.cortex_values([0])
+    regions = alignment(voxels=False)
+    cut_with(study, regions)
+    activation = pipeline.brain_activation(study)
+    _, truth = expected(study, regions)
+    assert regions.readout is not None
+    order = [regions.readout.roi_names.index(name) for name in activation.names]
+    np.testing.assert_allclose(activation.table, truth[:, order], rtol=2e-3, atol=2e-3)
+    with pytest.raises(AlignmentError, match="regions only"):
+        activation.voxels([0])
+
+
+def test_the_activation_is_kept_with_the_cut_and_goes_with_it(study: Study) -> None:
+    given = alignment()
+    cut_with(study, given)
+
+    def cancel(done: int, total: int, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pipeline.brain_activation(study, progress=cancel)
+    assert study.cut().brain_activation is None
+    assert not list(study.path.glob("cuts/*/brain_activation"))
+    pipeline.brain_activation(study)
+    kept = Study.open(study.path).cut().brain_activation
+    assert kept is not None
+    (folder,) = study.path.glob("cuts/*/brain_activation")
+    modified = (folder / "zarr.json").stat().st_mtime_ns
+    again = pipeline.brain_activation(study)
+    np.testing.assert_array_equal(again.table, kept.table)
+    assert (folder / "zarr.json").stat().st_mtime_ns == modified
+    study.remove_cut("default")
+    assert not folder.exists()
+
+
+def test_a_study_open_for_reading_gives_the_same(study: Study) -> None:
+    cut_with(study, alignment())
+    reading = pipeline.brain_activation(Study.open(study.path))
+    assert not list(study.path.glob("cuts/*/brain_activation"))
+    kept = pipeline.brain_activation(study)
+    np.testing.assert_array_equal(reading.table, kept.table)
+    np.testing.assert_array_equal(reading.voxels([5, 6]), kept.voxels([5, 6]))
+
+
+def test_tiny_units_keep_their_digits(study: Study) -> None:
+    given = alignment(scale=1e-6)
+    cut_with(study, given)
+    activation = pipeline.brain_activation(study)
+    _, voxels = expected(study, given)
+    assert activation.table.dtype == np.float32
+    np.testing.assert_allclose(activation.table[:, 2], voxels[:, ROIS["FFA"]].mean(axis=1), rtol=1e-3, atol=1e-10)
+
+
+@pytest.mark.parametrize("given", [None, ChannelAlignment(dict(alignment().matrices))])
+def test_a_cut_that_knows_no_brain_says_how_to_get_one(study: Study, given: ChannelAlignment | None) -> None:
+    cut_with(study, given)
+    with pytest.raises(AlignmentError, match=r"alignedcut align STUDY --brain"):
+        pipeline.brain_activation(study)
+
+
+def test_the_papers_regions_come_first_where_all_are_there() -> None:
+    some = ("zzz", "RSC", "PPA", "V1", "IT")
+    assert display_order(some) == ("V1", "IT", "PPA", "RSC", "zzz")
+    every = display_order(("zzz", "RSC", *paper_rois()[::-1], "IT"))
+    assert every[:12] == paper_rois()
+    assert every[12:] == ("IT", "RSC", "zzz")

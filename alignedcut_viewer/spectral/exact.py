@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .extension import Coordinates, KernelExtension
-from .problem import CutFit, Problem
+from .problem import NULL, CutFit, Problem
 from .sampling import density_of
 from .streaming import sampled_points
 
@@ -31,8 +31,6 @@ _DENSE_UP_TO = 600
 _BLOCK_ROWS = 1024
 _RESIDUAL = 1e-5
 _PRODUCTS = 60
-_NULL = 1e-10
-"""Eigenvalues below this belong to directions that the graph does not have."""
 
 
 def fit_exact(problem: Problem) -> CutFit:
@@ -66,7 +64,7 @@ def fit_exact(problem: Problem) -> CutFit:
         parts = torch.split(points, _BLOCK_ROWS)
         weights = torch.cat([density.weights(kernel.between(part, density.landmarks)) for part in parts])
     values, vectors, degrees = graph_eigenvectors(points, kernel, problem.n_components, memory=memory, weights=weights)
-    present = values > _NULL
+    present = values > NULL
     vectors *= present
     inverse = np.where(present, 1.0 / np.where(present, values, 1.0), 0.0)
     scale = torch.ones_like(degrees) if weights is None else weights

@@ -15,13 +15,13 @@ from .columns import Scratch, Spare, Writer
 from .extension import Extension
 from .features import FeatureChunks
 from .node_pass import columns_of
-from .problem import CutFit, Problem
+from .problem import NULL, CutFit, Problem
 from .workers import in_order, solver_device, trim_memory
 
 __all__ = ["FittedCut", "finish_cut", "in_turn", "rayleigh_ritz"]
 
-_NULL = 1e-10
-"""Eigenvalues below this belong to directions that the graph does not have."""
+_DEPENDENT = 1e-2
+"""Columns of which less than this (of the squares) is new are dropped: single precision does not hold their rest."""
 
 
 @dataclass(frozen=True)
@@ -196,15 +196,15 @@ def rayleigh_ritz(
     """
     metric = torch.from_numpy(gram)
     squares, axes = torch.linalg.eigh(metric)
-    present = squares > 1e-6 * squares.max().clamp(min=1e-300)
+    present = squares > _DEPENDENT * squares.max().clamp(min=1e-300)
     root = torch.where(present, squares, 0.0).sqrt()
     inverse = torch.where(present, root.reciprocal(), 0.0)
     half = (axes * root) @ axes.T
     theta, directions = torch.linalg.eigh((half * torch.from_numpy(values)) @ half)
     theta, directions = theta.flip(0), directions.flip(1)
-    kept = theta > _NULL
+    kept = theta > NULL
     rotation = ((axes * inverse) @ axes.T) @ directions * kept
-    return rotation.numpy(), (torch.where(kept, theta, 0.0) / theta[0].clamp(min=_NULL)).numpy()
+    return rotation.numpy(), (torch.where(kept, theta, 0.0) / theta[0].clamp(min=NULL)).numpy()
 
 
 def in_turn(gram: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -220,6 +220,6 @@ def in_turn(gram: NDArray[np.float64]) -> NDArray[np.float64]:
         for _ in range(2):  # once more for what rounding leaves
             column -= rotation @ (rotation.T @ (gram @ column))
         square = float(column @ gram @ column)
-        if square > 1e-6:
+        if square > _DEPENDENT:
             rotation[:, i] = column / math.sqrt(square)
     return rotation

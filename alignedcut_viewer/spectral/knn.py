@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ..progress import report
 from .affinity import Kernel
-from .exact import graph_eigenvectors
-from .problem import CutFit, Problem
+from .exact import graph_eigenvectors, stored_affinity_bytes
+from .problem import NULL, CutFit, Problem
 from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import solver_device
@@ -123,9 +123,14 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
         density = density_of(samples, kernel, problem.balance, problem.sharper, rng)
         parts = torch.split(samples, 1024)
         weights = torch.cat([density.weights(kernel.between(part, density.landmarks)) for part in parts])
+    solved = samples.to(solver_device(device))
+    if stored_affinity_bytes(len(samples), problem.n_components, 8) <= problem.memory:
+        solved = solved.double()
     values, vectors, _ = graph_eigenvectors(
-        samples.to(solver_device(device)), kernel, problem.n_components, memory=problem.memory, weights=weights
+        solved, kernel, problem.n_components, memory=problem.memory, weights=weights
     )
+    present = values > NULL
+    values, vectors = values * present, vectors * present
     vectors *= math.sqrt(len(samples) / features.shape[0])
     report(problem.progress, 2, 2, "solving the sampled graph")
     extension = NeighbourExtension(

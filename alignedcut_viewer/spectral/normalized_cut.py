@@ -82,9 +82,9 @@ class NormalizedCut:
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``…
     precision
         ``"auto"``: half precision on CUDA, single elsewhere. Or ``"float32"``, ``"float16"``, ``"bfloat16"``: the type
-        of the factors of the products over all nodes of ``"nystrom"``; what is solved is solved in single and double
-        precision always, and the eigenvectors hardly differ. ``"bfloat16"`` doubles the speed on CPUs that have it
-        (AMX, AVX512-BF16); ``"float16"`` gains nothing on CPUs.
+        of the factors of the products over all nodes of ``"nystrom"``. What is solved is solved in single and double
+        precision always, and the eigenvectors hardly differ; where they would, single precision is used instead.
+        ``"bfloat16"`` doubles the speed on CPUs that have it (AMX, AVX512-BF16); ``"float16"`` gains nothing on CPUs.
     memory
         Bound on the working set: all that is held beside the features and the returned eigenvectors.
 

@@ -20,6 +20,7 @@ themselves, the affinity matrix is approximated by ``C W^+ C^T = Phi Phi^T``, ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ import torch
 
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
-from .problem import CutFit, Problem
+from .problem import NULL, CutFit, Problem
 from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import in_order, solver_device
@@ -45,9 +46,12 @@ _SAMPLE_SHARE = 16
 SPARE_COLUMNS = (8, 13)
 """Fewest and most eigenvectors kept beyond those asked for until the Rayleigh-Ritz step: most for a small sample."""
 _RIDGE = 1e-6
-"""Added to the landmarks' affinity matrix, in units of its diagonal."""
-_NULL = 1e-10
-"""Eigenvalues below this belong to directions that the graph does not have."""
+"""Added to the landmarks' affinity matrix, in units of its diagonal…"""
+_MAPPED_NOISE = 1e-3
+"""…or more, so that rounding of the affinities becomes at most about this in ``Phi``, whose rows are of length one."""
+_EPSILON = 2.0**-23
+_MOST_NOISE = 0.1
+"""Columns of which more than this is rounding are left out. Half precision is not used where it would be twice this."""
 _LEAST_DEGREE = 1e-3
 """Degrees, of far outliers, are not taken for less than this part of the median."""
 _ANCHORS = 2048
@@ -73,7 +77,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     sampling
         ``"kmeans"``, ``"farthest"`` or ``"uniform"``.
     half
-        None, or the type of half precision in which the extension computes. The fit is in single precision always.
+        None, or the type of half precision in which the extension is to compute, if the columns wanted bear its
+        rounding. The fit is in single precision always.
 
     Returns
     -------
@@ -106,7 +111,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     for count in affordable:
         landmarks = choose_landmarks(inside, count, sampling, rng)
         exact = landmarks.to(solver).double()
-        whiten = inverse_root(kernel.between(exact, exact))
+        noise = _EPSILON * (1.0 + float((exact * exact).sum(dim=1).mean()) / kernel.gamma)
+        whiten = inverse_root(kernel.between(exact, exact), noise)
         density = None
         if problem.balance > 0:
             density = Density(landmarks, cell_masses(inside, landmarks), problem.sharper, problem.balance)
@@ -116,17 +122,24 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
 
     report(problem.progress, 1, 3, "solving on a sample")
     share = len(index) / n_nodes
-    total, gram, least = _sample_matrices(coordinates, blocks, landmarks, density, whiten, share, device)
+    total, gram, degree, size = _sample_matrices(coordinates, blocks, landmarks, density, whiten, share, device)
     values, rotation = torch.linalg.eigh(gram)
     fewest, most = SPARE_COLUMNS
     spare = min(most, max(fewest, most * SAMPLE // (2 * len(index))))
     spare = min(spare, problem.memory // (8 * n_nodes))  # in half precision, a quarter of the memory at most
-    count = min(problem.n_components + spare, int((values > _NULL).sum()))
+    count = min(problem.n_components + spare, int((values > NULL).sum()))
     values, rotation = values.flip(0)[:count], rotation.flip(1)[:, :count]
     columns = whiten @ (rotation * values.rsqrt())
+    # What rounding of the affinities becomes in a column, whose length is one.
+    amplified = math.sqrt(n_nodes / degree) * size * torch.linalg.vector_norm(columns, dim=0)
+    clear = int((noise * amplified <= _MOST_NOISE).long().cumprod(dim=0).sum())
+    values, columns = values[:clear], columns[:, :clear]
+    if half is not None and torch.finfo(half).eps * float(amplified[: problem.n_components].max()) > 2 * _MOST_NOISE:
+        half = None
     weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).float().to(device)
 
     report(problem.progress, 2, 3, "solving on a sample")
+    least = _LEAST_DEGREE * degree
     single = KernelExtension(coordinates, landmarks, weights, least, density)
     every = -(-len(index) // _ANCHORS)
     anchor = torch.cat([single.at(a[::every], None if b is None else b[::every]) for a, b in blocks])
@@ -143,8 +156,8 @@ def _sample_matrices(
     whiten: torch.Tensor,
     share: float,
     device: torch.device,
-) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """``Phi^T 1`` (m,) and ``G`` (m, m) of the whole graph from its sample, and a least degree."""
+) -> tuple[torch.Tensor, torch.Tensor, float, float]:
+    """``Phi^T 1`` (m,) and ``G`` (m, m) of the graph from its sample, its median degree, and the size of affinities."""
 
     def affinity(block: Block) -> tuple[torch.Tensor, torch.Tensor | None]:
         affinities = coordinates.affinity(*block, landmarks)
@@ -157,13 +170,14 @@ def _sample_matrices(
     sums = torch.stack(list(in_order(column_sums, blocks, device))).to(whiten.device).double()
     total = whiten.T @ sums.sum(dim=0) / share
     narrow = torch.cat([whiten, (whiten @ total)[:, None]], dim=1).float().to(device)
-    few = torch.cat([affinity(block)[0] @ narrow[:, -1] for block in blocks[:: -(-len(blocks) // 4)]])
-    least = _LEAST_DEGREE * float(few.median())
+    few = torch.cat([affinity(block)[0] for block in blocks[:: -(-len(blocks) // 4)]])
+    degree, size = float((few @ narrow[:, -1]).median()), float(few.square().mean().sqrt())
+    del few
 
     def gram_of(block: Block) -> torch.Tensor:
         affinities, weights = affinity(block)
         mapped = affinities @ narrow
-        scale = mapped[:, -1].clamp(min=least).reciprocal_()
+        scale = mapped[:, -1].clamp(min=_LEAST_DEGREE * degree).reciprocal_()
         if weights is not None:
             scale *= weights
         phi = mapped[:, :-1]
@@ -172,7 +186,7 @@ def _sample_matrices(
     gram = torch.zeros_like(whiten)
     for product in in_order(gram_of, blocks, device):
         gram += product.to(gram.device)
-    return total, gram / share, least
+    return total, gram / share, degree, size
 
 
 def _explained(
@@ -201,13 +215,20 @@ def _explained(
     return 1.0 - float(left) / max(float(whole) - 1.0, float(left), 1e-12)
 
 
-def inverse_root(matrix: torch.Tensor) -> torch.Tensor:
+def inverse_root(matrix: torch.Tensor, noise: float) -> torch.Tensor:
     """A matrix R (m, m) with ``R R^T`` the inverse of a positive semi-definite matrix, up to a ridge.
 
-    The ridge keeps directions in which landmarks hardly differ, or do not (equal landmarks), below what single
-    precision resolves in the affinities of nodes to them.
+    The ridge keeps directions in which landmarks hardly differ, or do not (equal landmarks), below what the affinities
+    of nodes to them resolve.
+
+    Parameters
+    ----------
+    matrix
+        Affinities (m, m) of the landmarks among themselves.
+    noise
+        Relative rounding error of the affinities of nodes to them.
     """
-    ridge = _RIDGE * float(matrix.diagonal().mean())
+    ridge = max(_RIDGE, (noise / _MAPPED_NOISE) ** 2) * float(matrix.diagonal().mean())
     identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     factor = torch.linalg.cholesky(matrix + ridge * identity)
     inverse: torch.Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)

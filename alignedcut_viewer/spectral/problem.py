@@ -14,7 +14,10 @@ from .affinity import Kernel
 from .extension import Extension
 from .features import FeatureChunks
 
-__all__ = ["CutFit", "Problem"]
+__all__ = ["NULL", "CutFit", "Problem"]
+
+NULL = 1e-10
+"""Eigenvalues below this belong to directions that the graph does not have."""
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,14 @@ from alignedcut_viewer.pipeline.extraction import extract_with
 from alignedcut_viewer.pipeline.settings import ExtractSettings
 from alignedcut_viewer.study import Study
 
-from .harness import machine_description, markdown_table, write_section
+from .harness import in_subprocess, machine_description, markdown_table, write_section
 
 __all__ = ["main"]
 
 N_PICTURES = 32
 BATCH = 8
 ROUNDS = 5
+_MODULE = "tests.benchmarks.bench_extraction"
 NETWORKS = {
     "ViT-B/16, 224 px": "random:vit_base_patch16_224",
     "DINOv2 ViT-S/14, 224 px": "random:vit_small_patch14_dinov2",
@@ -79,13 +80,15 @@ def extraction(backbone: Backbone, pictures: Path, place: Path, batch: int) -> C
     return work
 
 
-def measure(name: str, pictures: Path, place: Path, *, batch: int = BATCH, rounds: int = ROUNDS) -> dict[str, Any]:
+def measure(
+    name: str, pictures: str | Path, place: str | Path, *, batch: int = BATCH, rounds: int = ROUNDS
+) -> dict[str, Any]:
     """Pictures a second of both sides, interleaved."""
     backbone = load_backbone(name, input_size=224, announce=lambda line: None)
     files = open_pictures(pictures)
     prepared = [backbone.prepare(picture) for picture in files]
     batches = [torch.stack(prepared[i : i + batch]) for i in range(0, len(prepared), batch)]
-    sides = {"bare": bare_loop(backbone, batches), "ours": extraction(backbone, pictures, place, batch)}
+    sides = {"bare": bare_loop(backbone, batches), "ours": extraction(backbone, Path(pictures), Path(place), batch)}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
@@ -116,7 +119,7 @@ def main() -> None:
         pictures.mkdir()
         make_pictures(pictures)
         for title, name in NETWORKS.items():
-            result = measure(name, pictures, Path(folder))
+            result = in_subprocess(_MODULE, "measure", name=name, pictures=str(pictures), place=folder)
             rows.append(
                 [
                     title,
@@ -142,8 +145,8 @@ def main() -> None:
         f"{machine_description()}; {result['device']}, {result['precision']}. {N_PICTURES} JPEG photographs of "
         f"500 × 375 pixels, batches of {BATCH}, medians of {ROUNDS} interleaved rounds. The bare loop gets prepared "
         "batches in memory and throws its result away; extraction begins at the files and ends with the attention "
-        "outputs of all 12 layers on disk. Processor time is that of all threads together, which a busy machine "
-        f"changes less.\n\n{table}\n",
+        "outputs of all 12 layers on disk. Processor time is that of all threads together, which a busy "
+        f"machine changes less.\n\n{table}\n",
     )
 
 

@@ -1,8 +1,8 @@
 """The normalised cut against ncut-pytorch: time, memory, fidelity, and clustering of imbalanced data.
 
-``python -m tests.benchmarks normalized_cut`` runs all of it and writes a section of docs/performance.md. Needs the
-extra ``bench``. Real features need photographs and trained weights (see docs/data.md); without them those rows are
-left out.
+``python -m tests.benchmarks normalized_cut`` runs all of it and writes its sections of docs/performance.md;
+``python -m tests.benchmarks.bench_normalized_cut --only 100k real`` runs some parts. Needs the extra ``bench``. Real
+features need photographs and trained weights (see docs/data.md); without them those rows are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from tests.benchmarks.harness import (
 )
 
 N_COMPONENTS = 50
-SIZES = (100_000, 1_000_000)
 SEEDS = range(5)
 NETWORK = "dinov2-vit-s14-saliency"
 _MODULE = "tests.benchmarks.bench_normalized_cut"
@@ -242,67 +241,93 @@ def real_features(n_pictures: int = 34) -> NDArray[np.float32] | None:
     return np.ascontiguousarray(joint.reshape(-1, joint.shape[-1]), dtype=np.float32)
 
 
-# -- all of it -----------------------------------------------------------------------------------------------------
+# -- parts of the page ---------------------------------------------------------------------------------------------
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, print, and write the section ``normalized-cut`` of the page on performance."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--no-write", action="store_true", help="print only")
-    options = parser.parse_args([] if arguments is None else arguments)
-    began = time.perf_counter()
-    parts = [
-        f"{machine_description()}; {torch.get_num_threads()} threads.",
-        f"{N_COMPONENTS} eigenvectors of simulated features, 768 channels, float32, in memory "
-        f"(`tests/benchmarks/features.py`). Medians of {options.rounds} interleaved rounds in one process. Peak memory "
-        "is above the input, in a process of its own, and counts the returned eigenvectors.",
-    ]
-    for n_nodes in options.sizes:
-        path, _ = simulated_features_on_disk(n_nodes)
-        parts.append(speed_table(np.load(path), path, options.rounds))
-        print(parts[-1], flush=True)
-    parts.append(floor_note())
-    print(parts[-1], flush=True)
+def speed_part(n_nodes: int, rounds: int) -> str:
+    """Time and memory on simulated features."""
+    path, _ = simulated_features_on_disk(n_nodes)
+    intro = (
+        f"{machine_description()}; {torch.get_num_threads()} threads. {N_COMPONENTS} eigenvectors of simulated "
+        "features, 768 channels, float32, in memory (`tests/benchmarks/features.py`). Medians of "
+        f"{rounds} interleaved rounds in one process. Peak memory is above the input, in a process of its own, and "
+        f"counts the {n_nodes * N_COMPONENTS * 4 / 1e6:.0f} MB of returned eigenvectors."
+    )
+    return f"{intro}\n\n{speed_table(np.load(path), path, rounds)}"
 
+
+def real_part(rounds: int) -> str | None:
+    """Time and memory on features of photographs; None where there are no photographs or weights."""
     real = real_features()
-    if real is not None:
-        path = simulated_features_on_disk(1)[0].with_name("real-features.npy")
-        np.save(path, real)
-        parts.append(
-            f"Real features: attention outputs of all layers of `{NETWORK}` on photographs, {real.shape[1]} channels, "
-            "one joint graph."
-        )
-        parts.append(speed_table(real, path, options.rounds))
+    if real is None:
+        return None
+    path = simulated_features_on_disk(1)[0].with_name("real-features.npy")
+    np.save(path, real)
+    try:
+        table = speed_table(real, path, rounds)
+    finally:
         path.unlink()
-        print(parts[-1], flush=True)
+    return (
+        f"Real features: attention outputs of all layers of `{NETWORK}` on photographs, {real.shape[1]} channels, "
+        f"one joint graph; medians of {rounds} interleaved rounds.\n\n{table}"
+    )
 
-    parts.append(
+
+def fidelity_part(rounds: int) -> str:
+    """Tables of fidelity on simulated and real features."""
+    parts = [
         "Fidelity to the exact eigenvectors, in the configurations that are timed above. sub-k: mean squared cosine of "
         "the principal angles between the spans of the first k; diag-k: mean |cos| of i-th with i-th."
-    )
-    header = ["", "sub20", "diag20", "sub50", "diag50"]
+    ]
     graphs: list[tuple[str, NDArray[np.float32], bool]] = [
         ("10,000 simulated nodes", simulated_features(10_000)[0], True),
         ("30,000 simulated nodes", simulated_features(30_000)[0], False),
     ]
+    real = real_features()
     if real is not None:
-        chosen = np.random.default_rng(0).choice(len(real), 10_000, replace=False)
-        graphs.append(("10,000 real nodes", real[np.sort(chosen)], True))
+        for count in (10_000, 30_000):
+            chosen = np.random.default_rng(0).choice(len(real), count, replace=False)
+            graphs.append((f"{count:,} real nodes", real[np.sort(chosen)], count == 10_000))
     for title, features, peer in graphs:
-        parts.append(markdown_table([title, *header[1:]], fidelity_rows(features, peer)))
+        header = [title, "sub20", "diag20", "sub50", "diag50"]
+        parts.append(markdown_table(header, fidelity_rows(features, peer)))
         print(parts[-1], flush=True)
+    return "\n\n".join(parts)
 
-    parts.append(
-        "Clustering of 50 clusters of very different sizes (10,000 simulated nodes, k-means on 50 eigenvectors):"
-    )
-    parts.append(balance_table())
-    print(parts[-1], flush=True)
-    parts.append("Made by `python -m tests.benchmarks normalized_cut`.")
-    if not options.no_write:
-        write_section("normalized-cut", "\n\n".join(parts))
-    print(f"{time.perf_counter() - began:.0f} s in all")
+
+def balance_part(rounds: int) -> str:
+    """Table of the clustering of imbalanced data."""
+    title = "Clustering of 50 clusters of very different sizes (10,000 simulated nodes, k-means on 50 eigenvectors):"
+    return f"{title}\n\n{balance_table()}"
+
+
+PARTS: dict[str, Callable[[int], str | None]] = {
+    "100k": lambda rounds: speed_part(100_000, rounds),
+    "1m": lambda rounds: speed_part(1_000_000, rounds),
+    "floor": lambda rounds: floor_note(),
+    "real": real_part,
+    "fidelity": fidelity_part,
+    "balance": balance_part,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and write the sections ``normalized-cut-…`` of the page on performance."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS))
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    options = parser.parse_args([] if arguments is None else arguments)
+    for name in options.only:
+        began = time.perf_counter()
+        text = PARTS[name](options.rounds)
+        if text is None:
+            print(f"{name}: left out, as there are no photographs or no weights")
+            continue
+        print(text, flush=True)
+        if not options.no_write:
+            write_section(f"normalized-cut-{name}", text)
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

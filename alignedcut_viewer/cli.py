@@ -272,9 +272,10 @@ def _cut(commands: Any) -> None:
     parser = _command(
         commands,
         "cut",
-        "features to eigenvectors and colours",
-        "Aligns the layers, cuts the joint graph of all tokens of all pictures, layers and networks of a study, and\n"
-        "colours it. Each stage that is there with the same settings is not computed again.",
+        "features to eigenvectors, colours and a map",
+        "Aligns the layers, cuts the joint graph of all tokens of all pictures, layers and networks of a study,\n"
+        "colours it, and lays it out on a plane for paths over the layers. Each stage that is there with the same\n"
+        "settings is not computed again.",
         "alignedcut cut my-study --layers 6-11 --eigenvectors 10 --name late",
     )
     _study_argument(parser, cut=False)
@@ -295,6 +296,7 @@ def _cut(commands: Any) -> None:
     parser.add_argument("--balance", type=float, metavar="B", help="from 0 to 1: how much dense regions are held back")
     parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
     parser.add_argument("--spread", choices=("nearest", "interpolated"), help="colours between t-SNE's landmarks")
+    parser.add_argument("--no-map", action="store_true", help="leave out the map that the Trajectories panel shows")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
     parser.add_argument("--memory", metavar="SIZE", help="bound on the working set, such as 2GiB (default: 4GiB)")
     _device_argument(parser)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
 from ..progress import span
 from .align import align, align_export, align_import
 from .progress_bar import progress_bar as _progress
@@ -118,6 +118,7 @@ def cut(
     balance: float | None,
     perplexity: float | None,
     spread: str | None,
+    no_map: bool,
     seed: int,
     memory: str | None,
     device: str,
@@ -145,6 +146,7 @@ def cut(
             seed=seed,
             device=device,
         ),
+        map=None if no_map else MapSettings(seed=seed, device=device),
     )
     named = alignment in ("auto", "none", "hyperalignment", "shipped")
     aligned = AlignSettings(
@@ -269,7 +271,7 @@ def demo(out: str, no_window: bool, device: str) -> None:
             folder / "study",
             ExtractSettings(networks=(OFFLINE_NETWORK,), device=device),
             AlignSettings(device=device),
-            CutSettings(device=device, colour=ColourSettings(device=device)),
+            CutSettings(device=device, colour=ColourSettings(device=device), map=MapSettings(device=device)),
             span(progress, 0.0, 0.85),
             announce=_say,
         )

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ..errors import InputError
 
-__all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings"]
+__all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings", "MapSettings"]
 
 
 @dataclass(frozen=True)
@@ -266,6 +266,45 @@ class ColourSettings(_Settings):
 
 
 @dataclass(frozen=True)
+class MapSettings(_Settings):
+    """How eigenvectors become a planar map; see :class:`alignedcut_viewer.spectral.SpectralTSNE`.
+
+    Parameters
+    ----------
+    n_landmarks
+        Nodes that t-SNE places itself.
+    perplexity
+        Effective number of neighbours.
+    init
+        ``"pca"`` or ``"spectral"``.
+    spread
+        Where the other nodes go: between landmarks (``"interpolated"``) or to the ``"nearest"`` (the paper's way).
+    method
+        ``"auto"``, ``"exact"``, ``"openTSNE"``, ``"scikit-learn"`` or ``"umap"``.
+    seed
+        Seed of the draw of landmarks.
+    device
+        Where to compute.
+    """
+
+    n_landmarks: int = 3000
+    perplexity: float = 100.0
+    init: str = "pca"
+    spread: str = "interpolated"
+    method: str = "auto"
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _whole("n_landmarks", self.n_landmarks, 1)
+        _real("perplexity", self.perplexity, 1, math.inf)
+        _one_of("init", self.init, ("pca", "spectral"))
+        _one_of("spread", self.spread, ("nearest", "interpolated"))
+        _one_of("map method", self.method, ("auto", "exact", "openTSNE", "scikit-learn", "umap"))
+        _whole("seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
 class CutSettings(_Settings):
     """Which nodes make the graph, and how it is cut; see :class:`alignedcut_viewer.spectral.NormalizedCut`.
 
@@ -297,6 +336,8 @@ class CutSettings(_Settings):
         Where, in what, and within how many bytes to compute.
     colour
         How the result is coloured.
+    map
+        How the plane for paths over the layers is made; None leaves it out.
     """
 
     networks: tuple[str, ...] | None = None
@@ -317,6 +358,7 @@ class CutSettings(_Settings):
     precision: str = "auto"
     memory: str = "4GiB"
     colour: ColourSettings = field(default_factory=ColourSettings)
+    map: MapSettings | None = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
         if self.networks is not None:
@@ -341,6 +383,11 @@ class CutSettings(_Settings):
             _set(self, "colour", ColourSettings.from_dict(self.colour))
         if not isinstance(self.colour, ColourSettings):
             raise InputError("colour must be ColourSettings, or a mapping of them.")
+        described: Any = self.map  # from JSON it comes as a mapping
+        if isinstance(described, Mapping):
+            _set(self, "map", MapSettings.from_dict(described))
+        if self.map is not None and not isinstance(self.map, MapSettings):
+            raise InputError("map must be MapSettings, a mapping of them, or None.")
 
 
 def _plain(value: Any) -> Any:

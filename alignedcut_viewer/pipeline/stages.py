@@ -1,4 +1,4 @@
-"""The stages in their order: extract, align, cut, colour. Each is kept, and none is done twice."""
+"""The stages in their order: extract, align, cut, colour, map. Each is kept, and none is done twice."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..versions import versions
 from . import alignment_stage, extraction
 from .alignment_stage import align, load_alignment, portable_alignment
 from .extraction import extract
+from .map_stage import build_map
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def cut(
     align: AlignSettings | None = None,
     on_update: Callable[[int, Any], None] | None = None,
 ) -> Cut:
-    """Align, cut and colour the nodes of a study, as far as that was not done before.
+    """Align, cut, colour and map the nodes of a study, as far as that was not done before.
 
     Until the new result is complete the cut of that name stays what it was. What a cancelled run finished (an
     alignment, eigenvectors) is found again by the next.
@@ -191,8 +192,9 @@ def cut(
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
     alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2))
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
-    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 1.0), on_update)
-    result = study.publish_cut(name, group, part)
+    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)
+    places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 1.0))
+    result = study.publish_cut(name, group, part, places)
     report(progress, 1000, 1000, "Finished")
     return result
 
@@ -233,7 +235,7 @@ def _cut_stage(
         "settings": {
             key: value
             for key, value in settings.as_dict().items()
-            if key not in ("networks", "layers", "images", "class_token", "colour")
+            if key not in ("networks", "layers", "images", "class_token", "colour", "map")
         },
         "software": versions()["alignedcut-viewer"],
     }

@@ -13,13 +13,15 @@ from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS, Store
 from .brain_activation import BrainActivation, open_brain_activation
+from .concept_set import CONCEPTS, ConceptSet
 from .feature_set import FeatureSet
 from .node_features import NodeFeatures
 
-__all__ = ["COLOUR", "CUTS", "Cut", "publish_cut"]
+__all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut"]
 
 CUTS = "cuts"
 COLOUR = "colour"
+MAP = "map"
 
 
 class Cut:
@@ -46,6 +48,7 @@ class Cut:
         self.index = NodeIndex.from_dict(self._attributes["index"])
         self._views: dict[str, NDArray[Any]] = {}
         self._brain: BrainActivation | None = None
+        self._concepts: ConceptSet | None = None
 
     def __repr__(self) -> str:
         return f"Cut({self.name!r}, {self.index!r}, {self.eigenvectors.shape[1]} eigenvectors)"
@@ -56,12 +59,19 @@ class Cut:
         return self._views[path]
 
     @property
+    def group(self) -> str:
+        """Name of the group that holds the eigenvectors, inside the group of all cuts."""
+        return self._group.removeprefix(f"{CUTS}/")
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """How the cut was made: every parameter, versions, seeds, digests of features and pictures.
 
-        The keys are ``cut`` and ``colour``, one for each stage.
+        The keys are ``cut`` and ``colour``, and ``map`` where there is one.
         """
-        return {"cut": self._attributes["recipe"], "colour": self._colour_attributes["recipe"]}
+        recipes = {"cut": self._attributes["recipe"], "colour": self._colour_attributes["recipe"]}
+        place = self.attached(MAP)
+        return recipes if place is None else {**recipes, "map": self._store.attributes(place)["recipe"]}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -92,6 +102,35 @@ class Cut:
     def rgb(self) -> NDArray[np.uint8]:
         """AlignedCut colours, uint8 (N, 3)."""
         return self._view(f"{self._colour}/rgb")
+
+    @property
+    def map2d(self) -> NDArray[np.float32] | None:
+        """Planar spectral t-SNE, float32 (N, 2); None where it was not computed.
+
+        See :func:`alignedcut_viewer.pipeline.spectral_map`. A map that was made since the cut was opened is found.
+        """
+        place = self.attached(MAP)
+        return None if place is None else self._view(f"{place}/places")
+
+    def attached(self, kind: str) -> str | None:
+        """Where the study keeps what was made of this cut later, such as its map; None where there is none."""
+        entry = self._store.attributes(CUTS)["current"].get(self.name, {})
+        if f"{CUTS}/{entry.get('cut')}" != self._group or kind not in entry:
+            return None
+        return f"{self._group}/{entry[kind]}"
+
+    @property
+    def concepts(self) -> ConceptSet | None:
+        """The concepts that were last discovered in the embedding; None where there are none.
+
+        See :func:`alignedcut_viewer.pipeline.discover_concepts`. Those made since the cut was opened are found.
+        """
+        place = self.attached(CONCEPTS)
+        if place is None:
+            return None
+        if self._concepts is None or self._concepts.identity != place:
+            self._concepts = ConceptSet(self._store, place, self.index)
+        return self._concepts
 
     @property
     def brain_activation(self) -> BrainActivation | None:
@@ -244,8 +283,30 @@ def _length(part: slice) -> int:
     return int(part.stop - part.start)
 
 
-def publish_cut(store: Store, name: str, cut: str | None, colour: str | None) -> None:
+def attach_to_cut(store: Store, name: str, kind: str, part: str) -> None:
+    """Make a complete part of a cut's group the one of its kind in one step, in the place of an earlier one.
+
+    Parameters
+    ----------
+    store
+        The study's store, open for writing.
+    name
+        Name of the cut.
+    kind
+        What the part is, such as ``MAP``.
+    part
+        Name of the part inside the cut's group; begins with the kind and a hyphen.
+    """
+    attributes = store.attributes(CUTS)
+    current = attributes["current"]
+    store.set_attributes(CUTS, {**attributes, "current": {**current, name: {**current[name], kind: part}}})
+    _remove_unused(store)
+
+
+def publish_cut(store: Store, name: str, cut: str | None, colour: str | None, places: str | None = None) -> None:
     """Make a result the cut of a name in one step, then remove what no name refers to any more.
+
+    What was attached to the cut of that name stays attached where the eigenvectors and the colours stay the same.
 
     Parameters
     ----------
@@ -255,22 +316,34 @@ def publish_cut(store: Store, name: str, cut: str | None, colour: str | None) ->
         Name of the cut.
     cut, colour
         Groups that hold the eigenvectors and, inside it, the colours, both complete; None takes the name away.
+    places
+        Group inside `cut` that holds the map; None keeps the one that is there, if there is one.
     """
     attributes = store.attributes(CUTS)
+    old = attributes["current"].get(name, {})
     current = {key: value for key, value in attributes["current"].items() if key != name}
     if cut is not None and colour is not None:
-        current[name] = {"cut": cut, COLOUR: colour}
+        same = {key for key in old if old["cut"] == cut and (old[COLOUR] == colour or key == MAP)}
+        entry = {**{key: old[key] for key in old if key in same}, "cut": cut, COLOUR: colour}
+        current[name] = entry if places is None else {**entry, MAP: places}
     store.set_attributes(CUTS, {**attributes, "current": current})
+    _remove_unused(store)
+
+
+def _remove_unused(store: Store) -> None:
+    """Remove the groups of cuts, their parts, and the alignments that no name refers to."""
+    current = store.attributes(CUTS)["current"]
     kept = {entry["cut"] for entry in current.values()}
+    kinds = {COLOUR, MAP}.union(*(entry.keys() - {"cut"} for entry in current.values()))
     for group in store.groups(CUTS):
         if group not in kept:
             store.remove(f"{CUTS}/{group}")
             continue
-        colours = {entry[COLOUR] for entry in current.values() if entry["cut"] == group}
+        used = {part for entry in current.values() if entry["cut"] == group for part in entry.values()}
         for part in store.groups(f"{CUTS}/{group}"):
-            if part.startswith(f"{COLOUR}-") and part not in colours:
+            if part.split("-")[0] in kinds and part not in used:
                 store.remove(f"{CUTS}/{group}/{part}")
-    used = {store.attributes(f"{CUTS}/{group}").get("alignment") for group in kept}
+    alignments = {store.attributes(f"{CUTS}/{group}").get("alignment") for group in kept}
     for group in store.groups(ALIGNMENTS):
-        if group not in used:
+        if group not in alignments:
             store.remove(f"{ALIGNMENTS}/{group}")

@@ -378,7 +378,7 @@ class Study:
         """Whether the pictures of a cut still have the content that it was computed from."""
         return bool(digest_of(self.picture_digests(cut.index.images)) == cut.recipe["cut"]["pictures"])
 
-    def publish_cut(self, name: str, cut: str, colour: str) -> Cut:
+    def publish_cut(self, name: str, cut: str, colour: str, places: str | None = None) -> Cut:
         """Make a result the cut of that name in one step, and remove what no name refers to any more.
 
         Parameters
@@ -387,8 +387,10 @@ class Study:
             Name of the cut.
         cut, colour
             Names of the groups that hold the eigenvectors and, inside it, the colours; both complete.
+        places
+            Name of the group inside `cut` that holds the map; None keeps the one that is there, if there is one.
         """
-        publish_cut(self.store, name, cut, colour)
+        publish_cut(self.store, name, cut, colour, places)
         return self.cut(name)
 
     def remove_cut(self, name: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 _PUBLIC = {
     "Study": "study",
     "Cut": "cut",
+    "Concept": "concept_set",
+    "ConceptSet": "concept_set",
     "FeatureSet": "feature_set",
     "NodeFeatures": "node_features",
     "LinearAlignment": "node_features",

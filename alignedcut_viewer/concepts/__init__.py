@@ -1,0 +1,36 @@
+"""Concepts: what recurs in the features of pictures, layers and networks. Arrays in, arrays out.
+
+The public names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "PicturePlaces": "similarity",
+    "best_per_image": "similarity",
+    "cosine_similarity": "similarity",
+    "feature_norms": "similarity",
+    "top_nodes": "similarity",
+    "Concepts": "discovery",
+    "channel_statistics": "discovery",
+    "discover": "discovery",
+    "match_ids": "discovery",
+    "representatives": "discovery",
+    "Consistency": "consistency",
+    "channel_consistency": "consistency",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

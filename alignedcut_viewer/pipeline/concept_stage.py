@@ -1,0 +1,366 @@
+"""Concepts of a study: discovered in the embedding of a cut, kept with it, shown as crops of its pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..atomic_files import digest_of
+from ..errors import InputError
+from ..progress import ProgressCallback, report, span
+from ..study.concept_set import CONCEPTS, Concept, ConceptSet, writing_store
+from ..study.cut import CUTS, Cut, attach_to_cut
+from ..study.study import Study
+from ..versions import versions
+from .alignment_stage import load_alignment
+from .settings import _numbers, _real, _set, _Settings, _texts, _whole
+
+if TYPE_CHECKING:
+    from ..concepts import Concepts
+    from ..study.node_features import NodeFeatures
+
+__all__ = ["ConceptSettings", "aligned_features", "concept_crops", "discover_concepts", "representative_nodes"]
+
+
+@dataclass(frozen=True)
+class ConceptSettings(_Settings):
+    """Which concepts are sought, and how; see :func:`alignedcut_viewer.concepts.discover`.
+
+    Parameters
+    ----------
+    networks, layers, images
+        Nodes that take part: names of feature sets of the cut, layer numbers (for all or by network), image numbers;
+        None takes all. The paper's category concepts are those of one layer.
+    class_token
+        Whether class tokens take part, which lie nowhere in a picture.
+    radius
+        Of the spheres in units of the embedding, or ``"auto"``.
+    n_concepts
+        How many, at most; None chooses by the data.
+    climb
+        Whether centres climb to where nodes are densest.
+    min_size
+        Members that a concept has at least.
+    statistics_nodes
+        Members of each concept whose channels are averaged, at most; None takes all, 0 leaves statistics out.
+    seed
+        Of all draws.
+    """
+
+    networks: tuple[str, ...] | None = None
+    layers: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
+    images: tuple[int, ...] | None = None
+    class_token: bool = False
+    radius: float | str = "auto"
+    n_concepts: int | None = None
+    climb: bool = True
+    min_size: int = 10
+    statistics_nodes: int | None = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.networks is not None:
+            _set(self, "networks", _texts("networks", self.networks))
+        if isinstance(self.layers, Mapping):
+            _set(self, "layers", {str(name): _numbers("layers", chosen) for name, chosen in self.layers.items()})
+        else:
+            _set(self, "layers", _numbers("layers", self.layers))
+        _set(self, "images", _numbers("images", self.images))
+        if self.radius != "auto":
+            _real("radius", self.radius, 0, math.inf)
+        if self.n_concepts is not None:
+            _whole("n_concepts", self.n_concepts, 1)
+        _whole("min_size", self.min_size, 1)
+        if self.statistics_nodes is not None:
+            _whole("statistics_nodes", self.statistics_nodes, 0)
+        _whole("seed", self.seed, 0)
+
+
+def discover_concepts(
+    study: Study,
+    cut_name: str = "default",
+    settings: ConceptSettings | None = None,
+    progress: ProgressCallback | None = None,
+) -> ConceptSet:
+    """Discover the concepts of a cut and keep them with it.
+
+    Concepts that the user pinned stay with all their members; of the others those that overlap by more than half with
+    an earlier one keep its id, and its name where the user gave one. The same settings again, without a pin in between,
+    give back what is there, names and merges included.
+
+    Parameters
+    ----------
+    study
+        The study; where it is opened for reading, it is locked for the moment of storing.
+    cut_name
+        Which cut.
+    settings
+        What to seek, and how.
+    progress
+        Called all along.
+
+    Returns
+    -------
+    ConceptSet
+        The concepts, now those of the cut.
+
+    Raises
+    ------
+    InputError
+        If a setting does not fit or no concept has members enough.
+    StudyError
+        If there is no such cut, or the study cannot be written.
+    """
+    from ..concepts import channel_statistics, discover
+
+    settings = settings or ConceptSettings()
+    cut = study.cut(cut_name)
+    before = cut.concepts
+    pinned = [] if before is None else [concept for concept in before.concepts if concept.pinned]
+    recipe = {
+        "embedding": cut.identity.rsplit("/", 1)[1],
+        "settings": settings.as_dict(),
+        "software": versions()["alignedcut-viewer"],
+        "pinned": [digest_of(concept.members.tolist())[:16] for concept in pinned],
+    }
+    name = f"{CONCEPTS}-{digest_of(recipe)[:16]}"
+    if before is not None and (before.identity.endswith(name) or _same(before.recipe, recipe)):
+        report(progress, 1, 1, "Concepts are there")
+        return before
+    nodes = _chosen(cut, settings)
+    found = discover(
+        cut.embedding,
+        radius="auto" if settings.radius == "auto" else float(settings.radius),
+        n_concepts=settings.n_concepts,
+        nodes=nodes,
+        climb=settings.climb,
+        min_size=settings.min_size,
+        seed=settings.seed,
+        progress=span(progress, 0.0, 0.3),
+    )
+    all_parts = _with_pinned(found, pinned)
+    if not len(all_parts):
+        raise InputError(
+            f"No sphere of radius {found.radius:.3g} holds {settings.min_size} nodes; choose a larger radius, or "
+            "concepts of fewer nodes."
+        )
+    entries, next_id = _entries(cut, all_parts, pinned, before)
+    statistics = None
+    if settings.statistics_nodes != 0:
+        features = aligned_features(study, cut)
+        statistics = channel_statistics(
+            features,
+            all_parts,
+            most=settings.statistics_nodes,
+            seed=settings.seed,
+            progress=span(progress, 0.3, 0.95),
+        )
+    group = f"{CUTS}/{cut.group}/{name}"
+    attributes = {"recipe": recipe, "concepts": entries, "next_id": next_id, "radius": found.radius}
+    with writing_store(study.store) as store:
+        if store.exists(group):
+            store.remove(group)
+        with store.building(group, attributes):
+            store.save_array(f"{group}/order", all_parts.order)
+            store.save_array(f"{group}/starts", all_parts.starts)
+            if statistics is not None:
+                store.save_array(f"{group}/means", statistics[0])
+                store.save_array(f"{group}/stds", statistics[1])
+                store.save_array(f"{group}/counts", all_parts.sizes)
+        attach_to_cut(store, cut_name, CONCEPTS, name)
+    report(progress, 1, 1, "Finished")
+    result = study.cut(cut_name).concepts
+    assert result is not None
+    return result
+
+
+def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether an earlier discovery already kept these very pins under these settings."""
+    return all(old.get(key) == new[key] for key in ("embedding", "settings", "software")) and not new["pinned"]
+
+
+def _chosen(cut: Cut, settings: ConceptSettings) -> NDArray[np.int64]:
+    index, patches = cut.index, not settings.class_token
+    for network in settings.networks or ():
+        index.network(network)  # says which there are
+    if isinstance(settings.layers, Mapping):
+        names = [network.name for network in index.networks]
+        wanted = [n for n in names if settings.networks is None or n in settings.networks]
+        parts = [
+            index.select(
+                networks=[name], layers=settings.layers.get(name), images=settings.images, patches_only=patches
+            )
+            for name in wanted
+        ]
+        nodes = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    else:
+        nodes = index.select(
+            networks=settings.networks, layers=settings.layers, images=settings.images, patches_only=patches
+        )
+    if not len(nodes):
+        raise InputError("No node of the cut fits this choice of networks, layers and pictures.")
+    return nodes
+
+
+def _with_pinned(found: Concepts, pinned: list[Concept]) -> Concepts:
+    """The pinned concepts first, then those discovered, of which none takes a pinned node."""
+    from ..concepts import Concepts
+
+    if not pinned:
+        return found
+    labels = np.where(found.labels >= 0, found.labels + len(pinned), -1).astype(np.int32)
+    taken = np.zeros(len(found), dtype=np.int64)
+    for position, concept in enumerate(pinned):
+        under = found.labels[concept.members]
+        taken += np.bincount(under[under >= 0], minlength=len(found))
+        labels[concept.members] = position
+    # What is more than half pinned already is no concept of its own.
+    kept = np.flatnonzero(2 * taken <= found.sizes)
+    rank = np.full(len(pinned) + len(found) + 1, -1, dtype=np.int32)
+    rank[: len(pinned)] = np.arange(len(pinned))
+    rank[kept + len(pinned)] = len(pinned) + np.arange(len(kept), dtype=np.int32)
+    return Concepts(
+        np.arange(1, len(pinned) + len(kept) + 1, dtype=np.int64),
+        np.concatenate([[concept.centre for concept in pinned], found.centres[kept]]).astype(np.int64),
+        found.places[kept],
+        found.radius,
+        rank[labels],
+    )
+
+
+def _entries(
+    cut: Cut, found: Concepts, pinned: list[Concept], before: ConceptSet | None
+) -> tuple[list[dict[str, Any]], int]:
+    """What is kept of each concept: ids and names go over from earlier ones, and the first id that is free."""
+    from ..concepts import match_ids
+
+    next_id, old_names = 1, dict[int, str]()
+    ids = found.ids.copy()
+    if before is not None:
+        next_id, old_names = before.next_id, before.names
+        ids = match_ids(found.labels, before.labels, [c.id for c in before.concepts], next_id=next_id)
+        for position, concept in enumerate(pinned):
+            ids[position] = concept.id
+    kept_names = {concept.id: concept.name for concept in pinned}
+    entries = []
+    for position in range(len(found)):
+        id, members = int(ids[position]), found.members(position)
+        is_pinned = position < len(pinned)
+        name = kept_names.get(id) or old_names.get(id)
+        entries.append(
+            {
+                "id": id,
+                "name": name or f"Concept {id}",
+                "named": name is not None,
+                "centre": int(found.centres[position]),
+                "colour": [round(float(v)) for v in np.asarray(cut.rgb[members], dtype=np.float64).mean(axis=0)],
+                "radius": pinned[position].radius if is_pinned else float(found.radius),
+                "pinned": is_pinned,
+                "parts": [position],
+            }
+        )
+    return entries, max(next_id, int(ids.max(initial=0)) + 1)
+
+
+def aligned_features(study: Study, cut: Cut) -> NodeFeatures:
+    """Features of a cut's nodes in its common channel space, as a stream.
+
+    Parameters
+    ----------
+    study
+        The study.
+    cut
+        One of its cuts; the alignment that it was made with is applied.
+    """
+    name = cut.recipe["cut"]["alignment"]
+    return study.node_features(cut.index, None if name is None else load_alignment(study, name))
+
+
+def representative_nodes(cut: Cut, concept: Concept, count: int = 9) -> NDArray[np.int64]:
+    """The members that show a concept best: nearest in direction to its mean eigenvector row, one a picture.
+
+    Parameters
+    ----------
+    cut
+        The cut that the concept belongs to.
+    concept
+        The concept.
+    count
+        How many, at most.
+
+    Returns
+    -------
+    array
+        int64 node numbers, best first; patches only.
+    """
+    from ..concepts import representatives
+
+    location = cut.index.locate(concept.members)
+    patches = location.row >= 0
+    members = np.asarray(concept.members, dtype=np.int64)
+    shown: NDArray[np.int64] = representatives(cut.eigenvectors, members[patches], location.image[patches], count)
+    return shown
+
+
+def concept_crops(
+    study: Study,
+    cut: Cut,
+    nodes: NDArray[np.int64],
+    size: int = 96,
+    context: float = 5.0,
+    progress: ProgressCallback | None = None,
+) -> list[NDArray[np.uint8]]:
+    """A square crop of the picture around each of some nodes.
+
+    Parameters
+    ----------
+    study
+        The study.
+    cut
+        One of its cuts.
+    nodes
+        Node numbers of patches, such as :func:`representative_nodes` gives.
+    size
+        Side of the crops in pixels.
+    context
+        Side of what is shown, in patches; the node's own patch is in the middle as far as the picture reaches.
+    progress
+        Told after every crop.
+
+    Returns
+    -------
+    list of array
+        uint8 (size, size, 3), in the order of the nodes.
+
+    Raises
+    ------
+    InputError
+        If a node is a class token.
+    PictureError
+        If a picture is gone.
+    """
+    from PIL import Image
+
+    location = cut.index.locate(nodes)
+    if (location.row < 0).any():
+        raise InputError("A class token lies nowhere in its picture and cannot be cropped.")
+    crops = []
+    for i in range(len(location.image)):
+        grid = cut.index.networks[int(location.network[i])]
+        picture = study.picture(int(location.image[i]))
+        height, width = picture.shape[:2]
+        y = (int(location.row[i]) + 0.5) / grid.rows * height
+        x = (int(location.column[i]) + 0.5) / grid.columns * width
+        side = min(context * max(height / grid.rows, width / grid.columns), height, width)
+        top, left = (min(max(at - side / 2, 0), most - side) for at, most in ((y, height), (x, width)))
+        crop = Image.fromarray(picture).resize(
+            (size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side)
+        )
+        crops.append(np.asarray(crop))
+        report(progress, i + 1, len(location.image), "Crops")
+    return crops

@@ -278,6 +278,40 @@ class NodeIndex:
         column = np.where(is_class, -1, column)
         return NodeLocation(position, layer, self._image_numbers[image_position], row, column)
 
+    def same_places(self, nodes: ArrayLike, network: str, layer: int) -> IntArray:
+        """The nodes at the same places of the same pictures at one layer of one network.
+
+        Parameters
+        ----------
+        nodes
+            Flat node numbers of any slots, (n,).
+        network, layer
+            Where to look. On another token grid, a place is the token that holds the centre of the given one.
+
+        Returns
+        -------
+        ndarray
+            Flat node numbers in the order of `nodes`; fewer where class tokens are given and the network has none.
+
+        Raises
+        ------
+        InputError
+            If a number is outside the index, or network or layer are.
+        """
+        place = self.locate(np.asarray(nodes, dtype=np.int64).reshape(-1))
+        grid, start = self.network(network), self.slot_slice(network, layer).start
+        rows = np.array([n.rows for n in self.networks], dtype=np.int64)[place.network]
+        columns = np.array([n.columns for n in self.networks], dtype=np.int64)[place.network]
+        # whole numbers, so that a place never slips into the neighbouring token by rounding
+        row = (2 * place.row + 1) * grid.rows // (2 * rows)
+        column = (2 * place.column + 1) * grid.columns // (2 * columns)
+        is_class = place.row < 0
+        token = np.where(is_class, 0, row * grid.columns + column + int(grid.class_token))
+        order = np.argsort(self._image_numbers, kind="stable")
+        image = order[np.searchsorted(self._image_numbers, place.image, sorter=order)]
+        found: IntArray = start + image * grid.n_tokens + token
+        return found if grid.class_token else found[~is_class]
+
     def select(
         self,
         *,

@@ -109,6 +109,23 @@ def test_node_at_covers_the_whole_picture() -> None:
     assert index.node_at("a", 0, 0, y=1.0, x=1.0) == index.node("a", 0, 0, row=1, column=3)
 
 
+@given(indices())
+def test_same_places_are_those_of_the_picture(index: NodeIndex) -> None:
+    here = index.locate(np.arange(len(index)))
+    for network in index.networks:
+        for layer in network.layers:
+            kept = np.flatnonzero((here.row >= 0) | network.class_token)
+            found = index.same_places(np.arange(len(index)), network.name, layer)
+            for node, other in zip(kept, found, strict=True):
+                image = int(here.image[node])
+                if here.row[node] < 0:
+                    assert other == index.class_token_node(network.name, layer, image)
+                else:
+                    own = index.networks[here.network[node]]
+                    y, x = (here.row[node] + 0.5) / own.rows, (here.column[node] + 0.5) / own.columns
+                    assert other == index.node_at(network.name, layer, image, y=y, x=x)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     values = vars(arguments)
-    command = values.pop("command").replace(" ", "_")
+    command = values.pop("command").replace(" ", "_").replace("-", "_")
     values = {name: _layers(value) if name == "layers" else value for name, value in values.items()}
     getattr(import_module(".commands.everyday", __package__), command)(**values)
 
@@ -97,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alignedcut {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    for add in (_demo, _networks, _extract, _align, _align_export, _align_import, _cut, _figures, _segment, _view):
+    everyday = (_demo, _networks, _extract, _align, _align_export, _align_import, _simulate_brain, _cut, _figures)
+    for add in (*everyday, _segment, _view):
         add(commands)
     return parser
 
@@ -266,6 +267,25 @@ def _align_import(commands: Any) -> None:
         help="right: features times matrix; linear: weights of torch.nn.Linear (default: by the names in the file)",
     )
     parser.add_argument("--study", metavar="STUDY", help="check the matrices against the features of this study")
+
+
+def _simulate_brain(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "simulate-brain",
+        "made-up responses to the pictures of a study, to try brain data with",
+        "Writes a folder in the layout of the Algonauts 2023 release with SIMULATED responses to the study's own\n"
+        "pictures: a known map of its features, and noise. `align --brain` takes it, so that bars and cortex can be\n"
+        "tried without brain data. Nothing about brains or networks can be read from it.",
+        "alignedcut simulate-brain my-study simulated/subj01",
+    )
+    _study_argument(parser, cut=False)
+    parser.add_argument("out", metavar="OUT", help="folder to write; must not exist")
+    _choice_arguments(parser, "that shape the responses")
+    parser.add_argument(
+        "--vertices", type=int, default=4000, metavar="N", help="vertices of each hemisphere (default: 4000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of map and noise (default: 0)")
 
 
 def _cut(commands: Any) -> None:

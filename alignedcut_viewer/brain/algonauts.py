@@ -168,7 +168,7 @@ def open_algonauts(
     source = contents.metadata.get("source", "Natural Scenes Dataset, Algonauts 2023 release")
     dataset = BrainDataset.build(
         root.resolve().name,
-        PictureTable.from_paths(contents.pictures),
+        _picture_table(contents),
         SideBySide([contents.responses[h] for h in HEMISPHERES]),
         rois=table,
         subject=root.resolve().name,
@@ -308,6 +308,14 @@ def _look_at_vertices(contents: _Contents, hemisphere: str) -> None:
         )
         return
     contents.vertices[hemisphere] = vertices
+
+
+def _picture_table(contents: _Contents) -> PictureTable:
+    table = PictureTable.from_paths(contents.pictures)
+    originals = contents.metadata.get("originals", [])
+    if len(originals) != len(table):
+        return table
+    return PictureTable(table.names, table.paths, tuple(Path(file) for file in originals))
 
 
 def _faults(contents: _Contents, progress: ProgressCallback | None) -> dict[str, VoxelFaults]:

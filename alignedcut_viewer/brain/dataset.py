@@ -30,12 +30,17 @@ class PictureTable:
         Display names.
     paths
         Where each picture lies, or None where only its name is known.
+    originals
+        Files that the pictures are copies of, where that is known (simulated subjects); else empty.
     """
 
     names: tuple[str, ...]
     paths: tuple[Path | None, ...]
+    originals: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.originals and len(self.originals) != len(self.names):
+            raise InputError(f"A picture table holds {len(self.names)} names but {len(self.originals)} originals.")
         if len(self.names) != len(self.paths):
             raise InputError(f"A picture table holds {len(self.names)} names but {len(self.paths)} paths.")
 
@@ -51,7 +56,8 @@ class PictureTable:
     def take(self, rows: ArrayLike) -> PictureTable:
         """Some of the pictures, in this order."""
         numbers = np.arange(len(self))[np.asarray(rows)]
-        return PictureTable(tuple(self.names[i] for i in numbers), tuple(self.paths[i] for i in numbers))
+        originals = tuple(self.originals[i] for i in numbers) if self.originals else ()
+        return PictureTable(tuple(self.names[i] for i in numbers), tuple(self.paths[i] for i in numbers), originals)
 
     def missing(self) -> list[Path]:
         """Files of the table that are not on disk."""

@@ -152,6 +152,7 @@ def write_simulated_subject(
             "vertices": list(n_vertices),
             "channels": int(values.shape[1]),
             "true_map": TRUE_MAP_FILE,
+            "originals": [str(Path(picture).absolute()) for picture in pictures],
         }
         (partial / METADATA_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         partial.rename(target)

@@ -14,7 +14,7 @@ from .progress_bar import progress_bar
 if TYPE_CHECKING:
     from ..brain import BrainScore
 
-__all__ = ["align", "align_export", "align_import"]
+__all__ = ["align", "align_export", "align_import", "simulate_brain"]
 
 _TABLE_WEIGHTS = (1.0, 0.1, 0.0)
 
@@ -149,6 +149,23 @@ def align_import(file: str, slots: Sequence[str], out: str, tap: str, convention
     alignment = import_matrices(file, named, convention=known, tap=tap, widths=widths)
     alignment.save(out)
     print(f"{out}: maps of {len(alignment.slots)} layers into {alignment.n_channels} channels")
+
+
+def simulate_brain(
+    study: str, out: str, networks: Sequence[str] | None, layers: tuple[int, ...] | None, vertices: int, seed: int
+) -> None:
+    """A simulated subject who looked at a study's pictures, as a folder that ``align --brain`` takes."""
+    from .. import pipeline
+    from ..study.study import Study
+
+    with progress_bar() as progress:
+        pipeline.simulate_brain(
+            Study.open(study), out, networks=networks, layers=layers, n_vertices=vertices, seed=seed, progress=progress
+        )
+    print(
+        f"{out}: SIMULATED responses to the pictures of {study}; they say nothing about any brain. "
+        f"Next: alignedcut align {study} --brain {out} --out simulated.safetensors"
+    )
 
 
 def _slots(text: str) -> list[Slot]:

@@ -12,10 +12,22 @@ from typing import Any
 from ..errors import InputError
 from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
 from ..progress import span
-from .align import align, align_export, align_import
+from .align import align, align_export, align_import, simulate_brain
 from .progress_bar import progress_bar as _progress
 
-__all__ = ["align", "align_export", "align_import", "cut", "demo", "extract", "figures", "networks", "segment", "view"]
+__all__ = [
+    "align",
+    "align_export",
+    "align_import",
+    "cut",
+    "demo",
+    "extract",
+    "figures",
+    "networks",
+    "segment",
+    "simulate_brain",
+    "view",
+]
 
 
 def _say(line: str) -> None:

@@ -29,6 +29,7 @@ _PUBLIC = {
     "cut": "stages",
     "open_study": "stages",
     "removed_if_empty": "stages",
+    "simulate_brain": "simulation_stage",
     "run": "stages",
     "export_segments": "mask_export",
 }

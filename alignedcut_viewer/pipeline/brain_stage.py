@@ -125,7 +125,8 @@ def read_brain_data(
 def match_pictures(study: Study, dataset: BrainDataset) -> NDArray[np.int64]:
     """Image number in a study of each picture of a data set, -1 where there is none.
 
-    A picture is found by its path, else by its content (sha256), else, where its file is not at hand, by its name.
+    A picture is found by its path, else by its content (sha256), else, where its file is not at hand, by its name;
+    where all of that fails, in the same way by the file that it is a copy of, if the data know it.
 
     Parameters
     ----------
@@ -142,19 +143,26 @@ def match_pictures(study: Study, dataset: BrainDataset) -> NDArray[np.int64]:
         for name in {record.name, file.name}:
             names[name] = -1 if name in names else image  # a name that two pictures have says nothing
     by_digest: dict[str, int] | None = None
-    images = np.full(len(dataset.pictures), -1, dtype=np.int64)
-    for row, (name, path) in enumerate(zip(dataset.pictures.names, dataset.pictures.paths, strict=True)):
-        found = None
+
+    def find(name: str, path: Path | None) -> int:
+        nonlocal by_digest
         if path is not None:
             found = by_path.get(str(path.resolve()))
-            if found is None and path.is_file():
+            if found is not None:
+                return found
+            if path.is_file():
                 if by_digest is None:
                     digests = study.picture_digests(range(len(table)))
                     by_digest = {digest: image for image, digest in enumerate(digests) if digest}
-                found = by_digest.get(file_digest(path), -1)
-        if found is None:
-            found = names.get(name, names.get(Path(name).name, -1))
-        images[row] = found
+                return by_digest.get(file_digest(path), -1)
+        return names.get(name, names.get(Path(name).name, -1))
+
+    pictures = dataset.pictures
+    images = np.full(len(pictures), -1, dtype=np.int64)
+    for row, original in enumerate(pictures.originals or (None,) * len(pictures)):
+        images[row] = find(pictures.names[row], pictures.paths[row])
+        if images[row] < 0 and original is not None:
+            images[row] = find(original.name, original)
     return images
 
 

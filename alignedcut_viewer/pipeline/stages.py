@@ -20,6 +20,7 @@ from ..study.cut import COLOUR, CUTS, Cut
 from ..study.study import Study
 from ..versions import versions
 from . import alignment_stage, extraction
+from .activation_stage import brain_activation, has_readout
 from .alignment_stage import align, load_alignment, portable_alignment
 from .extraction import extract
 from .map_stage import build_map
@@ -150,6 +151,8 @@ def cut(
 ) -> Cut:
     """Align, cut, colour and map the nodes of a study, as far as that was not done before.
 
+    Where the alignment was trained on brain data, each node's activation of brain regions is computed too.
+
     Until the new result is complete the cut of that name stays what it was. What a cancelled run finished (an
     alignment, eigenvectors) is found again by the next.
 
@@ -193,8 +196,10 @@ def cut(
     alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2))
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)
-    places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 1.0))
+    places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 0.95))
     result = study.publish_cut(name, group, part, places)
+    if has_readout(study, alignment):
+        brain_activation(study, name, span(progress, 0.95, 1.0))
     report(progress, 1000, 1000, "Finished")
     return result
 

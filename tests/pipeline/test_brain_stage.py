@@ -14,7 +14,7 @@ from PIL import Image
 
 from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.alignment import ChannelAlignment
-from alignedcut_viewer.brain import open_brain_data
+from alignedcut_viewer.brain import open_brain_data, paper_rois, read_true_map
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
@@ -295,3 +295,35 @@ def test_mistakes_on_the_command_line_are_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_a_simulated_subject_sees_the_studys_own_pictures(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study, out = str(root / "study"), root / "simulated" / "subj01"
+    assert cli.main(["simulate-brain", study, str(out), "--vertices", "300"]) == 0
+    assert "SIMULATED" in capsys.readouterr().out
+    opened = Study.open(study)
+    data = read_brain_data(opened, slots(opened), BrainSettings(str(out)))
+    assert data.dataset.simulated
+    assert data.warning is None
+    np.testing.assert_array_equal(data.images, opened.node_index().images)  # the copies were found to be copies
+    assert set(paper_rois()) <= set(data.dataset.rois.merged().names)
+    assert data.dataset.fsaverage_vertex is not None
+    truth = read_true_map(out)
+    assert truth.beta.shape == (len(slots(opened)) * (N_PICTURES // (2 * len(slots(opened)))), 600)
+    assert cli.main(["simulate-brain", study, str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    maps = str(root / "simulated.safetensors")
+    assert cli.main(["align", study, "--brain", str(out), "--epochs", "1", "--out", maps, "--device", "cpu"]) == 0
+    assert "simulated responses" in capsys.readouterr().out
+    assert ChannelAlignment.load(maps).simulated
+
+
+def test_simulated_regions_follow_the_depth_that_they_were_given(root: Path) -> None:
+    with Study.open(root / "study", writable=True) as study:
+        out = pipeline.simulate_brain(study, root / "subj01", n_vertices=(400, 400), explained=1.0, seed=1)
+        truth, dataset = read_true_map(out), open_brain_data(out)
+    rois = dataset.rois.merged()
+    early, late = np.split((truth.beta / np.linalg.norm(truth.beta, axis=0)) ** 2, 2)  # layer 0 comes first
+    share = {name: early[:, rois.voxels(name)].sum() / rois.counts()[name] for name in ("V1", "FFA")}
+    assert share["V1"] > share["FFA"] + 0.4
+    assert late.shape == early.shape

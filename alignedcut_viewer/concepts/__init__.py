@@ -21,6 +21,22 @@ _PUBLIC = {
     "representatives": "discovery",
     "Consistency": "consistency",
     "channel_consistency": "consistency",
+    "path_nodes": "places",
+    "Bifurcation": "trajectories",
+    "PaceCurve": "trajectories",
+    "bifurcation_layer": "trajectories",
+    "length": "trajectories",
+    "pace": "trajectories",
+    "pace_curve": "trajectories",
+    "paths": "trajectories",
+    "TransitionComparison": "transitions",
+    "compare_transitions": "transitions",
+    "transition_counts": "transitions",
+    "transition_matrix": "transitions",
+    "Recurrence": "recurrence",
+    "labels_by_slot": "recurrence",
+    "overlap_matrix": "recurrence",
+    "find_recurrence": "recurrence",
 }
 
 __all__ = list(_PUBLIC)

@@ -1,0 +1,434 @@
+"""The Brain panel's contents where there is brain data: bars, curves over layers, cortex, and what they are set to."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
+from .brain_figure import brain_figure
+from .brain_surface import CortexWindow
+from .brain_values import RoiSeries, layer_series, layer_table, network_series, selection_series, series_table
+from .coordinator import Coordinator
+from .cortex_scene import CortexScene, build_scene, cortex_limit, values_of
+from .cortex_view import CortexView
+from .forms import View
+from .layer_curves import LayerCurves
+from .painting import SIMULATED, Colours
+from .panel_export import Table, export_button
+from .region_widget import RegionWidget
+from .roi_bars import RoiBars
+from .side_task import SideTask
+from .tasks import tell_error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..study.brain_activation import BrainActivation
+
+__all__ = ["BrainBoard"]
+
+STATE = "brain"
+COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
+KINDS = {"selections": "figure and ground", "networks": "network by network", "layers": "layer by layer"}
+CORTEX_KINDS = {
+    "active": "active selection",
+    "figure": "figure",
+    "ground": "ground",
+    "difference": "figure − ground",
+}
+HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
+CORTEX_PAUSE = 15
+UNIT = "activation"
+
+
+class BrainBoard(View):
+    """Bars or curves above, the cortex below.
+
+    Parameters
+    ----------
+    coordinator
+        Holds the selections.
+    """
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self.activation: BrainActivation | None = None
+        self.series: list[RoiSeries] = []
+        self._maps: dict[str, Any] | None = None
+        self._stale = True
+        colours = Colours.of(coordinator.viewer)
+        self.bars, self.curves, self.cortex = RoiBars(colours), LayerCurves(colours), CortexView(colours)
+        self.window_3d = CortexWindow()
+        self._scenes = SideTask("Drawing the cortex", self._show_scene)
+        self._cortex_timer = QTimer(self)
+        self._cortex_timer.setSingleShot(True)
+        self._cortex_timer.setInterval(CORTEX_PAUSE)
+        self._cortex_timer.timeout.connect(self._draw_cortex)
+        self._build()
+        for view in self._views:
+            view.current_changed.connect(self._go_to_region)
+            view.chosen.connect(self.choose_region)
+            view.dismissed.connect(coordinator.clear_values)
+        self.cortex.scene_wanted.connect(self._compute_scene)
+
+    @property
+    def _views(self) -> tuple[RegionWidget, ...]:
+        return self.bars, self.curves, self.cortex
+
+    # -- layout --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        state = self.state
+        self.kind = _choice(
+            KINDS, state.get("bars", "selections"), "What the bars compare: the two selections, networks, or layers"
+        )
+        self.relative = QCheckBox("less the mean")
+        self.relative.setChecked(bool(state.get("relative", True)))
+        self.relative.setToolTip(
+            "On: how the selection differs from the mean of all pixels, layers and networks of this result.\n"
+            "Off: the activation itself, which is much the same for all pixels of one layer."
+        )
+        self.stamp = QLabel("simulated brain data")
+        self.stamp.setStyleSheet(f"background: {SIMULATED}; color: white; padding: 1px 5px; border-radius: 3px;")
+        self.stamp.setToolTip("These responses were made up to try the tool with; they say nothing about a brain.")
+        self.cortex_kind = _choice(CORTEX_KINDS, state.get("cortex", "active"), "Whose activation colours the cortex")
+        self.back_only = QCheckBox("back only")
+        self.back_only.setToolTip("Show the back half of the brain larger: that is where visual cortex lies")
+        self.back_only.setChecked(bool(state.get("back_only", False)))
+        self.open_3d = QPushButton("3-D…")
+        self.open_3d.setToolTip("Open the cortex in a second window, to be turned with the mouse")
+        self.source = QLabel()
+        self.source.setWordWrap(True)
+        self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.clear = QPushButton("Clear heat map")
+        self.clear.setToolTip("Take the heat map off the pictures (Esc)")
+        self.export = export_button(self, self.figure, self.table, "brain-regions")
+        self.upper = QStackedWidget()
+        self.upper.addWidget(self.bars)
+        self.upper.addWidget(self.curves)
+        lower = QWidget()
+        column = QVBoxLayout(lower)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(_line(QLabel("Cortex"), self.cortex_kind, self.back_only, None, self.open_3d))
+        column.addWidget(self.cortex, 1)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.upper)
+        self.splitter.addWidget(lower)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(0, 2)
+        self.splitter.setStretchFactor(1, 3)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(3)
+        layout.addLayout(_line(QLabel("Bars"), self.kind, self.relative, None))
+        layout.addWidget(self.splitter, 1)
+        layout.addLayout(_line(self.stamp, self.source))
+        layout.addLayout(_line(self.clear, None, self.export))
+        self.kind.currentIndexChanged.connect(self._settings_changed)
+        self.cortex_kind.currentIndexChanged.connect(self._settings_changed)
+        self.relative.toggled.connect(self._settings_changed)
+        self.back_only.toggled.connect(self._settings_changed)
+        self.back_only.toggled.connect(self.cortex.want_scene)
+        self.open_3d.clicked.connect(self._open_3d)
+        self.clear.clicked.connect(self.coordinator.clear_values)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the panel finds again when it is opened anew, or in another session."""
+        return self.coordinator.panel_state.setdefault(STATE, {})
+
+    def _settings_changed(self, *_: Any) -> None:
+        self.state.update(
+            bars=self.kind.currentData(),
+            cortex=self.cortex_kind.currentData(),
+            relative=self.relative.isChecked(),
+            back_only=self.back_only.isChecked(),
+        )
+        self.refresh()
+        if self.driving >= 0:
+            self.choose_region(self.driving)
+
+    # -- listening -----------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Follow selections, sliders, heat map and theme."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.connect(self._on_selection)
+        coordinator.active_changed.connect(self._on_selection)
+        coordinator.values_changed.connect(self._on_values)
+        coordinator.position_changed.connect(self._on_position)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.connect(self._on_theme)
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.disconnect(self._on_selection)
+        coordinator.active_changed.disconnect(self._on_selection)
+        coordinator.values_changed.disconnect(self._on_values)
+        coordinator.position_changed.disconnect(self._on_position)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.disconnect(self._on_theme)
+        self._scenes.stop()
+        self._cortex_timer.stop()
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._on_theme()
+        self._on_values(self.coordinator.values)
+        position = self.coordinator.position
+        if position is not None:
+            self._on_position(*position)
+        self.refresh()
+
+    def _on_selection(self, *_: Any) -> None:
+        self.refresh()
+
+    def _on_position(self, network: str, layer: int, image: int) -> None:
+        self.curves.show_layer(layer)
+
+    def _on_theme(self, *_: Any) -> None:
+        colours = Colours.of(self.coordinator.viewer)
+        for view in self._views:
+            view.set_colours(colours)
+
+    def showEvent(self, event: Any) -> None:
+        """Catch up on what was not drawn while nobody looked."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def set_activation(self, activation: "BrainActivation | None") -> None:
+        """Show another data set."""
+        if activation is self.activation:
+            return
+        self.activation = activation
+        self._maps = None
+        regions = ((), (), ()) if activation is None else (activation.names, activation.groups, activation.functions)
+        self.cortex.show_scene(None)
+        self._scenes.stop()
+        for view in self._views:
+            view.set_regions(*regions)
+        self.stamp.setVisible(activation is not None and activation.simulated)
+        self.source.setText("" if activation is None else _sentence(activation))
+        has_cortex = activation is not None and activation.has_cortex
+        for widget in (self.cortex_kind, self.back_only, self.open_3d):
+            widget.setEnabled(has_cortex)
+        self._on_values(self.coordinator.values)
+        self.cortex.want_scene()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute bars or curves of the selections, and soon after the cortex; only while they are looked at."""
+        activation = self.activation
+        if activation is None or not self._listening:
+            return
+        self._stale = not self.isVisible()
+        if self._stale:
+            return
+        kind, relative = self.kind.currentData(), self.relative.isChecked()
+        selections = {name: self.coordinator.selection(name).nodes for name in COLOURS}
+        if kind == "layers":
+            self.series = layer_series(activation, selections, COLOURS, relative=relative)
+            self.curves.show_series(self.series, HINT)
+        elif kind == "networks":
+            active = self.coordinator.active
+            name = active if len(selections[active]) else next((n for n in COLOURS if len(selections[n])), active)
+            nodes = selections[name]
+            self.series = network_series(activation, name, nodes, SERIES_COLOURS, relative=relative)
+            self.bars.show_series(self.series, HINT)
+        else:
+            self.series = selection_series(activation, selections, COLOURS, relative=relative)
+            self.bars.show_series(self.series, HINT)
+        self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
+        self.export.setEnabled(bool(self.series))
+        self._cortex_timer.start()
+
+    def _draw_cortex(self) -> None:
+        activation = self.activation
+        if activation is None or not self._listening:
+            return
+        if not activation.has_cortex:
+            self.cortex.show_values(
+                None,
+                None,
+                "",
+                f"{activation.title} does not say where its voxels lie, so that there are bars, but no cortex. Data "
+                "with fsaverage vertices, such as the Algonauts release, show it.",
+            )
+            return
+        if self.cortex.scene is None:
+            self.cortex.show_values(None, None, "", "Drawing the cortex…")
+            return
+        kind, title = self._cortex_subject()
+        found = self._cortex_maps(kind)
+        self._maps = found
+        if found is None:
+            self.cortex.show_values(None, None, "", "Choose pixels to colour the cortex.")
+            return
+        self.cortex.show_values(found["shown"], found["scale"], title)
+        self.window_3d.recolour(found["shown"], found["scale"], title)
+        self.open_3d.setEnabled(True)
+
+    def _cortex_subject(self) -> tuple[str, str]:
+        kind = str(self.cortex_kind.currentData())
+        kind = self.coordinator.active if kind == "active" else kind
+        less = " less the mean" if self.relative.isChecked() and kind != "difference" else ""
+        return kind, f"{CORTEX_KINDS[kind]}{less}"
+
+    def _cortex_maps(self, kind: str) -> dict[str, Any] | None:
+        """Values of the cortex and their colours, on one scale for both selections."""
+        from ..brain import ColourScale
+
+        activation = self.activation
+        assert activation is not None
+        names = ("figure", "ground") if kind == "difference" else (kind,)
+        selections = {name: self.coordinator.selection(name).nodes for name in names}
+        if not all(len(nodes) for nodes in selections.values()):
+            return None
+        relative = self.relative.isChecked() and kind != "difference"
+        maps = {name: values_of(activation, nodes, relative=relative) for name, nodes in selections.items()}
+        shown = maps[names[0]]
+        if kind == "difference":
+            shown = {side: values - maps["ground"][side] for side, values in maps["figure"].items()}
+        scale: ColourScale = ColourScale.diverging([], limit=cortex_limit([shown]))
+        return {"shown": shown, "scale": scale}
+
+    def _compute_scene(self, height: int, width: int, top_margin: int) -> None:
+        activation, back_only = self.activation, self.back_only.isChecked()
+        if activation is not None and activation.has_cortex:
+            self._scenes.start(
+                lambda progress: build_scene(
+                    activation, height, width, back_only=back_only, top_margin=top_margin, progress=progress
+                )
+            )
+
+    def _show_scene(self, scene: CortexScene) -> None:
+        if self.activation is not None and scene.names == self.activation.names:
+            self.cortex.show_scene(scene)
+            self._draw_cortex()
+
+    def _open_3d(self) -> None:
+        if self._maps is not None:
+            self.window_3d.show(self._maps["shown"], self._maps["scale"], self.cortex.title)
+
+    # -- regions -------------------------------------------------------------------------------------------------
+
+    @property
+    def driving(self) -> int:
+        """The region whose heat map lies over the pictures, -1 for none."""
+        values, activation = self.coordinator.values, self.activation
+        if values is None or activation is None:
+            return -1
+        titles = [self._title_of(region) for region in range(len(activation.names))]
+        return titles.index(values.title) if values.title in titles else -1
+
+    def _title_of(self, region: int) -> str:
+        activation = self.activation
+        assert activation is not None
+        return f"drives {activation.names[region]}" + (" (simulated)" if activation.simulated else "")
+
+    def choose_region(self, region: int) -> None:
+        """Show over the pictures how much every pixel activates a region."""
+        activation = self.activation
+        if activation is None:
+            return
+        name = activation.names[region]
+        values = activation.values(name)
+        if self.relative.isChecked():
+            values = values - activation.baseline[region]
+        limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
+        try:
+            self.coordinator.show_values(values, self._title_of(region), limits=(-limit, limit), signed=True)
+        except Exception as error:
+            tell_error(error)
+
+    def _on_values(self, values: Any) -> None:
+        region = self.driving
+        for view in self._views:
+            view.set_driving(region)
+            view.set_current(region)
+        self.clear.setEnabled(values is not None)
+
+    def _go_to_region(self, region: int) -> None:
+        for view in self._views:
+            view.set_current(region)
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    def table(self) -> Table:
+        """The numbers of bars or curves."""
+        assert self.activation is not None
+        write: Callable[..., Table] = layer_table if self.kind.currentData() == "layers" else series_table
+        return write(self.activation, list(self.series), self._unit)
+
+    @property
+    def _unit(self) -> str:
+        return f"{UNIT} less the mean" if self.relative.isChecked() else UNIT
+
+    def figure(self) -> "Figure":
+        """What is seen, for print."""
+        activation = self.activation
+        assert activation is not None
+        maps = self._maps if activation.has_cortex and self.cortex.scene is not None else None
+        chosen = ", ".join(f"{one.label}: {one.counts[0]:,} pixels" for one in self.series)
+        return brain_figure(
+            activation.names,
+            self.series,
+            unit=self._unit,
+            title="Activation of brain regions",
+            note=f"Mean over the chosen pixels, and standard deviation ({chosen}). Brain data: {activation.title}.",
+            simulated=activation.simulated,
+            cortex=None if maps is None else maps["shown"],
+            masks=None if maps is None else activation.cortex_masks(),
+            scale=None if maps is None else maps["scale"],
+            cortex_title=f"Cortex: {self.cortex.title}",
+        )
+
+
+def _choice(entries: dict[str, str], chosen: str, tooltip: str) -> QComboBox:
+    box = QComboBox()
+    for key, words in entries.items():
+        box.addItem(words, key)
+    box.setCurrentIndex(max(box.findData(chosen), 0))
+    box.setToolTip(tooltip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(9)
+    return box
+
+
+def _line(*widgets: QWidget | None) -> QHBoxLayout:
+    """Widgets beside one another; None is room that stretches."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        if widget is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(widget, int(isinstance(widget, QLabel) and widget.wordWrap()))
+    return layout
+
+
+def _sentence(activation: "BrainActivation") -> str:
+    what = f"{len(activation.names)} regions"
+    if activation.n_voxels:
+        what += f", {activation.n_voxels:,} voxels"
+    return f"{activation.title}: {what}"

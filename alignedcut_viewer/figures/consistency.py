@@ -1,0 +1,90 @@
+"""How consistent concepts are: the mean of their channels' activation against its spread (figure 8, below)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import InputError
+from .page import COLUMN_WIDTH, SERIES_COLOURS, SMALL, Page
+from .text import text_width
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["consistency_from_arrays"]
+
+_MOST_POINTS = 20_000
+
+
+def consistency_from_arrays(
+    means: ArrayLike,
+    stds: ArrayLike,
+    *,
+    curve: tuple[ArrayLike, ArrayLike] | None = None,
+    fit_words: str = "",
+    what: str = "channel",
+    title: str = "",
+    note: str = "",
+    simulated: bool = False,
+    seed: int = 0,
+    width: float = COLUMN_WIDTH,
+) -> Figure:
+    """Draw mean against standard deviation of activation, a point a concept and channel, with a fit.
+
+    Parameters
+    ----------
+    means, stds
+        Of the same shape, such as (concepts, channels).
+    curve
+        (x, y) of the fitted line, or None.
+    fit_words
+        What the fit found, below the plot.
+    what
+        What a point is, beside the concept: ``"channel"``, ``"voxel"``, ``"ROI"``.
+    title, note, simulated, width
+        See :class:`~alignedcut_viewer.figures.page.Page`.
+    seed
+        Of the choice of points where there are more than 20,000.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, or no value is finite.
+    """
+    x, y = np.asarray(means, dtype=np.float64).ravel(), np.asarray(stds, dtype=np.float64).ravel()
+    if x.shape != y.shape:
+        raise InputError(f"Means and standard deviations differ in number: {x.size} and {y.size}.")
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if not x.size:
+        raise InputError("There is nothing to draw: no mean and standard deviation is finite.")
+    shown = np.arange(x.size)
+    if x.size > _MOST_POINTS:
+        shown = np.random.default_rng(seed).choice(x.size, _MOST_POINTS, replace=False)
+    page = Page(2.35, width=width, title=title, note=note, simulated=simulated)
+    axes = page.axes(0.5, 0.05, page.width - 0.58, 1.75, label="consistency")
+    size = 1.0 if shown.size > 2000 else 4.0
+    axes.scatter(x[shown], y[shown], s=size, c=SERIES_COLOURS[0], alpha=0.25, linewidths=0, rasterized=True)
+    if curve is not None:
+        line_x, line_y = (np.asarray(part, dtype=np.float64) for part in curve)
+        axes.plot(line_x, line_y, color="white", linewidth=2.6)
+        axes.plot(line_x, line_y, color=SERIES_COLOURS[1], linewidth=1.4)
+    reach = 1.05 * float(np.quantile(np.abs(x), 0.9995))
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(0, 1.08 * float(np.quantile(y, 0.9995)))
+    axes.set_xlabel(f"mean activation of a {what} over a concept's members")
+    axes.set_ylabel("standard deviation")
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    entries = [(f"a {what} of a concept", SERIES_COLOURS[0])]
+    if curve is not None:
+        words = fit_words or "fit"
+        # a long sentence goes on a line of its own
+        entries.append((words if text_width(words, SMALL) < page.width - 0.7 else "fit", SERIES_COLOURS[1]))
+    page.legend(entries, 0.1, 2.11)
+    return page.finished()

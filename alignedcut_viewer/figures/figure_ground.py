@@ -1,0 +1,198 @@
+"""Which tokens belong to the figure and which to the ground: from masks, or from segments of the cut itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from ..nodes import NodeIndex
+from ..progress import ProgressCallback, report, span
+from ..segmentation import upsample_labels
+
+if TYPE_CHECKING:
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["FigureGround", "figure_ground_from_masks", "figure_ground_from_segments", "token_labels"]
+
+FIGURE, GROUND, UNKNOWN = 1, 0, -1
+_RING = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FigureGround:
+    """Figure and ground of the nodes of a cut.
+
+    Attributes
+    ----------
+    labels
+        int8 (N,): 1 figure, 0 ground, -1 unknown (class tokens, pictures without a mask).
+    source
+        Where it is known from, in a sentence that figures repeat.
+    """
+
+    labels: NDArray[np.int8]
+    source: str
+
+    def nodes(self, index: NodeIndex, label: int, *, network: str, layer: int) -> NDArray[np.int64]:
+        """Patch nodes of one layer that have a label, ascending."""
+        nodes = index.select(networks=[network], layers=[layer], patches_only=True)
+        return nodes[self.labels[nodes] == label]
+
+
+def token_labels(mask: ArrayLike, rows: int, columns: int) -> NDArray[np.int8]:
+    """Which tokens of a grid a mask makes figure: those of which it covers more than half.
+
+    Parameters
+    ----------
+    mask
+        (H, W): 1 figure, 0 ground, -1 unlabelled.
+    rows, columns
+        The grid.
+
+    Returns
+    -------
+    ndarray
+        int8 (rows, columns); -1 where more than half of a token is unlabelled.
+    """
+    labels = np.asarray(mask)
+    height, width = labels.shape
+    row = (2 * np.arange(height, dtype=np.int64) + 1) * rows // (2 * height)
+    column = (2 * np.arange(width, dtype=np.int64) + 1) * columns // (2 * width)
+    token = (row[:, None] * columns + column[None, :]).ravel()
+    flat = labels.ravel()
+    counts = np.stack([np.bincount(token[flat == value], minlength=rows * columns) for value in (0, 1, -1)])
+    # a grid finer than the mask leaves tokens without a pixel
+    known = counts[0] + counts[1]
+    result = np.where(counts[1] > counts[0], FIGURE, GROUND)
+    return np.where((known == 0) | (counts[2] > known), UNKNOWN, result).astype(np.int8).reshape(rows, columns)
+
+
+def figure_ground_from_masks(
+    study: Study,
+    cut: Cut,
+    folder: str | Path,
+    *,
+    figure: Collection[int] | None = None,
+    unlabelled: Collection[int] = (),
+    progress: ProgressCallback | None = None,
+) -> FigureGround:
+    """Figure and ground from mask files that are named like the pictures.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    folder
+        Where the masks are; see :func:`alignedcut_viewer.images.find_masks`.
+    figure
+        Labels that are the figure; None takes all but 0 and `unlabelled`.
+    unlabelled
+        Labels that are neither.
+    progress
+        Told after every picture.
+
+    Raises
+    ------
+    PictureError
+        If no mask fits, or one cannot be read.
+    """
+    from ..images import PictureSet, find_masks, load_mask
+
+    images = cut.index.images
+    files = find_masks(folder, PictureSet([study.picture_path(image) for image in images]))
+    labels = np.full(len(cut.index), UNKNOWN, dtype=np.int8)
+    for number, (image, file) in enumerate(zip(images, files, strict=True)):
+        if file is not None:
+            values = load_mask(file)
+            is_figure = values != 0 if figure is None else np.isin(values, list(figure))
+            mask = np.where(np.isin(values, list(unlabelled)), UNKNOWN, is_figure.astype(np.int8))
+            _spread(labels, cut.index, image, mask)
+        report(progress, number + 1, len(images), "Masks")
+    held = sum(file is not None for file in files)
+    return FigureGround(labels, f"Figure and ground: masks of {held} of {len(images)} pictures.")
+
+
+def figure_ground_from_segments(study: Study, cut: Cut, progress: ProgressCallback | None = None) -> FigureGround:
+    """Figure and ground guessed without masks: one layer cut in two, the segment that shuns the borders is the figure.
+
+    Of each network the last layer but one is cut (all pictures together, a graph of its own); taken is the network
+    whose two segments differ most in their share of tokens at the borders of pictures.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    progress
+        Called while layers are cut.
+
+    Raises
+    ------
+    InputError
+        If no layer falls into two segments of which one shuns the borders.
+    """
+    index = cut.index
+    best: tuple[float, str, int, NDArray[np.int32], int] | None = None
+    for number, network in enumerate(index.networks):
+        stage = span(progress, number / len(index.networks), (number + 1) / len(index.networks))
+        layer = network.layers[-2] if len(network.layers) > 1 else network.layers[-1]
+        segments = cut.segments(2, slot=(network.name, layer), progress=stage)
+        grids = _grids(index, network.name, layer, segments)
+        contrast, label = _border_contrast(grids)
+        if best is None or contrast > best[0]:
+            best = (contrast, network.name, layer, grids, label)
+    if best is None or best[0] <= 0.05:
+        raise InputError(
+            "No layer of this cut falls into two segments of which one shuns the borders of pictures, so that figure "
+            "and ground are not known; give masks."
+        )
+    _, name, layer, grids, label = best
+    labels = np.full(len(index), UNKNOWN, dtype=np.int8)
+    for image, grid in zip(index.images, grids, strict=True):
+        _spread(labels, index, image, (grid == label).astype(np.int8))
+    report(progress, 1, 1, "Figure and ground")
+    return FigureGround(
+        labels,
+        f"Figure and ground: no masks; a 2-way cut of layer {layer} of {name}, the segment that shuns the borders is "
+        "called figure.",
+    )
+
+
+def _grids(index: NodeIndex, network: str, layer: int, segments: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Segments of one layer's nodes as (images, rows, columns)."""
+    grid = index.network(network)
+    first = index.slot_slice(network, layer).start
+    nodes = index.select(networks=[network], layers=[layer], patches_only=True) - first
+    return segments[nodes].reshape(len(index.images), grid.rows, grid.columns)
+
+
+def _border_contrast(grids: NDArray[np.int32]) -> tuple[float, int]:
+    """How much more of the borders than of the middle one of two segments has, and which is the other one."""
+    border = np.ones(grids.shape[1:], dtype=bool)
+    border[_RING:-_RING, _RING:-_RING] = False
+    if border.all():
+        return 0.0, 0
+    share = [float((grids[:, border] == 1).mean()), float((grids[:, ~border] == 1).mean())]
+    whole = float((grids == 1).mean())
+    if not 0.05 <= whole <= 0.95:
+        return 0.0, 0
+    return abs(share[1] - share[0]), int(share[1] > share[0])
+
+
+def _spread(labels: NDArray[np.int8], index: NodeIndex, image: int, mask: NDArray[np.int8]) -> None:
+    """Give every layer of every network the labels of one picture's mask."""
+    for network in index.networks:
+        fine = mask
+        if mask.shape[0] < 4 * network.rows or mask.shape[1] < 4 * network.columns:
+            # a coarse mask is first refined, so that tokens of another grid find enough of it to count
+            size = max(mask.shape[0], 8 * network.rows), max(mask.shape[1], 8 * network.columns)
+            fine = upsample_labels(np.asarray(mask, dtype=np.int32) + 1, size).astype(np.int8) - 1
+        tokens = token_labels(fine, network.rows, network.columns).ravel()
+        for layer in network.layers:
+            labels[index.patch_slice(network.name, layer, image)] = tokens

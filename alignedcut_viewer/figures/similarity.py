@@ -1,0 +1,160 @@
+"""Where else is this? The likeness of one picked node to all others, laid over pictures (figure 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..segmentation import upsample_scores
+from .grid import kept_aspect
+from .page import PAGE_WIDTH, SMALL, Page, shortened
+from .text import line_height, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["heat_over", "similarity_from_arrays"]
+
+_MAP = "inferno"
+
+
+def heat_over(
+    picture: NDArray[np.uint8], values: NDArray[np.floating], low: float, high: float, *, opacity: float = 0.75
+) -> NDArray[np.uint8]:
+    """Lay values of tokens over a grey picture as heat.
+
+    Parameters
+    ----------
+    picture
+        uint8 (H, W, 3).
+    values
+        (rows, columns).
+    low, high
+        Values of the first and last colour.
+    opacity
+        Of the colours, from 0 to 1.
+    """
+    from matplotlib import colormaps
+
+    smooth = upsample_scores(values, picture.shape[:2])
+    share = np.clip((smooth - low) / max(high - low, 1e-12), 0, 1)
+    heat = np.asarray(colormaps[_MAP](share))[..., :3] * 255
+    grey = picture.mean(-1, keepdims=True)
+    return np.asarray(np.rint(opacity * heat + (1 - opacity) * grey), dtype=np.uint8)
+
+
+def similarity_from_arrays(
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Sequence[Sequence[NDArray[np.floating]]],
+    labels: Sequence[str],
+    picked: Sequence[tuple[int, float, float]],
+    *,
+    limits: tuple[float, float] | None = None,
+    colours: Sequence[str] | None = None,
+    title: str = "Where else is this? Cosine similarity to the marked token",
+    note: str = "",
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw pictures, and below them a row of heat maps for each picked node.
+
+    Parameters
+    ----------
+    pictures
+        uint8 (H, W, 3), one a column.
+    maps
+        For each row one (rows, columns) map a picture.
+    labels
+        Of the rows.
+    picked
+        For each row which picture (its position) the picked node is in, and where: y and x as fractions.
+    limits
+        Values of the first and last colour of all rows; by default each row's own 2 % and 100 %.
+    colours
+        Of each row's mark.
+    title, note, width
+        See :class:`~alignedcut_viewer.figures.page.Page`.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw, or parts do not fit.
+    """
+    if not pictures or not maps or len(maps) != len(labels) or len(maps) != len(picked):
+        raise InputError("A similarity figure needs pictures, and for each row maps, a label and a picked place.")
+    if any(len(row) != len(pictures) for row in maps):
+        raise InputError(f"Each row needs {len(pictures)} maps, one a picture.")
+    left = min(max(text_width(word, SMALL) for text in labels for word in text.splitlines()), 0.95) + 0.08
+    gap, right = 0.03, 0.4
+    each = (width - 0.14 - left - right - gap * (len(pictures) - 1)) / len(pictures)
+    high = each * kept_aspect(float(np.median([p.shape[0] / p.shape[1] for p in pictures])))
+    page = Page((len(maps) + 1) * (high + 0.05), width=width, title=title, note=note)
+    shown = [_filled(picture, high / each) for picture in pictures]
+    crops = [_crop(picture, high / each) for picture in pictures]
+    for column, picture in enumerate(shown):
+        page.picture(picture, left + column * (each + gap), 0, each, high, label=f"picture {column}")
+    marks = list(colours) if colours is not None else ["#00E5FF"] * len(maps)
+    from matplotlib import colormaps
+
+    strip = colormaps[_MAP](np.linspace(0, 1, 128))
+    for number, (row, text, (where, y, x)) in enumerate(zip(maps, labels, picked, strict=True)):
+        top = (number + 1) * (high + 0.05)
+        every = np.concatenate([np.asarray(values, dtype=np.float64).ravel() for values in row])
+        low, most = limits if limits is not None else (float(np.quantile(every, 0.02)), float(every.max()))
+        for line, words in enumerate(text.splitlines()):
+            page.text(0, top + line * line_height(SMALL), shortened(words, SMALL, left - 0.05), SMALL)
+        for column, (picture, values) in enumerate(zip(pictures, row, strict=True)):
+            heat = _filled(heat_over(_small(picture), np.asarray(values), low, most), high / each)
+            axes = page.picture(heat, left + column * (each + gap), top, each, high, label=f"{text} {column}")
+            if column == where:
+                _mark(axes, heat.shape, crops[column], y, x, marks[number])
+        ticks = [(0.0, f"{low:.2f}".replace("-", "−")), (1.0, f"{most:.2f}".replace("-", "−"))]
+        bar = page.colour_bar(page.width - right + 0.07, top + 0.05, 0.07, high - 0.1, strip, ticks)
+        bar.set_label(f"scale of {text}")
+    for number, (where, y, x) in enumerate(picked):
+        axes = page.figure.axes[where]
+        _mark(axes, shown[where].shape, crops[where], y, x, marks[number])
+    return page.finished()
+
+
+def _mark(
+    axes: Axes, shape: tuple[int, ...], crop: tuple[float, float, float, float], y: float, x: float, colour: str
+) -> None:
+    top, left, high, wide = crop
+    row, column = (y - top) / high * shape[0] - 0.5, (x - left) / wide * shape[1] - 0.5
+    axes.plot(column, row, "o", ms=6, mfc="none", mec="black", mew=2.0)
+    axes.plot(column, row, "o", ms=6, mfc="none", mec=colour, mew=1.1)
+
+
+def _small(picture: NDArray[np.uint8], largest: int = 320) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    scale = min(1.0, largest / max(picture.shape[:2]))
+    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def _crop(picture: NDArray[np.uint8], aspect: float) -> tuple[float, float, float, float]:
+    """Top, left, height and width, as fractions, of the middle part that has a shape."""
+    own = picture.shape[0] / picture.shape[1]
+    if own > aspect:
+        share = aspect / own
+        return (1 - share) / 2, 0.0, share, 1.0
+    share = own / aspect
+    return 0.0, (1 - share) / 2, 1.0, share
+
+
+def _filled(picture: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
+    """The middle part of a picture that fills a box of that height to width."""
+    small = _small(picture)
+    top, left, high, wide = _crop(small, aspect)
+    rows, columns = small.shape[:2]
+    part = small[
+        round(top * rows) : max(round((top + high) * rows), round(top * rows) + 1),
+        round(left * columns) : max(round((left + wide) * columns), round(left * columns) + 1),
+    ]
+    return np.ascontiguousarray(part)

@@ -37,6 +37,13 @@ _PUBLIC = {
     "labels_by_slot": "recurrence",
     "overlap_matrix": "recurrence",
     "find_recurrence": "recurrence",
+    "Counterparts": "comparison",
+    "counterparts": "comparison",
+    "layer_matrix": "comparison",
+    "linear_cka": "comparison",
+    "mutual_knn": "comparison",
+    "nearest_layers": "comparison",
+    "subspace_agreement": "comparison",
 }
 
 __all__ = list(_PUBLIC)

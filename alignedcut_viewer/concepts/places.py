@@ -38,15 +38,17 @@ def area_weights(n_from: int, n_to: int) -> NDArray[np.float64]:
     low = np.maximum(edges_to[:-1, None], edges_from[None, :-1])
     high = np.minimum(edges_to[1:, None], edges_from[None, 1:])
     shared = np.maximum(high - low, 0) * n_to
-    weights: NDArray[np.float64] = np.where(shared < 1e-9, 0, shared)
-    return weights / weights.sum(axis=1, keepdims=True)
+    shared[shared < 1e-9] = 0
+    weights: NDArray[np.float64] = shared / shared.sum(axis=1, keepdims=True)
+    return weights
 
 
 def nearest_patches(rows: int, columns: int, to_rows: int, to_columns: int) -> IntArray:
     """For each cell of a grid, row by row, the patch of another grid that holds its centre; int64 (cells,)."""
     y = np.minimum(((np.arange(to_rows) + 0.5) / to_rows * rows).astype(np.int64), rows - 1)
     x = np.minimum(((np.arange(to_columns) + 0.5) / to_columns * columns).astype(np.int64), columns - 1)
-    return np.add.outer(y * columns, x).reshape(-1)
+    patches: IntArray = (y[:, None] * columns + x[None, :]).reshape(-1)
+    return patches
 
 
 def on_grid(
@@ -73,13 +75,14 @@ def on_grid(
     grid = index.network(network)
     nodes = np.asarray(values[index.slot_slice(network, layer)])
     trailing = nodes.shape[1:]
-    kind = np.float64 if nodes.dtype == np.float64 else np.float32
+    kind: Any = np.float64 if nodes.dtype == np.float64 else np.float32
     tokens = nodes.astype(kind).reshape(len(index.images), grid.n_tokens, -1)[:, int(grid.class_token) :]
     if (rows, columns) != (grid.rows, grid.columns):
         tokens = tokens.reshape(len(tokens), grid.rows, grid.columns, -1)
         down, across = area_weights(grid.rows, rows).astype(kind), area_weights(grid.columns, columns).astype(kind)
         tokens = np.einsum("ay,bx,iyxd->iabd", down, across, tokens, optimize=True)
-    return tokens.reshape(len(index.images), rows * columns, *trailing)
+    result: NDArray[np.floating[Any]] = tokens.reshape(len(index.images), rows * columns, *trailing)
+    return result
 
 
 def path_nodes(

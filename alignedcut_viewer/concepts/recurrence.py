@@ -62,7 +62,8 @@ def overlap_matrix(labels_a: ArrayLike, labels_b: ArrayLike, n_a: int, n_b: int)
     table = np.bincount(code, minlength=(n_a + 1) * (n_b + 1)).reshape(n_a + 1, n_b + 1).astype(np.float64)
     shared = table[1:, 1:]
     either = table.sum(axis=1)[1:, None] + table.sum(axis=0)[None, 1:] - shared
-    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+    overlap: FloatArray = np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+    return overlap
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,12 +55,14 @@ def paths(
 def pace(paths: ArrayLike) -> FloatArray:
     """Distance that each path covers from each layer to the next, (P, L - 1), in units of the map."""
     along = _checked(paths)
-    return np.sqrt(np.square(np.diff(along, axis=1)).sum(axis=2))
+    distances: FloatArray = np.sqrt(np.square(np.diff(along, axis=1)).sum(axis=2))
+    return distances
 
 
 def length(paths: ArrayLike) -> FloatArray:
     """Length of each path, (P,): the sum of its distances from layer to layer."""
-    return pace(paths).sum(axis=1)
+    lengths: FloatArray = pace(paths).sum(axis=1)
+    return lengths
 
 
 def _checked(paths: ArrayLike) -> FloatArray:
@@ -290,7 +292,7 @@ class _LinearJudge:
     def hits(self, groups: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Paths of each group judged right, (L, 2, pictures), and how many there are, (2, pictures)."""
         members = np.stack([groups == 0, groups == 1]).astype(np.float32)
-        counts = np.stack([np.bincount(self._number, row, self._n_pictures) for row in members])
+        counts: NDArray[np.float64] = np.stack([np.bincount(self._number, row, self._n_pictures) for row in members])
         n = np.stack([members[:, fold].sum(axis=1) for fold in self._folds]).astype(np.float64)
         hits = np.zeros((len(self._layers), 2, self._n_pictures))
         for layer, inverses, right in zip(self._layers, self._inverses, hits, strict=True):

@@ -153,7 +153,6 @@ def segments_figure(
     return segments_from_arrays(
         [picture for _, picture in kept],
         masks,
-        names=[f"segment {i}" for i in range(n_segments)],
         opacity=opacity,
         note="\n".join(lines),
         width=width,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import ProgressCallback, report, span
-from ..segmentation import FORMATS, export_masks, upsample_labels
+from ..segmentation import FORMATS, export_masks, upsample_labels, upsample_scores
 from ..study.cut import Cut
 from ..study.study import Study
 
-__all__ = ["export_segments", "middle_layer"]
+__all__ = ["export_segments", "export_threshold", "middle_layer"]
 
 
 def middle_layer(cut: Cut, network: str) -> int:
@@ -72,9 +72,7 @@ def export_segments(
     StorageError
         If the folder cannot be written.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(f"Unknown mask format {', '.join(unknown) or '(none)'}; choose from {', '.join(FORMATS)}.")
+    _check_formats(formats)
     network = cut.index.networks[0].name if network is None else network
     layer = middle_layer(cut, network) if layer is None else layer
     cut.index.slot_slice(network, layer)  # says what is missing
@@ -94,7 +92,7 @@ def export_segments(
         masks(),
         formats=formats,
         picture_files=[study.picture_path(image).name for image in images],
-        categories={number + 1: f"segment {number}" for number in range(k)},
+        categories={number: f"segment {number}" for number in range(1, k + 1)},
         info={
             "network": network,
             "weights": study.network(network).note.get("weights", ""),
@@ -106,3 +104,92 @@ def export_segments(
         },
         progress=span(progress, 0.1, 1.0),
     )
+
+
+def export_threshold(
+    study: Study,
+    cut: Cut,
+    folder: str | Path,
+    values: Callable[[slice], NDArray[np.floating]],
+    threshold: float,
+    *,
+    network: str,
+    layer: int,
+    title: str = "above the threshold",
+    smooth: bool = True,
+    formats: Sequence[str] = FORMATS,
+    progress: ProgressCallback | None = None,
+) -> list[Path]:
+    """Write where a number a node reaches a threshold as masks of one layer, each of its picture's own size.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    folder
+        Where to write.
+    values
+        Gives the numbers of a slice of nodes; NaN is below every threshold.
+    threshold
+        The least number inside; 1 in the masks, and 0 elsewhere.
+    network, layer
+        Where.
+    title
+        What the numbers are.
+    smooth
+        Whether numbers are interpolated between tokens before they are compared.
+    formats
+        Some of ``png``, ``coco``, ``npz`` and ``tiff``.
+    progress
+        Called once a picture.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        If network, layer or a format does not fit.
+    StorageError
+        If the folder cannot be written.
+    """
+    _check_formats(formats)
+    grid = cut.index.network(network)
+    cut.index.slot_slice(network, layer)  # says what is missing
+    images = cut.index.images
+    names = study.pictures.names
+
+    def masks() -> Iterator[NDArray[np.int32]]:
+        for image in images:
+            part = np.asarray(values(cut.index.patch_slice(network, layer, image)), dtype=np.float32)
+            numbers, size = part.reshape(grid.rows, grid.columns), study.picture_size(image)
+            if smooth:
+                yield (upsample_scores(numbers, size) >= np.float32(threshold)).astype(np.int32)
+            else:
+                yield upsample_labels((numbers >= np.float32(threshold)).astype(np.int32), size)
+
+    return export_masks(
+        folder,
+        [names[image] for image in images],
+        masks(),
+        formats=formats,
+        picture_files=[study.picture_path(image).name for image in images],
+        categories={1: title},
+        info={
+            "network": network,
+            "weights": study.network(network).note.get("weights", ""),
+            "layer": layer,
+            "values": title,
+            "threshold": float(threshold),
+            "cut": cut.name,
+        },
+        progress=progress,
+    )
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise InputError(f"Unknown mask format {', '.join(unknown) or '(none)'}; choose from {', '.join(FORMATS)}.")

@@ -131,6 +131,20 @@ class Canvas:
         fraction = self.fraction(image, y, x)
         return None if fraction is None else (int(fraction[0] * rows), int(fraction[1] * columns))
 
+    def tokens_between(
+        self, image: int, one: tuple[float, float], other: tuple[float, float], rows: int, columns: int
+    ) -> tuple[slice, slice]:
+        """Rows and columns of the tokens that a rectangle touches; empty where it lies beside the picture."""
+        box = self.box(image)
+        result = []
+        for first, second, start, length, n in (
+            (one[0], other[0], box.top, box.height, rows),
+            (one[1], other[1], box.left, box.width, columns),
+        ):
+            low, high = ((value + 0.5 - start) / length * n for value in sorted((first, second)))
+            result.append(slice(int(min(max(np.floor(low), 0), n)), int(min(max(np.floor(high) + 1, 0), n))))
+        return result[0], result[1]
+
     def token_centre(self, image: int, row: int, column: int, rows: int, columns: int) -> tuple[float, float]:
         """The point (y, x) on the canvas in the middle of a token."""
         box = self.box(image)
@@ -205,6 +219,11 @@ class Canvas:
             row, column = self._tokens_of(box, *grid.shape)
             frame[box.slices] = grid[row].take(column, axis=1)
         return frame
+
+    def spread_tokens(self, image: int, tokens: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bytes (rows, columns) of a token grid, spread over the box of a picture: (box height, box width)."""
+        row, column = self._tokens_of(self.box(image), *tokens.shape)
+        return tokens[row].take(column, axis=1)
 
     @staticmethod
     def _tokens_of(box: Box, rows: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

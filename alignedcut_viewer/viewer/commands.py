@@ -11,18 +11,20 @@ from napari.utils.notifications import show_info, show_warning
 from ..errors import InputError
 from .coordinator import Coordinator, tell_error
 from .dialogs import ask_folder, ask_new_file, window_of
-from .exports import figure_work, masks_work
+from .exports import figure_work, mask_work, masks_work
 from .settings import SAMPLES
 from .stacks import AXES
 
 __all__ = [
     "demo_study",
     "export_figure",
+    "export_mask",
     "export_masks",
     "new_labels",
     "open_image_folder",
     "open_study",
     "show_help_panel",
+    "show_selection_panel",
     "show_study_panel",
 ]
 
@@ -33,6 +35,11 @@ FIGURE_FILES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
     """Dock the Study panel, or find it."""
     return viewer.window.add_plugin_dock_widget(PLUGIN, "Study")[1]
+
+
+def show_selection_panel(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the Selection panel beside the others, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Selection", tabify=True)[1]
 
 
 def show_help_panel(viewer: napari.viewer.Viewer) -> Any:
@@ -108,6 +115,32 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
         study, _ = coordinator.shown_cut()
         network, layer = coordinator.shown_slot()
         work = masks_work(study, folder, coordinator.settings, network=network, layer=layer, smooth=coordinator.smooth)
+        coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
+
+    _ask_and_begin(ask, begin)
+
+
+def export_mask(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder and write where the values that are shown reach the threshold."""
+    coordinator = Coordinator.of(viewer)
+
+    def ask() -> Path | None:
+        coordinator.shown_slot()
+        if coordinator.values is None:
+            raise InputError("There is no mask yet; pick a place in a picture first.")
+        return ask_folder(window_of(viewer), "Export masks into a folder", coordinator.shown_cut()[0].path.parent)
+
+    def begin(folder: Path) -> None:
+        study, _ = coordinator.shown_cut()
+        work = mask_work(
+            study,
+            folder,
+            coordinator.settings,
+            coordinator.values,
+            coordinator.similarity.threshold,
+            slot=coordinator.shown_slot(),
+            smooth=coordinator.smooth,
+        )
         coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)

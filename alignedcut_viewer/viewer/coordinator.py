@@ -6,6 +6,7 @@ thread.
 """
 
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ from psygnal import Signal
 from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
 from .display import Display
+from .history import SELECTION_COLOURS, SELECTIONS, SelectionMode
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
-from .node_selection import NodeSelection
+from .naming import Naming
 from .node_values import NodeValues
 from .overlays import Overlays
+from .pointer import Place, Pointer
 from .runs import run_work
 from .settings import SAMPLES, StudySettings
+from .similarity_stream import SimilarityStream
 from .stacks import PictureStack
 from .tasks import TaskRunner, TaskState, tell_error
 
@@ -33,7 +37,7 @@ __all__ = ["Coordinator", "TaskState", "tell_error"]
 _COORDINATORS: "weakref.WeakKeyDictionary[ViewerModel, Coordinator]" = weakref.WeakKeyDictionary()
 
 
-class Coordinator(NodeSelection, TaskRunner):
+class Coordinator(Naming, TaskRunner):
     """State and actions of AlignedCut in one viewer; get it with :meth:`of`.
 
     Attributes
@@ -43,7 +47,9 @@ class Coordinator(NodeSelection, TaskRunner):
     display
         The layers of pictures and colours in the viewer.
     overlays
-        The layers above them: heat map.
+        The layers above them: heat map, mask, outlines of the selections.
+    pointer
+        The mouse over the canvas.
     history
         Both selections and their past.
     pictures
@@ -59,6 +65,7 @@ class Coordinator(NodeSelection, TaskRunner):
     settings_changed = Signal(StudySettings)
     shown_changed = Signal()
     smooth_changed = Signal(bool)
+    drag_changed = Signal(bool)
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = weakref.ref(viewer)
@@ -68,17 +75,14 @@ class Coordinator(NodeSelection, TaskRunner):
         self.smooth = False
         self.panel_state: dict[str, dict[str, Any]] = {}
         self._position: tuple[str, int, int] | None = None
-        NodeSelection.__init__(self)
+        Naming.__init__(self)
         TaskRunner.__init__(self)
-        own = weakref.ref(self)
-
-        def on_move() -> None:
-            coordinator = own()
-            if coordinator is not None:
-                coordinator._tell_position()
-
-        self.display = Display(viewer, on_move)
+        # What the viewer calls must not keep the coordinator, which the viewer keeps.
+        self.display = Display(viewer, _weakly(self._tell_position))
         self.overlays = Overlays(self.display)
+        self.pointer = Pointer(viewer, _weakly(self._on_hover), _weakly(self._on_click), _weakly(self._on_drag))
+        self._similar = SimilarityStream(_weakly(self._tell_stream), tell_error)
+        self._under_mouse: int | None = None
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -110,6 +114,12 @@ class Coordinator(NodeSelection, TaskRunner):
             self.display.set_smooth(smooth)
             self.overlays.set_smooth(smooth)
             self._tell(self.smooth_changed, smooth)
+
+    def set_drag_selects(self, on: bool) -> None:
+        """Let drags over the pictures choose a region instead of moving the picture."""
+        if on != self.pointer.drag_selects:
+            self.pointer.drag_selects = on
+            self._tell(self.drag_changed, on)
 
     # -- what the sliders show -----------------------------------------------------------------------------------
 
@@ -147,6 +157,8 @@ class Coordinator(NodeSelection, TaskRunner):
             picture = index.images.index(int(place.image))
             self.display.move_to(int(place.network), stack.layers.index(int(place.layer)), picture)
 
+    # -- layers over the pictures --------------------------------------------------------------------------------
+
     def _forget_nodes(self) -> None:
         super()._forget_nodes()
         self.overlays.clear()
@@ -157,6 +169,77 @@ class Coordinator(NodeSelection, TaskRunner):
         else:
             _, cut = self.shown_cut()
             self.overlays.show_values(values, cut.index, self.study.pictures.canvas, smooth=self.smooth)
+
+    def _draw_mask(self) -> None:
+        values, settings = self.values, self.similarity
+        if values is None or not settings.mask or self.study is None:
+            self.overlays.hide_mask()
+            return
+        colour, place = SELECTION_COLOURS[self.active], (self._index(), self.study.pictures.canvas)
+        self.overlays.show_mask(values, settings.threshold, colour, *place, smooth=self.smooth)
+
+    def _draw_selections(self) -> None:
+        if self.study is not None and self.study.cut is not None:
+            selections = {which: self.selection(which).nodes for which in SELECTIONS}
+            self.overlays.mark(selections, self.study.cut.index, self.study.pictures.canvas)
+
+    def hover(self, node: int | None) -> None:
+        """Point at a node, or at none; where the mouse is not on it already, the picture shows which one."""
+        super().hover(node)
+        if self.study is not None and self.study.cut is not None:
+            marked = None if self.hovered == self._under_mouse else self.hovered
+            self.overlays.point(marked, self.study.cut.index, self.study.pictures.canvas)
+
+    # -- mouse on the pictures -----------------------------------------------------------------------------------
+
+    def node_under(self, place: Place | None) -> int | None:
+        """The node at a place of the canvas; None beside the picture, and where the network lacks the layer."""
+        position = self.position
+        if place is None or position is None or self.pictures is None:
+            return None
+        index = self._index()
+        network, layer, image = position
+        fraction = self.pictures.canvas.fraction(index.images.index(image), place.y, place.x)
+        if fraction is None or layer not in index.network(network).layers:
+            return None
+        return index.node_at(network, layer, image, y=fraction[0], x=fraction[1])
+
+    def _on_hover(self, place: Place | None) -> None:
+        self._under_mouse = self.node_under(place)
+        if self._under_mouse != self.hovered:
+            self.hover(self._under_mouse)
+
+    def _on_click(self, place: Place, mode: SelectionMode) -> None:
+        node = self.node_under(place)
+        if node is not None:
+            self.pick([node], mode)
+
+    def _on_drag(self, begin: Place, end: Place, mode: SelectionMode, ended: bool) -> None:
+        position = self.position
+        if position is None or self.study is None:
+            return
+        index, canvas = self._index(), self.study.pictures.canvas
+        network, layer, image = position
+        if layer not in index.network(network).layers:
+            return
+        grid = index.network(network)
+        rows, columns = canvas.tokens_between(index.images.index(image), begin, end, grid.rows, grid.columns)
+        nodes = self.nodes_at(network, layer, image, rows, columns)
+        self.overlays.preview(self.active, None if ended else nodes, index, canvas)
+        if ended and nodes.size:
+            self.pick(nodes, mode)
+
+    def _tell_stream(self, text: str) -> None:
+        self._tell(self.stream_changed, text)
+
+    def _stream(self, work: Any, on_part: Any, then: Any) -> None:
+        self._similar.start(work, on_part, then)
+
+    def _stop_stream(self) -> None:
+        self._similar.stop()
+
+    def _tell_error(self, error: BaseException) -> None:
+        tell_error(error)
 
     # -- opening -------------------------------------------------------------------------------------------------
 
@@ -180,6 +263,7 @@ class Coordinator(NodeSelection, TaskRunner):
         self._forget_nodes()
         self.study = None
         self.pictures = loaded
+        self.load_named()
         self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
         self._tell(self.shown_changed)
 
@@ -213,6 +297,7 @@ class Coordinator(NodeSelection, TaskRunner):
             name=loaded.layer_name,
             metadata=loaded.metadata,
         )
+        self.load_named()
         self.change_settings(study=str(loaded.path))
         self._tell(self.shown_changed)
         for sentence in loaded.warnings:
@@ -266,3 +351,14 @@ class Coordinator(NodeSelection, TaskRunner):
         if slot is None:
             raise InputError(f"{stack.networks[network]} has no layer {stack.layers[layer]}; move the layer slider.")
         return slot
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that is called as long as its object is there."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        alive = reference()
+        return None if alive is None else alive(*arguments)
+
+    return call

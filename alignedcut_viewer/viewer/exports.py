@@ -6,9 +6,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .loading import LoadedStudy
+from .node_values import NodeValues
 from .settings import StudySettings
 
-__all__ = ["figure_work", "masks_work"]
+__all__ = ["figure_work", "mask_work", "masks_work"]
 
 FIGURE_KINDS = (".png", ".svg", ".pdf")
 
@@ -96,6 +97,67 @@ def masks_work(
             smooth=smooth,
             formats=settings.mask_formats,
             seed=settings.seed,
+            progress=progress,
+        )
+        return folder
+
+    return work
+
+
+def mask_work(
+    shown: LoadedStudy,
+    folder: Path,
+    settings: StudySettings,
+    values: NodeValues | None,
+    threshold: float,
+    *,
+    slot: tuple[str, int],
+    smooth: bool,
+) -> Callable[[ProgressCallback], Path]:
+    """The work of writing where values reach a threshold, for all pictures at one layer.
+
+    Parameters
+    ----------
+    shown
+        The study with the cut that is shown.
+    folder
+        Where to write.
+    settings
+        The formats.
+    values
+        One number a node.
+    threshold
+        The least number inside.
+    slot
+        Network and layer.
+    smooth
+        Interpolate between tokens before numbers are compared.
+
+    Raises
+    ------
+    InputError
+        If there is no cut, there are no values, or no format is chosen.
+    """
+    cut = shown.cut
+    if cut is None or values is None:
+        raise InputError("There is no mask to write yet; pick a place in a picture first.")
+    if not settings.mask_formats:
+        raise InputError("Choose at least one format for the masks in the Export tab.")
+
+    def work(progress: ProgressCallback) -> Path:
+        from ..pipeline.mask_export import export_threshold
+
+        export_threshold(
+            shown.study,
+            cut,
+            folder,
+            values.part,
+            threshold,
+            network=slot[0],
+            layer=slot[1],
+            title=values.title,
+            smooth=smooth,
+            formats=settings.mask_formats,
             progress=progress,
         )
         return folder

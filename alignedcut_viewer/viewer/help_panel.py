@@ -4,7 +4,7 @@ import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from .keys import KEYS, bind_keys
+from .keys import GESTURES, KEYS, bind_keys
 
 __all__ = ["HelpPanel"]
 
@@ -16,6 +16,8 @@ STEPS = (
     "themselves carry no meaning.",
     "<b>Sliders.</b> Below the pictures: picture, layer (from 0) and network. A network that lacks a layer is left "
     "uncoloured there.",
+    "<b>Pick.</b> Click into a picture: all that is the same to the network lights up in all pictures, layers and "
+    "networks. The Selection panel has figure and ground, a threshold, masks, and names for what you found.",
     "<b>Export.</b> Figures and masks from the Export tab, or from the File menu.",
 )
 
@@ -34,8 +36,11 @@ class HelpPanel(QWidget):
         bind_keys(viewer)
         self.setMinimumWidth(300)
         rows = "".join(f"<tr><td><b>{k.key}</b>&nbsp;&nbsp;</td><td>{k.what}</td></tr>" for k in KEYS)
+        mouse = "".join(f"<tr><td><b>{gesture}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for gesture, what in GESTURES)
         steps = "".join(f"<p>{step}</p>" for step in STEPS)
-        self.text = QLabel(f"<h3>First steps</h3>{steps}<h3>Keys</h3><table>{rows}</table>")
+        self.text = QLabel(
+            f"<h3>First steps</h3>{steps}<h3>Mouse</h3><table>{mouse}</table><h3>Keys</h3><table>{rows}</table>"
+        )
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.setTextFormat(Qt.TextFormat.RichText)

@@ -11,7 +11,7 @@ from ..errors import InputError
 
 __all__ = ["SELECTIONS", "SELECTION_COLOURS", "History", "Selection", "SelectionMode"]
 
-SelectionMode = Literal["replace", "add", "remove", "toggle"]
+SelectionMode = Literal["replace", "add", "remove", "toggle", "intersect"]
 SELECTIONS = ("figure", "ground")
 """Names of the selections."""
 
@@ -50,12 +50,12 @@ class Selection:
         return hash(self.nodes.tobytes())
 
     def combined(self, nodes: Iterable[int] | NDArray[np.int64], mode: SelectionMode = "replace") -> "Selection":
-        """The selection after `nodes` were selected in addition, instead, or less.
+        """The selection after `nodes` were selected instead, in addition, or less; or what both have in common.
 
         Raises
         ------
         InputError
-            If `mode` is not one of replace, add, remove, toggle.
+            If `mode` is not one of replace, add, remove, toggle, intersect.
         """
         new = np.asarray(nodes if isinstance(nodes, np.ndarray) else list(nodes), dtype=np.int64)
         if mode == "replace":
@@ -66,7 +66,9 @@ class Selection:
             return Selection(np.setdiff1d(self.nodes, new))
         if mode == "toggle":
             return Selection(np.setxor1d(self.nodes, np.unique(new)))
-        raise InputError(f"Unknown way to select {mode!r}; use replace, add, remove or toggle.")
+        if mode == "intersect":
+            return Selection(np.intersect1d(self.nodes, new))
+        raise InputError(f"Unknown way to select {mode!r}; use replace, add, remove, toggle or intersect.")
 
 
 State = dict[str, Selection]

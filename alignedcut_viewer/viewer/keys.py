@@ -6,12 +6,14 @@ Plain keys belong to napari and its layers; these are with Alt or Shift, and non
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .coordinator import Coordinator
+from ..errors import AlignedCutError
+from .coordinator import Coordinator, tell_error
+from .pointer import GESTURES
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["KEYS", "Key", "bind_keys"]
+__all__ = ["GESTURES", "KEYS", "Key", "bind_keys"]
 
 
 class Key(NamedTuple):
@@ -28,6 +30,25 @@ def _toggle_colours(coordinator: Coordinator) -> None:
         layer.visible = not layer.visible
 
 
+def _drags(coordinator: Coordinator) -> bool:
+    return coordinator.pointer.drag_selects
+
+
+def _keep(coordinator: Coordinator) -> None:
+    _told(lambda: coordinator.name_selection(coordinator.named.free_name(coordinator.active)))
+
+
+def _select_above(coordinator: Coordinator) -> None:
+    _told(coordinator.select_above)
+
+
+def _told(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except AlignedCutError as error:
+        tell_error(error)
+
+
 KEYS: tuple[Key, ...] = (
     Key("Alt-Right", "next picture", lambda c: c.display.move("picture", 1)),
     Key("Alt-Left", "previous picture", lambda c: c.display.move("picture", -1)),
@@ -39,8 +60,25 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-S", "smooth or blocky colours", lambda c: c.set_smooth(not c.smooth)),
     Key("Shift-R", "run", lambda c: c.run()),
     Key("Shift-Escape", "cancel what is running", lambda c: c.cancel()),
+    Key("Shift-F", "figure is the active selection", lambda c: c.set_active("figure")),
+    Key("Shift-G", "ground is the active selection", lambda c: c.set_active("ground")),
+    Key("Shift-Up", "point one token up", lambda c: c.step(-1, 0)),
+    Key("Shift-Down", "point one token down", lambda c: c.step(1, 0)),
+    Key("Shift-Left", "point one token to the left", lambda c: c.step(0, -1)),
+    Key("Shift-Right", "point one token to the right", lambda c: c.step(0, 1)),
+    Key("Shift-Enter", "pick what is pointed at", lambda c: c.pick_hovered()),
+    Key("Ctrl-Enter", "add it to the selection", lambda c: c.pick_hovered("add")),
+    Key("Alt-Enter", "remove it from the selection", lambda c: c.pick_hovered("remove")),
     Key("Alt-Z", "undo the last selection", lambda c: c.history.undo()),
     Key("Alt-Y", "redo it", lambda c: c.history.redo()),
+    Key("Shift-Delete", "empty the active selection", lambda c: c.history.select([], which=c.active)),
+    Key("Alt-K", "keep the active selection under a name", _keep),
+    Key("Shift-D", "drags choose a region, or move the picture", lambda c: c.set_drag_selects(not _drags(c))),
+    Key("Shift-H", "show or hide similarity", lambda c: c.change_similarity(show=not c.similarity.show)),
+    Key("Shift-M", "show or hide the mask", lambda c: c.change_similarity(mask=not c.similarity.mask)),
+    Key("Shift-PageUp", "raise the threshold of the mask", lambda c: c.move_threshold(1)),
+    Key("Shift-PageDown", "lower it", lambda c: c.move_threshold(-1)),
+    Key("Alt-A", "select all that is above it", _select_above),
 )
 
 

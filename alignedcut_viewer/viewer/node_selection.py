@@ -85,7 +85,7 @@ class NodeSelection:
         nodes
             Flat node numbers.
         mode
-            ``replace``, ``add``, ``remove`` or ``toggle``.
+            ``replace``, ``add``, ``remove``, ``toggle`` or ``intersect``.
         which
             ``figure`` or ``ground``; None means the active one.
 

@@ -63,6 +63,10 @@ def test_planted_disc_is_one_of_two_segments(study: Study) -> None:
     shown = " ".join(" ".join(text.get_text() for text in figure.texts).split())
     assert "2 segments of this layer, shown at layer 2 of wide-simulated." in shown
     assert "simulated" in shown
+    # Numbered like the values of exported masks, in which 0 is no segment.
+    named = {text.get_text() for text in figure.texts if text.get_text().startswith("segment ")}
+    assert named <= {"segment 1", "segment 2"}
+    assert named
     table = segment_colours(2)[1:].astype(int)
     composed = np.asarray(figure.axes[2].images[0].get_array()).astype(int)  # the square picture
     cell = composed.shape[0]

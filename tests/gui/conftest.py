@@ -8,7 +8,8 @@ os.environ["NAPARI_CONFIG"] = ""
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import QCoreApplication, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 
 # Must precede the first QApplication; napari and vispy share one OpenGL context among their canvases. Dialogs must be
 # Qt's own, so that tests can drive them with mouse and keys on every platform.
@@ -100,6 +101,8 @@ def viewer(qtbot):
         viewer.layers.clear()
         qtbot.wait(1)
         coordinator._COORDINATORS.pop(viewer, None)
+        viewer.mouse_move_callbacks.clear()
+        viewer.mouse_drag_callbacks.clear()
 
 
 @pytest.fixture
@@ -157,6 +160,39 @@ def canvas_place(viewer):
         return native.width() / 2 + (x - centre[1]) * zoom, native.height() / 2 + (y - centre[0]) * zoom
 
     return place
+
+
+@pytest.fixture
+def drag_canvas(viewer, qtbot, canvas_place):
+    """Press the left button at one point of the pictures' canvas, move, and release it at another."""
+
+    def drag(begin, end, modifier=Qt.KeyboardModifier.NoModifier):
+        native = viewer.window._qt_viewer.canvas.native
+        places = [QPoint(*(round(v) for v in canvas_place(*point))) for point in (begin, end)]
+        middle = (places[0] + places[1]) / 2
+        qtbot.mousePress(native, Qt.MouseButton.LeftButton, modifier, places[0])
+        for place in (middle, places[1]):
+            # Qt's own test moves know neither buttons nor keys.
+            moved = QMouseEvent(
+                QEvent.Type.MouseMove, QPointF(place), Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, modifier
+            )
+            qtbot.wait(15)  # vispy passes over moves in quick succession
+            QCoreApplication.sendEvent(native, moved)
+        qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, modifier, places[1])
+
+    return drag
+
+
+@pytest.fixture
+def click_canvas(viewer, qtbot, canvas_place):
+    """Click at a point of the pictures' canvas."""
+
+    def click(point, modifier=Qt.KeyboardModifier.NoModifier):
+        native = viewer.window._qt_viewer.canvas.native
+        column, row = canvas_place(*point)
+        qtbot.mouseClick(native, Qt.MouseButton.LeftButton, modifier, QPoint(round(column), round(row)))
+
+    return click
 
 
 @pytest.fixture

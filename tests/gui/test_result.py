@@ -184,6 +184,7 @@ def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, pane
     described = json.loads((tmp_path / "masks" / "annotations.json").read_text())
     assert {(entry["height"], entry["width"]) for entry in described["images"]} == set(sizes.values())
     assert described["info"]["layer"] == 7
+    assert [(c["id"], c["name"]) for c in described["categories"]] == [(i, f"segment {i}") for i in (1, 2, 3)]
 
 
 def test_nothing_to_export_is_said(viewer, panel, notifications):

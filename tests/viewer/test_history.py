@@ -25,6 +25,7 @@ def test_modes_are_the_set_operations(before, new):
     assert set(start.combined(new, "add").nodes) == set(before) | set(new)
     assert set(start.combined(new, "remove").nodes) == set(before) - set(new)
     assert set(start.combined(new, "toggle").nodes) == set(before) ^ set(new)
+    assert set(start.combined(new, "intersect").nodes) == set(before) & set(new)
 
 
 def test_an_unknown_mode_is_an_error():

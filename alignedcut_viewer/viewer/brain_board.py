@@ -1,6 +1,7 @@
 """The Brain panel's contents where there is brain data: bars, curves over layers, cortex, and what they are set to."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,13 +44,8 @@ __all__ = ["BrainBoard"]
 
 STATE = "brain"
 COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
-KINDS = {"selections": "figure and ground", "networks": "network by network", "layers": "layer by layer"}
-CORTEX_KINDS = {
-    "active": "active selection",
-    "figure": "figure",
-    "ground": "ground",
-    "difference": "figure − ground",
-}
+KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "layers"}
+CORTEX_KINDS = {"active": "selection", "figure": "figure", "ground": "ground", "difference": "figure − ground"}
 HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
 CORTEX_PAUSE = 15
 UNIT = "activation"
@@ -96,7 +92,7 @@ class BrainBoard(View):
         self.kind = _choice(
             KINDS, state.get("bars", "selections"), "What the bars compare: the two selections, networks, or layers"
         )
-        self.relative = QCheckBox("less the mean")
+        self.relative = QCheckBox("minus the mean")
         self.relative.setChecked(bool(state.get("relative", True)))
         self.relative.setToolTip(
             "On: how the selection differs from the mean of all pixels, layers and networks of this result.\n"
@@ -135,7 +131,7 @@ class BrainBoard(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
-        layout.addLayout(_line(QLabel("Bars"), self.kind, self.relative, None))
+        layout.addLayout(_line(QLabel("Compare"), self.kind, self.relative, None))
         layout.addWidget(self.splitter, 1)
         layout.addLayout(_line(self.stamp, self.source))
         layout.addLayout(_line(self.clear, None, self.export))
@@ -221,7 +217,7 @@ class BrainBoard(View):
             return
         self.activation = activation
         self._maps = None
-        regions = ((), (), ()) if activation is None else (activation.names, activation.groups, activation.functions)
+        regions = ((), (), ()) if activation is None else (activation.names, _groups(activation), activation.functions)
         self.cortex.show_scene(None)
         self._scenes.stop()
         for view in self._views:
@@ -258,6 +254,7 @@ class BrainBoard(View):
             self.series = selection_series(activation, selections, COLOURS, relative=relative)
             self.bars.show_series(self.series, HINT)
         self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
+        self.upper.setMinimumHeight(self.curves.least_height() if kind == "layers" else 0)
         self.export.setEnabled(bool(self.series))
         self._cortex_timer.start()
 
@@ -290,7 +287,7 @@ class BrainBoard(View):
     def _cortex_subject(self) -> tuple[str, str]:
         kind = str(self.cortex_kind.currentData())
         kind = self.coordinator.active if kind == "active" else kind
-        less = " less the mean" if self.relative.isChecked() and kind != "difference" else ""
+        less = " minus the mean" if self.relative.isChecked() and kind != "difference" else ""
         return kind, f"{CORTEX_KINDS[kind]}{less}"
 
     def _cortex_maps(self, kind: str) -> dict[str, Any] | None:
@@ -381,23 +378,26 @@ class BrainBoard(View):
 
     @property
     def _unit(self) -> str:
-        return f"{UNIT} less the mean" if self.relative.isChecked() else UNIT
+        return f"{UNIT} minus the mean" if self.relative.isChecked() else UNIT
 
-    def figure(self) -> "Figure":
-        """What is seen, for print."""
+    def figure(self) -> "Callable[[], Figure]":
+        """What is seen, for print; drawn in the background."""
         activation = self.activation
         assert activation is not None
         maps = self._maps if activation.has_cortex and self.cortex.scene is not None else None
-        chosen = ", ".join(f"{one.label}: {one.counts[0]:,} pixels" for one in self.series)
-        return brain_figure(
+        counts = {one.selection: one.counts[0] for one in self.series}
+        chosen = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        scene = self.cortex.scene
+        return partial(
+            brain_figure,
             activation.names,
-            self.series,
+            list(self.series),
             unit=self._unit,
             title="Activation of brain regions",
-            note=f"Mean over the chosen pixels, and standard deviation ({chosen}). Brain data: {activation.title}.",
+            note=f"Mean and standard deviation over the chosen pixels ({chosen}). Brain data: {activation.title}.",
             simulated=activation.simulated,
             cortex=None if maps is None else maps["shown"],
-            masks=None if maps is None else activation.cortex_masks(),
+            masks=None if maps is None or scene is None else scene.masks,
             scale=None if maps is None else maps["scale"],
             cortex_title=f"Cortex: {self.cortex.title}",
         )
@@ -409,8 +409,7 @@ def _choice(entries: dict[str, str], chosen: str, tooltip: str) -> QComboBox:
         box.addItem(words, key)
     box.setCurrentIndex(max(box.findData(chosen), 0))
     box.setToolTip(tooltip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(9)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     return box
 
 
@@ -425,6 +424,14 @@ def _line(*widgets: QWidget | None) -> QHBoxLayout:
         else:
             layout.addWidget(widget, int(isinstance(widget, QLabel) and widget.wordWrap()))
     return layout
+
+
+def _groups(activation: "BrainActivation") -> tuple[str, ...]:
+    """Groups of the regions; those that the package does not know stand together."""
+    return tuple(
+        "other regions" if group == name else group
+        for name, group in zip(activation.names, activation.groups, strict=True)
+    )
 
 
 def _sentence(activation: "BrainActivation") -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["brain_figure"]
 
+WIDTH = 5.0
 CORTEX_DOTS = 220
 ACROSS = 4
 
@@ -53,7 +54,7 @@ def brain_figure(
     Figure
         Without a window.
     """
-    from ..figures.page import COLUMN_WIDTH, SMALL, Page
+    from ..figures.page import SMALL, Page
     from ..figures.roi_activation import draw_roi_bars, symmetric_limit
     from ..figures.text import text_width
 
@@ -61,9 +62,9 @@ def brain_figure(
     rows = -(-len(names) // ACROSS)
     top = 0.62 * rows + 0.35 if curves else 1.45
     below = 0.28 if curves else max((text_width(name, SMALL) for name in names), default=0) + 0.15
-    high = 0.0 if cortex is None else COLUMN_WIDTH * 0.9
+    high = 0.0 if cortex is None else WIDTH * 0.46
     body = top + below + (high + 0.6 if high else 0)
-    page = Page(body, width=COLUMN_WIDTH, title=title, note=note, simulated=simulated)
+    page = Page(body, width=WIDTH, title=title, note=note, simulated=simulated)
     left = 0.45
     limit = symmetric_limit([spans(series)])
     if curves:
@@ -91,7 +92,7 @@ def _draw_curves(
 ) -> None:
     from ..figures.page import SMALL
 
-    used = page.legend([(one.label, one.colour) for one in series], left, 0)
+    used = page.legend([(f"{one.label}{' (dashed)' * one.dashed}", one.colour) for one in series], left, 0)
     width, height = (page.width - left) / ACROSS, (top - used) / rows
     for number, name in enumerate(names):
         row, column = divmod(number, ACROSS)
@@ -128,7 +129,6 @@ def _draw_cortex(
 ) -> None:
     from ..figures.cortex import cortex_picture
     from ..figures.page import SMALL, TEXT
-    from .cortex_scene import LAYOUT
 
     page.text(0, top, title, TEXT)
     picture = cortex_picture(
@@ -137,8 +137,7 @@ def _draw_cortex(
         masks=masks,
         height=round(high * CORTEX_DOTS),
         width=round(page.width * CORTEX_DOTS),
-        layout=LAYOUT,
-        letters=SMALL / 72 * CORTEX_DOTS * 1.1,
+        letters=SMALL / 72 * CORTEX_DOTS,
         titles=True,
     )
     page.picture(picture, 0, top + 0.14, page.width, high, label="cortex")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from .brain_board import BrainBoard
 from .brain_source import HOW_TO_GET_ONE, activation_work, known_activation, leads_to_the_brain
@@ -41,6 +41,7 @@ class BrainPanel(View):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(Coordinator.of(viewer), parent)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.board = BrainBoard(self.coordinator)
         self.note = QLabel()
         self.note.setWordWrap(True)

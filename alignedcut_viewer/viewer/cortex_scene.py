@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..progress import ProgressCallback, report
 
 if TYPE_CHECKING:
-    from ..brain import ColourScale, CortexPanel, CortexRaster, RoiOutline
+    from ..brain import ColourScale, CortexPanel, CortexRaster, RoiOutline, RoiTable
     from ..study.brain_activation import BrainActivation
 
 __all__ = ["LAYOUT", "CortexScene", "build_scene", "cortex_limit", "values_of"]
@@ -29,6 +29,8 @@ WIDE_LAYOUT: tuple[tuple[str, ...], ...] = (
 )
 BACK = 0.0
 """Millimetres: only what lies further back is drawn where the visual cortex is to fill the picture."""
+GAP = 0.05
+"""Between views as a share of the smaller side: room for their titles."""
 MOST_NODES = 4_000
 """Nodes whose features are averaged for the cortex; of a larger selection, so many at even steps."""
 
@@ -45,6 +47,8 @@ class CortexScene:
         Pixel → vertex map.
     names
         Regions, as numbered by :attr:`regions`.
+    masks
+        Hemisphere to the regions that are drawn.
     regions
         (height, width) int16: number of the region that a pixel shows, the smallest where several overlap; -1 for none.
     outlines
@@ -53,6 +57,7 @@ class CortexScene:
 
     raster: "CortexRaster"
     names: tuple[str, ...]
+    masks: "Mapping[str, RoiTable]"
     regions: NDArray[np.int16]
     outlines: "tuple[RoiOutline, ...]"
     all_outlines: NDArray[np.int64]
@@ -122,14 +127,16 @@ def build_scene(
     from ..brain import outline_pixels, roi_outlines
 
     report(progress, 0, 3, "placing voxels on the cortex")
-    masks = activation.cortex_masks()
+    known = [n for n, group in zip(activation.names, activation.groups, strict=True) if group != n]
+    shown = known or activation.names  # coarse streams of the Algonauts release would hide the regions inside them
+    masks = {side: table.select(n for n in shown if n in table) for side, table in activation.cortex_masks().items()}
     report(progress, 1, 3, "drawing the cortex")
     raster = activation.raster(
-        layout=best_layout(height, width),
+        layout=best_layout(height, width, back_only=back_only),
         height=height,
         width=width,
         front=BACK if back_only else None,
-        gap=0.02,
+        gap=GAP,
         top_margin=top_margin,
     )
     report(progress, 2, 3, "drawing regions on the cortex")
@@ -139,12 +146,12 @@ def build_scene(
         name = activation.names[number]
         regions[raster.paint({side: table.mask(name) for side, table in masks.items() if name in table})] = number
     report(progress, 3, 3, "the cortex is ready")
-    return CortexScene(raster, activation.names, regions, outlines, outline_pixels(outlines))
+    return CortexScene(raster, activation.names, masks, regions, outlines, outline_pixels(outlines))
 
 
-def best_layout(height: int, width: int) -> tuple[tuple[str, ...], ...]:
-    """Two rows of three views where there is more room across, else three rows of two."""
-    return WIDE_LAYOUT if width > 1.35 * height else LAYOUT
+def best_layout(height: int, width: int, *, back_only: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Two rows of three views where they are larger so, else three rows of two."""
+    return WIDE_LAYOUT if width > (0.9 if back_only else 1.75) * height else LAYOUT
 
 
 def values_of(

@@ -21,6 +21,8 @@ __all__ = ["CortexView"]
 SUPERSAMPLING = 2.0
 LARGEST = 1800
 RESIZE_PAUSE = 250
+ROOM_FOR_NAMES = 5.0
+"""Heights of a letter that the lowest view needs before all regions are named; else only the marked one is."""
 
 
 class CortexView(RegionWidget):
@@ -48,7 +50,8 @@ class CortexView(RegionWidget):
         self.title = ""
         self.hint = ""
         self._picture: QImage | None = None
-        self._labels: list[tuple[QPointF, QPointF, str]] = []
+        self._labels: list[tuple[QPointF, QPointF, str]] | None = None
+        self._marked = ""
         self._rims: dict[int, QImage] = {}
         self._wanted: tuple[int, int, int] | None = None
         self._pause = QTimer(self)
@@ -71,7 +74,7 @@ class CortexView(RegionWidget):
 
     def show_scene(self, scene: CortexScene | None) -> None:
         """Show another scene, or none."""
-        self.scene, self._picture, self._labels = scene, None, []
+        self.scene, self._picture, self._labels = scene, None, None
         self._rims.clear()
         if scene is None:
             self._wanted = None
@@ -103,7 +106,7 @@ class CortexView(RegionWidget):
     def resizeEvent(self, event: Any) -> None:
         """Ask for a scene of the new size after a pause; until then the old one is scaled."""
         super().resizeEvent(event)
-        self._picture, self._labels = None, []
+        self._picture, self._labels = None, None
         self._rims.clear()
         self._pause.start()
 
@@ -243,7 +246,7 @@ class CortexView(RegionWidget):
             height, width = self.scene.shape
             edge = np.zeros((height, width), dtype=bool)
             edge.ravel()[self.scene.outline_of(region)] = True
-            wide = ndimage.binary_dilation(edge, iterations=2)
+            wide = ndimage.binary_dilation(edge, iterations=1)
             pixels = np.zeros((height, width, 4), dtype=np.uint8)
             pixels[wide] = (colour.red(), colour.green(), colour.blue(), 255)
             self._rims[region] = self._scaled(pixels, box)
@@ -257,10 +260,15 @@ class CortexView(RegionWidget):
         for panel in self.scene.panels:
             corner = self._from_raster(panel.top, panel.left)
             words = f"{panel.title.split()[0][0].upper()} {panel.view}"
-            painter.drawText(QPointF(corner.x(), corner.y() + metrics.ascent() * 0.6), words)
+            painter.drawText(
+                QPointF(corner.x(), max(corner.y() - 1, self._box().top() + metrics.ascent() * 0.8)), words
+            )
 
     def _paint_labels(self, painter: QPainter) -> None:
-        if not self._labels:
+        marked = self.current if self.current >= 0 else self.driving
+        name = self.names[marked] if marked >= 0 else ""
+        if self._labels is None or name != self._marked:
+            self._marked = name
             self._labels = self._placed_labels()
         dark, bright = QColor(20, 20, 20), QColor(255, 255, 255, 210)
         painter.setFont(self.small_font())
@@ -275,8 +283,11 @@ class CortexView(RegionWidget):
         assert self.scene is not None
         from ..brain.outlines import place_labels
 
-        named = [outline for outline in self.scene.outlines if outline.labelled]
         metrics = QFontMetricsF(self.small_font())
+        lowest = min(panel.height for panel in self.scene.panels) / self.scene.shape[0] * self._image_box().height()
+        named = [outline for outline in self.scene.outlines if outline.labelled]
+        if lowest < ROOM_FOR_NAMES * metrics.height():
+            named = [outline for outline in named if outline.name == self._marked]
         ratio = self.scene.shape[1] / max(self._image_box().width(), 1)
         sizes = [
             (round((metrics.height() - 1) * ratio), round((metrics.horizontalAdvance(outline.name) + 3) * ratio))

@@ -22,10 +22,12 @@ from .dialogs import ask_new_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Table", "export_button", "export_panel", "save_panel", "write_table"]
+__all__ = ["Drawing", "Table", "export_button", "export_panel", "save_panel", "write_table"]
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 """Names of the columns, and the rows; a row's entries are texts, numbers or None."""
+Drawing = Callable[[], "Figure | Callable[[], Figure]"]
+"""Gives a figure, or a function that does."""
 
 FIGURE_KINDS = (".png", ".svg", ".pdf")
 KINDS = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf);;CSV, the numbers (*.csv)"
@@ -35,7 +37,7 @@ _ROWS_BETWEEN_REPORTS = 4096
 _last_folder: Path | None = None
 
 
-def export_panel(parent: QWidget, figure: Callable[[], "Figure"], table: Callable[[], Table], name: str) -> Path | None:
+def export_panel(parent: QWidget, figure: Drawing, table: Callable[[], Table], name: str) -> Path | None:
     """Ask for a file and write what a panel shows to it, in the background.
 
     Parameters
@@ -45,7 +47,8 @@ def export_panel(parent: QWidget, figure: Callable[[], "Figure"], table: Callabl
     figure
         Gives a matplotlib figure of what is seen, on white. Called in the window's thread after the user has chosen a
         picture; must not use pyplot. It is drawn and written in the background, so it must hold copies, not views, of
-        what may change.
+        what may change. Where making the figure takes longer than a moment, gives a function instead, which makes it
+        in the background and knows no widget.
     table
         Gives the numbers under it. Called in the window's thread; the rows may be a generator, which is then consumed
         in the background.
@@ -79,9 +82,7 @@ def export_panel(parent: QWidget, figure: Callable[[], "Figure"], table: Callabl
     return path
 
 
-def export_button(
-    parent: QWidget, figure: Callable[[], "Figure"], table: Callable[[], Table], name: str
-) -> QPushButton:
+def export_button(parent: QWidget, figure: Drawing, table: Callable[[], Table], name: str) -> QPushButton:
     """A button for a panel that exports what it shows; parameters as for :func:`export_panel`."""
     button = QPushButton("Export…", parent)
     button.setObjectName("export_panel")
@@ -90,9 +91,7 @@ def export_button(
     return button
 
 
-def save_panel(
-    path: Path, figure: Callable[[], "Figure"], table: Callable[[], Table]
-) -> Callable[[ProgressCallback], Path]:
+def save_panel(path: Path, figure: Drawing, table: Callable[[], Table]) -> Callable[[ProgressCallback], Path]:
     """The work of writing one file; its ending tells what is written.
 
     Raises
@@ -118,7 +117,7 @@ def save_panel(
         from ..figures.save import save_figure
 
         report(progress, 0, 1, f"drawing {path.name}")
-        return save_figure(drawn, path, dpi=PRINT_DPI)
+        return save_figure(drawn() if callable(drawn) else drawn, path, dpi=PRINT_DPI)
 
     return draw
 

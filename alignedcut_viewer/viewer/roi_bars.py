@@ -1,6 +1,7 @@
 """Bars by brain region, painted: signed means with their spread, regions of one group together."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
-from ..figures.roi_activation import roi_places, symmetric_limit
+from ..figures.roi_activation import symmetric_limit
 from .brain_values import RoiSeries, spans
 from .painting import Colours, shown_number
 from .region_widget import RegionWidget
@@ -61,7 +62,7 @@ class RoiBars(RegionWidget):
         metrics = QFontMetricsF(self.small_font())
         widest = max((metrics.horizontalAdvance(name) for name in self.names), default=0.0)
         left = metrics.horizontalAdvance(f"−{shown_number(self.limit)}") + 10
-        places = roi_places(self.names) if self.names else np.zeros(0)
+        places = group_places(self.groups)
         step = (self.width() - left - 8) / (float(places[-1]) + 1.2) if len(places) else 1.0
         upright = widest + 4 > step
         below = (widest if upright else metrics.height()) + 10
@@ -176,6 +177,14 @@ class RoiBars(RegionWidget):
             else:
                 painter.drawText(QPointF(x - width / 2, frame.bottom + 4 + metrics.ascent()), name)
             painter.restore()
+
+
+def group_places(groups: Sequence[str]) -> NDArray[np.float64]:
+    """Where regions stand on an axis: one apart, and a little more between groups."""
+    if not groups:
+        return np.zeros(0)
+    steps = [0.0] + [1.0 if a == b else 1.45 for a, b in pairwise(groups)]
+    return np.cumsum(steps)
 
 
 def legend_rows(series: Sequence[RoiSeries], widget: RegionWidget, width: float) -> list[list[tuple[float, int]]]:

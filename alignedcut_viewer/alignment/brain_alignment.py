@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ..brain import BrainDataset
-from ..device import resolve_device
+from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
@@ -24,7 +24,8 @@ from .brain_samples import BrainSamples
 from .brain_state import TrainingState, read_checkpoint, settings_digest, write_checkpoint
 from .channel_alignment import ChannelAlignment
 from .readout import Standardisation, fit_readout, held_out_r2
-from .starting_maps import node_scales, starting_maps
+from .starting_maps import GUIDANCE, node_scales, starting_maps
+from .training_memory import closed_form_pictures
 from .training_steps import check_settings, make_optimiser, train_epoch
 
 __all__ = ["BrainAlignment"]
@@ -57,6 +58,13 @@ class BrainAlignment:
     slots_per_step
         Slots whose constraint is computed in a step, drawn anew each time: the mean over them estimates the mean over
         all. None is 4, or all where there are fewer.
+    center
+        Whether the mean of each slot's nodes is taken from its features first. The zero-centre term asks for it, and
+        what all nodes of a layer have in common, most of the length of a feature, would otherwise keep every layer to
+        itself in the common space. The maps then have an offset: ``V'_i = (V_i - m_i) W_i``. The paper's have none.
+    guidance
+        How much the start ``"isometry"`` heeds the brain rather than the agreement of the slots, 0 to 1, where nodes
+        correspond; see :func:`~alignedcut_viewer.alignment.starting_maps.consensus_isometries`.
     init
         ``"ridge"`` takes the closed-form solution of the brain term, ``"isometry"`` the isometries nearest to it (the
         eigen-constraint is then zero to begin with), ``"identity"`` keeps the channels as they are, ``"random"`` is
@@ -87,11 +95,17 @@ class BrainAlignment:
         Seed of every random choice.
     device
         Where to compute.
+    memory
+        Bound on what training allocates, such as ``"4GiB"``. The closed-form start looks at fewer pictures where their
+        inner products would not fit; training itself is refused where maps and readout do not. Pages of mapped files
+        come on top while the system has room for them.
 
     Attributes
     ----------
     matrices_ : dict of Slot to numpy.ndarray
         ``W_i``, float32 (D_i, D').
+    offsets_ : dict of Slot to numpy.ndarray
+        ``m_i``, float32 (D_i,); empty without `center`.
     beta_ : numpy.ndarray
         float32 (D', n_voxels).
     intercept_ : numpy.ndarray
@@ -121,6 +135,8 @@ class BrainAlignment:
         gamma: float = 1.0,
         broadening: float = 0.03,
         slots_per_step: int | None = None,
+        center: bool = True,
+        guidance: float = GUIDANCE,
         init: str = "isometry",
         learning_rate: float = 1e-3,
         map_learning_rate: float | None = None,
@@ -134,6 +150,7 @@ class BrainAlignment:
         readout: str = "best",
         seed: int = 0,
         device: str | torch.device = "auto",
+        memory: int | float | str = "4GiB",
     ) -> None:
         self.n_channels = n_channels
         self.eigen_weight = eigen_weight
@@ -145,6 +162,8 @@ class BrainAlignment:
         self.gamma = gamma
         self.broadening = broadening
         self.slots_per_step = slots_per_step
+        self.center = center
+        self.guidance = guidance
         self.init = init
         self.learning_rate = learning_rate
         self.map_learning_rate = map_learning_rate
@@ -158,6 +177,7 @@ class BrainAlignment:
         self.readout = readout
         self.seed = seed
         self.device = device
+        self.memory = memory
         check_settings(self)
 
     def settings(self) -> dict[str, Any]:
@@ -191,11 +211,13 @@ class BrainAlignment:
         Raises
         ------
         InputError
-            If there are too few pictures or a response is not finite.
+            If there are too few pictures, a response is not finite, or maps and readout do not fit into `memory`.
         FeatureError
             If a feature is not finite.
         """
         device = resolve_device(self.device)
+        if self.center:
+            samples = samples.centred()
         train, held_out = self._split(samples.n_pictures)
         digest = settings_digest(self.settings(), samples)
         state = read_checkpoint(checkpoint, digest, device) if checkpoint is not None else None
@@ -243,9 +265,20 @@ class BrainAlignment:
         n_channels = max(samples.widths) if self.n_channels is None else self.n_channels
         standardisation = Standardisation.of(samples, train, device)
         scales = node_scales(samples).to(device)
+        most_pictures = closed_form_pictures(samples, n_channels, parse_memory(self.memory))
         report(progress, 1, 4, "starting maps")
         maps = starting_maps(
-            self.init, samples, train, held_out, scales, n_channels, standardisation, self.seed, device
+            self.init,
+            samples,
+            train,
+            held_out,
+            scales,
+            n_channels,
+            standardisation,
+            self.seed,
+            device,
+            self.guidance,
+            most_pictures,
         )
         report(progress, 2, 4, "ridge regression of the readout")
         fit = fit_readout(samples, train, held_out, maps, scales, standardisation)
@@ -303,6 +336,7 @@ class BrainAlignment:
         self.matrices_: dict[Slot, NDArray[np.float32]] = {
             slot: np.ascontiguousarray(scaled[part]) for slot, part in samples.slices.items()
         }
+        self.offsets_ = dict(samples.offsets)
         self.beta_: NDArray[np.float32] = (beta * state.response_scale).cpu().numpy()
         self.intercept_: NDArray[np.float32] = (intercept * state.response_scale + state.response_mean).cpu().numpy()
         self.history_ = state.history
@@ -329,7 +363,10 @@ class BrainAlignment:
             raise AlignmentError(
                 f"The prediction needs pooled features of all slots; {', '.join(missing)} are missing."
             )
-        parts = [np.asarray(pooled[slot], np.float32) @ matrix for slot, matrix in self.matrices_.items()]
+        parts = [
+            (np.asarray(pooled[slot], np.float32) - self.offsets_.get(slot, np.float32(0))) @ matrix
+            for slot, matrix in self.matrices_.items()
+        ]
         total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
         return total
 
@@ -379,6 +416,7 @@ class BrainAlignment:
         simulated = bool((recipe or {}).get("simulated", False)) or (dataset is not None and dataset.simulated)
         return ChannelAlignment(
             self.matrices_,
+            self.offsets_,
             kind="brain",
             tap=tap,
             recipe={"settings": self.settings(), "history": self.history_, **(recipe or {})},

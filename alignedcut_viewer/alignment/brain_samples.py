@@ -8,7 +8,7 @@ thousand pictures shrinks from hundreds of gigabytes to one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ class BrainSamples:
         For each slot features of sampled nodes, array-like (n_nodes, D_i); the number may differ between slots.
     responses
         Array-like (n_pictures, n_voxels); may be memory-mapped.
+    corresponding
+        Whether row k of the nodes is the same place of the same picture in every slot.
+    offsets
+        For some or all slots what is taken from every feature when it is read, (D_i,); see :meth:`centred`.
 
     Raises
     ------
@@ -45,6 +49,8 @@ class BrainSamples:
     pooled: Mapping[Slot, Any]
     nodes: Mapping[Slot, Any]
     responses: Any
+    corresponding: bool = False
+    offsets: Mapping[Slot, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pooled = {Slot(*slot): array for slot, array in self.pooled.items()}
@@ -67,6 +73,8 @@ class BrainSamples:
                 raise InputError(
                     f"Nodes of slot {slot} have shape {tuple(nodes[slot].shape)}; they need {array.shape[1]} channels."
                 )
+        if self.corresponding and len({int(array.shape[0]) for array in nodes.values()}) != 1:
+            raise InputError("Nodes at corresponding places must be equally many in all slots.")
         object.__setattr__(self, "pooled", pooled)
         object.__setattr__(self, "nodes", nodes)
 
@@ -99,8 +107,31 @@ class BrainSamples:
         """Number of voxels."""
         return int(self.responses.shape[1])
 
+    def centred(self) -> BrainSamples:
+        """The same, with the mean of each slot's nodes taken from all its features.
+
+        Raises
+        ------
+        FeatureError
+            If a node is NaN or infinite.
+        """
+        offsets = {}
+        for slot, nodes in self.nodes.items():
+            total = np.zeros(nodes.shape[1])
+            for start in range(0, nodes.shape[0], 4096):
+                total += np.asarray(nodes[start : start + 4096], dtype=np.float32).sum(axis=0, dtype=np.float64)
+            if not np.isfinite(total).all():
+                raise FeatureError(f"Nodes of slot {slot} hold NaN or infinite values.")
+            offsets[slot] = (total / nodes.shape[0]).astype(np.float32)
+        return replace(self, offsets=offsets)
+
+    def sampled(self, slot: Slot, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some nodes of a slot, less its offset, float32 (rows, D_i)."""
+        nodes = np.asarray(self.nodes[slot][rows], dtype=np.float32)
+        return nodes - self.offsets[slot] if slot in self.offsets else nodes
+
     def stacked(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """Pooled features of some pictures, all slots side by side, float32 (rows, sum D_i).
+        """Pooled features of some pictures, less the offsets, all slots side by side, float32 (rows, sum D_i).
 
         Raises
         ------
@@ -117,6 +148,8 @@ class BrainSamples:
             if not np.isfinite(stacked[:, part]).all():
                 bad = int(rows[~np.isfinite(stacked[:, part]).all(axis=1)][0])
                 raise FeatureError(f"Pooled features of slot {slot} hold NaN or infinite values, first in row {bad}.")
+            if slot in self.offsets:
+                stacked[:, part] -= self.offsets[slot]
         return stacked
 
     def measured(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from .samples import UnitSamples
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["agreement", "generalised_procrustes"]
+__all__ = ["agreement", "generalised_procrustes", "polar"]
 
 # Rows that are enough to see which slot resembles the others most.
 _ROWS_TO_COMPARE = 500
@@ -75,7 +75,7 @@ def generalised_procrustes(
                 matrices[i] = _principal_axes(z, n_channels)
             else:
                 moments = z.T @ total
-                matrices[i] = _polar(moments)
+                matrices[i] = polar(moments)
                 reached += float((moments * matrices[i]).sum())
             total += z @ matrices[i]
             if step is not None:
@@ -91,7 +91,7 @@ def generalised_procrustes(
             z = unit(i)
             total -= z @ matrices[i]
             moments = z.T @ total
-            matrices[i] = _polar(moments)
+            matrices[i] = polar(moments)
             now += float((moments * matrices[i]).sum())
             total += z @ matrices[i]
             if step is not None:
@@ -135,7 +135,7 @@ def _principal_axes(z: torch.Tensor, n_channels: int) -> torch.Tensor:
     return torch.nn.functional.pad(axes, (0, n_channels - axes.shape[1])).to(z)
 
 
-def _polar(moments: torch.Tensor) -> torch.Tensor:
+def polar(moments: torch.Tensor) -> torch.Tensor:
     """The matrix with orthonormal rows or columns that is nearest in direction: ``U V^T`` of ``U S V^T``."""
     import torch
 

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..device import parse_memory
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .brain_samples import BrainSamples
 from .brain_state import TrainingState
 from .eigen_constraint import eigen_constraint
-from .losses import brain_loss, covariance_loss, zero_centre_loss
+from .losses import covariance_loss, zero_centre_loss
 from .starting_maps import INITS
 
 __all__ = ["TrainingSettings", "check_settings", "make_optimiser", "train_epoch"]
@@ -44,6 +45,7 @@ class TrainingSettings(Protocol):
     keep: str
     readout: str
     seed: int
+    memory: int | float | str
 
 
 def check_settings(settings: TrainingSettings) -> None:
@@ -70,6 +72,7 @@ def check_settings(settings: TrainingSettings) -> None:
     for name, count in least.items():
         if getattr(settings, name) < count:
             raise InputError(f"{name} must be at least {count}; got {getattr(settings, name)}.")
+    parse_memory(settings.memory)
     if not 0 < settings.validation < 1:
         raise InputError(f"validation must be a share between 0 and 1; got {settings.validation}.")
 
@@ -120,25 +123,42 @@ def train_epoch(
         pooled = torch.from_numpy(samples.stacked(rows)).to(device).mul_(state.scales)
         measured = torch.from_numpy(samples.measured(rows)).to(device)
         measured.sub_(state.response_mean).div_(state.response_scale)
-        prediction = torch.addmm(state.intercept, pooled @ state.maps, state.beta)
-        terms = {"brain": brain_loss(prediction, measured)}
-        terms |= _constraints(settings, state, samples, rng)
-        loss = terms["brain"]
-        for name, weight in _weights(settings).items():
-            if name in terms:
-                loss = loss + weight * terms[name]
+        terms = {"brain": _brain_step(state, pooled, measured)}
+        terms |= _constraint_step(settings, state, samples, rng)
         if settings.schedule == "cosine":
             share = (state.epoch + step / steps) / settings.n_epochs
             factor = 0.5 + 0.5 * math.cos(math.pi * share)
             optimiser.param_groups[0]["lr"] = _map_rate(settings, state) * factor
             optimiser.param_groups[1]["lr"] = settings.learning_rate * factor
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term.detach()) / steps
+            sums[name] = sums.get(name, 0.0) + term / steps
         report(progress, step + 1, steps, f"training, epoch {state.epoch + 1}")
     return sums
+
+
+@torch.no_grad()
+def _brain_step(state: TrainingState, pooled: torch.Tensor, measured: torch.Tensor) -> float:
+    """The brain term (equation 9) and its gradients, which replace those of the step before.
+
+    Written out, as the gradients are as large as the parameters: they are computed into the same memory each time.
+    ``measured`` is overwritten.
+    """
+    for tensor in (state.maps, state.beta, state.intercept):
+        if tensor.grad is None:
+            tensor.grad = torch.empty_like(tensor)
+    maps, beta, intercept = state.maps.grad, state.beta.grad, state.intercept.grad
+    assert maps is not None
+    assert beta is not None
+    assert intercept is not None
+    inside = pooled @ state.maps
+    difference = torch.addmm(state.intercept, inside, state.beta).sub_(measured)
+    loss = float(difference.abs().mean())
+    slope = torch.sign(difference, out=measured).div_(difference.numel())
+    torch.mm(inside.T, slope, out=beta)
+    torch.sum(slope, dim=0, out=intercept)
+    torch.mm(pooled.T, slope @ state.beta.T, out=maps)
+    return loss
 
 
 def _map_rate(settings: TrainingSettings, state: TrainingState) -> float:
@@ -150,10 +170,10 @@ def _weights(settings: TrainingSettings) -> dict[str, float]:
     return {"eigen": settings.eigen_weight, "zero": settings.zero_weight, "covariance": settings.covariance_weight}
 
 
-def _constraints(
+def _constraint_step(
     settings: TrainingSettings, state: TrainingState, samples: BrainSamples, rng: np.random.Generator
-) -> dict[str, torch.Tensor]:
-    """The terms that look at sampled nodes of a few slots."""
+) -> dict[str, float]:
+    """The terms that look at sampled nodes of a few slots; their gradients are added to those of the maps."""
     if not any(_weights(settings).values()):
         return {}
     count = min(len(samples.slots), 4 if settings.slots_per_step is None else settings.slots_per_step)
@@ -162,15 +182,15 @@ def _constraints(
     n_nodes = min(settings.n_nodes, *(int(samples.nodes[samples.slots[i]].shape[0]) for i in chosen))
     if n_nodes <= settings.n_eigenvectors:
         raise InputError(f"The eigen-constraint needs more than {settings.n_eigenvectors} nodes of each slot.")
-    before, after = [], []
+    before, after, leaves = [], [], {}
     for i in chosen:
         slot = samples.slots[i]
         part = samples.slices[slot]
-        nodes = samples.nodes[slot]
-        rows = np.sort(rng.choice(nodes.shape[0], n_nodes, replace=False))
-        features = torch.from_numpy(np.asarray(nodes[rows], dtype=np.float32)).to(state.maps.device)
+        rows = np.sort(rng.choice(samples.nodes[slot].shape[0], n_nodes, replace=False))
+        features = torch.from_numpy(samples.sampled(slot, rows)).to(state.maps.device)
         features = features * state.scales[part]
-        after.append(features @ state.maps[part])
+        leaves[part.start] = leaf = state.maps[part].detach().requires_grad_()
+        after.append(features @ leaf)
         # Zeros change no cosine; with them all slots make one batch.
         before.append(torch.nn.functional.pad(features, (0, widest - features.shape[1])))
     aligned = torch.stack(after)
@@ -188,4 +208,11 @@ def _constraints(
         terms["zero"] = zero_centre_loss(aligned)
     if settings.covariance_weight:
         terms["covariance"] = covariance_loss(aligned)
-    return terms
+    weights = _weights(settings)
+    loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert state.maps.grad is not None
+    for start, leaf in leaves.items():
+        if leaf.grad is not None:
+            state.maps.grad[start : start + len(leaf)] += leaf.grad
+    return {name: float(term.detach()) for name, term in terms.items()}

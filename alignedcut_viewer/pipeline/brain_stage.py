@@ -22,6 +22,7 @@ from .settings import AlignSettings, BrainSettings
 
 if TYPE_CHECKING:
     from ..alignment import BrainSamples, ChannelAlignment
+    from ..alignment.correspondence import Positions
     from ..brain import BrainDataset, BrainScore
 
 __all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
@@ -192,6 +193,7 @@ class BrainTraining:
             "images": [int(image) for image in data.images],
             "data": data.digest,
             "n_nodes": self._brain.n_nodes,
+            "nodes": "at corresponding places",
             "seed": settings.seed,
         }
         self.folder = study.store.folder(f"{ALIGNMENTS}/training-{digest_of(identity)[:16]}")
@@ -245,6 +247,7 @@ class BrainTraining:
             {slot: _Rows(array, train) for slot, array in samples.pooled.items()},
             samples.nodes,
             data.select(pictures=train).responses,
+            corresponding=samples.corresponding,
         )
         with writing(checkpoint):
             estimator.fit(part, progress=span(progress, 0.4, 0.9), on_epoch=on_epoch, checkpoint=checkpoint)
@@ -309,7 +312,7 @@ class BrainTraining:
             for number, slot in enumerate(self._slots):
                 stage = span(progress, number / len(self._slots), (number + 1) / len(self._slots))
                 pooled[slot], nodes[slot] = self._pool(number, slot, stage)
-        return BrainSamples(pooled, nodes, self._data.dataset.responses)
+        return BrainSamples(pooled, nodes, self._data.dataset.responses, corresponding=True)
 
     def _pool(
         self, number: int, slot: Slot, progress: ProgressCallback
@@ -320,26 +323,32 @@ class BrainTraining:
             images, rows = np.unique(self._data.images, return_inverse=True)
             features = self._study.network(slot.network)
             tokens = features.tokens(slot.layer)
-            # Seeded by the grid, so that slots with one grid are sampled at the same places.
-            rng = np.random.default_rng([self._settings.seed, features.rows, features.columns])
-            n_nodes = min(self._brain.n_nodes, len(images) * features.n_tokens)
-            chosen = np.sort(rng.choice(len(images) * features.n_tokens, n_nodes, replace=False))
+            places = self._places(len(images))
+            chosen = places.image * features.n_tokens
+            chosen += places.tokens(features.rows, features.columns, class_token=features.class_token)
             means = np.empty((len(images), tokens.shape[2]), dtype=np.float32)
-            nodes = np.empty((n_nodes, tokens.shape[2]), dtype=tokens.dtype)
+            nodes = np.empty((len(chosen), tokens.shape[2]), dtype=tokens.dtype)
             chunk = tokens.chunks[0]
             for first in np.unique(images // chunk) * chunk:
                 here = np.flatnonzero((images >= first) & (images < first + chunk))
                 block = tokens[int(images[here[0]]) : int(images[here[-1]]) + 1][images[here] - images[here[0]]]
                 means[here] = block.mean(axis=1, dtype=np.float32)
-                low, high = np.searchsorted(chosen, [here[0] * features.n_tokens, (here[-1] + 1) * features.n_tokens])
-                places = chosen[low:high] - here[0] * features.n_tokens
-                nodes[low:high] = block.reshape(-1, block.shape[2])[places]
+                low, high = np.searchsorted(places.image, [here[0], here[-1] + 1])
+                inside = chosen[low:high] - here[0] * features.n_tokens
+                nodes[low:high] = block.reshape(-1, block.shape[2])[inside]
                 report(progress, int(here[-1]) + 1, len(images), f"Pooling features of {slot}")
             np.save(files[0], means[rows])
             np.save(files[1], nodes)
             replace_json(done, {"slot": str(slot)})
         report(progress, 1, 1, f"Pooled features of {slot}")
         return np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r")
+
+    def _places(self, n_images: int) -> Positions:
+        """The same places for all slots, so that nodes correspond."""
+        from ..alignment.correspondence import sample_positions
+
+        class_token = all(self._study.network(slot.network).class_token for slot in self._slots)
+        return sample_positions(n_images, self._brain.n_nodes, class_token=class_token, seed=self._settings.seed)
 
     def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on and to test on; a picture that was shown twice is on one side only."""

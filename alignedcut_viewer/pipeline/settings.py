@@ -138,7 +138,7 @@ class BrainSettings(_Settings):
     n_epochs: int = 30
     patience: int = 5
     test: float = 0.1
-    n_nodes: int = 4000
+    n_nodes: int = 12_000
     voxels: bool = True
 
     def __post_init__(self) -> None:

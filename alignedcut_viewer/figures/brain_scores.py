@@ -2,21 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InputError
+from ..errors import InputError, StudyError
 from ..nodes import Slot
+from ..store import ALIGNMENTS
 from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .provenance import brief_provenance, made_with_simulated_data
+from .roi_activation import shown_rois
 from .text import line_height, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["brain_scores_from_arrays", "brain_scores_table_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["brain_scores", "brain_scores_from_arrays", "brain_scores_table", "brain_scores_table_from_arrays"]
+
+
+def scores_of(study: Study, cut: Cut) -> tuple[dict[str, Any], bool, float | None]:
+    """Scores that the alignment of a cut carries, whether its data were made up, and its eigen-constraint weight.
+
+    Raises
+    ------
+    StudyError
+        If there are none; the sentence says how to get them.
+    """
+    name = cut.recipe["cut"].get("alignment")
+    attributes = {} if name is None else study.store.attributes(f"{ALIGNMENTS}/{name}")
+    scores = attributes.get("scores") or {}
+    if not scores.get("slot_correlation") or not scores.get("rois"):
+        raise StudyError(
+            f"The alignment of the cut {cut.name!r} carries no brain scores; train one on brain data with pictures "
+            "kept apart (`alignedcut align STUDY --brain DATA --out FILE`), and cut again with it."
+        )
+    recipe = attributes.get("recipe", {})
+    weight = recipe.get("made", {}).get("settings", {}).get("eigen_weight")
+    return scores, made_with_simulated_data(recipe), weight
+
+
+def _order(names: Iterable[str]) -> list[str]:
+    held = list(names)
+    regions = shown_rois([name for name in held if name != "all"])
+    return [*regions, *(["all"] if "all" in held else [])]
+
+
+def brain_scores(study: Study, cut: Cut, *, width: float = PAGE_WIDTH) -> Figure:
+    """Draw the brain score of every layer in every region, as the alignment of a cut carries it.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If the alignment carries no scores.
+    """
+    scores, simulated, _ = scores_of(study, cut)
+    by_slot = scores["slot_correlation"]
+    rois = _order(next(iter(by_slot.values())))
+    own = {str(slot): slot for slot in cut.index.slots}
+    # an alignment from elsewhere knows layers by the networks' own names
+    other = {f"{study.network(slot.network).network}/{slot.layer}": slot for slot in cut.index.slots}
+    rows = {(own.get(text) or other.get(text)): values for text, values in by_slot.items()}
+    slots = [slot for slot in cut.index.slots if slot in rows]
+    values = [[np.nan if rows[s].get(roi) is None else rows[s][roi] for roi in rois] for s in slots]
+    total = {roi: _number(scores["rois"].get(roi, {}).get("r2")) for roi in rois}
+    note = "A layer's part alone has neither mean nor size of the responses, so it is judged by correlation."
+    return brain_scores_from_arrays(
+        rois,
+        slots,
+        values,
+        total=total,
+        note=f"{note}\n{brief_provenance(study, cut)}",
+        simulated=simulated,
+        width=width,
+    )
+
+
+def brain_scores_table(study: Study, cut: Cut) -> Figure:
+    """Draw the row of the paper's table 1 that belongs to the alignment of a cut.
+
+    Raises
+    ------
+    StudyError
+        If the alignment carries no scores, or does not say what it was trained with.
+    """
+    scores, simulated, weight = scores_of(study, cut)
+    if weight is None:
+        raise StudyError("The alignment does not say which weight of the eigen-constraint it was trained with.")
+    rois = _order(scores["rois"])
+    values = [_number(scores["rois"][roi].get("r2")) for roi in rois]
+    note = "One alignment, one row; `alignedcut align STUDY --brain DATA --table` trains one for each weight."
+    return brain_scores_table_from_arrays(
+        rois, [float(weight)], [values], note=f"{note}\n{brief_provenance(study, cut)}", simulated=simulated
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def brain_scores_from_arrays(
@@ -85,17 +178,16 @@ def brain_scores_from_arrays(
         x += wide + gap
     if total:
         page.text(page.width - right + 0.06, 0.0, "R², all", TEXT, weight="bold")
-        for number, roi in enumerate(rois):
-            value = total.get(roi)
-            words = "–" if value is None or not np.isfinite(value) else f"{value:.3f}".replace("-", "−")
-            page.text(page.width - right + 0.06, 0.16 + (number + 0.5) * row, words, SMALL, va="center_baseline")
+        for line, name in enumerate(rois):
+            value = total.get(name)
+            said = "–" if value is None or not np.isfinite(value) else f"{value:.3f}".replace("-", "−")
+            page.text(page.width - right + 0.06, 0.16 + (line + 0.5) * row, said, SMALL, va="center_baseline")
     from matplotlib import colormaps
 
     bar = page.width - 0.42
     ends = [(0.0, f"{low:.2g}".replace("-", "−")), (1.0, f"{high:.2g}")]
-    page.colour_bar(
-        bar, 0.3, 0.08, max(min(tall - 0.3, 1.2), 0.3), colormaps["viridis"](np.linspace(0, 1, 128)), ends, title="r"
-    )
+    strip = colormaps["viridis"](np.linspace(0, 1, 128))
+    page.colour_bar(bar, 0.3, 0.08, max(min(tall - 0.3, 1.2), 0.3), strip, ends, title="r")
     page.text(left, tall + 0.43, "○ best layer of the region", SMALL)
     return page.finished()
 

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, PictureError, StudyError
+from .cortex import SMALL_LAYOUT, cortex_picture
 from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened
-from .roi_activation import draw_roi_bars, symmetric_limit
+from .provenance import brief_provenance
+from .roi_activation import draw_roi_bars, shown_rois, symmetric_limit
 from .text import line_height, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ConceptRow", "concept_gallery_from_arrays", "crop_around"]
+    from ..brain import ColourScale
+    from ..nodes import NodeLocation
+    from ..study.brain_activation import BrainActivation
+    from ..study.concept_set import ConceptSet
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["ConceptRow", "concept_gallery", "concept_gallery_from_arrays", "concepts_of", "crop_around"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +58,159 @@ class ConceptRow:
     activation: NDArray[np.floating] | None = None
     spread: NDArray[np.floating] | None = None
     cortex: NDArray[np.uint8] | None = None
+
+
+def concept_gallery(
+    study: Study,
+    cut: Cut,
+    *,
+    concepts: Sequence[int] | None = None,
+    max_concepts: int = 8,
+    max_crops: int = 6,
+    with_cortex: bool = True,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw the concepts of a cut: crops around their most typical tokens, and their brain activation if it is known.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, whose concepts were discovered.
+    concepts
+        Ids, from top to bottom; by default the largest.
+    max_concepts
+        How many where `concepts` is None.
+    max_crops
+        How many pictures each has at most.
+    with_cortex
+        Whether the cortex is drawn where voxels are known.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If no concepts were discovered.
+    InputError
+        If one is not there.
+    """
+    held = concepts_of(cut)
+    chosen = [held[id] for id in concepts] if concepts is not None else held.concepts[:max_concepts]
+    brain = cut.brain_activation
+    names = shown_rois(brain.names) if brain is not None else []
+    rows = []
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    cortical = brain is not None and brain.has_cortex and with_cortex
+    maps = _relative_maps(brain, [concept.members for concept in chosen]) if cortical and brain is not None else []
+    scale = _common_scale(maps)
+    for number, concept in enumerate(chosen):
+        location = cut.index.locate(concept.members)
+        activation = spread = None
+        if brain is not None:
+            found = brain.summarise(concept.members)
+            columns = [brain.names.index(name) for name in names]
+            activation = (found.mean - brain.baseline)[columns]
+            spread = found.node_spread[columns]
+        rows.append(
+            ConceptRow(
+                concept.name,
+                concept.colour,
+                _crops(study, cut, concept.members, max_crops, pictures),
+                f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures\n{_layers(cut, location)}",
+                activation,
+                spread,
+                cortex_picture(maps[number], scale, height=110, width=420, layout=SMALL_LAYOUT) if cortical else None,
+            )
+        )
+    note = [f"{len(chosen)} of {len(held)} concepts. Crops: tokens most like the concept's mean; the rest is paled."]
+    if brain is not None:
+        what = "Bars: activation less that of the cut's mean node, with its standard deviation over nodes"
+        note.append(f"{what}{'; cortex: the same, voxel by voxel' if cortical else ''}. Brain data: {brain.title}.")
+    return concept_gallery_from_arrays(
+        rows,
+        rois=names,
+        title="Concepts: what their tokens look like"
+        + (", and what they do to the brain" if brain is not None else ""),
+        note="\n".join([*note, brief_provenance(study, cut)]),
+        simulated=brain is not None and brain.simulated,
+        width=width,
+    )
+
+
+def concepts_of(cut: Cut) -> ConceptSet:
+    """Concepts of a cut.
+
+    Raises
+    ------
+    StudyError
+        If none were discovered; the sentence says how to get them.
+    """
+    found = cut.concepts
+    if found is None or not len(found):
+        raise StudyError(
+            f"No concepts were discovered in the cut {cut.name!r}; `alignedcut figures STUDY --all` discovers them, "
+            "and so does `alignedcut concepts STUDY`."
+        )
+    return found
+
+
+def _relative_maps(
+    brain: BrainActivation, selections: Sequence[NDArray[np.int64]]
+) -> list[dict[str, NDArray[np.float32]]]:
+    # of a hundred thousand members a few thousand tell the mean
+    rng = np.random.default_rng(0)
+    chosen = [np.sort(rng.choice(nodes, min(len(nodes), 4000), replace=False)) for nodes in selections]
+    return [brain.cortex_values(nodes, relative=True) for nodes in chosen]
+
+
+def _common_scale(maps: Sequence[dict[str, NDArray[np.float32]]]) -> ColourScale:
+    from ..brain import ColourScale
+
+    if not maps:
+        return ColourScale()
+    return ColourScale.diverging(np.concatenate([values for sides in maps for values in sides.values()]))
+
+
+def _crops(
+    study: Study, cut: Cut, members: NDArray[np.int64], count: int, pictures: dict[int, NDArray[np.uint8]]
+) -> list[NDArray[np.uint8]]:
+    """Crops around the most typical members, one a picture; pictures that are gone are passed over."""
+    from ..concepts import representatives
+
+    location = cut.index.locate(members)
+    patches = location.row >= 0
+    best = representatives(cut.eigenvectors, members[patches], location.image[patches], 2 * count)
+    crops: list[NDArray[np.uint8]] = []
+    for node in best:
+        at = cut.index.locate(node)
+        network, image = cut.index.networks[int(at.network)], int(at.image)
+        try:
+            if image not in pictures:
+                pictures[image] = study.picture(image)
+        except PictureError:
+            continue
+        tokens = cut.index.patch_slice(network.name, int(at.layer), image)
+        inside = np.zeros(network.rows * network.columns, dtype=bool)
+        first, last = np.searchsorted(members, [tokens.start, tokens.stop])
+        inside[members[first:last] - tokens.start] = True
+        grid = inside.reshape(network.rows, network.columns)
+        crops.append(crop_around(pictures[image], grid, int(at.row), int(at.column)))
+        if len(crops) == count:
+            break
+    return crops
+
+
+def _layers(cut: Cut, location: NodeLocation) -> str:
+    """Where most of a concept lies: the layers that hold nine tenths of it, network by network in short."""
+    shares = []
+    for number, network in enumerate(cut.index.networks):
+        own = location.layer[location.network == number]
+        if len(own):
+            low, high = np.quantile(own, [0.05, 0.95], method="nearest")
+            words = f"{low}" if low == high else f"{low}–{high}"
+            shares.append((len(own) / len(location.layer), f"{words} {network.name.split('-')[0]}"))
+    shown = [words for share, words in sorted(shares, reverse=True) if share >= 0.1]
+    return "\n".join(f"layer{'' if '–' not in words else 's'} {words}" for words in shown[:2])
 
 
 def crop_around(
@@ -140,7 +302,8 @@ def concept_gallery_from_arrays(
     for number, row in enumerate(rows):
         y = number * each
         swatch = page.axes(0, y + 0.02, 0.1, each - 0.14, label="swatch")
-        swatch.set_facecolor(tuple(c / 255 for c in row.colour))
+        red, green, blue = (c / 255 for c in row.colour)
+        swatch.set_facecolor((red, green, blue))
         swatch.set_xticks([])
         swatch.set_yticks([])
         for spine in swatch.spines.values():
@@ -153,10 +316,9 @@ def concept_gallery_from_arrays(
         x = page.width - bars - (cortex + 0.08 if cortical else 0.0)
         if barred and row.activation is not None:
             axes = page.axes(x, y + 0.02, bars, each - 0.12, label=f"{row.name} bars")
-            colour = tuple(c / 255 for c in row.colour)
             spread = None if row.spread is None else np.asarray(row.spread)[None]
             last = number == len(rows) - 1
-            draw_roi_bars(axes, rois, row.activation, [colour], spreads=spread, limit=limit, named=last)
+            draw_roi_bars(axes, rois, row.activation, [(red, green, blue)], spreads=spread, limit=limit, named=last)
             for bar in axes.patches:
                 bar.set(edgecolor="0.3", linewidth=0.3)
             if last:

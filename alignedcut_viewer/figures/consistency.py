@@ -8,15 +8,58 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
+from .concept_gallery import concepts_of
 from .page import COLUMN_WIDTH, SERIES_COLOURS, SMALL, Page
+from .provenance import brief_provenance
 from .text import text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["consistency_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["consistency", "consistency_from_arrays"]
 
 _MOST_POINTS = 20_000
+
+
+def consistency(study: Study, cut: Cut, *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw mean against standard deviation of the aligned channels over each concept's members, with a fit.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, whose concepts were discovered with statistics of their channels.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If no concepts were discovered, or without statistics.
+    """
+    from ..concepts import channel_consistency
+
+    held = concepts_of(cut)
+    pairs = [held.channel_statistics(concept.id) for concept in held]
+    means, stds = np.stack([mean for mean, _ in pairs]), np.stack([std for _, std in pairs])
+    fit = channel_consistency(means, stds)
+    single = [channel_consistency(mean, std).reverse_u for mean, std in pairs] if means.shape[1] >= 20 else []
+    line = np.linspace(*np.quantile(means, [0.001, 0.999]), 200)
+    verdict = "a reverse U" if fit.reverse_u else "no reverse U"
+    note = [f"All concepts together: {verdict} (quadratic fit, held-out R² = {fit.held_out_r2:.2f})."]
+    if single:
+        note.append(f"One by one: a reverse U in {sum(single)} of {len(single)} concepts.")
+    return consistency_from_arrays(
+        means,
+        stds,
+        curve=(line, fit.curve(line)),
+        fit_words="quadratic fit",
+        title="Are strongly driven channels steadier? Mean and spread over concepts",
+        note=" ".join(note) + "\n" + brief_provenance(study, cut),
+        width=width,
+    )
 
 
 def consistency_from_arrays(

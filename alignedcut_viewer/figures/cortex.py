@@ -11,13 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .page import PAGE_WIDTH, SMALL, TEXT, Page
+from .provenance import brief_provenance
+from .roi_activation import brain_of, shown_rois
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..brain import ColourScale, RoiTable
+    from ..brain import ColourScale, CortexRaster, RoiOutline, RoiTable
+    from ..study.cut import Cut
+    from ..study.study import Study
+    from .figure_ground import FigureGround
 
-__all__ = ["SMALL_LAYOUT", "cortex_from_arrays", "cortex_picture"]
+__all__ = ["SMALL_LAYOUT", "cortex_from_arrays", "cortex_picture", "figure_ground_cortex"]
 
 SMALL_LAYOUT = (("lh lateral", "lh ventral", "rh ventral", "rh lateral"),)
 """One row of views, for small pictures beside bars."""
@@ -70,13 +75,15 @@ def cortex_picture(
         gap=0.06 if titles else 0.03,
         top_margin=round(factor * letters * 1.5) if titles else 0,
     )
-    outlines, pixels = ([], None)
+    outlines: list[RoiOutline] = []
+    pixels: NDArray[np.int64] | None = None
     if masks is not None:
         outlines, pixels = _outlines(raster, _Masks(masks))
     picture = raster.render(values, scale, outline=pixels)
     if letters:
         picture = draw_labels(picture, outlines, size=factor * letters, titles=raster.panels if titles else ())
-    return antialias(picture[..., :3], factor)
+    shrunk: NDArray[np.uint8] = antialias(picture[..., :3], factor)
+    return shrunk
 
 
 class _Masks:
@@ -94,11 +101,64 @@ class _Masks:
 
 
 @lru_cache(maxsize=4)
-def _outlines(raster: object, masks: _Masks) -> tuple[list[object], NDArray[np.int64]]:
+def _outlines(raster: CortexRaster, masks: _Masks) -> tuple[list[RoiOutline], NDArray[np.int64]]:
     from ..brain import outline_pixels, roi_outlines
 
-    found = roi_outlines(raster, masks.masks, thickness=_FACTOR)  # type: ignore[arg-type]
-    return found, outline_pixels(found)  # type: ignore[return-value]
+    found = roi_outlines(raster, masks.masks, thickness=_FACTOR)
+    return found, outline_pixels(found)
+
+
+def figure_ground_cortex(
+    study: Study,
+    cut: Cut,
+    figure_ground: FigureGround,
+    *,
+    network: str | None = None,
+    layer: int | None = None,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw what figure and ground of one layer do to the cortex, as differences from the layer's mean (figure 6).
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, which holds brain activation with voxels.
+    figure_ground
+        Which nodes are figure and which ground.
+    network, layer
+        Where; by default the first network, two thirds up.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If the cut holds no brain activation.
+    AlignmentError
+        If it does not say where voxels lie.
+    """
+    brain = brain_of(cut)
+    held = cut.index.network(network or cut.index.networks[0].name)
+    chosen = held.layers[2 * len(held.layers) // 3] if layer is None else layer
+    place = brain.voxel_map
+    base = brain.voxels(cut.index.select(networks=[held.name], layers=[chosen], patches_only=True))
+    maps = []
+    for name, label in (("figure", 1), ("ground", 0)):
+        nodes = figure_ground.nodes(cut.index, label, network=held.name, layer=chosen)
+        if not len(nodes):
+            raise InputError(f"No token is known to be {name}.")
+        maps.append((f"{name}: {len(nodes):,} tokens", place(brain.voxels(nodes) - base)))
+    masks = {side: table.select(shown_rois(table.names)) for side, table in brain.cortex_masks().items()}
+    note = [f"Brain data: {brain.title}.", figure_ground.source, brief_provenance(study, cut)]
+    return cortex_from_arrays(
+        maps,
+        masks=masks,
+        unit="activation less that of the layer's mean token",
+        title=f"What figure and ground do to visual cortex: layer {chosen} of {held.name}",
+        note="\n".join(note),
+        simulated=brain.simulated,
+        width=width,
+    )
 
 
 def cortex_from_arrays(
@@ -147,7 +207,7 @@ def cortex_from_arrays(
             masks=masks,
             height=round(high * dots),
             width=round(page.width * dots),
-            letters=SMALL / 72 * dots * 1.3,
+            letters=SMALL / 72 * dots,
             titles=True,
         )
         page.picture(picture, 0, number * each + 0.16, page.width, high, label=name)

@@ -43,7 +43,8 @@ class FigureGround:
     def nodes(self, index: NodeIndex, label: int, *, network: str, layer: int) -> NDArray[np.int64]:
         """Patch nodes of one layer that have a label, ascending."""
         nodes = index.select(networks=[network], layers=[layer], patches_only=True)
-        return nodes[self.labels[nodes] == label]
+        chosen: NDArray[np.int64] = nodes[self.labels[nodes] == label]
+        return chosen
 
 
 def token_labels(mask: ArrayLike, rows: int, columns: int) -> NDArray[np.int8]:
@@ -169,7 +170,7 @@ def _grids(index: NodeIndex, network: str, layer: int, segments: NDArray[np.int3
     grid = index.network(network)
     first = index.slot_slice(network, layer).start
     nodes = index.select(networks=[network], layers=[layer], patches_only=True) - first
-    return segments[nodes].reshape(len(index.images), grid.rows, grid.columns)
+    return np.asarray(segments[nodes]).reshape(len(index.images), grid.rows, grid.columns)
 
 
 def _border_contrast(grids: NDArray[np.int32]) -> tuple[float, int]:

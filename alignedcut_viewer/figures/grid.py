@@ -71,6 +71,7 @@ def draw_grid(
     legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
     note: str = "",
     width: float | None = None,
+    note_size: float = 4.6,
 ) -> Figure:
     """Draw groups of columns side by side.
 
@@ -89,6 +90,8 @@ def draw_grid(
     width
         Of the figure in inches; by default 7 (a page) or less where columns would be wider than 0.95, and more where
         they would be narrower than 0.17.
+    note_size
+        Of the small text in points.
 
     Raises
     ------
@@ -133,7 +136,8 @@ def draw_grid(
     titles = [wrapped(g.title, size, w / DPI, at="- ") for g, size, w in zip(groups, sizes, room, strict=True)]
     label_size = min(max(cell_inches * 72 * 0.42, 4.0), 6.5)
     legend_lines = _legend_lines(legend, figure_width / DPI - 2 * _MARGIN)
-    note_lines = wrapped(note, 4.6, figure_width / DPI - 2 * _MARGIN)
+    # screens round the widths of letters up, by a few per cent
+    note_lines = wrapped(note, note_size, (0.96 if note_size > 5 else 1.0) * (figure_width / DPI - 2 * _MARGIN))
     title_inches = [len(lines) * line_height(size) for lines, size in zip(titles, sizes, strict=True)]
     title_space = round((max(title_inches) + 0.05) * DPI) if any(titles) else 0
     top = round(_MARGIN * DPI) + title_space
@@ -141,7 +145,7 @@ def draw_grid(
     below = round((line_height(label_size) + 0.03) * DPI) if labelled else 0
     legend_top = top + table_height + below + round(0.06 * DPI)
     note_top = legend_top + round(len(legend_lines) * 1.25 * line_height(6.0) * DPI)
-    figure_height = note_top + round((len(note_lines) * line_height(4.6) + _MARGIN) * DPI)
+    figure_height = note_top + round((len(note_lines) * line_height(note_size) + _MARGIN) * DPI)
 
     figure = Figure(figsize=(figure_width / DPI, figure_height / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -178,7 +182,7 @@ def draw_grid(
             x_inches, down = _MARGIN + offset, legend_top + i * 1.25 * line_height(6.0) * DPI
             text(x_inches * DPI, down, "■", 7.0, color=tuple(c / 255 for c in colour), va="top")
             text((x_inches + 0.12) * DPI, down, name, 6.0, va="top")
-    text(_MARGIN * DPI, note_top, "\n".join(note_lines), 4.6, color="0.35", va="top", linespacing=1.15)
+    text(_MARGIN * DPI, note_top, "\n".join(note_lines), note_size, color="0.35", va="top", linespacing=1.15)
     return figure
 
 

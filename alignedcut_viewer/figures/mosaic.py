@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["chosen_images", "eigenvectors_figure", "mosaic", "mosaic_from_arrays", "pictures_of"]
+__all__ = ["chosen_images", "eigenvectors_figure", "mosaic", "mosaic_from_arrays", "pictures_of", "spread_images"]
 
 ColourMap = NDArray[np.uint8]
 
@@ -218,6 +218,12 @@ def chosen_images(index: NodeIndex, images: Iterable[int] | None, max_images: in
     if not numbers:
         raise InputError("There is nothing to draw: choose at least one image.")
     return numbers
+
+
+def spread_images(index: NodeIndex, count: int) -> list[int]:
+    """Some image numbers of an index, evenly spread: data sets are often sorted by category."""
+    places = np.unique(np.linspace(0, len(index.images) - 1, max(min(count, len(index.images)), 1)).round().astype(int))
+    return [index.images[place] for place in places]
 
 
 def _chosen_layers(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["cut_provenance", "network_provenance"]
+__all__ = ["brief_provenance", "cut_provenance", "made_with_simulated_data", "network_provenance"]
 
 
 def cut_provenance(study: Study, cut: Cut, networks: Sequence[str], *, colours: bool = True) -> str:
@@ -52,6 +51,18 @@ def cut_provenance(study: Study, cut: Cut, networks: Sequence[str], *, colours: 
     return "\n".join(lines)
 
 
+def brief_provenance(study: Study, cut: Cut) -> str:
+    """What narrow figures can say: nodes, pictures, networks, alignment, and whether data were made up."""
+    index = cut.index
+    networks = ", ".join(f"{n.name} ({_counted(len(n.layers), 'layer')})" for n in index.networks)
+    said = (
+        f"{_counted(len(index), 'node')} of {_counted(len(index.images), 'picture')}; "
+        f"{networks}. "
+        f"{_alignment(study, cut.recipe['cut'].get('alignment'))}"
+    )
+    return " ".join([said, *(f"Note: {warning}" for warning in cut.warnings)])
+
+
 def _alignment(study: Study, name: str | None) -> str:
     if name is None:
         return "Layers are not aligned."
@@ -60,9 +71,21 @@ def _alignment(study: Study, name: str | None) -> str:
         "hyperalignment": "hyperalignment fitted to these pictures",
         "shipped": "an alignment shipped with the tool",
     }
-    text = f"Layers are aligned by {method.get(recipe.get('method'), 'a trained alignment')}"
-    simulated = "simulated" in json.dumps(recipe, default=str).lower()
-    return f"{text}, made with simulated data." if simulated else f"{text}."
+    brain = recipe.get("made", {}).get("brain_data", {})
+    trained = f"maps trained to predict brain data ({brain['name']})" if brain.get("name") else "a trained alignment"
+    text = f"Layers are aligned by {method.get(recipe.get('method'), trained)}"
+    return f"{text}, made with simulated data." if made_with_simulated_data(recipe) else f"{text}."
+
+
+def made_with_simulated_data(recipe: Any) -> bool:
+    """Whether a recipe says anywhere that data were made up: a key ``simulated`` that is true, or a source so named."""
+    if isinstance(recipe, Mapping):
+        told = recipe.get("simulated")
+        source = f"{recipe.get('source', '')} {recipe.get('kind', '')}".lower()
+        return told is True or "simulated" in source or any(made_with_simulated_data(v) for v in recipe.values())
+    if isinstance(recipe, list | tuple):
+        return any(made_with_simulated_data(part) for part in recipe)
+    return False
 
 
 def network_provenance(study: Study, name: str) -> str:

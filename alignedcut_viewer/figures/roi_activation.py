@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
+from ..errors import InputError, StudyError
 from .page import (
     COLUMN_WIDTH,
     FIGURE_COLOUR,
@@ -22,13 +22,27 @@ from .page import (
     shortened,
     thinned,
 )
+from .provenance import brief_provenance
 from .text import line_height, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_roi_bars", "figure_ground_activation_from_arrays", "roi_activation_from_arrays", "symmetric_limit"]
+    from ..study.brain_activation import BrainActivation
+    from ..study.cut import Cut
+    from ..study.study import Study
+    from .figure_ground import FigureGround
+
+__all__ = [
+    "brain_of",
+    "draw_roi_bars",
+    "figure_ground_activation",
+    "figure_ground_activation_from_arrays",
+    "roi_activation_from_arrays",
+    "shown_rois",
+    "symmetric_limit",
+]
 
 _UNITS = "mean activation"
 
@@ -95,6 +109,76 @@ def draw_roi_bars(
     inches = axes.get_position().width * axes.figure.get_figwidth()
     upright = max(text_width(name, SMALL) for name in names) > 0.92 * inches / len(names)
     axes.set_xticks(places, labels=list(names) if named else [""] * len(names), rotation=90 if upright else 0)
+
+
+def shown_rois(names: Sequence[str]) -> list[str]:
+    """The regions of the paper's bars in their order where there are some of them, else all."""
+    from ..brain import paper_rois
+
+    known = [name for name in paper_rois() if name in names]
+    return known if len(known) >= 4 else list(names)
+
+
+def brain_of(cut: Cut) -> BrainActivation:
+    """Brain activation of a cut.
+
+    Raises
+    ------
+    StudyError
+        If the cut has none; the sentence says how to get it.
+    """
+    found = cut.brain_activation
+    if found is None:
+        raise StudyError(
+            f"The cut {cut.name!r} holds no brain activation; train an alignment on brain data (`alignedcut align "
+            "STUDY --brain DATA --out FILE`), cut again with it, and call `alignedcut figures STUDY --all`."
+        )
+    return found
+
+
+def figure_ground_activation(
+    study: Study, cut: Cut, figure_ground: FigureGround, *, width: float = PAGE_WIDTH
+) -> Figure:
+    """Draw what figure and ground do to regions of the brain, in every network and layer (figures 6 and 7).
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, which holds brain activation.
+    figure_ground
+        Which nodes are figure and which ground.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If the cut holds no brain activation.
+    InputError
+        If there is no region, or a layer without figure or ground.
+    """
+    brain = brain_of(cut)
+    names = shown_rois(brain.names)
+    columns = [brain.names.index(name) for name in names]
+    tables, layers = {}, {}
+    for network in cut.index.networks:
+        rows = []
+        for layer in network.layers:
+            pair = [figure_ground.nodes(cut.index, k, network=network.name, layer=layer) for k in (1, 0)]
+            if not all(len(nodes) for nodes in pair):
+                raise InputError(f"No token of {network.name} is known to be figure, or none to be ground.")
+            rows.append([np.asarray(brain.table[nodes][:, columns], dtype=np.float64).mean(0) for nodes in pair])
+        tables[network.name] = np.asarray(rows)
+        layers[network.name] = network.layers
+    note = [f"Brain data: {brain.title}. Units of the responses, without intercept.", figure_ground.source]
+    return figure_ground_activation_from_arrays(
+        names,
+        tables,
+        layers,
+        note="\n".join([*note, brief_provenance(study, cut)]),
+        simulated=brain.simulated,
+        width=width,
+    )
 
 
 def roi_places(names: Sequence[str]) -> NDArray[np.float64]:
@@ -241,14 +325,8 @@ def figure_ground_activation_from_arrays(
 
     top = heads + 1.1 + labels_below + 0.13
     colours: Any = colormaps["RdBu_r"](np.linspace(0, 1, 128))
-    page.colour_bar(
-        page.width - right + 0.12,
-        top,
-        0.08,
-        max(tall, 0.5),
-        colours,
-        [(0, f"−{limit:g}"), (0.5, "0"), (1, f"{limit:g}")],
-    )
+    ticks = [(0.0, f"−{limit:g}"), (0.5, "0"), (1.0, f"{limit:g}")]
+    page.colour_bar(page.width - right + 0.12, top, 0.08, max(tall, 0.5), colours, ticks)
     page.legend([("figure", FIGURE_COLOUR)], page.width - right + 0.05, heads)
     page.legend([("ground", GROUND_COLOUR)], page.width - right + 0.05, heads + 0.15)
     return page.finished()

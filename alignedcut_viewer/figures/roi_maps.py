@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +10,65 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .grid import Columns, draw_grid
+from .mosaic import chosen_images, pictures_of, spread_images
+from .provenance import brief_provenance
+from .roi_activation import brain_of, shown_rois
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["roi_maps_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["roi_maps", "roi_maps_from_arrays"]
+
+
+def roi_maps(
+    study: Study,
+    cut: Cut,
+    *,
+    network: str | None = None,
+    layer: int | None = None,
+    images: Iterable[int] | None = None,
+    max_images: int = 8,
+    width: float | None = None,
+) -> Figure:
+    """Draw what each region answers to in some pictures, at one layer (figure 2).
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, which holds brain activation.
+    network, layer
+        Where; by default the first network, two thirds up.
+    images
+        Image numbers; by default some spread over the cut.
+    max_images
+        How many pictures where `images` is None.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If the cut holds no brain activation.
+    """
+    brain = brain_of(cut)
+    index = cut.index
+    held = index.network(network or index.networks[0].name)
+    chosen = held.layers[2 * len(held.layers) // 3] if layer is None else layer
+    numbers = spread_images(index, max_images) if images is None else chosen_images(index, images, max_images)
+    pictures, problems = pictures_of(study, cut, numbers)
+    names = shown_rois(brain.names)
+    columns = [brain.names.index(name) for name in names]
+    maps = [
+        np.asarray(brain.table[index.patch_slice(held.name, chosen, image)][:, columns], dtype=np.float32).reshape(
+            held.rows, held.columns, len(names)
+        )
+        for image in numbers
+    ]
+    note = [f"Layer {chosen} of {held.name}. Brain data: {brain.title}.", brief_provenance(study, cut), *problems]
+    return roi_maps_from_arrays(pictures, maps, names, note="\n".join(note), simulated=brain.simulated, width=width)
 
 
 def roi_maps_from_arrays(
@@ -67,7 +121,9 @@ def roi_maps_from_arrays(
     aspects = [1.0 if picture is None else picture.shape[0] / picture.shape[1] for picture in pictures]
     words = "Red: more than the region's mean over these pictures; blue: less. Each region has its own scale."
     stamp = "SIMULATED BRAIN DATA. " if simulated else ""
-    return draw_grid(groups, aspects, note="\n".join(part for part in (stamp + words, note) if part), width=width)
+    return draw_grid(
+        groups, aspects, note="\n".join(part for part in (stamp + words, note) if part), width=width, note_size=6.0
+    )
 
 
 def _blue_white_red(values: NDArray[np.floating]) -> NDArray[np.uint8]:

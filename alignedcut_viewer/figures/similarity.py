@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,132 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..segmentation import upsample_scores
 from .grid import kept_aspect
-from .page import PAGE_WIDTH, SMALL, Page, shortened
+from .mosaic import chosen_images, pictures_of, spread_images
+from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, Page, shortened
+from .provenance import brief_provenance
 from .text import line_height, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["heat_over", "similarity_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+    from .figure_ground import FigureGround
+
+__all__ = ["heat_over", "similarity", "similarity_from_arrays"]
 
 _MAP = "inferno"
+
+
+def similarity(
+    study: Study,
+    cut: Cut,
+    *,
+    nodes: Sequence[int] | None = None,
+    images: Iterable[int] | None = None,
+    figure_ground: FigureGround | None = None,
+    features: Any = None,
+    max_images: int = 8,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw the cosine similarity of picked tokens to all tokens of some pictures, at the same layer.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    nodes
+        The picked tokens, one a row; by default one of the figure and one of the ground of the first picture, in each
+        network two thirds up.
+    images
+        Image numbers, from left to right; by default some spread over the cut. Those of `nodes` come first.
+    figure_ground
+        For the default choice of nodes; without it, tokens in the middle and in the corner are picked.
+    features
+        (N, D) aligned features of the cut's nodes, an array or a stream with ``rows(nodes)``; without them,
+        eigenvectors are compared.
+    max_images
+        How many pictures where `images` is None.
+    width
+        In inches.
+
+    Raises
+    ------
+    InputError
+        If nodes or images are not part of the cut, or no picture can be read.
+    """
+    from ..concepts import cosine_similarity
+
+    index = cut.index
+    numbers = spread_images(index, max_images) if images is None else chosen_images(index, images, max_images)
+    picks = _usual_picks(cut, figure_ground, numbers[0]) if nodes is None else [int(node) for node in nodes]
+    places = [index.locate(node) for node in picks]
+    if any(int(place.row) < 0 for place in places):
+        raise InputError("A class token lies nowhere in its picture; pick a patch.")
+    own = list(dict.fromkeys(int(place.image) for place in places))
+    numbers = [*own, *(number for number in numbers if number not in own)][: max(len(numbers), len(own))]
+    found, problems = pictures_of(study, cut, numbers)
+    kept = [(n, picture) for n, picture in zip(numbers, found, strict=True) if picture is not None]
+    numbers, pictures = [n for n, _ in kept], [picture for _, picture in kept]
+    if not pictures or any(number not in numbers for number in own):
+        raise InputError("The pictures of the picked tokens cannot be read any more.")
+    maps, labels, picked, colours = [], [], [], []
+    for node, place in zip(picks, places, strict=True):
+        network, layer = index.networks[int(place.network)], int(place.layer)
+        wanted = np.concatenate([_range(index.patch_slice(network.name, layer, number)) for number in numbers])
+        rows = _rows(features if features is not None else cut.eigenvectors, np.append(wanted, node))
+        values = cosine_similarity(rows[:-1], rows[-1])
+        maps.append(list(values.reshape(len(numbers), network.rows, network.columns)))
+        kind = "" if figure_ground is None else {1: "figure", 0: "ground"}.get(int(figure_ground.labels[node]), "")
+        labels.append("\n".join(part for part in (network.name, f"layer {layer}", kind) if part))
+        y, x = (int(place.row) + 0.5) / network.rows, (int(place.column) + 0.5) / network.columns
+        picked.append((numbers.index(int(place.image)), y, x))
+        colours.append({"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}.get(kind, "#00E5FF"))
+    what = "aligned features" if features is not None else "eigenvectors"
+    note = [f"Cosine of {what} to those of the ringed token, within its layer; each row has its own scale."]
+    if figure_ground is not None:
+        note.append(figure_ground.source)
+    return similarity_from_arrays(
+        pictures,
+        maps,
+        labels,
+        picked,
+        colours=colours,
+        note="\n".join([*note, brief_provenance(study, cut), *problems]),
+        width=width,
+    )
+
+
+def _usual_picks(cut: Cut, figure_ground: FigureGround | None, image: int) -> list[int]:
+    """In each network, two thirds up, the token deepest inside the figure of a picture and that inside its ground."""
+    from scipy import ndimage
+
+    picks = []
+    for network in cut.index.networks:
+        layer = network.layers[2 * len(network.layers) // 3]
+        tokens = cut.index.patch_slice(network.name, layer, image)
+        down, across = network.rows // 4, network.columns // 4
+        labels = np.zeros((network.rows, network.columns), dtype=np.int8)
+        labels[down : network.rows - down, across : network.columns - across] = 1
+        if figure_ground is not None:
+            labels = figure_ground.labels[tokens].reshape(network.rows, network.columns)
+        for label in (1, 0):
+            if (labels == label).any():
+                # the picture goes on beyond its borders, so they are no boundary of figure or ground
+                depth = ndimage.distance_transform_edt(np.pad(labels == label, 1, mode="edge"))[1:-1, 1:-1]
+                picks.append(tokens.start + int(depth.argmax()))
+    return picks
+
+
+def _range(part: slice) -> NDArray[np.int64]:
+    return np.arange(part.start, part.stop, dtype=np.int64)
+
+
+def _rows(features: Any, nodes: NDArray[np.int64]) -> NDArray[np.float32]:
+    if hasattr(features, "rows") and callable(features.rows):
+        return np.asarray(features.rows(nodes), dtype=np.float32)
+    return np.asarray(features[nodes], dtype=np.float32)
 
 
 def heat_over(

@@ -109,8 +109,8 @@ def dual_ridge(gram: torch.Tensor, targets: torch.Tensor, strength: float) -> to
     strength
         Ridge strength, positive.
     """
-    regularised = gram.double()
-    regularised = regularised + strength * torch.eye(len(gram), dtype=torch.float64, device=gram.device)
+    regularised = gram.to(torch.float64, copy=True)
+    regularised.diagonal().add_(strength)
     factor = torch.linalg.cholesky(regularised)
     solution: torch.Tensor = torch.cholesky_solve(targets.double(), factor)
     return solution.to(targets.dtype)

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from alignedcut_viewer.alignment import BrainAlignment, BrainSamples
 from alignedcut_viewer.alignment.eigen_constraint import eigen_constraint
 from alignedcut_viewer.alignment.losses import brain_loss, covariance_loss, zero_centre_loss
+from alignedcut_viewer.brain import open_algonauts, read_true_map, write_simulated_subject
 from alignedcut_viewer.errors import Cancelled
 from alignedcut_viewer.nodes import Slot
 from tests.benchmarks.harness import (
@@ -29,57 +31,112 @@ from tests.benchmarks.harness import (
     machine_description,
     markdown_table,
     peak_memory,
+    resident,
     write_section,
 )
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
-N_PICTURES, N_SLOTS, N_CHANNELS, N_VOXELS, N_TOKENS, N_NODES = 9_841, 36, 768, 39_548, 197, 2_000
-BATCH, N_EPOCHS, STEPS = 64, 30, 12
+N_PICTURES, N_SLOTS, N_CHANNELS, N_TOKENS, N_NODES = 9_841, 36, 768, 197, 12_000
+VERTICES = (19_004, 20_544)
+N_VOXELS = sum(VERTICES)
+N_CAUSES, N_SEEN = 256, 64
+BATCH, STEPS = 64, 12
 
 
-def simulated(folder: Path, n_pictures: int) -> BrainSamples:
-    """Random features and responses on disk (simulated); their content does not matter for time."""
+def prepare(folder: Path, n_pictures: int, vertices: tuple[int, int]) -> None:
+    """A simulated subject in the Algonauts layout, and pooled features and nodes of simulated networks, on disk.
+
+    Pictures have hidden causes, fewer in number than channels and of falling strength; features of each slot mix them,
+    deeper slots other ones than early slots, and responses are a map of them and noise.
+    """
     rng = np.random.default_rng(0)
-    pooled: dict[Slot, Any] = {}
-    nodes: dict[Slot, Any] = {}
+    strength = (1 / np.sqrt(np.arange(1, N_CAUSES + 1))).astype(np.float32)
+    causes = rng.standard_normal((n_pictures, N_CAUSES), dtype=np.float32) * strength
+    places = rng.standard_normal((N_NODES, N_CAUSES), dtype=np.float32) * strength
+    places += causes[rng.integers(n_pictures, size=N_NODES)]
+    first = rng.standard_normal((N_CAUSES, N_CHANNELS), dtype=np.float32)
+    last = rng.standard_normal((N_CAUSES, N_CHANNELS), dtype=np.float32)
     for number in range(N_SLOTS):
-        slot = Slot("simulated", number)
-        values = rng.standard_normal((n_pictures, N_CHANNELS), dtype=np.float32)
-        np.save(folder / f"pooled{number}.npy", values)
-        np.save(folder / f"nodes{number}.npy", values[rng.integers(n_pictures, size=N_NODES)].astype(np.float16))
-        pooled[slot] = np.load(folder / f"pooled{number}.npy", mmap_mode="r")
-        nodes[slot] = np.load(folder / f"nodes{number}.npy", mmap_mode="r")
-    file = np.lib.format.open_memmap(folder / "responses.npy", "w+", np.float32, (n_pictures, N_VOXELS))
-    for start in range(0, n_pictures, 500):
-        block = file[start : start + 500]
-        block[:] = rng.standard_normal(block.shape, dtype=np.float32)
-    file.flush()
-    del file
-    return BrainSamples(pooled, nodes, np.load(folder / "responses.npy", mmap_mode="r"))
+        depth = number / (N_SLOTS - 1)
+        mixing = np.sqrt(1 - depth) * first + np.sqrt(depth) * last
+        turn = np.linalg.qr(rng.standard_normal((N_CHANNELS, N_CHANNELS), dtype=np.float32))[0]
+        for name, values, noise in (("pooled", causes, 0.3), ("nodes", places, 1.0)):
+            features = (values @ mixing + 3.0) @ turn
+            features += noise * rng.standard_normal(features.shape, dtype=np.float32)
+            np.save(folder / f"{name}{number}.npy", features.astype(np.float32 if name == "pooled" else np.float16))
+    Image.new("RGB", (1, 1)).save(folder / "picture.png")
+    write_simulated_subject(
+        folder / "subj01",
+        [folder / "picture.png"] * n_pictures,
+        causes[:, :N_SEEN],
+        n_vertices=vertices,
+        explained=(0.2, 0.6),
+        picture_size=1,
+    )
 
 
-def ours(init: str, steps: int) -> dict[str, float]:
-    """Seconds of the start and of a step, and peak memory of both."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        samples = simulated(folder, N_PICTURES)
-        times: list[float] = []
+def samples_in(folder: Path) -> BrainSamples:
+    """What :func:`prepare` wrote, mapped."""
+    slots = [Slot("simulated", number) for number in range(N_SLOTS)]
+    pooled, nodes = (
+        {slot: np.load(folder / f"{name}{slot.layer}.npy", mmap_mode="r") for slot in slots}
+        for name in ("pooled", "nodes")
+    )
+    responses = open_algonauts(folder / "subj01", unusable="keep").responses
+    return BrainSamples(pooled, nodes, responses, corresponding=True)
 
-        def stop(done: int, total: int, text: str) -> None:
-            if text.startswith("training"):
-                times.append(time.perf_counter())
-                if len(times) == steps:
-                    raise Cancelled
 
-        memory: dict[str, float] = {}
-        began = time.perf_counter()
-        estimator = BrainAlignment(N_CHANNELS, init=init, batch_size=BATCH, n_epochs=N_EPOCHS, device="cpu")
-        with peak_memory(memory), contextlib.suppress(Cancelled):
-            estimator.fit(samples, progress=stop)
-        result = {"start": times[0] - began, **memory}
-        return result | ({"step": float(np.median(np.diff(times)))} if len(times) > 1 else {})
-    finally:
-        shutil.rmtree(folder)
+def whole(folder: str) -> dict[str, Any]:
+    """One whole training with the defaults: time by stage, peak memory, and held-out score beside the true map's."""
+    samples = samples_in(Path(folder))
+    began = time.perf_counter()
+    stages: dict[str, float] = {}
+    epochs: list[float] = []
+    anonymous = [0]
+
+    def follow(done: int, total: int, text: str) -> None:
+        stages.setdefault(text, time.perf_counter() - began)
+        anonymous[0] = max(anonymous[0], resident("RssAnon"))
+
+    def epoch(record: Any) -> None:
+        epochs.append(time.perf_counter() - began)
+        print(f"{epochs[-1]:.0f} s", record, flush=True)
+
+    memory: dict[str, float] = {}
+    with peak_memory(memory):
+        fitted = BrainAlignment(device="cpu").fit(samples, progress=follow, on_epoch=epoch)
+    seconds = time.perf_counter() - began
+    truth = read_true_map(Path(folder) / "subj01")
+    return {
+        "seconds": seconds,
+        "start": epochs[0],
+        "epochs": len(epochs) - 1,
+        "epoch": float(np.median(np.diff(epochs))) if len(epochs) > 1 else 0.0,
+        "best_epoch": fitted.best_epoch_,
+        "readout": fitted.readout_,
+        "score": fitted.score_,
+        "start_score": fitted.history_[0]["r2"],
+        "true": float(truth.r2.mean()),
+        "anonymous_mb": anonymous[0] / 1e6,
+        "stages": {text: seconds for text, seconds in stages.items() if not text.startswith("training")},
+        **memory,
+    }
+
+
+def ours(folder: str, steps: int) -> dict[str, float]:
+    """Median seconds of a step."""
+    samples = samples_in(Path(folder))
+    times: list[float] = []
+
+    def stop(done: int, total: int, text: str) -> None:
+        if text.startswith("training"):
+            times.append(time.perf_counter())
+            if len(times) == steps:
+                raise Cancelled
+
+    with contextlib.suppress(Cancelled):
+        BrainAlignment(init="identity", device="cpu").fit(samples, progress=stop)
+    return {"step": float(np.median(np.diff(times)))}
 
 
 class Literal:

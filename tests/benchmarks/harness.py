@@ -83,12 +83,13 @@ def peak_memory(result: dict[str, float]) -> Any:
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     yield
-    result["peak_mb"] = (_resident("VmHWM") - before) / 1e6
+    result["peak_mb"] = (resident("VmHWM") - before) / 1e6
 
 
-def _resident(name: str) -> int:
+def resident(name: str) -> int:
+    """Bytes of resident memory: a line of /proc/self/status such as ``"VmRSS"``; elsewhere the peak."""
     status = Path("/proc/self/status")
     if status.exists():
         found = re.search(rf"^{name}:\s+(\d+) kB", status.read_text(), re.MULTILINE)

@@ -8,10 +8,11 @@ import napari.viewer
 import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
-from ..errors import InputError
+from ..errors import AlignedCutError, InputError
 from .coordinator import Coordinator, tell_error
-from .dialogs import ask_folder, ask_new_file, window_of
+from .dialogs import ask_existing_file, ask_folder, ask_new_file, window_of
 from .exports import figure_work, mask_work, masks_work
+from .session import ENDING
 from .settings import SAMPLES
 from .stacks import AXES
 
@@ -22,13 +23,16 @@ __all__ = [
     "export_masks",
     "new_labels",
     "open_image_folder",
+    "open_session",
     "open_study",
+    "save_session",
     "show_help_panel",
     "show_selection_panel",
     "show_study_panel",
 ]
 
 PLUGIN = "alignedcut-viewer"
+SESSION_FILES = f"Sessions (*{ENDING})"
 FIGURE_FILES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 
@@ -64,6 +68,28 @@ def open_study(viewer: napari.viewer.Viewer) -> None:
     if folder is not None:
         show_study_panel(viewer)
         coordinator.open_study(folder)
+
+
+def save_session(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a file and write how the study is looked at: selections, view, panels."""
+    coordinator = Coordinator.of(viewer)
+    try:
+        study, _ = coordinator.shown_cut()
+        path = ask_new_file(window_of(viewer), "Save session", study.path.with_suffix(ENDING), SESSION_FILES)
+        if path is not None:
+            coordinator.save_session(path)
+            show_info(f"The session is in {path}.")
+    except AlignedCutError as error:
+        tell_error(error)
+
+
+def open_session(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a saved session and show its study as it was."""
+    coordinator = Coordinator.of(viewer)
+    path = ask_existing_file(window_of(viewer), "Open session", coordinator.settings.study, SESSION_FILES)
+    if path is not None:
+        show_study_panel(viewer)
+        coordinator.open_session(path)
 
 
 def demo_study(viewer: napari.viewer.Viewer) -> None:

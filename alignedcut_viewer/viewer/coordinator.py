@@ -24,6 +24,8 @@ from .node_values import NodeValues
 from .overlays import Overlays
 from .pointer import Place, Pointer
 from .runs import run_work
+from .session import read_session, write_session
+from .sessions import Sessions
 from .settings import SAMPLES, StudySettings
 from .similarity_stream import SimilarityStream
 from .stacks import PictureStack
@@ -50,6 +52,8 @@ class Coordinator(Naming, TaskRunner):
         The layers above them: heat map, mask, outlines of the selections.
     pointer
         The mouse over the canvas.
+    sessions
+        Keeps how the study is looked at.
     history
         Both selections and their past.
     pictures
@@ -83,6 +87,16 @@ class Coordinator(Naming, TaskRunner):
         self.pointer = Pointer(viewer, _weakly(self._on_hover), _weakly(self._on_click), _weakly(self._on_drag))
         self._similar = SimilarityStream(_weakly(self._tell_stream), tell_error)
         self._under_mouse: int | None = None
+        self.sessions = Sessions(self)
+        for signal in (
+            self.selection_changed,
+            self.active_changed,
+            self.position_changed,
+            self.similarity_changed,
+            self.smooth_changed,
+            self.drag_changed,
+        ):
+            signal.connect(self.sessions.touch)
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -250,12 +264,14 @@ class Coordinator(Naming, TaskRunner):
 
     def adopt_pictures(self, loaded: LoadedPictures) -> PictureStack:
         """Pictures for a layer that napari itself is about to add; it becomes the layer of pictures."""
+        self.sessions.flush()
         stack = loaded.stack(self._tell_unreadable)
         self.display.expect(stack, loaded.names, lambda: self._show_pictures(loaded))
         return stack
 
     def show_pictures(self, loaded: LoadedPictures) -> None:
         """Show pictures without a study."""
+        self.sessions.flush()
         self.display.show(loaded.stack(self._tell_unreadable), loaded.names)
         self._show_pictures(loaded)
 
@@ -268,13 +284,45 @@ class Coordinator(Naming, TaskRunner):
         self._tell(self.shown_changed)
 
     def open_study(self, path: str | Path, cut: str | None = None) -> None:
-        """Show a study; `cut` is the name of the cut to show, by default the newest."""
+        """Show a study as it was last looked at; `cut` is the name of the cut to show, by default the same as then."""
         path = Path(path)
         self.start("Opening the study", lambda report: load_study(path, cut, report), self.show_opened_study)
 
+    def open_session(self, path: str | Path) -> None:
+        """Show the study of a saved session, as it was then."""
+        path = Path(path)
+
+        def work(report: Any) -> LoadedStudy:
+            session = read_session(path)
+            study = Path(session.study)
+            if not study.is_dir() and (path.parent / study.name).is_dir():
+                study = path.parent / study.name  # both were moved together
+            return replace(load_study(study, session.cut or None, report), session=session)
+
+        self.start("Opening the session", work, self._show_session)
+
+    def save_session(self, path: str | Path) -> None:
+        """Write how the study is looked at now.
+
+        Raises
+        ------
+        StorageError
+            If no study is shown, or the file cannot be written.
+        """
+        write_session(Path(path), self.sessions.capture())
+
+    def _show_session(self, loaded: LoadedStudy) -> None:
+        self.show_opened_study(replace(loaded, session=None))
+        if loaded.session is not None:
+            self.sessions.restore(loaded.session)
+
     def show_opened_study(self, loaded: LoadedStudy) -> None:
         """Show a study that was computed before, and set the Study panel to its pictures and networks."""
+        another = self.study is None or loaded.identity != self.study.identity
         self.show_study(loaded)
+        cut = "" if loaded.cut is None else loaded.cut.name
+        if another and loaded.session is not None and loaded.session.cut == cut:
+            self.sessions.restore(loaded.session)
         built_in = {spec.name for spec in list_networks()}
         names = list(dict.fromkeys(features.network for features in loaded.study.networks.values()))
         if names:
@@ -286,6 +334,7 @@ class Coordinator(Naming, TaskRunner):
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
+        self.sessions.flush()
         if self.study is None or loaded.identity != self.study.identity:
             self._forget_nodes()
         self.study = loaded

@@ -43,8 +43,10 @@ def ask_new_file(parent: QWidget | None, title: str, start: str | Path, kinds: s
     if not chosen:
         return None
     path = Path(chosen)
-    if not path.suffix and "*." in kind:
-        path = path.with_suffix("." + kind.partition("*.")[2].split(")")[0].split(" ")[0])
+    if "*." in kind:
+        ending = "." + kind.partition("*.")[2].split(")")[0].split(" ")[0]
+        if not path.suffix or (ending.count(".") > 1 and not path.name.endswith(ending)):
+            path = path.with_name(path.name.removesuffix(Path(ending).suffix) + ending)
     return path
 
 

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AlignedCutError, PictureError
+from ..errors import AlignedCutError, PictureError, StorageError
 from ..images import PictureSet, open_pictures, sample_pictures
 from ..progress import ProgressCallback, report
 from .canvas import Canvas
+from .session import AUTOSAVE, SessionState, read_session
 from .settings import SAMPLES
 from .stacks import ColourStack, PictureStack
 
@@ -90,6 +91,8 @@ class LoadedStudy:
         What the user should know of the cut.
     announcements
         What the run said that computed it just now.
+    session
+        How the study was last looked at, where that is known.
     """
 
     study: "Study"
@@ -100,6 +103,7 @@ class LoadedStudy:
     networks: dict[str, str]
     warnings: tuple[str, ...]
     announcements: tuple[str, ...] = ()
+    session: SessionState | None = None
 
     @property
     def path(self) -> Path:
@@ -190,7 +194,7 @@ def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallb
     path
         The study's folder.
     cut
-        Name of the cut to show; by default ``"default"``, else the first.
+        Name of the cut to show; by default the one that was looked at last, ``"default"``, else the first.
     progress
         Called with a text at the beginning.
 
@@ -204,7 +208,17 @@ def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallb
     from ..study.study import Study
 
     report(progress, 0, 1, f"opening {Path(path).name}")
-    return prepare_study(Study.open(path), cut)
+    study = Study.open(path)
+    session, warnings = None, ()
+    if (study.path / AUTOSAVE).is_file():
+        try:
+            session = read_session(study.path / AUTOSAVE)
+        except StorageError as error:
+            warnings = (str(error),)
+    if cut is None and session is not None and session.cut in study.cuts:
+        cut = session.cut
+    loaded = prepare_study(study, cut)
+    return replace(loaded, session=session, warnings=(*loaded.warnings, *warnings))
 
 
 def prepare_study(study: "Study", cut: str | None = None) -> LoadedStudy:

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import AlignedCutError
 from ..images import open_pictures
 from .loading import load_pictures, load_study
+from .session import ENDING, read_session
 from .stacks import AXES
 
 __all__ = ["coordinator_in_front", "get_reader", "picture_layer", "read_folder", "read_study"]
@@ -18,7 +19,9 @@ SHOWN_ELSEWHERE: Layers = [(None,)]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], Layers] | None:
-    """The reader for a study or a folder of pictures, if `path` is one of these; None for anything else."""
+    """The reader for a study, a session or a folder of pictures, if `path` is one of these; None for anything else."""
+    if isinstance(path, str | os.PathLike) and os.fspath(path).endswith(ENDING) and Path(path).is_file():
+        return read_saved_session
     if not isinstance(path, str | os.PathLike) or not Path(path).is_dir():
         return None
     if _is_study(Path(path)):
@@ -52,6 +55,15 @@ def read_study(path: str) -> Layers:
     if colours is not None:
         layers.append((colours, {**_SETTINGS, "name": loaded.layer_name, "axis_labels": AXES, "opacity": 0.7}, "image"))
     return layers
+
+
+def read_saved_session(path: str) -> Layers:
+    """A session: its study as it was then in the window where there is one, the study's layers else."""
+    coordinator = coordinator_in_front()
+    if coordinator is not None:
+        coordinator.open_session(path)
+        return SHOWN_ELSEWHERE
+    return read_study(read_session(Path(path)).study)
 
 
 def picture_layer(loaded: Any, stack: Any = None) -> tuple[Any, ...]:

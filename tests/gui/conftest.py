@@ -71,6 +71,15 @@ def notifications():
     notification_manager.notification_ready.disconnect(keep)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(request):
+    """Let no test find how another one left the study that they share."""
+    yield
+    if "small_study" in request.fixturenames:
+        for name in ("session.json", "selections.json"):
+            (request.getfixturevalue("small_study") / name).unlink(missing_ok=True)
+
+
 _open_viewers = []
 
 
@@ -84,6 +93,7 @@ def viewer(qtbot):
     from napari.qt.threading import WorkerBase
 
     from alignedcut_viewer.viewer import coordinator
+    from alignedcut_viewer.viewer.coordinator import Coordinator
     from alignedcut_viewer.viewer.dialogs import is_open
 
     if not _open_viewers or not is_open(_open_viewers[0]):
@@ -94,6 +104,7 @@ def viewer(qtbot):
     yield viewer
     WorkerBase.await_workers(60_000)
     qtbot.wait(1)
+    Coordinator.of(viewer).sessions.close()
     if is_open(viewer):
         viewer.window.remove_dock_widget("all")
         qtbot.wait(1)

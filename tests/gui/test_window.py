@@ -4,18 +4,29 @@ import gc
 import shutil
 import time
 import weakref
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+import yaml
 from psygnal import Signal
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QDialog, QRadioButton
+from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
+import alignedcut_viewer
 from alignedcut_viewer.viewer.commands import show_help_panel, show_study_panel
 from alignedcut_viewer.viewer.coordinator import Coordinator
 from alignedcut_viewer.viewer.keys import KEYS
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.settings import SAMPLES
+
+PANELS = [
+    widget["display_name"]
+    for widget in yaml.safe_load((Path(alignedcut_viewer.__file__).parent / "napari.yaml").read_text(encoding="utf-8"))[
+        "contributions"
+    ]["widgets"]
+]
 
 
 def dock_of(viewer, panel):
@@ -23,9 +34,16 @@ def dock_of(viewer, panel):
 
 
 def n_listeners(coordinator):
-    signals = {
-        name for kind in type(coordinator).__mro__ for name, value in vars(kind).items() if isinstance(value, Signal)
-    }
+    """How many listen to a coordinator besides itself."""
+    from napari.components import ViewerModel
+
+    return count(coordinator) - count(Coordinator(ViewerModel()))
+
+
+def count(coordinator):
+    kinds = type(coordinator).__mro__
+    signals = {name for kind in kinds for name, value in vars(kind).items() if isinstance(value, Signal)}
+    assert len(signals) >= 9
     return sum(len(getattr(coordinator, name)) for name in signals)
 
 
@@ -48,21 +66,42 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
     assert again.export.export_masks.enabled
 
 
-def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator):
-    panels, before = [], None
-    for _ in range(50):
-        panel = show_study_panel(viewer)
-        before = before or n_listeners(coordinator)
+@pytest.mark.parametrize("name", PANELS)
+def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator, small_study, wait_idle, name):
+    coordinator.open_study(small_study)
+    wait_idle()
+    coordinator.select([20, 21])
+    docks = viewer.window._qt_window.findChildren(QDockWidget)
+    panels, before, callbacks = [], None, None
+    for number in range(50):
+        panel = viewer.window.add_plugin_dock_widget("alignedcut-viewer", name)[1]
+        if before is None:
+            before, callbacks = n_listeners(coordinator), n_callbacks(viewer)
         assert n_listeners(coordinator) == before
+        assert n_callbacks(viewer) == callbacks
         panels.append(weakref.ref(panel))
         dock_of(viewer, panel).title.close_button.click()
         del panel
         assert n_listeners(coordinator) == 0
         qtbot.wait(1)
         gc.collect(0)
+        if number == 9:
+            gc.collect()
+            widgets, resident = len(QApplication.allWidgets()), psutil.Process().memory_info().rss
     qtbot.wait(50)
     gc.collect()
     assert sum(panel() is not None for panel in panels) <= 2
+    assert len(QApplication.allWidgets()) <= widgets + 5
+    assert viewer.window._qt_window.findChildren(QDockWidget) == docks
+    assert psutil.Process().memory_info().rss - resident < 40 * 2**20
+    wait_idle()
+
+
+def n_callbacks(viewer):
+    """How many listen to the viewer, its layers and sliders, and to the mouse."""
+    emitters = (viewer.events, viewer.dims.events, viewer.layers.events, viewer.scene.camera.events)
+    events = sum(len(emitter.callbacks) for group in emitters for emitter in group.emitters.values())
+    return events + len(viewer.mouse_move_callbacks) + len(viewer.mouse_drag_callbacks) + len(viewer.keymap)
 
 
 def test_a_panel_that_floats_goes_on_listening(qtbot, viewer, panel, coordinator):

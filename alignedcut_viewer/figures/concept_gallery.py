@@ -129,8 +129,7 @@ def concept_gallery(
     return concept_gallery_from_arrays(
         rows,
         rois=names,
-        title="Concepts: what their tokens look like"
-        + (", and what they do to the brain" if brain is not None else ""),
+        title=f"Concepts: what their tokens look like{', and what they do to the brain' if names else ''}",
         note="\n".join([*note, brief_provenance(study, cut)]),
         simulated=brain is not None and brain.simulated,
         width=width,

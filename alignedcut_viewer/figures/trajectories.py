@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, StudyError
 from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, layer_colours, shortened
+from .provenance import brief_provenance
 from .text import line_height
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["NetworkPaths", "trajectories_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+    from .figure_ground import FigureGround
+
+__all__ = ["NetworkPaths", "map_of", "path_labels", "trajectories", "trajectories_from_arrays"]
 
 _MOST_POINTS = 12_000
 _MOST_PATHS = 60
@@ -44,6 +49,78 @@ class NetworkPaths:
     layers: Sequence[int]
     places: NDArray[np.floating]
     figure: NDArray[np.integer]
+
+
+def trajectories(
+    study: Study,
+    cut: Cut,
+    *,
+    figure_ground: FigureGround | None = None,
+    networks: Iterable[str] | None = None,
+    n_paths: int = 12,
+    seed: int = 0,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw the 2-D spectral t-SNE of a cut, from dark to bright over the layers, and paths of tokens (figure 9).
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, whose map was computed.
+    figure_ground
+        Which nodes are figure and which ground; without it, paths of all tokens are drawn.
+    networks
+        One a row; by default those with at least two layers.
+    n_paths, seed, width
+        See :func:`trajectories_from_arrays`.
+
+    Raises
+    ------
+    StudyError
+        If the cut has no map.
+    InputError
+        If no network has two layers.
+    """
+    from ..concepts.trajectories import paths
+
+    places = map_of(cut)
+    index = cut.index
+    names = [n.name for n in index.networks if len(n.layers) > 1] if networks is None else list(networks)
+    if not names:
+        raise InputError("Paths need a network with at least two layers.")
+    labels = path_labels(cut, figure_ground)
+    rows = [NetworkPaths(n, index.network(n).layers, paths(places, index, n), labels[n]) for n in names]
+    note = [] if figure_ground is None else [figure_ground.source]
+    return trajectories_from_arrays(
+        rows, n_paths=n_paths, note="\n".join([*note, brief_provenance(study, cut)]), seed=seed, width=width
+    )
+
+
+def map_of(cut: Cut) -> NDArray[np.float32]:
+    """2-D spectral t-SNE of a cut, float32 (N, 2).
+
+    Raises
+    ------
+    StudyError
+        If it was not computed; the sentence says how to get it.
+    """
+    found = cut.map2d
+    if found is None:
+        raise StudyError(
+            f"The cut {cut.name!r} holds no 2-D map; `alignedcut figures STUDY --all` computes it, and so does "
+            "`alignedcut cut STUDY`."
+        )
+    return found
+
+
+def path_labels(cut: Cut, figure_ground: FigureGround | None) -> dict[str, NDArray[np.int8]]:
+    """For each network figure (1), ground (0) or unknown (-1) of its places, in the order of their paths."""
+    result = {}
+    for network in cut.index.networks:
+        nodes = cut.index.select(networks=[network.name], layers=network.layers[:1], patches_only=True)
+        unknown = np.full(len(nodes), -1, dtype=np.int8)
+        result[network.name] = unknown if figure_ground is None else figure_ground.labels[nodes]
+    return result
 
 
 def trajectories_from_arrays(

@@ -2,23 +2,278 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .concept_gallery import concepts_of
+from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .provenance import brief_provenance
 from .text import line_height, text_width
+from .trajectories import map_of, path_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["flow_from_arrays", "transitions_from_arrays"]
+    from ..concepts import Concepts
+    from ..concepts.transitions import TransitionComparison
+    from ..study.cut import Cut
+    from ..study.study import Study
+    from .figure_ground import FigureGround
+
+__all__ = ["ConceptPlaces", "flow", "flow_from_arrays", "transitions", "transitions_from_arrays"]
 
 Colour = tuple[float, float, float] | str
+_MOST_POINTS = 6000
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptPlaces:
+    """Where the concepts of one layer lie on the map.
+
+    Attributes
+    ----------
+    title
+        Stands above.
+    points
+        (n, 2) places of the layer's tokens.
+    figure
+        (n,) 1 figure, 0 ground, -1 unknown.
+    centres
+        (K, 2) centres of the circles.
+    radius
+        Of the circles.
+    names
+        K names.
+    """
+
+    title: str
+    points: NDArray[np.floating]
+    figure: NDArray[np.integer]
+    centres: NDArray[np.floating]
+    radius: float
+    names: Sequence[str]
+
+
+def transitions(
+    study: Study,
+    cut: Cut,
+    figure_ground: FigureGround | None = None,
+    *,
+    network: str | None = None,
+    layer: int | None = None,
+    n_concepts: int = 5,
+    seed: int = 0,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw the transitions of tokens from concepts of one layer to those of the next, of figure and ground (figure 10).
+
+    Concepts are circles on the 2-D map, found in each layer by itself.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, whose map was computed.
+    figure_ground
+        Which nodes are figure and which ground; without it, all tokens are drawn together.
+    network
+        Whose layers; by default the first with two.
+    layer
+        The earlier of both layers; by default that from which figure and ground differ most in their transitions, or
+        one third up.
+    n_concepts
+        How many a layer.
+    seed
+        Of the draws.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If the cut has no map.
+    InputError
+        If no network has two layers, or the layer has no next one.
+    """
+    from ..concepts.transitions import compare_transitions, transition_matrix
+
+    places, index = map_of(cut), cut.index
+    named = [n for n in index.networks if len(n.layers) > 1 and network in (None, n.name)]
+    if not named:
+        raise InputError("Transitions need a network with at least two layers.")
+    held = named[0]
+    groups = path_labels(cut, figure_ground)[held.name]
+    nodes = {n: index.select(networks=[held.name], layers=[n], patches_only=True) for n in held.layers}
+    images = index.locate(nodes[held.layers[0]]).image
+    known = bool((groups == 1).any() and (groups == 0).any())
+    steps = list(itertools.pairwise(held.layers))
+    if layer is not None:
+        steps = [step for step in steps if step[0] == layer]
+        if not steps:
+            raise InputError(f"Layer {layer} of {held.name} has no next layer in this cut.")
+    elif not known:
+        steps = [steps[len(steps) // 3]]
+    found = {}
+    for step in steps:
+        for n in step:
+            if n not in found:
+                found[n] = _concepts_of_layer(places, nodes[n], n_concepts, seed)
+    compared = {}
+    if known:
+        for a, b in steps:
+            one, other = found[a], found[b]
+            labels = one.labels[nodes[a]], other.labels[nodes[b]]
+            compared[a, b] = compare_transitions(*labels, len(one), len(other), groups, images, seed=seed)
+    first, second = max(steps, key=lambda s: _total_difference(compared[s])) if known else steps[0]
+    one, other = found[first], found[second]
+    labels = one.labels[nodes[first]], other.labels[nodes[second]]
+    tables = {"all tokens": transition_matrix(*labels, len(one), len(other))}
+    counts = {"all tokens": int((labels[0] >= 0).sum())}
+    note = []
+    if known:
+        best = compared[first, second]
+        tables |= {"figure": best.first, "ground": best.second}
+        counts |= {name: int(best.counts[k].sum()) for k, name in enumerate(("figure", "ground"))}
+        note.append(_said(best))
+    shown = [
+        ConceptPlaces(
+            f"layer {n}",
+            np.asarray(places[nodes[n]]),
+            groups,
+            concepts.places,
+            concepts.radius,
+            [f"{letter}{i}" for i in range(len(concepts))],
+        )
+        for n, concepts, letter in ((first, one, "A"), (second, other, "B"))
+    ]
+    if figure_ground is not None:
+        note.append(figure_ground.source)
+    return transitions_from_arrays(
+        tables,
+        from_names=shown[0].names,
+        to_names=shown[1].names,
+        from_title=f"layer {first}",
+        to_title=f"layer {second}",
+        counts=counts,
+        title_colours={"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR},
+        places=shown,
+        title=f"From concept to concept: layers {first} and {second} of {held.name}",
+        note="\n".join([*note, brief_provenance(study, cut)]),
+        width=width,
+    )
+
+
+def _concepts_of_layer(places: NDArray[np.float32], nodes: NDArray[np.int64], count: int, seed: int) -> Concepts:
+    from ..concepts import discover
+
+    return discover(places, n_concepts=count, nodes=nodes, seed=seed)
+
+
+def _total_difference(compared: TransitionComparison) -> float:
+    """How much figure and ground differ in the places where that is sure, weighted by how many tokens go there."""
+    weights = compared.counts.sum(0)
+    sure = np.where(compared.differs, np.abs(compared.difference), 0.0)
+    return float(np.nansum(sure * weights[:, None]) / max(float(weights.sum()), 1.0))
+
+
+def _said(compared: TransitionComparison) -> str:
+    sure = np.where(compared.differs, compared.difference, np.nan)
+    if np.isnan(sure).all():
+        return "No transition differs between figure and ground (95 % intervals, pictures drawn anew)."
+    parts = []
+    for way, flat in (("more often", np.nanargmax(sure)), ("less often", np.nanargmin(sure))):
+        a, b = np.unravel_index(int(flat), sure.shape)
+        if (sure[a, b] > 0) == (way == "more often"):
+            parts.append(
+                f"Figure goes {way} than ground from A{a} to B{b}: {compared.first[a, b]:.2f} against "
+                f"{compared.second[a, b]:.2f} (95 % interval of the difference {compared.low[a, b]:+.2f} to "
+                f"{compared.high[a, b]:+.2f})."
+            )
+    return " ".join(parts).replace("-", "−")
+
+
+def flow(
+    study: Study,
+    cut: Cut,
+    figure_ground: FigureGround | None = None,
+    *,
+    network: str | None = None,
+    max_concepts: int = 8,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw how the tokens of a network flow between the concepts of a cut over all layers, of figure and ground.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts, whose concepts were discovered.
+    figure_ground
+        Which nodes are figure and which ground; without it, all tokens are drawn together.
+    network
+        Whose layers; by default the first with two.
+    max_concepts
+        How many concepts of that network are told apart; the others are drawn as one.
+    width
+        In inches.
+
+    Raises
+    ------
+    StudyError
+        If no concepts were discovered.
+    InputError
+        If no network has two layers.
+    """
+    from ..concepts import path_nodes
+
+    held = concepts_of(cut)
+    named = [n for n in cut.index.networks if len(n.layers) > 1 and network in (None, n.name)]
+    if not named:
+        raise InputError("A flow needs a network with at least two layers.")
+    chosen = named[0]
+    along = path_nodes(cut.index, chosen.name)
+    labels = held.labels[along]
+    sizes = np.bincount(labels[labels >= 0], minlength=len(held))
+    # from those of early layers to those of late ones, so that most bands run on a level
+    kept = np.sort(np.argsort(-sizes, kind="stable")[: min(max_concepts, int((sizes > 0).sum()))])
+    depth = [np.mean(np.nonzero(labels == k)[1]) for k in kept]
+    kept = kept[np.argsort(depth, kind="stable")]
+    position = np.full(len(held) + 1, len(kept), dtype=np.int64)
+    position[kept] = np.arange(len(kept))
+    position[-1] = len(kept) + 1  # no concept
+    numbered = position[labels]
+    concepts = held.concepts
+    names = [concepts[k].name for k in kept] + ["another concept", "none"]
+    colours: list[Colour] = [tuple(c / 255 for c in concepts[k].colour) for k in kept]  # type: ignore[misc]
+    colours += ["#9A9A9A", "#E3E3E3"]
+    groups = path_labels(cut, figure_ground)[chosen.name]
+    parts = {"all tokens": np.ones(len(along), dtype=bool)}
+    if (groups == 1).any() and (groups == 0).any():
+        parts = {"figure": groups == 1, "ground": groups == 0}
+    count = len(names)
+    flows = {
+        name: [
+            np.bincount(numbered[rows, i] * count + numbered[rows, i + 1], minlength=count**2).reshape(count, count)
+            for i in range(len(chosen.layers) - 1)
+        ]
+        for name, rows in parts.items()
+    }
+    note = [] if figure_ground is None else [figure_ground.source]
+    return flow_from_arrays(
+        flows,
+        stages=[f"layer {n}" for n in chosen.layers],
+        names=[names] * len(chosen.layers),
+        colours=[colours] * len(chosen.layers),
+        title_colours={"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR},
+        title=f"From concept to concept over all layers of {chosen.name}",
+        note="\n".join(["Colours are the concepts' AlignedCut colours.", *note, brief_provenance(study, cut)]),
+        width=width,
+    )
 
 
 def transitions_from_arrays(
@@ -30,6 +285,7 @@ def transitions_from_arrays(
     to_title: str,
     counts: Mapping[str, int] | None = None,
     title_colours: Mapping[str, str] | None = None,
+    places: Sequence[ConceptPlaces] = (),
     title: str = "",
     note: str = "",
     width: float = PAGE_WIDTH,
@@ -49,6 +305,8 @@ def transitions_from_arrays(
         How many tokens each matrix is made from.
     title_colours
         Colour of a title.
+    places
+        Where the concepts lie, drawn above the matrices.
     title, note, width
         See :class:`~alignedcut_viewer.figures.page.Page`.
 
@@ -74,17 +332,19 @@ def transitions_from_arrays(
     upright = max(text_width(name, SMALL) for name in to_names) > cell - 0.03
     below = (min(max(text_width(n, SMALL) for n in to_names), 0.8) if upright else line_height(SMALL)) + 0.22
     heads = (2 if counts else 1) * line_height(TEXT) + 0.06
-    page = Page(heads + tall + below, width=width, title=title, note=note)
+    maps = 2.1 + line_height(TEXT) + 0.2 if places else 0.0
+    page = Page(maps + heads + tall + below, width=width, title=title, note=note)
+    _draw_places(page, places, 2.1)
     size = SMALL
     written = text_width(".00", size) < cell - 0.03
     for number, (name, table) in enumerate(tables.items()):
         x = left + number * (room + gap)
         colour = (title_colours or {}).get(name, "black")
-        page.text(x, 0, name, TEXT, weight="bold", color=colour)
+        page.text(x, maps, name, TEXT, weight="bold", color=colour)
         if counts:
             words = f"{counts[name]:,} tokens"
-            page.text(x, line_height(TEXT), words, SMALL)
-        axes = page.axes(x, heads, wide, tall, label=name)
+            page.text(x, maps + line_height(TEXT), words, SMALL)
+        axes = page.axes(x, maps + heads, wide, tall, label=name)
         axes.imshow(table, cmap="Greys", vmin=0, vmax=1, aspect="auto")
         axes.set_facecolor("#F4ECD8")
         axes.set_yticks(range(shape[0]), labels=_fitting(from_names, 0.8) if number == 0 else [""] * shape[0])
@@ -111,7 +371,7 @@ def transitions_from_arrays(
     bar = left + (len(tables) - 1) * (room + gap) + wide + 0.12
     page.colour_bar(
         bar,
-        heads,
+        maps + heads,
         0.08,
         min(tall, 1.3),
         colormaps["Greys"](np.linspace(0, 1, 128)),
@@ -119,6 +379,43 @@ def transitions_from_arrays(
         title="P",
     )
     return page.finished()
+
+
+def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> None:
+    """The map of each layer with its concepts as circles, on one scale."""
+    if not places:
+        return
+    from matplotlib.patches import Circle
+
+    every = np.concatenate([place.points for place in places])
+    low, high = np.quantile(every, 0.002, axis=0), np.quantile(every, 0.998, axis=0)
+    centre, reach = (low + high) / 2, 0.56 * float(max((high - low).max(), 1e-9))
+    gap = 0.3
+    left = (page.width - len(places) * side - (len(places) - 1) * gap) / 2
+    rng = np.random.default_rng(0)
+    known = any((place.figure >= 0).any() for place in places)
+    for number, place in enumerate(places):
+        x = left + number * (side + gap)
+        page.text(x, 0, place.title, TEXT, weight="bold")
+        axes = page.axes(x, line_height(TEXT) + 0.04, side, side, label=f"places {place.title}")
+        order = rng.permutation(len(place.points))[:_MOST_POINTS]
+        table = np.array(["#B0B0B0", GROUND_COLOUR, FIGURE_COLOUR])
+        colours = list(table[np.asarray(place.figure)[order] + 1])
+        size = 1.2 if len(order) > 2000 else 4.0
+        axes.scatter(*place.points[order].T, s=size, c=colours, linewidths=0, rasterized=True)
+        axes.set_xlim(centre[0] - reach, centre[0] + reach)
+        axes.set_ylim(centre[1] - reach, centre[1] + reach)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set(visible=True, edgecolor="0.7")
+        for name, at in zip(place.names, place.centres, strict=True):
+            axes.add_patch(Circle((float(at[0]), float(at[1])), place.radius, fill=False, color="black", linewidth=0.8))
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+            axes.text(*at, name, fontsize=SMALL, ha="center", va="center", weight="bold", color="black", bbox=box)
+    if known:
+        page.legend([("figure", FIGURE_COLOUR)], left + len(places) * (side + gap), line_height(TEXT) + 0.04)
+        page.legend([("ground", GROUND_COLOUR)], left + len(places) * (side + gap), line_height(TEXT) + 0.2)
 
 
 def _fitting(names: Sequence[str], width: float) -> list[str]:

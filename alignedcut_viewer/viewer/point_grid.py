@@ -127,10 +127,10 @@ class PointGrid:
         self.n_shown = int(np.count_nonzero(self.shown))
 
     def places(self, points: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Coordinates of some points in the order of the cells, so that drawing them is quick."""
+        """Coordinates of those of some points that are shown, in the order of the cells: so drawing them is quick."""
         chosen = np.zeros(len(self), dtype=bool)
         chosen[points] = True
-        here = chosen[self.order]
+        here = chosen[self.order] & self.shown
         return self.x[here], self.y[here]
 
     def cells_within(self, left: float, bottom: float, right: float, top: float) -> tuple[int, int, int, int]:

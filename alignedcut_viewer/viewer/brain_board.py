@@ -24,7 +24,7 @@ from .brain_figure import brain_figure
 from .brain_surface import CortexWindow
 from .brain_values import RoiSeries, layer_series, layer_table, network_series, selection_series, series_table
 from .coordinator import Coordinator
-from .cortex_scene import CortexScene, build_scene, cortex_limit, values_of
+from .cortex_scene import MOST_NODES, CortexScene, build_scene, cortex_limit, is_sampled, values_of
 from .cortex_view import CortexView
 from .forms import View
 from .layer_curves import LayerCurves
@@ -48,6 +48,7 @@ KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "laye
 CORTEX_KINDS = {"active": "selection", "figure": "figure", "ground": "ground", "difference": "figure − ground"}
 HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
 CORTEX_PAUSE = 15
+WINDOW_PAUSE = 150
 UNIT = "activation"
 
 
@@ -74,6 +75,11 @@ class BrainBoard(View):
         self._cortex_timer.setSingleShot(True)
         self._cortex_timer.setInterval(CORTEX_PAUSE)
         self._cortex_timer.timeout.connect(self._draw_cortex)
+        # Three hundred thousand vertices take a while to go to the graphics card: not while the user drags.
+        self._window_timer = QTimer(self)
+        self._window_timer.setSingleShot(True)
+        self._window_timer.setInterval(WINDOW_PAUSE)
+        self._window_timer.timeout.connect(self._recolour_3d)
         self._build()
         for view in self._views:
             view.current_changed.connect(self._go_to_region)
@@ -182,6 +188,7 @@ class BrainBoard(View):
             coordinator.viewer.events.theme.disconnect(self._on_theme)
         self._scenes.stop()
         self._cortex_timer.stop()
+        self._window_timer.stop()
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -281,14 +288,15 @@ class BrainBoard(View):
             self.cortex.show_values(None, None, "", "Choose pixels to colour the cortex.")
             return
         self.cortex.show_values(found["shown"], found["scale"], title)
-        self.window_3d.recolour(found["shown"], found["scale"], title)
-        self.open_3d.setEnabled(True)
+        self._window_timer.start()
 
     def _cortex_subject(self) -> tuple[str, str]:
         kind = str(self.cortex_kind.currentData())
         kind = self.coordinator.active if kind == "active" else kind
         less = " minus the mean" if self.relative.isChecked() and kind != "difference" else ""
-        return kind, f"{CORTEX_KINDS[kind]}{less}"
+        names = ("figure", "ground") if kind == "difference" else (kind,)
+        some = any(is_sampled(self.coordinator.selection(name).nodes) for name in names)
+        return kind, f"{CORTEX_KINDS[kind]}{less}{f', from {MOST_NODES:,} of the pixels' * some}"
 
     def _cortex_maps(self, kind: str) -> dict[str, Any] | None:
         """Values of the cortex and their colours, on one scale for both selections."""
@@ -321,6 +329,10 @@ class BrainBoard(View):
         if self.activation is not None and scene.names == self.activation.names:
             self.cortex.show_scene(scene)
             self._draw_cortex()
+
+    def _recolour_3d(self) -> None:
+        if self._maps is not None:
+            self.window_3d.recolour(self._maps["shown"], self._maps["scale"], self.cortex.title)
 
     def _open_3d(self) -> None:
         if self._maps is not None:

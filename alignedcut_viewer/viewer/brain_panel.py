@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .brain_board import BrainBoard
 from .brain_source import HOW_TO_GET_ONE, activation_work, known_activation, leads_to_the_brain
@@ -59,7 +68,12 @@ class BrainPanel(View):
         column.addStretch(1)
         self.pages = QStackedWidget()
         self.pages.addWidget(page)
-        self.pages.addWidget(self.board)
+        self.area = QScrollArea()
+        self.area.setWidget(self.board)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.pages.addWidget(self.area)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
@@ -121,7 +135,7 @@ class BrainPanel(View):
 
     def _show_board(self, activation: "BrainActivation") -> None:
         self.board.set_activation(activation)
-        self.pages.setCurrentWidget(self.board)
+        self.pages.setCurrentWidget(self.area)
 
     def _say(self, words: str, *, compute: bool = False, study: bool = False) -> None:
         self.board.set_activation(None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..brain import ColourScale, CortexPanel, CortexRaster, RoiOutline, RoiTable
     from ..study.brain_activation import BrainActivation
 
-__all__ = ["LAYOUT", "CortexScene", "build_scene", "cortex_limit", "values_of"]
+__all__ = ["LAYOUT", "CortexScene", "build_scene", "cortex_limit", "is_sampled", "values_of"]
 
 LAYOUT: tuple[tuple[str, ...], ...] = (
     ("lh lateral", "rh lateral"),
@@ -31,7 +31,7 @@ BACK = 0.0
 """Millimetres: only what lies further back is drawn where the visual cortex is to fill the picture."""
 GAP = 0.05
 """Between views as a share of the smaller side: room for their titles."""
-MOST_NODES = 4_000
+MOST_NODES = 1_000
 """Nodes whose features are averaged for the cortex; of a larger selection, so many at even steps."""
 
 FloatArray = NDArray[np.float32]
@@ -152,6 +152,11 @@ def build_scene(
 def best_layout(height: int, width: int, *, back_only: bool = False) -> tuple[tuple[str, ...], ...]:
     """Two rows of three views where they are larger so, else three rows of two."""
     return WIDE_LAYOUT if width > (0.9 if back_only else 1.75) * height else LAYOUT
+
+
+def is_sampled(nodes: NDArray[np.int64]) -> bool:
+    """Whether :func:`values_of` averages only some of the nodes."""
+    return len(nodes) > MOST_NODES
 
 
 def values_of(

@@ -55,7 +55,7 @@ class LayerCurves(RegionWidget):
     def least_height(self) -> int:
         """Height below which the plots cannot be read."""
         line = QFontMetricsF(self.small_font()).height()
-        return round(min(self._grid()[1] * 3.0 * line + legend_height(self.series, self, self.width()) + line, 320))
+        return round(min(self._grid()[1] * 2.8 * line + legend_height(self.series, self, self.width()) + line, 320))
 
     def below(self) -> int:
         """Regions in a row."""

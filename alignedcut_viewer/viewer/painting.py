@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Colours", "PaintedWidget", "halo_text", "shown_number"]
+__all__ = ["Colours", "PaintedWidget", "halo_text", "legible", "shown_number"]
 
 SIMULATED = "#8B1A1A"
 
@@ -59,6 +59,19 @@ def _rgb(colour: Any) -> tuple[int, int, int]:
 def _between(a: QColor, b: QColor, share: float) -> QColor:
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + share * (y - x)) for x, y in pairs))
+
+
+def legible(colour: QColor, colours: Colours) -> QColor:
+    """A colour, mixed with that of the letters as far as it needs to stand out from the background."""
+    for share in (0.0, 0.3, 0.5, 0.7):
+        mixed = _between(colour, colours.text, share)
+        if abs(_brightness(mixed) - _brightness(colours.back)) > 70:
+            return mixed
+    return colours.text
+
+
+def _brightness(colour: QColor) -> float:
+    return 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
 
 
 class PaintedWidget(QWidget):

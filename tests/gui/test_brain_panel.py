@@ -60,8 +60,14 @@ def brain_panel(viewer):
 
 
 @pytest.fixture
-def shown(qtbot, coordinator, brain_study, brain_panel, wait_idle):
-    coordinator.open_study(brain_study)
+def own_study(brain_study, tmp_path):
+    """A copy, as a study that is opened again is shown as it was last looked at."""
+    return shutil.copytree(brain_study, tmp_path / "own.zarr")
+
+
+@pytest.fixture
+def shown(qtbot, coordinator, own_study, brain_panel, wait_idle):
+    coordinator.open_study(own_study)
     wait_idle()
     qtbot.waitUntil(lambda: brain_panel.board.cortex.scene is not None, timeout=60_000)
     return coordinator.study.cut
@@ -223,10 +229,10 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     qtbot.wait(50)
 
 
-def test_without_brain_data_it_says_how_to_get_some(qtbot, coordinator, small_study, brain_panel, wait_idle):
+def test_without_brain_data_it_says_how_to_get_some(qtbot, coordinator, small_study, tmp_path, brain_panel, wait_idle):
     assert brain_panel.pages.currentIndex() == 0
     assert "Study panel" in brain_panel.note.text()
-    coordinator.open_study(small_study)
+    coordinator.open_study(shutil.copytree(small_study, tmp_path / "own.zarr"))
     wait_idle()
     assert brain_panel.pages.currentIndex() == 0
     assert "simulate-brain" in brain_panel.note.text()

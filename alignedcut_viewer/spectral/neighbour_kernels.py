@@ -1,7 +1,8 @@
 """Compiled loops over distances on the CPU; they release the interpreter lock and are threaded by their caller.
 
 Squared distances are sums of squared differences, not differences of squares: a point is at distance zero from itself,
-and the result for a row depends on nothing but that row, so equal rows get equal neighbours.
+and the result for a row depends on nothing but that row, so equal rows get equal neighbours. Matrix products only tell
+which references need not be measured.
 """
 
 from __future__ import annotations
@@ -9,91 +10,149 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled_in_order
+from .neighbours import LANES
 
-__all__ = ["farthest_rows", "nearest_rows"]
+__all__ = ["FAR", "LARGE", "farthest_rows", "nearest_rows"]
 
-_LANES = 64
-_FAR = np.float32(3e38)  # farther than anything
-
-
-@compiled_in_order
-def _take_smallest(distances, bits, lanes, row, indices, found):  # type: ignore[no-untyped-def]
-    # Non-negative floats sort like their bits; integer minima are vectorised where float minima are not. The array is
-    # read as rows of _LANES numbers, reduced down the columns; the smallest index wins a tie.
-    n_rows = distances.shape[0] // _LANES
-    for rank in range(indices.shape[1]):
-        for lane in range(_LANES):
-            lanes[lane] = bits[lane]
-        for r in range(1, n_rows):
-            part = bits[r * _LANES : (r + 1) * _LANES]
-            for lane in range(_LANES):
-                value = part[lane]
-                least = lanes[lane]
-                lanes[lane] = value if value < least else least
-        best = lanes[0]
-        for lane in range(1, _LANES):
-            value = lanes[lane]
-            best = value if value < best else best
-        place = np.int64(distances.shape[0])
-        for lane in range(_LANES):
-            if lanes[lane] == best:
-                candidate = np.int64(lane)
-                while bits[candidate] != best:
-                    candidate += _LANES
-                place = min(place, candidate)
-        indices[row, rank] = place
-        found[row, rank] = distances[place]
-        distances[place] = _FAR
+LARGE = np.float32(1e30)
+"""Squares of this size and more are not told apart by matrix products."""
+FAR = np.float32(3e38)
+"""Farther than anything."""
 
 
 @compiled_in_order
-def nearest_rows(queries, references, indices, found):  # type: ignore[no-untyped-def]
-    """The k nearest references of every query, nearest first.
+def _lane_minima(bits, lanes):  # type: ignore[no-untyped-def]
+    # The array is read as rows of LANES numbers and reduced down the columns. Numbers that are not negative sort like
+    # their bits; integer minima are vectorised where float minima are not.
+    for lane in range(LANES):
+        lanes[lane] = bits[lane]
+    for r in range(1, bits.shape[0] // LANES):
+        part = bits[r * LANES : (r + 1) * LANES]
+        for lane in range(LANES):
+            value = part[lane]
+            least = lanes[lane]
+            lanes[lane] = value if value < least else least
+
+
+@compiled_in_order
+def _smallest(bits, lanes):  # type: ignore[no-untyped-def]
+    _lane_minima(bits, lanes)
+    best = lanes[0]
+    for lane in range(1, LANES):
+        value = lanes[lane]
+        best = value if value < best else best
+    return best
+
+
+@compiled_in_order
+def _place_of(value, bits, lanes):  # type: ignore[no-untyped-def]
+    lane = 0
+    while lanes[lane] != value:
+        lane += 1
+    while bits[lane] != value:
+        lane += LANES
+    return lane
+
+
+@compiled_in_order
+def _squared_distance(x, y):  # type: ignore[no-untyped-def]
+    # Four sums, as every addition waits for the one before it.
+    zero = np.float32(0.0)
+    s0, s1, s2, s3 = zero, zero, zero, zero
+    dimensions = x.shape[0]
+    d = 0
+    while d + 4 <= dimensions:
+        a, b, c, e = x[d] - y[d], x[d + 1] - y[d + 1], x[d + 2] - y[d + 2], x[d + 3] - y[d + 3]
+        s0 += a * a
+        s1 += b * b
+        s2 += c * c
+        s3 += e * e
+        d += 4
+    while d < dimensions:
+        a = x[d] - y[d]
+        s0 += a * a
+        d += 1
+    return (s0 + s1) + (s2 + s3)
+
+
+@compiled_in_order
+def _insert(place, distance, count, indices, found, row):  # type: ignore[no-untyped-def]
+    # Keep the k nearest so far in order of distance, then of number; returns how many there are now.
+    k = indices.shape[1]
+    position = count
+    while position > 0 and (
+        distance < found[row, position - 1]
+        or (distance == found[row, position - 1] and place < indices[row, position - 1])
+    ):
+        position -= 1
+    if position == k:
+        return count
+    for rank in range(min(count, k - 1), position, -1):
+        indices[row, rank] = indices[row, rank - 1]
+        found[row, rank] = found[row, rank - 1]
+    indices[row, position] = place
+    found[row, position] = distance
+    return min(count + 1, k)
+
+
+@compiled_in_order
+def nearest_rows(queries, references, scores, shift, relative, slack, indices, found):  # type: ignore[no-untyped-def]
+    """The k nearest references of every query, nearest first; of equally near ones the first.
+
+    Only references whose score comes within the error of scores of the k-th smallest are measured.
 
     Parameters
     ----------
     queries
         float32 (n, d), finite.
     references
-        float32 (d, m): one row a coordinate; m at least k.
+        float32 (m, d); m at least k.
+    scores
+        Bits (n, M) of float32 (as int32) or of bfloat16 (as int16), none negative, changed: squared distances, up to a
+        number of each row and up to an error. M is m, rounded up to a multiple of :data:`LANES`; the rest is the
+        largest integer.
+    shift
+        How many bits of float32 the scores lack: 0 or 16.
+    relative, slack
+        Twice the error of a score, or more: this part of it and, float32 (n,), this much more.
     indices
         int32 (n, k), written.
     found
         float32 (n, k), written: the squared distances.
     """
-    dimensions, m = references.shape
-    padded = (m + _LANES - 1) // _LANES * _LANES
-    distances = np.empty((2, padded), np.float32)
-    bits = distances.view(np.int32)
-    lanes = np.empty(_LANES, np.int32)
-    one, two = distances[0], distances[1]
-    for i in range(0, queries.shape[0], 2):
-        # Two queries at a time share the loads of the references.
-        k = min(i + 1, queries.shape[0] - 1)
-        distances[:, :m] = np.float32(0.0)
-        distances[:, m:] = _FAR
-        d = 0
-        while d + 4 <= dimensions:
-            x0, x1, x2, x3 = queries[i, d], queries[i, d + 1], queries[i, d + 2], queries[i, d + 3]
-            y0, y1, y2, y3 = queries[k, d], queries[k, d + 1], queries[k, d + 2], queries[k, d + 3]
-            r0, r1, r2, r3 = references[d], references[d + 1], references[d + 2], references[d + 3]
-            for j in range(m):
-                u0, u1, u2, u3 = r0[j], r1[j], r2[j], r3[j]
-                a, b, c, e = x0 - u0, x1 - u1, x2 - u2, x3 - u3
-                one[j] += a * a + b * b + c * c + e * e
-                a, b, c, e = y0 - u0, y1 - u1, y2 - u2, y3 - u3
-                two[j] += a * a + b * b + c * c + e * e
-            d += 4
-        while d < dimensions:
-            x, y, r = queries[i, d], queries[k, d], references[d]
-            for j in range(m):
-                a, b = x - r[j], y - r[j]
-                one[j] += a * a
-                two[j] += b * b
-            d += 1
-        _take_smallest(one, bits[0], lanes, i, indices, found)
-        if k > i:
-            _take_smallest(two, bits[1], lanes, k, indices, found)
+    m = references.shape[0]
+    k = indices.shape[1]
+    lanes = np.empty(LANES, scores.dtype)
+    taken = np.empty(k, np.int64)
+    kept = np.empty(k, scores.dtype)
+    limit = np.empty(1, np.float32)
+    limit_bits = limit.view(np.int32)
+    for i in range(queries.shape[0]):
+        bits = scores[i]
+        count = 0
+        if not slack[i] < LARGE:  # there are no scores
+            for place in range(m):
+                distance = min(_squared_distance(queries[i], references[place]), FAR)
+                count = _insert(place, distance, count, indices, found, i)
+            continue
+        least = _smallest(bits, lanes)
+        for rank in range(k - 1):
+            taken[rank], kept[rank] = _place_of(least, bits, lanes), least
+            bits[taken[rank]] = np.int64(0x7FFFFFFF) >> shift
+            least = _smallest(bits, lanes)
+        for rank in range(k - 1):  # back to where they were, to be measured with the others
+            bits[taken[rank]] = kept[rank]
+        limit_bits[0] = np.int64(least) << shift
+        limit[0] += relative * limit[0] + slack[i]
+        most = limit_bits[0] >> shift
+        if k > 1:
+            _lane_minima(bits, lanes)
+        for lane in range(LANES):
+            if lanes[lane] <= most:
+                for place in range(lane, m, LANES):
+                    if bits[place] <= most:
+                        distance = _squared_distance(queries[i], references[place])
+                        count = _insert(place, distance, count, indices, found, i)
 
 
 @compiled_in_order
@@ -116,7 +175,7 @@ def farthest_rows(points, first, count):  # type: ignore[no-untyped-def]
     """
     dimensions, n = points.shape
     chosen = np.empty(count, np.int64)
-    distances = np.full(n, _FAR)
+    distances = np.full(n, FAR)
     fresh = np.empty(n, np.float32)
     bits = distances.view(np.int32)
     chosen[0] = first

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..device import multiplies_bfloat16
 from ..errors import InputError
 from ..progress import ProgressCallback, report
-from .threads import for_row_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["farthest_on_device", "farthest_points", "nearest", "nearest_on_device", "neighbour_graph"]
 
 FloatArray = NDArray[np.float32]
-_BLOCK = 8192
-_TILE = 1 << 24  # distances held at once where they are formed by a matrix product
+LANES = 64
+"""Scores of a query are worked on in so many places at a time."""
+_SCORES = 1 << 19
+"""Scores that a thread holds at once: what its cache has room for."""
+_TILE = 1 << 24
+"""Distances held at once on a device."""
 
 
 def nearest(
@@ -33,7 +37,8 @@ def nearest(
     """The k nearest references of every query, on the CPU.
 
     Exact Euclidean distances in single precision; of references at the same distance the one with the smaller number
-    wins. Needs memory for the result and a few kilobytes a thread.
+    wins. Matrix products single out the few references that are then measured. Needs memory for the result and a few
+    megabytes a thread.
 
     Parameters
     ----------
@@ -60,21 +65,100 @@ def nearest(
     InputError
         If there are fewer than `k` references.
     """
+    import torch
+
     from .neighbour_kernels import nearest_rows
+    from .workers import in_order
 
     if not 1 <= k <= len(references):
         raise InputError(f"Cannot find {k} neighbours among {len(references)} points.")
-    columns = np.ascontiguousarray(np.asarray(references, dtype=np.float32).T)
+    references = np.ascontiguousarray(references, dtype=np.float32)
+    scores = _Scores(references, multiplies_bfloat16())
     indices = np.empty((len(queries), k), dtype=np.int32)
     squared = np.empty((len(queries), k), dtype=np.float32)
 
-    def work(start: int, stop: int) -> None:
+    def work(bounds: tuple[int, int]) -> int:
+        start, stop = bounds
         rows = queries[start:stop] if prepare is None else prepare(queries[start:stop])
         rows = np.ascontiguousarray(rows, dtype=np.float32)
-        nearest_rows(rows, columns, indices[start:stop], squared[start:stop])
+        bits, slack = scores(rows)
+        nearest_rows(
+            rows, references, bits, scores.shift, scores.relative, slack, indices[start:stop], squared[start:stop]
+        )
+        return stop
 
-    for_row_blocks(work, len(queries), _BLOCK, progress, text)
+    block = max(16, _SCORES // len(references))
+    pieces = [(start, min(start + block, len(queries))) for start in range(0, len(queries), block)]
+    for stop in in_order(work, pieces, torch.device("cpu")):
+        report(progress, stop, len(queries), text)
     return indices, squared
+
+
+class _Scores:
+    """Squared distances to some references by one matrix product, and a bound of their error.
+
+    With coordinates around the middle of the references, where products are smallest, that is ``|x - z|^2`` by the
+    product of ``[-2 x, 1, |x|^2 + slack]`` with ``[z, |z|^2, 1]``. In bfloat16 the squares are sums of three numbers.
+
+    Parameters
+    ----------
+    references
+        (m, d) float32.
+    half
+        Whether to multiply in bfloat16.
+    """
+
+    def __init__(self, references: FloatArray, half: bool) -> None:
+        import torch
+
+        m, d = references.shape
+        self._middle = references.mean(axis=0)
+        moved = references - self._middle
+        with np.errstate(over="ignore"):
+            squares = np.square(moved).sum(axis=1)
+        self._largest = squares.max()
+        self._dtype, self._parts = (torch.bfloat16, 3) if half else (torch.float32, 1)
+        self.shift = 16 if half else 0
+        self.relative = np.float32(2.0**-7 if half else 0.0)
+        rounding = (d + 8) * 2.0**-20
+        # Cauchy's inequality for what rounding the factors does to a product.
+        self._error_of_squares, self._error_of_products = rounding, 1.05 * 2.0**-6 if half else 0.0
+        width = -(-m // LANES) * LANES
+        self._factors = torch.zeros((d + 2 * self._parts, width), dtype=self._dtype)
+        self._factors[:d, :m] = torch.from_numpy(moved.T)
+        self._factors[d : d + self._parts, :m] = _split(torch.from_numpy(squares), self._dtype, self._parts).T
+        self._factors[d : d + self._parts, m:] = float("inf")
+        self._factors[d + self._parts :] = 1.0
+
+    def __call__(self, rows: FloatArray) -> tuple[NDArray[Any], FloatArray]:
+        """Bits of the scores (n, M) of queries (n, d), and twice their absolute error (n,)."""
+        import torch
+
+        n, d = rows.shape
+        left = torch.empty((n, len(self._factors)), dtype=self._dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            near = rows - self._middle
+            lengths = np.einsum("ij,ij->i", near, near)
+            slack = self._error_of_squares * (lengths + self._largest)
+            slack += self._error_of_products * np.sqrt(lengths * self._largest)
+            near *= np.float32(-2.0)
+        left[:, :d] = torch.from_numpy(near)
+        left[:, d : d + self._parts] = 1.0
+        left[:, d + self._parts :] = _split(torch.from_numpy(lengths + slack), self._dtype, self._parts)
+        scores = left @ self._factors
+        bits: NDArray[Any] = scores.view(torch.int16 if self.shift else torch.int32).numpy()
+        return bits, slack.astype(np.float32)
+
+
+def _split(values: torch.Tensor, dtype: torch.dtype, parts: int) -> torch.Tensor:
+    """Numbers (n, parts) of a narrow type that add up to the values (n,)."""
+    import torch
+
+    found = []
+    for _ in range(parts):
+        found.append(values.to(dtype))
+        values = values - found[-1].to(values.dtype)
+    return torch.stack(found, dim=1)
 
 
 def nearest_on_device(queries: torch.Tensor, references: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,10 +1,12 @@
 """Spectral t-SNE against scikit-learn's, and the colour of a million nodes against ncut-pytorch's ``tsne_color``.
 
-``python -m tests.benchmarks tsne``; ``--quick`` leaves out 10,000 landmarks and the million nodes and writes nothing.
+``python -m tests.benchmarks tsne``; ``python -m tests.benchmarks.bench_tsne --only 1000 colour`` runs some parts.
+Rounds of 10,000 landmarks take minutes, because of scikit-learn.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 import warnings
@@ -17,9 +19,8 @@ from numpy.typing import NDArray
 
 from alignedcut_viewer.spectral import NormalizedCut, SpectralTSNE, prompted_cut, rgb
 from alignedcut_viewer.spectral.tsne_probabilities import dense_probabilities
-
-from .features import simulated_features_on_disk
-from .harness import Timing, interleaved, machine_description, markdown_table, write_section
+from tests.benchmarks.features import simulated_features_on_disk
+from tests.benchmarks.harness import Timing, interleaved, machine_description, markdown_table, write_section
 
 FloatArray = NDArray[np.float32]
 
@@ -88,17 +89,17 @@ def compare_with_scikit_learn(
     return timing, {name: divergence(points, places, perplexity) for name, places in found.items()}
 
 
-def landmark_table(quick: bool) -> str:
-    """Three-dimensional maps of 1,000 and 10,000 landmarks."""
-    sources = [("simulated", simulated_eigenvectors(20_000 if quick else 100_000, N_EIGENVECTORS))]
+def landmark_part(n: int, perplexities: list[float], rounds: int) -> str:
+    """Three-dimensional maps of landmarks of simulated and real eigenvectors."""
+    sources = [("simulated", simulated_eigenvectors(100_000, N_EIGENVECTORS))]
     try:
         sources.append(("real", real_eigenvectors(N_EIGENVECTORS)[0]))
     except Exception as error:
         print(f"without real features: {error}", flush=True)
     rows = []
-    for n, perplexity, rounds in [(1000, 30.0, 5), (1000, 150.0, 5)] + ([] if quick else [(10_000, 30.0, 3)]):
+    for perplexity in perplexities:
         # scikit-learn takes minutes for 10,000: one source is enough there.
-        for source, eigenvectors in sources[: 1 if n == 10_000 else None]:
+        for source, eigenvectors in sources[: 1 if n >= 10_000 else None]:
             chosen = np.sort(np.random.default_rng(0).choice(len(eigenvectors), n, replace=False))
             # Landmarks that coincide share a place in one and not in the other: compare without them.
             points = np.unique(eigenvectors[chosen], axis=0)
@@ -113,15 +114,22 @@ def landmark_table(quick: bool) -> str:
                     f"{b.median / a.median:.1f}",
                     f"{cost['alignedcut-viewer']:.4f}",
                     f"{cost['scikit-learn']:.4f}",
-                    rounds,
                 ]
             )
             print(rows[-1], flush=True)
     header = ["landmarks", "perplexity", "alignedcut-viewer", "scikit-learn", "times faster", "KL", "KL scikit-learn"]
-    return markdown_table([*header, "rounds"], rows)
+    intro = (
+        f"{machine_description()}; scikit-learn {version('scikit-learn')}; {torch.get_num_threads()} threads. "
+        f"Three-dimensional t-SNE of {n:,} landmarks, both on the same points with the same perplexity and started "
+        f"along principal axes. Eigenvectors: {N_EIGENVECTORS} of simulated features (100,000 nodes)"
+        + (" and of real ones (all layers of `dinov2-vit-s14-saliency` on the sample pictures)" if n < 10_000 else "")
+        + ". KL: Kullback-Leibler divergence over all pairs, one formula for both, lower is better. Medians of "
+        f"{rounds} interleaved rounds (fastest to slowest)."
+    )
+    return f"{intro}\n\n{markdown_table(header, rows)}"
 
 
-def colour_table(rounds: int) -> str:
+def colour_part(rounds: int) -> str:
     """Colours of a million nodes from 50 eigenvectors, t-SNE on 1,000 of them, perplexity 150."""
     from ncut_pytorch.color import tsne_color
 
@@ -153,13 +161,20 @@ def colour_table(rounds: int) -> str:
         ["- quantiles and colours", f"{parts[2]:.2f} s", "", ""],
         [f"ncut-pytorch {version('ncut-pytorch')} `tsne_color`", f"{b.median:.2f} s", b.spread, "1"],
     ]
-    return markdown_table(["1,000,000 nodes, 50 eigenvectors", "median", "fastest to slowest", "times faster"], rows)
+    intro = (
+        "The whole colour step: t-SNE on 1,000 nodes with perplexity 150, spread to all, clipped quantiles; medians of "
+        f"{rounds} interleaved rounds."
+    )
+    table = markdown_table(["1,000,000 nodes, 50 eigenvectors", "median", "fastest to slowest", "times faster"], rows)
+    return f"{intro}\n\n{table}"
 
 
-def prompt_line() -> str:
+def prompt_part(rounds: int) -> str:
     """How long a click waits."""
     eigenvectors = simulated_eigenvectors(1_000_000, 50)[:, :N_EIGENVECTORS].copy()
-    timing = interleaved({"click": lambda: prompted_cut(eigenvectors, [10, 500_000], [42, 900_000, 7])}, rounds=9)
+    timing = interleaved(
+        {"click": lambda: prompted_cut(eigenvectors, [10, 500_000], [42, 900_000, 7])}, rounds=max(9, rounds)
+    )
     seconds = timing["click"]
     return (
         f"A cut by five prompts over 1,000,000 nodes × {N_EIGENVECTORS} eigenvectors: {seconds.median * 1e3:.0f} ms "
@@ -167,25 +182,28 @@ def prompt_line() -> str:
     )
 
 
-def main() -> None:
-    """Run all parts and write the section ``tsne`` of docs/performance.md."""
-    quick = "--quick" in sys.argv
+PARTS: dict[str, Callable[[int], str]] = {
+    "1000": lambda rounds: landmark_part(1000, [30.0, 150.0], rounds),
+    "10000": lambda rounds: landmark_part(10_000, [30.0], rounds),
+    "colour": colour_part,
+    "prompt": prompt_part,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run all parts, or some, and write the sections ``tsne-…`` of docs/performance.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS))
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    options = parser.parse_args([] if arguments is None else arguments)
     warnings.filterwarnings("ignore", category=FutureWarning)
-    parts = [
-        machine_description() + f"; scikit-learn {version('scikit-learn')}; {torch.get_num_threads()} threads.",
-        "Three-dimensional t-SNE on the same points with the same perplexity, both started along principal axes. "
-        f"Eigenvectors: {N_EIGENVECTORS} of simulated features (100,000 nodes) and of real ones (all layers of "
-        "`dinov2-vit-s14-saliency` on the sample pictures). KL: Kullback-Leibler divergence over all pairs, one "
-        "formula for both, lower is better. Medians of interleaved rounds (three for 10,000 landmarks, five else).",
-        landmark_table(quick),
-    ]
-    if not quick:
-        parts += [
-            "The whole colour step, t-SNE on 1,000 nodes with perplexity 150, spread to all, clipped quantiles:",
-            colour_table(5),
-            prompt_line(),
-        ]
-    text = "\n\n".join(parts)
-    print(text)
-    if not quick:
-        write_section("tsne", text)
+    for name in options.only:
+        text = PARTS[name](options.rounds)
+        print(text, flush=True)
+        if not options.no_write:
+            write_section(f"tsne-{name}", text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -66,6 +66,22 @@ def test_a_row_does_not_depend_on_the_others(rng):
     np.testing.assert_array_equal(again[1], squared[order])
 
 
+@pytest.mark.parametrize(("spread", "shift"), [(1e-3, 1e4), (1e-6, 1.0), (1e-22, 0.0), (1e25, 0.0), (0.0, 1.0)])
+@pytest.mark.parametrize("k", [1, 4])
+def test_nearest_where_products_cannot_tell(rng, spread, shift, k):
+    queries = (shift + spread * rng.standard_normal((300, 6))).astype(np.float32)
+    references = (shift + spread * rng.standard_normal((90, 6))).astype(np.float32)
+    indices, squared = nearest(queries, references, k)
+    with np.errstate(over="ignore", under="ignore"):
+        every = np.zeros((300, 90), np.float32)
+        for d in range(6):
+            every += np.square(queries[:, None, d] - references[None, :, d])
+    every = np.minimum(every, np.float32(3e38))
+    np.testing.assert_allclose(squared, np.sort(every, axis=1)[:, :k], rtol=1e-6)
+    np.testing.assert_allclose(np.take_along_axis(every, indices.astype(int), axis=1), squared, rtol=1e-6)
+    assert all(len(set(row)) == k for row in indices.tolist())
+
+
 def test_more_neighbours_than_references():
     with pytest.raises(InputError, match="5 neighbours among 3"):
         nearest(np.zeros((2, 2), np.float32), np.zeros((3, 2), np.float32), 5)

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from . import __version__
+from .commands.concept_options import add_concept_commands
 from .errors import AlignedCutError, Cancelled, InputError
 
 __all__ = ["main"]
@@ -98,8 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"alignedcut {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     everyday = (_demo, _networks, _extract, _align, _align_export, _align_import, _simulate_brain, _cut, _figures)
-    for add in (*everyday, _segment, _view):
+    for add in (*everyday, _segment):
         add(commands)
+    add_concept_commands(commands, _command, _study_argument, _choice_arguments)
+    _view(commands)
     return parser
 
 

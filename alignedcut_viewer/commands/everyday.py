@@ -13,19 +13,24 @@ from ..errors import InputError
 from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
 from ..progress import span
 from .align import align, align_export, align_import, simulate_brain
+from .concepts import compare, concepts, figure_ground, transitions
 from .progress_bar import progress_bar as _progress
 
 __all__ = [
     "align",
     "align_export",
     "align_import",
+    "compare",
+    "concepts",
     "cut",
     "demo",
     "extract",
+    "figure_ground",
     "figures",
     "networks",
     "segment",
     "simulate_brain",
+    "transitions",
     "view",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,20 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
-from ..errors import InputError
+from ..errors import InputError, StudyError
 from ..progress import ProgressCallback, report, span
 from ..study.concept_set import CONCEPTS, Concept, ConceptSet, writing_store
 from ..study.cut import CUTS, Cut, attach_to_cut
 from ..study.study import Study
 from ..versions import versions
 from .alignment_stage import load_alignment
+from .map_stage import spectral_map
 from .settings import _numbers, _real, _set, _Settings, _texts, _whole
 
 if TYPE_CHECKING:
     from ..concepts import Concepts
     from ..study.node_features import NodeFeatures
 
-__all__ = ["ConceptSettings", "aligned_features", "concept_crops", "discover_concepts", "representative_nodes"]
+__all__ = [
+    "ConceptSettings",
+    "aligned_features",
+    "concept_crops",
+    "cut_map",
+    "discover_concepts",
+    "representative_nodes",
+]
 
 
 @dataclass(frozen=True)
@@ -279,6 +288,24 @@ def aligned_features(study: Study, cut: Cut) -> NodeFeatures:
     """
     name = cut.recipe["cut"]["alignment"]
     return study.node_features(cut.index, None if name is None else load_alignment(study, name))
+
+
+def cut_map(study: Study, cut_name: str, progress: ProgressCallback | None = None) -> NDArray[np.float32]:
+    """The plane of a cut, (N, 2): the one that is kept with it, else computed now, and kept."""
+    kept = study.cut(cut_name).map2d
+    if kept is not None:
+        report(progress, 1, 1, "The map is there")
+        return kept
+    plane: NDArray[np.float32]
+    if study.writable:
+        plane = spectral_map(study, cut_name, None, progress)
+        return plane
+    # A study that may not be written now, for whatever reason, still has a map; it is only not kept.
+    with contextlib.suppress(StudyError), Study.open(study.path, writable=True) as own:
+        plane = spectral_map(own, cut_name, None, progress)
+        return plane
+    plane = spectral_map(study, cut_name, None, progress)
+    return plane
 
 
 def representative_nodes(cut: Cut, concept: Concept, count: int = 9) -> NDArray[np.int64]:

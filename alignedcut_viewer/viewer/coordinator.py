@@ -17,12 +17,12 @@ from psygnal import Signal
 from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
 from .display import Display
-from .history import SELECTION_COLOURS, SELECTIONS, SelectionMode
+from .history import SELECTION_COLOURS, SELECTIONS
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
-from .naming import Naming
+from .mouse_picking import MousePicking
 from .node_values import NodeValues
 from .overlays import Overlays
-from .pointer import Place, Pointer
+from .pointer import Pointer
 from .runs import run_work
 from .session import read_session, write_session
 from .sessions import Sessions
@@ -30,6 +30,7 @@ from .settings import SAMPLES, StudySettings
 from .similarity_stream import SimilarityStream
 from .stacks import PictureStack
 from .tasks import TaskRunner, TaskState, tell_error
+from .training_log import TrainingLog
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -39,7 +40,7 @@ __all__ = ["Coordinator", "TaskState", "tell_error"]
 _COORDINATORS: "weakref.WeakKeyDictionary[ViewerModel, Coordinator]" = weakref.WeakKeyDictionary()
 
 
-class Coordinator(Naming, TaskRunner):
+class Coordinator(MousePicking, TaskRunner):
     """State and actions of AlignedCut in one viewer; get it with :meth:`of`.
 
     Attributes
@@ -60,6 +61,8 @@ class Coordinator(Naming, TaskRunner):
         Pictures that are shown, or None.
     study
         The study that is shown, or None.
+    training
+        What the latest training on brain data said of its epochs.
     panel_state
         What each panel, by its name, wants to find again when it is opened anew or in another session; JSON-ready.
     shown_changed
@@ -69,24 +72,23 @@ class Coordinator(Naming, TaskRunner):
     settings_changed = Signal(StudySettings)
     shown_changed = Signal()
     smooth_changed = Signal(bool)
-    drag_changed = Signal(bool)
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = weakref.ref(viewer)
         self.settings = StudySettings()
         self.pictures: LoadedPictures | None = None
         self.study: LoadedStudy | None = None
+        self.training = TrainingLog()
         self.smooth = False
         self.panel_state: dict[str, dict[str, Any]] = {}
         self._position: tuple[str, int, int] | None = None
-        Naming.__init__(self)
+        MousePicking.__init__(self)
         TaskRunner.__init__(self)
         # What the viewer calls must not keep the coordinator, which the viewer keeps.
         self.display = Display(viewer, _weakly(self._tell_position))
         self.overlays = Overlays(self.display)
         self.pointer = Pointer(viewer, _weakly(self._on_hover), _weakly(self._on_click), _weakly(self._on_drag))
         self._similar = SimilarityStream(_weakly(self._tell_stream), tell_error)
-        self._under_mouse: int | None = None
         self.sessions = Sessions(self)
         for signal in (
             self.selection_changed,
@@ -128,12 +130,6 @@ class Coordinator(Naming, TaskRunner):
             self.display.set_smooth(smooth)
             self.overlays.set_smooth(smooth)
             self._tell(self.smooth_changed, smooth)
-
-    def set_drag_selects(self, on: bool) -> None:
-        """Let drags over the pictures choose a region instead of moving the picture."""
-        if on != self.pointer.drag_selects:
-            self.pointer.drag_selects = on
-            self._tell(self.drag_changed, on)
 
     # -- what the sliders show -----------------------------------------------------------------------------------
 
@@ -204,44 +200,7 @@ class Coordinator(Naming, TaskRunner):
             marked = None if self.hovered == self._under_mouse else self.hovered
             self.overlays.point(marked, self.study.cut.index, self.study.pictures.canvas)
 
-    # -- mouse on the pictures -----------------------------------------------------------------------------------
-
-    def node_under(self, place: Place | None) -> int | None:
-        """The node at a place of the canvas; None beside the picture, and where the network lacks the layer."""
-        position = self.position
-        if place is None or position is None or self.pictures is None:
-            return None
-        index = self._index()
-        network, layer, image = position
-        fraction = self.pictures.canvas.fraction(index.images.index(image), place.y, place.x)
-        if fraction is None or layer not in index.network(network).layers:
-            return None
-        return index.node_at(network, layer, image, y=fraction[0], x=fraction[1])
-
-    def _on_hover(self, place: Place | None) -> None:
-        self._under_mouse = self.node_under(place)
-        if self._under_mouse != self.hovered:
-            self.hover(self._under_mouse)
-
-    def _on_click(self, place: Place, mode: SelectionMode) -> None:
-        node = self.node_under(place)
-        if node is not None:
-            self.pick([node], mode)
-
-    def _on_drag(self, begin: Place, end: Place, mode: SelectionMode, ended: bool) -> None:
-        position = self.position
-        if position is None or self.study is None:
-            return
-        index, canvas = self._index(), self.study.pictures.canvas
-        network, layer, image = position
-        if layer not in index.network(network).layers:
-            return
-        grid = index.network(network)
-        rows, columns = canvas.tokens_between(index.images.index(image), begin, end, grid.rows, grid.columns)
-        nodes = self.nodes_at(network, layer, image, rows, columns)
-        self.overlays.preview(self.active, None if ended else nodes, index, canvas)
-        if ended and nodes.size:
-            self.pick(nodes, mode)
+    # -- comparison in the background ----------------------------------------------------------------------------
 
     def _tell_stream(self, text: str) -> None:
         self._tell(self.stream_changed, text)
@@ -369,10 +328,13 @@ class Coordinator(Naming, TaskRunner):
     def run(self) -> None:
         """Compute the study that the settings describe, and show it."""
         try:
-            work = run_work(self.settings, None if self.study is None else self.study.study.picture_set())
+            pictures = None if self.study is None else self.study.study.picture_set()
+            work = run_work(self.settings, pictures, self.training.add)
         except AlignedCutError as error:
             tell_error(error)
             return
+        if not self.task.busy:
+            self.training.clear()
         self.start("AlignedCut", work, self.show_study)
 
     def run_demo(self) -> None:

@@ -1,6 +1,6 @@
 """Frames that mark nodes on the pictures: outlines of the selections, and the mask above a threshold. No Qt."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ __all__ = ["MaskStack", "SelectionStack", "rgb_of"]
 TINT = 60
 GHOST = 110
 POINTER = (255, 255, 255)
+EDGE = (16, 16, 16)
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:
@@ -134,18 +135,14 @@ class SelectionStack(SlotStack):
         # Lines as wide on a small canvas as on a large one.
         width = max(width * max(self.canvas.height, self.canvas.width) // 512, 1)
         placed = self.canvas.spread_tokens(picture, chosen.reshape(grid.rows, grid.columns)) > 0
-        inside = np.zeros_like(placed)
-        inside[width:-width, width:-width] = (
-            placed[width:-width, width:-width]
-            & placed[2 * width :, width:-width]
-            & placed[: -2 * width, width:-width]
-            & placed[width:-width, 2 * width :]
-            & placed[width:-width, : -2 * width]
-        )
+        dark = _eroded(placed, max(width // 2, 1))
+        inside = _eroded(dark, width)
         target = frame[box.slices]
         if tint:
             target[inside] = np.where(target[inside][:, 3:] > tint, target[inside], (*colour, tint))
-        target[placed & ~inside] = (*colour, strength)
+        # A dark rim, so that the colour stands out from any picture and any heat map.
+        target[placed & ~dark] = (*EDGE, strength)
+        target[dark & ~inside] = (*colour, strength)
 
 
 class MaskStack(SlotStack):
@@ -178,6 +175,13 @@ class MaskStack(SlotStack):
         self.values, self.threshold, self.smooth = values, threshold, smooth
         self.forget()
 
+    def __getitem__(self, key: Any) -> Any:
+        """Frames as of any stack; one network's are read no sooner than somebody wants their values.
+
+        napari asks the first entry of labels for its type.
+        """
+        return _Network(self, int(key)) if isinstance(key, int | np.integer) else super().__getitem__(key)
+
     def make_frame(self, *position: int) -> NDArray[np.uint8]:
         """The mask in the box of the picture."""
         network, layer, picture = position
@@ -189,6 +193,31 @@ class MaskStack(SlotStack):
         placed = self.canvas.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)
         with np.errstate(invalid="ignore"):
             return (placed >= np.float32(self.threshold)).astype(np.uint8)
+
+
+class _Network:
+    """The masks of one network, unread."""
+
+    def __init__(self, stack: MaskStack, network: int) -> None:
+        self._stack, self._network = stack, network
+        self.dtype, self.shape = stack.dtype, stack.shape[1:]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self._stack[(self._network,)], dtype=dtype)
+
+
+def _eroded(placed: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """What is more than some pixels away from the border of a shape, and of the picture."""
+    inside = np.zeros_like(placed)
+    middle = slice(width, -width)
+    inside[middle, middle] = (
+        placed[middle, middle]
+        & placed[2 * width :, middle]
+        & placed[: -2 * width, middle]
+        & placed[middle, 2 * width :]
+        & placed[middle, : -2 * width]
+    )
+    return inside
 
 
 def _within(ascending: NDArray[np.int64], first: int, stop: int) -> NDArray[np.int64]:

@@ -53,6 +53,14 @@ class Overlays:
         """The layer of outlines, if it is there."""
         return self._display.layer(SELECTION)
 
+    def prepare(self, index: NodeIndex, canvas: Canvas) -> None:
+        """Make the layers that a pick will show, hidden and before the first one: that takes a quarter of a second."""
+        if self.values is None:
+            nothing = NodeValues(_nothing, "Similarity", n_nodes=len(index), limits=(0.0, 1.0))
+            self._add_values(nothing, index, canvas, smooth=False, visible=False)
+        if self.selection is None:
+            self._add(SELECTION, SelectionStack(index, canvas), name="Selection", rgb=True)
+
     # -- values --------------------------------------------------------------------------------------------------
 
     def show_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool) -> None:
@@ -60,16 +68,7 @@ class Overlays:
         layer = self.values
         fresh = layer is None or not layer.visible
         if layer is None:
-            self._add(
-                VALUES,
-                ValueStack(index, canvas, values, smooth=smooth),
-                name=values.title,
-                opacity=VALUES_OPACITY,
-                contrast_limits=values.limits,
-                colormap=COLOURMAPS[values.signed],
-                metadata={"signed": values.signed, "limits": values.limits},
-                rgb=False,
-            )
+            self._add_values(values, index, canvas, smooth=smooth, visible=True)
         else:
             stack = layer.data
             _set_look(layer, values)
@@ -84,6 +83,19 @@ class Overlays:
             # Two colour scales above one another cannot be read.
             colours.visible = False
             self._hid_colours = True
+
+    def _add_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool, visible: bool) -> None:
+        self._add(
+            VALUES,
+            ValueStack(index, canvas, values, smooth=smooth),
+            name=values.title,
+            visible=visible,
+            opacity=VALUES_OPACITY,
+            contrast_limits=values.limits,
+            colormap=COLOURMAPS[values.signed],
+            metadata={"signed": values.signed, "limits": values.limits},
+            rgb=False,
+        )
 
     def hide_values(self) -> None:
         """Hide the values, and show the colours again if they had to make room."""
@@ -206,6 +218,10 @@ class Overlays:
         if active is not None:
             viewer.layers.selection.active = active
         return layer
+
+
+def _nothing(part: slice) -> NDArray[np.float32]:
+    return np.full(part.stop - part.start, np.nan, dtype=np.float32)
 
 
 def _show_anew(layer: "Image | Labels") -> None:

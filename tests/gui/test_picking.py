@@ -65,7 +65,7 @@ def test_a_click_shows_where_else_it_is(viewer, shown, coordinator, node, centre
     orange = np.array([0xE6, 0x9F, 0x00])
     viewer.dims.set_current_step(2, 0)
     layer.visible = False
-    top, left = (a + (b - a) * 0.47 for a, b in zip(centre(1, 3), centre(0, 3), strict=True))
+    top, left = (a + (b - a) * 0.45 for a, b in zip(centre(1, 3), centre(0, 3), strict=True))
     assert np.abs(canvas_colour(top, left) - orange).max() <= 3  # the outline
 
 

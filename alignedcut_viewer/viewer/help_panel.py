@@ -4,7 +4,7 @@ import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from .keys import GESTURES, KEYS, bind_keys
+from .keys import GESTURES, KEYS, PANEL_KEYS, bind_keys
 
 __all__ = ["HelpPanel"]
 
@@ -37,6 +37,9 @@ class HelpPanel(QWidget):
         self.setMinimumWidth(300)
         rows = "".join(f"<tr><td><b>{k.key}</b>&nbsp;&nbsp;</td><td>{k.what}</td></tr>" for k in KEYS)
         mouse = "".join(f"<tr><td><b>{gesture}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for gesture, what in GESTURES)
+        for panel, keys in PANEL_KEYS.items():
+            rows += f"<tr><td colspan='2'><br>in the <b>{panel}</b> panel</td></tr>"
+            rows += "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in keys)
         steps = "".join(f"<p>{step}</p>" for step in STEPS)
         self.text = QLabel(
             f"<h3>First steps</h3>{steps}<h3>Mouse</h3><table>{mouse}</table><h3>Keys</h3><table>{rows}</table>"

@@ -13,7 +13,7 @@ from .pointer import GESTURES
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["GESTURES", "KEYS", "Key", "bind_keys"]
+__all__ = ["GESTURES", "KEYS", "PANEL_KEYS", "Key", "bind_keys"]
 
 
 class Key(NamedTuple):
@@ -80,6 +80,23 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-PageDown", "lower it", lambda c: c.move_threshold(-1)),
     Key("Alt-A", "select all that is above it", _select_above),
 )
+
+# Keys of painted panels work while the panel has the focus (click it, or walk there with Tab); the widgets take them.
+PANEL_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Brain": (
+        ("Left, Right", "next region; Up and Down among the plots over layers"),
+        ("Home, End", "first and last region"),
+        ("Enter", "show over all pictures what drives the region"),
+        ("Escape", "take the heat map away"),
+    ),
+    "Concepts": (
+        ("Up, Down", "choose the next concept, with Shift several"),
+        ("F2", "rename"),
+        ("Ctrl-M", "merge those chosen"),
+        ("Ctrl-P", "pin or unpin"),
+        ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
+    ),
+}
 
 
 def bind_keys(viewer: "ViewerModel") -> None:

@@ -5,10 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -21,18 +20,15 @@ from qtpy.QtWidgets import (
 
 from ..figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
 from .brain_figure import brain_figure
-from .brain_surface import CortexWindow
 from .brain_values import RoiSeries, layer_series, layer_table, network_series, selection_series, series_table
 from .coordinator import Coordinator
-from .cortex_scene import MOST_NODES, CortexScene, build_scene, cortex_limit, is_sampled, values_of
-from .cortex_view import CortexView
+from .cortex_board import CortexBoard
 from .forms import View
 from .layer_curves import LayerCurves
-from .painting import SIMULATED, Colours
+from .painting import SIMULATED, Colours, choice
 from .panel_export import Table, export_button
 from .region_widget import RegionWidget
 from .roi_bars import RoiBars
-from .side_task import SideTask
 from .tasks import tell_error
 
 if TYPE_CHECKING:
@@ -45,10 +41,7 @@ __all__ = ["BrainBoard"]
 STATE = "brain"
 COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
 KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "layers"}
-CORTEX_KINDS = {"active": "selection", "figure": "figure", "ground": "ground", "difference": "figure − ground"}
 HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
-CORTEX_PAUSE = 15
-WINDOW_PAUSE = 150
 UNIT = "activation"
 
 
@@ -65,27 +58,19 @@ class BrainBoard(View):
         super().__init__(coordinator, parent)
         self.activation: BrainActivation | None = None
         self.series: list[RoiSeries] = []
-        self._maps: dict[str, Any] | None = None
         self._stale = True
         colours = Colours.of(coordinator.viewer)
-        self.bars, self.curves, self.cortex = RoiBars(colours), LayerCurves(colours), CortexView(colours)
-        self.window_3d = CortexWindow()
-        self._scenes = SideTask("Drawing the cortex", self._show_scene)
-        self._cortex_timer = QTimer(self)
-        self._cortex_timer.setSingleShot(True)
-        self._cortex_timer.setInterval(CORTEX_PAUSE)
-        self._cortex_timer.timeout.connect(self._draw_cortex)
-        # Three hundred thousand vertices take a while to go to the graphics card: not while the user drags.
-        self._window_timer = QTimer(self)
-        self._window_timer.setSingleShot(True)
-        self._window_timer.setInterval(WINDOW_PAUSE)
-        self._window_timer.timeout.connect(self._recolour_3d)
+        state = self.state
+        self.bars, self.curves = RoiBars(colours), LayerCurves(colours)
+        self.lower = CortexBoard(
+            coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", False))
+        )
+        self.cortex = self.lower.view
         self._build()
         for view in self._views:
             view.current_changed.connect(self._go_to_region)
             view.chosen.connect(self.choose_region)
             view.dismissed.connect(coordinator.clear_values)
-        self.cortex.scene_wanted.connect(self._compute_scene)
 
     @property
     def _views(self) -> tuple[RegionWidget, ...]:
@@ -95,7 +80,7 @@ class BrainBoard(View):
 
     def _build(self) -> None:
         state = self.state
-        self.kind = _choice(
+        self.kind = choice(
             KINDS, state.get("bars", "selections"), "What the bars compare: the two selections, networks, or layers"
         )
         self.relative = QCheckBox("minus the mean")
@@ -107,12 +92,6 @@ class BrainBoard(View):
         self.stamp = QLabel("simulated brain data")
         self.stamp.setStyleSheet(f"background: {SIMULATED}; color: white; padding: 1px 5px; border-radius: 3px;")
         self.stamp.setToolTip("These responses were made up to try the tool with; they say nothing about a brain.")
-        self.cortex_kind = _choice(CORTEX_KINDS, state.get("cortex", "active"), "Whose activation colours the cortex")
-        self.back_only = QCheckBox("back only")
-        self.back_only.setToolTip("Show the back half of the brain larger: that is where visual cortex lies")
-        self.back_only.setChecked(bool(state.get("back_only", False)))
-        self.open_3d = QPushButton("3-D…")
-        self.open_3d.setToolTip("Open the cortex in a second window, to be turned with the mouse")
         self.source = QLabel()
         self.source.setWordWrap(True)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -122,15 +101,9 @@ class BrainBoard(View):
         self.upper = QStackedWidget()
         self.upper.addWidget(self.bars)
         self.upper.addWidget(self.curves)
-        lower = QWidget()
-        column = QVBoxLayout(lower)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(_line(QLabel("Cortex"), self.cortex_kind, self.back_only, None, self.open_3d))
-        column.addWidget(self.cortex, 1)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.upper)
-        self.splitter.addWidget(lower)
+        self.splitter.addWidget(self.lower)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 3)
@@ -142,11 +115,9 @@ class BrainBoard(View):
         layout.addLayout(_line(self.stamp, self.source))
         layout.addLayout(_line(self.clear, None, self.export))
         self.kind.currentIndexChanged.connect(self._settings_changed)
-        self.cortex_kind.currentIndexChanged.connect(self._settings_changed)
+        self.lower.kind.currentIndexChanged.connect(self._settings_changed)
         self.relative.toggled.connect(self._settings_changed)
-        self.back_only.toggled.connect(self._settings_changed)
-        self.back_only.toggled.connect(self.cortex.want_scene)
-        self.open_3d.clicked.connect(self._open_3d)
+        self.lower.back_only.toggled.connect(self._settings_changed)
         self.clear.clicked.connect(self.coordinator.clear_values)
 
     @property
@@ -157,9 +128,9 @@ class BrainBoard(View):
     def _settings_changed(self, *_: Any) -> None:
         self.state.update(
             bars=self.kind.currentData(),
-            cortex=self.cortex_kind.currentData(),
+            cortex=self.lower.kind.currentData(),
             relative=self.relative.isChecked(),
-            back_only=self.back_only.isChecked(),
+            back_only=self.lower.back_only.isChecked(),
         )
         self.refresh()
         if self.driving >= 0:
@@ -186,9 +157,7 @@ class BrainBoard(View):
         coordinator.position_changed.disconnect(self._on_position)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._on_theme)
-        self._scenes.stop()
-        self._cortex_timer.stop()
-        self._window_timer.stop()
+        self.lower.stop()
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -223,19 +192,13 @@ class BrainBoard(View):
         if activation is self.activation:
             return
         self.activation = activation
-        self._maps = None
         regions = ((), (), ()) if activation is None else (activation.names, _groups(activation), activation.functions)
-        self.cortex.show_scene(None)
-        self._scenes.stop()
         for view in self._views:
             view.set_regions(*regions)
         self.stamp.setVisible(activation is not None and activation.simulated)
         self.source.setText("" if activation is None else _sentence(activation))
-        has_cortex = activation is not None and activation.has_cortex
-        for widget in (self.cortex_kind, self.back_only, self.open_3d):
-            widget.setEnabled(has_cortex)
+        self.lower.set_activation(activation)
         self._on_values(self.coordinator.values)
-        self.cortex.want_scene()
         self.refresh()
 
     def refresh(self) -> None:
@@ -263,80 +226,7 @@ class BrainBoard(View):
         self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
         self.upper.setMinimumHeight(self.curves.least_height() if kind == "layers" else 0)
         self.export.setEnabled(bool(self.series))
-        self._cortex_timer.start()
-
-    def _draw_cortex(self) -> None:
-        activation = self.activation
-        if activation is None or not self._listening:
-            return
-        if not activation.has_cortex:
-            self.cortex.show_values(
-                None,
-                None,
-                "",
-                f"{activation.title} does not say where its voxels lie, so that there are bars, but no cortex. Data "
-                "with fsaverage vertices, such as the Algonauts release, show it.",
-            )
-            return
-        if self.cortex.scene is None:
-            self.cortex.show_values(None, None, "", "Drawing the cortex…")
-            return
-        kind, title = self._cortex_subject()
-        found = self._cortex_maps(kind)
-        self._maps = found
-        if found is None:
-            self.cortex.show_values(None, None, "", "Choose pixels to colour the cortex.")
-            return
-        self.cortex.show_values(found["shown"], found["scale"], title)
-        self._window_timer.start()
-
-    def _cortex_subject(self) -> tuple[str, str]:
-        kind = str(self.cortex_kind.currentData())
-        kind = self.coordinator.active if kind == "active" else kind
-        less = " minus the mean" if self.relative.isChecked() and kind != "difference" else ""
-        names = ("figure", "ground") if kind == "difference" else (kind,)
-        some = any(is_sampled(self.coordinator.selection(name).nodes) for name in names)
-        return kind, f"{CORTEX_KINDS[kind]}{less}{f', from {MOST_NODES:,} of the pixels' * some}"
-
-    def _cortex_maps(self, kind: str) -> dict[str, Any] | None:
-        """Values of the cortex and their colours, on one scale for both selections."""
-        from ..brain import ColourScale
-
-        activation = self.activation
-        assert activation is not None
-        names = ("figure", "ground") if kind == "difference" else (kind,)
-        selections = {name: self.coordinator.selection(name).nodes for name in names}
-        if not all(len(nodes) for nodes in selections.values()):
-            return None
-        relative = self.relative.isChecked() and kind != "difference"
-        maps = {name: values_of(activation, nodes, relative=relative) for name, nodes in selections.items()}
-        shown = maps[names[0]]
-        if kind == "difference":
-            shown = {side: values - maps["ground"][side] for side, values in maps["figure"].items()}
-        scale: ColourScale = ColourScale.diverging([], limit=cortex_limit([shown]))
-        return {"shown": shown, "scale": scale}
-
-    def _compute_scene(self, height: int, width: int, top_margin: int) -> None:
-        activation, back_only = self.activation, self.back_only.isChecked()
-        if activation is not None and activation.has_cortex:
-            self._scenes.start(
-                lambda progress: build_scene(
-                    activation, height, width, back_only=back_only, top_margin=top_margin, progress=progress
-                )
-            )
-
-    def _show_scene(self, scene: CortexScene) -> None:
-        if self.activation is not None and scene.names == self.activation.names:
-            self.cortex.show_scene(scene)
-            self._draw_cortex()
-
-    def _recolour_3d(self) -> None:
-        if self._maps is not None:
-            self.window_3d.recolour(self._maps["shown"], self._maps["scale"], self.cortex.title)
-
-    def _open_3d(self) -> None:
-        if self._maps is not None:
-            self.window_3d.show(self._maps["shown"], self._maps["scale"], self.cortex.title)
+        self.lower.refresh(relative=relative)
 
     # -- regions -------------------------------------------------------------------------------------------------
 
@@ -396,7 +286,7 @@ class BrainBoard(View):
         """What is seen, for print; drawn in the background."""
         activation = self.activation
         assert activation is not None
-        maps = self._maps if activation.has_cortex and self.cortex.scene is not None else None
+        maps = self.lower.shown
         counts = {one.selection: one.counts[0] for one in self.series}
         chosen = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
         scene = self.cortex.scene
@@ -408,21 +298,11 @@ class BrainBoard(View):
             title="Activation of brain regions",
             note=f"Mean and standard deviation over the chosen pixels ({chosen}). Brain data: {activation.title}.",
             simulated=activation.simulated,
-            cortex=None if maps is None else maps["shown"],
+            cortex=None if maps is None else maps["values"],
             masks=None if maps is None or scene is None else scene.masks,
             scale=None if maps is None else maps["scale"],
             cortex_title=f"Cortex: {self.cortex.title}",
         )
-
-
-def _choice(entries: dict[str, str], chosen: str, tooltip: str) -> QComboBox:
-    box = QComboBox()
-    for key, words in entries.items():
-        box.addItem(words, key)
-    box.setCurrentIndex(max(box.findData(chosen), 0))
-    box.setToolTip(tooltip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    return box
 
 
 def _line(*widgets: QWidget | None) -> QHBoxLayout:

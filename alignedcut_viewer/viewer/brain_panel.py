@@ -87,7 +87,7 @@ class BrainPanel(View):
         """Go when the dock goes."""
         done = super().event(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.board.window_3d.close()
+            self.board.lower.window_3d.close()
             QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
         return done
 

@@ -83,9 +83,12 @@ class DiscoveryForm(QWidget):
     def showEvent(self, event: Any) -> None:
         """Ask for room anew: the theme makes spin boxes higher than they were when they were laid out."""
         super().showEvent(event)
-        for box in (self.count, self.radius, self.scope, self.discover):
+        boxes = (self.count, self.radius, self.scope, self.discover)
+        for box in boxes:
             box.ensurePolished()
-            box.updateGeometry()
+        height = max(box.sizeHint().height() for box in boxes)
+        for box in boxes:
+            box.setMinimumHeight(height)
 
     def _keep(self, *_: Any) -> None:
         self._state().update(count=self.count.value(), radius=self.radius.value(), scope=str(self.scope.currentData()))

@@ -111,8 +111,8 @@ class ConsistencyPlot(PaintedWidget):
             width = metrics.horizontalAdvance(words)
             x = min(max(box.left() + share * box.width() - width / 2, 0), self.width() - width - 2)
             painter.drawText(QPointF(x, box.bottom() + metrics.ascent() + 2), words)
-        for value in (0.0, up):
-            words = shown_number(value) if value else "0"
+        for value in (up / 2, up):
+            words = shown_number(value)
             y = box.bottom() - value / up * box.height() + metrics.ascent() / 2 - 1
             painter.drawText(QPointF(box.left() - 5 - metrics.horizontalAdvance(words), y), words)
         words = "mean of a channel"

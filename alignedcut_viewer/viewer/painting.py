@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter, QPainterPath, QPen
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Colours", "PaintedWidget", "halo_text", "legible", "shown_number"]
+__all__ = ["Colours", "PaintedWidget", "choice", "halo_text", "legible", "shown_number"]
 
 SIMULATED = "#8B1A1A"
 
@@ -147,6 +147,17 @@ class PaintedWidget(QWidget):
         """Hide it."""
         super().focusOutEvent(event)
         self.update()
+
+
+def choice(entries: dict[str, str], chosen: str, tooltip: str) -> QComboBox:
+    """A box that chooses one of some keys by their words, as wide as the longest."""
+    box = QComboBox()
+    for key, words in entries.items():
+        box.addItem(words, key)
+    box.setCurrentIndex(max(box.findData(chosen), 0))
+    box.setToolTip(tooltip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    return box
 
 
 def halo_text(

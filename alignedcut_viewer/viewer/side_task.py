@@ -4,6 +4,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QWidget
+
 from .background import BackgroundTask, Work
 from .tasks import tell_error
 
@@ -59,6 +62,8 @@ class SideTask:
             return
         then = self._then()
         if task is None or task.outcome is None or self._dropped or then is None:
+            return
+        if isinstance(then.__self__, QWidget) and not isalive(then.__self__):  # its window was closed meanwhile
             return
         if task.outcome.error is not None:
             tell_error(task.outcome.error)

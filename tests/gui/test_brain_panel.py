@@ -200,7 +200,7 @@ def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, 
     click(qtbot, cortex, place)
     assert "PPA" in coordinator.values.title
     coordinator.select(nodes_of(shown, 1, 8, (0,), range(5)), which="ground")
-    board.cortex_kind.setCurrentIndex(board.cortex_kind.findData("difference"))
+    board.lower.kind.setCurrentIndex(board.lower.kind.findData("difference"))
     qtbot.waitUntil(lambda: cortex.title == "figure − ground")
     other = shown.brain_activation.cortex_values(nodes_of(shown, 1, 8, (0,), range(5)))
     np.testing.assert_allclose(cortex.values["lh"], values["lh"] - other["lh"], rtol=1e-3, atol=2e-3)
@@ -211,8 +211,8 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     board = brain_panel.board
     coordinator.select(nodes_of(shown, 0, 8, (1, 2), (1, 2, 3)))
     qtbot.waitUntil(lambda: board.cortex.values is not None)
-    qtbot.mouseClick(board.open_3d, Qt.MouseButton.LeftButton)
-    window = board.window_3d
+    qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
+    window = board.lower.window_3d
     assert window.is_open
     before = np.array(window.layer.vertex_colors)
     assert before.shape == (2 * 163_842, 4)

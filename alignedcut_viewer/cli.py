@@ -227,6 +227,7 @@ def _align(commands: Any) -> None:
     brain.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: 30)")
     brain.add_argument("--patience", type=int, metavar="N", help="epochs without a better score (default: 5)")
     brain.add_argument("--test", type=float, metavar="SHARE", help="pictures kept apart for the scores (default: 0.1)")
+    brain.add_argument("--memory", metavar="SIZE", help="bound on what training allocates (default: 4GiB)")
     brain.add_argument(
         "--table",
         nargs="*",

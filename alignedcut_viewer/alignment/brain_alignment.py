@@ -97,8 +97,8 @@ class BrainAlignment:
         Where to compute.
     memory
         Bound on what training allocates, such as ``"4GiB"``. The closed-form start looks at fewer pictures where their
-        inner products would not fit; training itself is refused where maps and readout do not. Pages of mapped files
-        come on top while the system has room for them.
+        inner products would not fit; training itself is refused where maps and readout do not. Some 500 MB of pages
+        of mapped files may come on top.
 
     Attributes
     ----------

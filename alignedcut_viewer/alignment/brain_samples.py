@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..brain.arrays import release_pages
 from ..errors import FeatureError, InputError
 from ..nodes import Slot
 
 __all__ = ["BrainSamples"]
 
 _BLOCK_BYTES = 64 * 2**20
+_MAPPED_BYTES = 512 * 2**20
+_PAGES = 64 * 2**10  # what the system maps at once around a place that is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class BrainSamples:
     responses: Any
     corresponding: bool = False
     offsets: Mapping[Slot, NDArray[np.float32]] = field(default_factory=dict)
+    _mapped: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
 
     def __post_init__(self) -> None:
         pooled = {Slot(*slot): array for slot, array in self.pooled.items()}
@@ -150,6 +154,7 @@ class BrainSamples:
                 raise FeatureError(f"Pooled features of slot {slot} hold NaN or infinite values, first in row {bad}.")
             if slot in self.offsets:
                 stacked[:, part] -= self.offsets[slot]
+        self._release(len(rows) * sum(max(4 * width, _PAGES) for width in self.widths))
         return stacked
 
     def measured(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
@@ -170,7 +175,16 @@ class BrainSamples:
             raise InputError(
                 f"The response of voxel {voxel} to picture {rows[picture]} is NaN or infinite. Leave such voxels out."
             )
+        self._release(len(rows) * max(4 * self.n_voxels, _PAGES))
         return block
+
+    def _release(self, n_bytes: int) -> None:
+        """Give pages of mapped files back from time to time, which would otherwise all count as memory of ours."""
+        self._mapped[0] += n_bytes
+        if self._mapped[0] > _MAPPED_BYTES:
+            self._mapped[0] = 0
+            for array in (*self.pooled.values(), *self.nodes.values(), self.responses):
+                release_pages(array)
 
     def row_blocks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Rows in pieces that are small enough to be held, ascending if `rows` are."""

@@ -1,7 +1,7 @@
 """How many bytes brain-guided training takes, and how it is kept within a bound.
 
-Counted is what training allocates. Pages of files that features and responses are mapped from come on top while the
-system has room for them; it takes them back when it has none.
+Counted is what training allocates. Of the files that features and responses are mapped from some 500 MB of pages may
+come on top; :class:`~alignedcut_viewer.alignment.BrainSamples` gives them back from time to time.
 """
 
 from __future__ import annotations

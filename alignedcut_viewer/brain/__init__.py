@@ -50,6 +50,7 @@ _PUBLIC = {
     "roi_masks_on_fsaverage": "voxel_map",
     "roi_outlines": "outlines",
     "roi_values_to_fsaverage": "voxel_map",
+    "says_simulated": "readers",
     "surface_layer": "surface",
     "to_fsaverage": "voxel_map",
     "to_fsaverage5": "surface",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 
-__all__ = ["ArrayLike2D", "Problem", "SideBySide", "VoxelFaults", "find_faults", "map_npy", "read_label_mapping"]
+__all__ = [
+    "ArrayLike2D",
+    "Problem",
+    "SideBySide",
+    "VoxelFaults",
+    "find_faults",
+    "map_npy",
+    "read_label_mapping",
+    "release_pages",
+]
 
 
 class ArrayLike2D(Protocol):
@@ -295,6 +305,11 @@ class SideBySide:
         for start in range(0, self.shape[0], n_rows):
             yield start, self[start : start + n_rows]
 
+    def release(self) -> None:
+        """Give back the pages of mapped blocks; see :func:`release_pages`."""
+        for block in self._blocks:
+            release_pages(block)
+
     def _read(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         rows = rows if self._rows is None else self._rows[rows]
         columns = columns if self._columns is None else self._columns[columns]
@@ -313,6 +328,29 @@ class SideBySide:
                 values = np.asarray(block[row_key])[:, column_key]
             out[:, _as_slice(here)] = values
         return out
+
+
+def release_pages(array: Any) -> None:
+    """Give back the pages that an array on disk is mapped to, so that they do not count as this process's memory.
+
+    They stay in the system's cache and are found there when they are read again. Arrays that could be written to, and
+    arrays in memory, are left alone; so are all of them where the system cannot do it.
+
+    Parameters
+    ----------
+    array
+        A read-only memory map, a view of one, or anything with a method ``release``.
+    """
+    if hasattr(array, "release"):
+        array.release()
+        return
+    if not isinstance(array, np.ndarray) or array.flags.writeable:
+        return
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _as_slice(numbers: NDArray[np.int64]) -> slice | NDArray[np.int64]:

@@ -32,7 +32,7 @@ from .arrays import SideBySide, find_faults, map_npy, raise_fatal
 from .dataset import BrainDataset, PictureTable
 from .rois import RoiTable
 
-__all__ = ["open_brain_csv", "open_brain_data", "open_brain_folder", "open_brain_npz"]
+__all__ = ["open_brain_csv", "open_brain_data", "open_brain_folder", "open_brain_npz", "says_simulated"]
 
 Unusable = Literal["raise", "drop", "keep"]
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -75,6 +75,28 @@ def open_brain_data(
     if source.suffix.lower() == ".csv":
         return open_brain_csv(source, pictures=pictures, unusable=unusable)
     raise InputError(f"{source}: brain data are a folder, an .npz or a .csv file; this is neither.")
+
+
+def says_simulated(path: str | Path) -> bool:
+    """Whether brain data say of themselves that they are simulated, without opening them; False where nothing says so.
+
+    Parameters
+    ----------
+    path
+        Folder or file, as for :func:`open_brain_data`; need not exist.
+    """
+    source = Path(path).expanduser()
+    try:
+        if source.is_dir():
+            names = ("simulated.json", "dataset.json")
+            found = [json.loads((source / name).read_text("utf-8")) for name in names if (source / name).is_file()]
+            return any(bool(content.get("simulated", False)) for content in found)
+        if source.suffix.lower() == ".npz" and source.is_file():
+            with np.load(source, allow_pickle=False) as archive:
+                return "simulated" in archive.files and bool(archive["simulated"])
+    except Exception:  # opening the data will say what is wrong with them
+        return False
+    return False
 
 
 def open_brain_folder(

@@ -35,6 +35,7 @@ def align(
     epochs: int | None,
     patience: int | None,
     test: float | None,
+    memory: str | None,
     table: Sequence[float] | None,
 ) -> None:
     """An alignment fitted to a study's pictures, or to brain responses to them, into a file."""
@@ -46,6 +47,7 @@ def align(
         "n_epochs": epochs,
         "patience": patience,
         "test": test,
+        "memory": memory,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if brain is None and (chosen or table is not None):

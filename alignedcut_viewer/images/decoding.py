@@ -11,6 +11,7 @@ TIFF by tifffile, and by Pillow where its colours are YCbCr or CIELAB. Of severa
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from functools import lru_cache
@@ -34,6 +35,7 @@ __all__ = [
     "oriented",
     "picture_formats",
     "read_size",
+    "reason_of",
     "tiff_orientation",
 ]
 
@@ -131,8 +133,13 @@ def _guarded(work: Callable[[], _Result], name: str | Path, start: bytes) -> _Re
         kind = _kind_of(start)
         if kind is not None:
             raise PictureError(f"{name} is not a picture that can be read: it holds {kind}.") from error
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        raise PictureError(f"{name} is damaged and cannot be decoded ({reason}).") from error
+        raise PictureError(f"{name} is damaged and cannot be decoded ({reason_of(error)}).") from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a decoder said, without the objects that it names by their address."""
+    said = re.sub(r"\s*<[^<>]*(?: object at 0x[0-9a-fA-F]+|name=)[^<>]*>", "", str(error))
+    return said.strip().rstrip(".") or type(error).__name__
 
 
 class _TooLargeError(Exception):

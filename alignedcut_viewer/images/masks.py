@@ -20,6 +20,7 @@ from .decoding import (
     is_tiff,
     oriented,
     picture_formats,
+    reason_of,
     tiff_orientation,
 )
 from .pictures import PictureSet, open_pictures
@@ -128,7 +129,7 @@ def load_mask(path: str | Path, *, size: tuple[int, int] | None = None) -> NDArr
     except _NoLabelsError as error:
         raise PictureError(f"The mask {path} {error}.") from None
     except Exception as error:
-        raise PictureError(f"The mask {path} is damaged and cannot be decoded ({error}).") from error
+        raise PictureError(f"The mask {path} is damaged and cannot be decoded ({reason_of(error)}).") from error
     if size is not None and labels.shape != tuple(size):
         raise PictureError(
             f"The mask {path} is {labels.shape[0]} × {labels.shape[1]} pixels, but its picture {size[0]} × {size[1]}."

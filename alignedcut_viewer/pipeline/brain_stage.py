@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of, replace_json, writing
+from ..brain.arrays import release_pages
 from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
-from ..store import ALIGNMENTS
 from ..study.picture_table import file_digest
 from ..study.study import Study
 from .settings import AlignSettings, BrainSettings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
 
 _FEW_PICTURES = 100
+_TRAINING = "training"
 _TABLE_WEIGHTS = (1.0, 0.1, 0.0)
 
 
@@ -196,7 +197,8 @@ class BrainTraining:
             "nodes": "at corresponding places",
             "seed": settings.seed,
         }
-        self.folder = study.store.folder(f"{ALIGNMENTS}/training-{digest_of(identity)[:16]}")
+        # Beside the groups of results, where the next writer would take it for an unfinished one and sweep it away.
+        self.folder = study.store.folder(f"{_TRAINING}/{digest_of(identity)[:16]}")
 
     def train(
         self,
@@ -241,6 +243,7 @@ class BrainTraining:
             patience=brain.patience,
             seed=settings.seed,
             device=settings.device,
+            memory=brain.memory,
         )
         checkpoint = self.folder / f"checkpoint-{digest_of(estimator.settings())[:16]}.pt"
         part = BrainSamples(
@@ -296,8 +299,8 @@ class BrainTraining:
         return result
 
     def clean(self) -> None:
-        """Remove pooled features and checkpoints."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove pooled features and checkpoints, those of trainings that were given up included."""
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     def samples(self, progress: ProgressCallback | None = None) -> BrainSamples:
         """Pooled features and sampled nodes of all pictures with responses, on disk; computed where they are not there.
@@ -377,6 +380,10 @@ class _Rows:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return np.asarray(self._array[self._rows[key]])
+
+    def release(self) -> None:
+        """Give back the pages of the file."""
+        release_pages(self._array)
 
 
 def _some(names: Sequence[str], total: int, limit: int = 3) -> str:

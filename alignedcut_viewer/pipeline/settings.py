@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ..device import parse_memory
 from ..errors import InputError
 
 __all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings", "MapSettings"]
@@ -126,6 +127,8 @@ class BrainSettings(_Settings):
         Nodes of each layer that are kept for the other terms.
     voxels
         Whether the readout of all voxels is kept (for the cortex), or its means over regions only.
+    memory
+        Bound on what training allocates.
     """
 
     data: str
@@ -140,6 +143,7 @@ class BrainSettings(_Settings):
     test: float = 0.1
     n_nodes: int = 12_000
     voxels: bool = True
+    memory: str = "4GiB"
 
     def __post_init__(self) -> None:
         _set(self, "data", str(self.data))
@@ -153,6 +157,7 @@ class BrainSettings(_Settings):
         _whole("patience", self.patience, 1)
         _real("test", self.test, 0, 1)
         _whole("n_nodes", self.n_nodes, 10)
+        parse_memory(self.memory)
 
 
 @dataclass(frozen=True)

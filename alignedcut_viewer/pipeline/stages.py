@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ def run(
     *,
     name: str = "default",
     announce: Callable[[str], None] | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Study:
     """From pictures to a coloured cut.
 
@@ -74,6 +75,8 @@ def run(
         Name of the cut.
     announce
         Told what the user should know, one line at a time.
+    on_epoch
+        Called with the record of each epoch of a training on brain data, for live curves.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def run(
             skipped = study.skipped
             kept = tuple(dict.fromkeys(image for image in images if image not in skipped))
             cut = replace(cut, images=kept)
-        _cut(study, cut, name, span(progress, 0.6, 1.0), align=align)
+        _cut(study, cut, name, span(progress, 0.6, 1.0), align=align, on_epoch=on_epoch)
     return Study.open(study_path)
 
 
@@ -148,6 +151,7 @@ def cut(
     *,
     align: AlignSettings | None = None,
     on_update: Callable[[int, Any], None] | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Cut:
     """Align, cut, colour and map the nodes of a study, as far as that was not done before.
 
@@ -170,6 +174,8 @@ def cut(
         How layers and networks get into one channel space.
     on_update
         Called with the iteration and the landmarks' places while the colours settle.
+    on_epoch
+        Called with the record of each epoch of a training on brain data, for live curves.
 
     Returns
     -------
@@ -193,7 +199,7 @@ def cut(
     engine = NormalizedCut(**_engine_options(settings))
     colours = SpectralTSNE(3, **_colour_options(settings.colour))
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
-    alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2))
+    alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2), on_epoch=on_epoch)
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)
     places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 0.95))

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ..backbones import TAPS, list_networks
+from .brain_fields import BrainFields
 from .coordinator import Coordinator
 from .dialogs import ask_existing_file, ask_folder
 from .forms import PathField, SettingsForm, View, listing, narrow, note, row, scrolled, section, show_row
@@ -70,6 +71,7 @@ class ComputeTab(View):
             "A saved alignment (safetensors)",
             lambda text: ask_existing_file(self, "Alignment", text, "Alignments (*.safetensors);;All files (*)"),
         )
+        self.brain = BrainFields(coordinator, self)
         self.n_components = SpinBox(
             name="n_components", label="eigenvectors", min=2, max=1000, tooltip="More of them tell finer parts apart"
         )
@@ -97,6 +99,7 @@ class ComputeTab(View):
                 "layers": self.layers,
                 "alignment": self.alignment,
                 "alignment_file": self.alignment_file,
+                **self.brain.fields,
                 "n_components": self.n_components,
                 "gamma": self.gamma,
                 "study": self.study,
@@ -114,6 +117,7 @@ class ComputeTab(View):
                 section("Pictures", self.source, buttons, self.picture_note, wide=[buttons]),
                 section("Networks", self.networks, self.other_networks, self.layers, wide=[self.networks]),
                 section("Alignment and cut", self.alignment, self.alignment_file, self.n_components, self.gamma),
+                self.brain,
                 section("Study", self.study, self.cut_name, self.open_study),
                 more,
             )
@@ -162,11 +166,13 @@ class ComputeTab(View):
         """Follow settings and what is shown."""
         self.coordinator.settings_changed.connect(self._draw_settings)
         self.coordinator.shown_changed.connect(self._draw_pictures)
+        self.brain.start()
 
     def deafen(self) -> None:
         """Follow them no longer."""
         self.coordinator.settings_changed.disconnect(self._draw_settings)
         self.coordinator.shown_changed.disconnect(self._draw_pictures)
+        self.brain.stop()
 
     def redraw(self) -> None:
         """Show the settings and the number of pictures."""

@@ -1,14 +1,15 @@
 """The Study panel's settings as work for the pipeline. Knows neither Qt nor napari."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from ..backbones import OFFLINE_NETWORK
 from ..errors import InputError
 from ..images import PictureSet, open_pictures, sample_pictures
-from ..pipeline.settings import AlignSettings, CutSettings, ExtractSettings
+from ..pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
 from ..progress import ProgressCallback
 from .loading import LoadedStudy, prepare_study
 from .settings import SAMPLES, StudySettings, parse_layers, parse_number
@@ -46,14 +47,25 @@ def align_settings(settings: StudySettings) -> AlignSettings:
     Raises
     ------
     InputError
-        If an alignment file is wanted and none is named.
+        If an alignment file or brain data are wanted and none are named.
     """
+    device = settings.device.strip() or "auto"
+    if settings.alignment == "brain":
+        data = settings.brain_data.strip()
+        if not data:
+            raise InputError("Choose the brain data to train the alignment on, or another alignment.")
+        brain = BrainSettings(
+            str(Path(data).expanduser()),
+            unusable="drop" if settings.drop_voxels else "raise",
+            eigen_weight=settings.eigen_weight,
+            n_epochs=settings.epochs,
+            memory=settings.memory.strip() or "4GiB",
+        )
+        return AlignSettings(method="brain", seed=settings.seed, device=device, brain=brain)
     path = settings.alignment_file.strip() if settings.alignment == "file" else None
     if path == "":
         raise InputError("Choose the file of the alignment, or another alignment.")
-    return AlignSettings(
-        method=settings.alignment, file=path, seed=settings.seed, device=settings.device.strip() or "auto"
-    )
+    return AlignSettings(method=settings.alignment, file=path, seed=settings.seed, device=device)
 
 
 def cut_settings(settings: StudySettings) -> CutSettings:
@@ -75,7 +87,11 @@ def cut_settings(settings: StudySettings) -> CutSettings:
     )
 
 
-def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Callable[[ProgressCallback], LoadedStudy]:
+def run_work(
+    settings: StudySettings,
+    pictures: PictureSet | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> Callable[[ProgressCallback], LoadedStudy]:
     """The work of computing a study and opening it for the window.
 
     Parameters
@@ -84,6 +100,8 @@ def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Cal
         What to compute.
     pictures
         The pictures where the settings name none: those of the study that is shown.
+    on_epoch
+        Called in the thread of the work with the record of each epoch of a training on brain data.
 
     Raises
     ------
@@ -105,7 +123,9 @@ def run_work(settings: StudySettings, pictures: PictureSet | None = None) -> Cal
             chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
         said: list[str] = []
         with _one_core_to_the_window():
-            study = run(chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append)
+            study = run(
+                chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append, on_epoch=on_epoch
+            )
         loaded = prepare_study(study, name)
         warnings = (*_stand_ins(loaded, extract.networks), *loaded.warnings)
         return replace(loaded, warnings=warnings, announcements=tuple(said))

@@ -17,6 +17,7 @@ ALIGNMENTS = {
     "auto": "automatic",
     "hyperalignment": "fitted to these pictures",
     "shipped": "that of the package",
+    "brain": "trained on brain data",
     "file": "from a file",
     "none": "none",
 }
@@ -56,6 +57,11 @@ class StudySettings:
         A key of :data:`ALIGNMENTS`.
     alignment_file
         The file, where `alignment` is ``file``.
+    brain_data
+        Folder or file of responses to the pictures, where `alignment` is ``brain``.
+    eigen_weight, epochs, drop_voxels
+        How it is trained on them: weight of the eigen-constraint, most epochs, and whether unusable voxels are left
+        out.
     n_components
         Number of eigenvectors.
     gamma
@@ -89,6 +95,10 @@ class StudySettings:
     input_size: int = 0
     alignment: str = "auto"
     alignment_file: str = ""
+    brain_data: str = ""
+    eigen_weight: float = 1.0
+    epochs: int = 30
+    drop_voxels: bool = False
     n_components: int = 20
     gamma: str = "1.0"
     method: str = "auto"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignedcut_viewer.brain.arrays import SideBySide, find_faults, map_npy, read_label_mapping
+from alignedcut_viewer.brain.arrays import SideBySide, find_faults, map_npy, read_label_mapping, release_pages
 from alignedcut_viewer.errors import InputError
 
 pytestmark = pytest.mark.quick
@@ -145,3 +145,17 @@ def test_side_by_side_is_the_joined_array(data: st.DataObject) -> None:
 def test_side_by_side_needs_equal_heights() -> None:
     with pytest.raises(InputError, match="equally many rows"):
         SideBySide([np.zeros((2, 1)), np.zeros((3, 1))])
+
+
+def test_pages_of_mapped_files_are_given_back(tmp_path: Path) -> None:
+    values = np.arange(20_000.0).reshape(200, 100)
+    np.save(tmp_path / "values.npy", values)
+    mapped = map_npy(tmp_path / "values.npy")
+    both = SideBySide([mapped, mapped[:, 10:]]).select(rows=[3, 1])
+    own = np.load(tmp_path / "values.npy", mmap_mode="c")
+    own[0] = -1  # a private copy of the page, which must not be lost
+    for array in (mapped, mapped[5:], both, own, values):
+        release_pages(array)
+    np.testing.assert_array_equal(mapped, values)
+    np.testing.assert_array_equal(both[:], np.concatenate([values, values[:, 10:]], axis=1)[[3, 1]])
+    assert own[0, 0] == -1

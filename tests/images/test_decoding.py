@@ -247,8 +247,11 @@ def test_no_picture_is_named_with_the_reason(data: bytes, words: str, tmp_path: 
     assert str(caught.value).startswith("folder/holiday.jpg ")
     path = tmp_path / "holiday.jpg"
     path.write_bytes(data)
-    with pytest.raises(PictureError, match=words):
+    with pytest.raises(PictureError, match=words) as also:
         read_size(path)
+    for said in (str(caught.value), str(also.value)):
+        assert " object at 0x" not in said
+        assert "<" not in said
 
 
 def test_eps_in_disguise_is_not_run() -> None:

@@ -97,8 +97,9 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
         "broken.png": "is damaged",
         "missing.png": "cannot be read",
     }.items():
-        with pytest.raises(PictureError, match=f"{name}.*{words}"):
+        with pytest.raises(PictureError, match=f"{name}.*{words}") as caught:
             load_mask(tmp_path / name)
+        assert " object at 0x" not in str(caught.value)
 
 
 def test_size_is_compared_with_the_picture(tmp_path: Path) -> None:

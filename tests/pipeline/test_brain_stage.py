@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +147,7 @@ def test_an_alignment_is_trained_kept_and_used_by_cuts(study: Study, root: Path)
     assert set(alignment.scores["rois"]) == {"V1", "FFA", "all"}
     assert alignment.scores["rois"]["all"]["correlation"] > 0.3
     assert {record["epoch"] for record in records} >= {0.0, 1.0}
-    assert not list(study.store.folder("alignments").glob("training-*"))  # what was needed on the way is gone
+    assert not study.store.folder("training").exists()  # what was needed on the way is gone
     assert pipeline.portable_alignment(study, name).readout is not None
     # The same again is found, not trained.
     records.clear()
@@ -169,7 +174,7 @@ def test_a_cancelled_training_goes_on_and_gives_the_same(study: Study, root: Pat
 
     with pytest.raises(Cancelled):
         pipeline.align(study, index, settings(root), cancel)
-    (folder,) = study.store.folder("alignments").glob("training-*")
+    (folder,) = study.store.folder("training").iterdir()
     assert list(folder.glob("checkpoint-*.pt"))
     texts: list[str] = []
     name = pipeline.align(study, index, settings(root), lambda done, total, text: texts.append(text))
@@ -180,6 +185,57 @@ def test_a_cancelled_training_goes_on_and_gives_the_same(study: Study, root: Pat
     again = pipeline.align(study, index, settings(root))
     assert again == name
     whole = pipeline.load_alignment(study, name)
+    for slot in whole.slots:
+        np.testing.assert_array_equal(resumed.matrix(slot), whole.matrix(slot))
+
+
+def test_a_killed_training_of_a_study_goes_on_and_gives_the_same(root: Path) -> None:
+    """SIGKILL, as by a power cut, in a process of its own; the study is whole, and the run takes up its epochs."""
+    program = textwrap.dedent(
+        """
+        import sys, time
+        from alignedcut_viewer import pipeline
+        from alignedcut_viewer.pipeline.settings import AlignSettings, BrainSettings
+        from alignedcut_viewer.study import Study
+
+        def slowly(done, total, text):
+            print(text, flush=True)
+            if sys.argv[1] == "slowly" and text.startswith("training"):
+                time.sleep(0.1)
+
+        brain = BrainSettings("brain.npz", n_epochs=6, patience=6, test=0.2, n_nodes=300)
+        with Study.open("study", writable=True) as study:
+            print(pipeline.align(study, study.node_index(), AlignSettings(brain=brain, device="cpu"), slowly))
+        """
+    )
+    # One thread each, so that sums are taken in the same order.
+    options = {"cwd": root, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
+    run = [sys.executable, "-c", program]
+    killed = subprocess.Popen([*run, "slowly"], **options, stdout=subprocess.PIPE, text=True)  # type: ignore[call-overload]
+    for line in killed.stdout:
+        if line.startswith("training, epoch 3"):
+            break
+    killed.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    killed.wait()
+    killed.stdout.close()
+    with Study.open(root / "study", writable=True) as study:  # sweeps, and finds nothing half there
+        assert not study.store.groups("alignments")
+    assert list((root / "study" / "training").glob("*/checkpoint-*.pt"))
+
+    def finish() -> tuple[list[str], str]:
+        done = subprocess.run([*run, "on"], **options, check=True, capture_output=True, text=True)  # type: ignore[call-overload]
+        lines = done.stdout.split("\n")
+        return lines, next(line for line in lines if line.startswith("alignment-"))
+
+    lines, name = finish()
+    assert not any(line.startswith(("training, epoch 1", "Pooling")) for line in lines)
+    assert any(line.startswith("training, epoch 4") for line in lines)
+    with Study.open(root / "study", writable=True) as study:
+        resumed = pipeline.load_alignment(study, name)
+        study.store.remove(f"alignments/{name}")
+    assert finish()[1] == name
+    whole = pipeline.load_alignment(Study.open(root / "study"), name)
+    assert len(whole.recipe["history"]) == 7
     for slot in whole.slots:
         np.testing.assert_array_equal(resumed.matrix(slot), whole.matrix(slot))
 

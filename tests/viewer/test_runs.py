@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from alignedcut_viewer.errors import InputError, PictureError, StudyError
+from alignedcut_viewer.pipeline.settings import BrainSettings
 from alignedcut_viewer.viewer.exports import figure_work, masks_work
 from alignedcut_viewer.viewer.loading import LoadedStudy, load_pictures, load_study
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.runs import align_settings, cut_settings, extract_settings, run_work
 from alignedcut_viewer.viewer.settings import SAMPLES, StudySettings
+from alignedcut_viewer.viewer.training_log import TrainingLog
 from alignedcut_viewer.viewer.writer import write_labels
 
 pytestmark = pytest.mark.quick
@@ -47,6 +51,33 @@ def test_settings_reach_the_pipeline():
     assert (cut.seed, cut.memory, cut.device) == (5, "1GiB", "cpu")
 
 
+def test_brain_data_reach_the_pipeline(tmp_path):
+    chosen = StudySettings(
+        alignment="brain", brain_data=str(tmp_path), eigen_weight=0.5, epochs=7, drop_voxels=True, memory="1GiB", seed=2
+    )
+    align = align_settings(chosen)
+    assert (align.method, align.file, align.seed) == ("brain", None, 2)
+    assert align.brain == BrainSettings(str(tmp_path), unusable="drop", eigen_weight=0.5, n_epochs=7, memory="1GiB")
+    assert align_settings(replace(chosen, eigen_weight=1.0, epochs=30, drop_voxels=False, memory="")).brain == (
+        BrainSettings(str(tmp_path))
+    )
+    assert align_settings(replace(chosen, alignment="none")).brain is None
+
+
+def test_records_of_epochs_become_curves():
+    log = TrainingLog()
+    assert (log.best, log.curve("r2")) == (None, [])
+    log.add({"epoch": 0.0, "r2": 0.3})
+    seen = log.records
+    log.add({"epoch": 1.0, "r2": 0.4, "brain": 0.9})
+    log.add({"epoch": 2.0, "r2": 0.2, "brain": 0.8})
+    assert len(seen) == 1  # what the window draws does not change under it
+    assert log.best["epoch"] == 1
+    assert log.curve("brain") == [(1.0, 0.9), (2.0, 0.8)]
+    log.clear()
+    assert log.records == ()
+
+
 def test_the_defaults_of_the_window_are_those_of_the_pipeline():
     from alignedcut_viewer.pipeline.settings import AlignSettings, CutSettings, ExtractSettings
 
@@ -65,6 +96,8 @@ def test_the_defaults_of_the_window_are_those_of_the_pipeline():
         ({"layers": "all but one"}, "does not name layers"),
         ({"gamma": "-1"}, "gamma must be"),
         ({"alignment": "file"}, "file of the alignment"),
+        ({"alignment": "brain"}, "Choose the brain data"),
+        ({"alignment": "brain", "brain_data": "subj01", "memory": "much"}, "not a memory size"),
         ({"weights": "w.pt", "other_networks": "b"}, "for one network"),
     ],
 )

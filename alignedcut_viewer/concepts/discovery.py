@@ -264,32 +264,37 @@ def _number_of_clusters(sample: FloatArray, chosen: IntArray) -> int:
 
 def _climb(sample: FloatArray, places: FloatArray, radius: float, steps: int = 30) -> FloatArray:
     """Mean shift with a flat kernel: each place moves to the mean of what lies within the radius, until it rests."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(sample)
-    moved = places.astype(np.float64)
+    moved = places.copy()
     moving = np.arange(len(places))
     for _ in range(steps):
-        inside = tree.query_ball_point(moved[moving], radius)
-        means = np.stack(
-            [sample[i].mean(axis=0, dtype=np.float64) if i else moved[m] for i, m in zip(inside, moving, strict=True)]
-        )
-        shifts = np.sqrt(((means - moved[moving]) ** 2).sum(axis=1))
+        inside, counts = _inside(sample, moved[moving], radius)
+        means = inside @ sample / np.maximum(counts, 1)[:, None]
+        means[counts == 0] = moved[moving[counts == 0]]
+        shifts = np.sqrt(np.square(means - moved[moving]).sum(axis=1))
         moved[moving] = means
         moving = moving[shifts > 1e-3 * radius]
         if not len(moving):
             break
-    return moved.astype(np.float32)
+    return moved
+
+
+def _inside(sample: FloatArray, places: FloatArray, radius: float) -> tuple[FloatArray, FloatArray]:
+    """1 where a node of the sample lies within the radius of a place, (places, nodes), and how many do."""
+    # Distances by a matrix product lose digits far from the origin; the sample is brought around it.
+    centre = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    nodes, at = sample - centre, places - centre
+    squares = np.einsum("nd,nd->n", nodes, nodes) - np.float32(radius**2 * (1 + 1e-6))
+    reach = np.einsum("nd,nd->n", at, at)
+    inside = (squares[None, :] <= 2 * (at @ nodes.T) - reach[:, None]).astype(np.float32)
+    return inside, inside.sum(axis=1)
 
 
 def _densest_apart(sample: FloatArray, places: FloatArray, radius: float, count: int) -> FloatArray:
     """The places with most nodes within the radius, each at least a radius from those before."""
-    from scipy.spatial import cKDTree
-
-    sizes = cKDTree(sample).query_ball_point(places, radius, return_length=True)
+    sizes = _inside(sample, places, radius)[1]
     kept: list[int] = []
     for i in np.argsort(-sizes, kind="stable"):
-        apart = ((places[kept] - places[i]) ** 2).sum(axis=1) >= radius**2 if kept else np.ones(1, dtype=bool)
+        apart = np.square(places[kept] - places[i]).sum(axis=1) >= radius**2 if kept else np.ones(1, dtype=bool)
         if apart.all():
             kept.append(int(i))
         if len(kept) == count:

@@ -26,6 +26,7 @@ __all__ = [
     "open_session",
     "open_study",
     "save_session",
+    "show_contact_sheet",
     "show_help_panel",
     "show_selection_panel",
     "show_study_panel",
@@ -44,6 +45,11 @@ def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
 def show_selection_panel(viewer: napari.viewer.Viewer) -> Any:
     """Dock the Selection panel beside the others, or find it."""
     return viewer.window.add_plugin_dock_widget(PLUGIN, "Selection", tabify=True)[1]
+
+
+def show_contact_sheet(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the contact sheet beside the others, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Contact sheet", tabify=True)[1]
 
 
 def show_help_panel(viewer: napari.viewer.Viewer) -> Any:

@@ -11,6 +11,7 @@ from .display import LAYER_SETTINGS, Display
 from .mark_stacks import MaskStack, SelectionStack
 from .node_values import NodeValues
 from .stacks import AXES, ValueStack
+from .value_colours import COLOURMAPS
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -22,7 +23,6 @@ MASK = "mask"
 SELECTION = "selection"
 VALUES_OPACITY = 0.75
 MASK_OPACITY = 0.6
-COLOURMAPS = {False: "viridis", True: "RdBu_r"}
 
 
 class Overlays:

@@ -1,0 +1,21 @@
+"""The colours of values: one perceptually uniform scale, and one that parts at 0, both for colour-blind eyes too."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COLOURMAPS", "colour_table"]
+
+COLOURMAPS = {False: "viridis", True: "RdBu_r"}
+"""Name of the scale of plain and of signed values, as napari and matplotlib call it."""
+
+
+@cache
+def colour_table(signed: bool) -> NDArray[np.uint8]:
+    """The scale in 256 steps, uint8 (256, 3)."""
+    from matplotlib import colormaps
+
+    table = (colormaps[COLOURMAPS[signed]](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    table.flags.writeable = False
+    return table

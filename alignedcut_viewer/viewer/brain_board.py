@@ -63,7 +63,7 @@ class BrainBoard(View):
         state = self.state
         self.bars, self.curves = RoiBars(colours), LayerCurves(colours)
         self.lower = CortexBoard(
-            coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", False))
+            coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", True))
         )
         self.cortex = self.lower.view
         self._build()
@@ -108,7 +108,7 @@ class BrainBoard(View):
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 3)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
         layout.setSpacing(3)
         layout.addLayout(_line(QLabel("Compare"), self.kind, self.relative, None))
         layout.addWidget(self.splitter, 1)
@@ -198,6 +198,8 @@ class BrainBoard(View):
         self.stamp.setVisible(activation is not None and activation.simulated)
         self.source.setText("" if activation is None else _sentence(activation))
         self.lower.set_activation(activation)
+        if activation is not None and not activation.has_cortex:
+            self.splitter.setSizes([10_000, 1])  # room for the bars; below is but a sentence
         self._on_values(self.coordinator.values)
         self.refresh()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .brain_values import RoiSeries, spans
+from .brain_values import MOST_BANDS, RoiSeries, spans
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +103,7 @@ def _draw_curves(
         for one in series:
             style = "--" if one.dashed else "-"
             mean, spread = one.means[:, number], one.spreads[:, number]
-            if len(series) <= 2:
+            if len(series) <= MOST_BANDS:
                 axes.fill_between(one.layers, mean - spread, mean + spread, color=one.colour, alpha=0.22, linewidth=0)
             axes.plot(one.layers, mean, style, color=one.colour, linewidth=1)
         axes.set_ylim(-limit, limit)

@@ -17,6 +17,8 @@ __all__ = ["RoiSeries", "layer_series", "layer_table", "network_series", "select
 
 MOST_PLACES = 4_000
 """Places whose way through the layers is followed; of more, so many are taken at even steps."""
+MOST_BANDS = 2
+"""Curves that are drawn with their spread; more would hide one another."""
 MOST_COMPARED = 20_000
 """The same for places that are looked up in other networks."""
 
@@ -235,7 +237,7 @@ def layer_table(activation: "BrainActivation", series: Sequence[RoiSeries], unit
 
 
 def spans(series: Sequence[RoiSeries]) -> float:
-    """The largest absolute value that bars or curves with their spread reach; 0 where there are none.
+    """The largest absolute value that bars or curves reach, with their spread where it is drawn; 0 without any.
 
     Raises
     ------
@@ -244,4 +246,5 @@ def spans(series: Sequence[RoiSeries]) -> float:
     """
     if any(not one.means.size for one in series):
         raise InputError("The brain data know no region.")
-    return max((float(np.nanmax(np.abs(one.means) + one.spreads)) for one in series), default=0.0)
+    drawn = not (series and series[0].layers and len(series) > MOST_BANDS)
+    return max((float(np.nanmax(np.abs(one.means) + drawn * one.spreads)) for one in series), default=0.0)

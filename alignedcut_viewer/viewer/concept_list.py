@@ -237,8 +237,13 @@ class ConceptList(QListView):
     @property
     def chosen_ids(self) -> list[int]:
         """Ids of the chosen concepts, from top to bottom."""
+        return [concept.id for concept in self.chosen_concepts]
+
+    @property
+    def chosen_concepts(self) -> "list[Concept]":
+        """The chosen concepts, from top to bottom."""
         rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
-        return [self.model_.concepts[row].id for row in rows]
+        return [self.model_.concepts[row] for row in rows]
 
     def row_of(self, id: int) -> Row:
         """Where the parts of a concept's row lie in the viewport."""

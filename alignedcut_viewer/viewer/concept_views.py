@@ -111,9 +111,12 @@ class ConsistencyView(View):
             self.plot.show_points(none, none, (128, 128, 128), "", hint=hint)
             self.drawn.emit()
             return
-        concept = concepts[self._chosen]
-        points = self._points(concept.id)
-        others = np.concatenate([self._points(other.id) for other in concepts])
+        try:
+            concept = concepts[self._chosen]
+            points = self._points(concept.id)
+            others = np.concatenate([self._points(other.id) for other in concepts])
+        except AlignedCutError:  # discovered anew, which is about to be shown
+            return
         self.plot.show_points(others, points, concept.colour, concept.name)
         self.drawn.emit()
         if len(points) >= 20:

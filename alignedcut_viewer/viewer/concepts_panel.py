@@ -65,6 +65,7 @@ class ConceptsPanel(View):
         self.setMinimumWidth(MINIMUM_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._details: dict[tuple[Any, ...], ConceptDetails] = {}
+        self._everything: list[Concept] = []
         self._looked_at: Any = None
         self._looking = SideTask("Looking at concepts", self._on_details)
         self._build()
@@ -108,7 +109,7 @@ class ConceptsPanel(View):
         self.tabs.setCurrentIndex(int(self.state.get("tab", 0)))
         self.export = export_button(self, self.figure, self.table, "concepts")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
         layout.setSpacing(4)
         layout.addWidget(self.form)
         layout.addWidget(self.note)
@@ -204,7 +205,8 @@ class ConceptsPanel(View):
     def refresh(self) -> None:
         """Show the concepts as they are on disk now."""
         cut, concepts = self._cut, self.concepts
-        everything = [] if concepts is None else concepts.concepts
+        # Kept, as concepts that are discovered anew replace those on disk a moment before they are shown.
+        self._everything = everything = [] if concepts is None else concepts.concepts
         if cut is None:
             self.note.setText(NO_RESULT)
         elif concepts is None or not everything:
@@ -216,33 +218,32 @@ class ConceptsPanel(View):
                 "Click one to choose its pixels, a picture to go there."
             )
             self.list.n_networks = len(cut.index.networks)
-        self._show_list(everything)
+        self._show_list()
         self.consistency.show_concepts(concepts)
         self.transitions.show_concepts(concepts)
         self._on_enabled()
         self._on_task(self.coordinator.task)
         self._look_at_more()
 
-    def _show_list(self, everything: "list[Concept]") -> None:
-        details = self._known_details(everything)
+    def _show_list(self) -> None:
+        details = self._known_details()
         first = {id: one.layers[0] for id, one in details.items() if one.layers}
-        shown = ordered(everything, self.sort.currentData(), self.words.text(), first)
+        shown = ordered(self._everything, self.sort.currentData(), self.words.text(), first)
         self.list.show_concepts(shown, details)
 
-    def _known_details(self, concepts: "list[Concept]") -> dict[int, ConceptDetails]:
+    def _known_details(self) -> dict[int, ConceptDetails]:
         cut = self._cut
         if cut is None:
             return {}
-        keys = {concept.id: detail_key(cut, concept) for concept in concepts}
+        keys = {concept.id: detail_key(cut, concept) for concept in self._everything}
         return {id: self._details[key] for id, key in keys.items() if key in self._details}
 
     def _look_at_more(self) -> None:
         """Compute the details of the next few concepts that have none, from the top of the list."""
-        study, cut, concepts = self.coordinator.study, self._cut, self.concepts
-        if study is None or cut is None or concepts is None or not self._listening:
+        study, cut = self.coordinator.study, self._cut
+        if study is None or cut is None or not self._listening:
             return
-        shown = [concepts[id] for id in (concept.id for concept in self.list.model_.concepts)]
-        missing = [one for one in shown if detail_key(cut, one) not in self._details][:AT_A_TIME]
+        missing = [one for one in self.list.model_.concepts if detail_key(cut, one) not in self._details][:AT_A_TIME]
         wanted = [detail_key(cut, one) for one in missing]
         if not missing or (self._looking.busy and self._looked_at == wanted):
             return
@@ -251,29 +252,23 @@ class ConceptsPanel(View):
 
     def _on_details(self, found: dict[tuple[Any, ...], ConceptDetails]) -> None:
         self._details.update(found)
-        concepts = self.concepts
-        if concepts is not None:
-            if self.sort.currentData() == "layer":
-                self._show_list(concepts.concepts)
-            else:
-                self.list.show_details(self._known_details(concepts.concepts))
+        if self.sort.currentData() == "layer":
+            self._show_list()
+        else:
+            self.list.show_details(self._known_details())
         self._look_at_more()
 
     def _on_order(self, *_: Any) -> None:
         self.state["sort"] = self.sort.currentData()
-        concepts = self.concepts
-        if concepts is not None:
-            self._show_list(concepts.concepts)
-            self._look_at_more()
+        self._show_list()
+        self._look_at_more()
 
     def _on_enabled(self) -> None:
         chosen = self.list.chosen_ids
         self.rename.setEnabled(len(chosen) == 1)
         self.merge.setEnabled(len(chosen) > 1)
         self.pin.setEnabled(bool(chosen))
-        concepts = self.concepts
-        if concepts is not None and chosen:
-            self.pin.setText("Unpin" if all(concepts[id].pinned for id in chosen) else "Pin")
+        self.pin.setText("Unpin" if chosen and all(one.pinned for one in self.list.chosen_concepts) else "Pin")
         page = self.tabs.currentIndex()
         ready = (bool(self.list.model_.concepts), self.consistency.has_numbers, self.transitions.has_numbers)
         self.export.setEnabled(ready[page] if 0 <= page < 3 else False)
@@ -284,19 +279,19 @@ class ConceptsPanel(View):
         import numpy as np
 
         self._on_enabled()
-        concepts, chosen = self.concepts, self.list.chosen_ids
-        self.consistency.choose(chosen[0] if chosen else None)
+        chosen = self.list.chosen_concepts
+        self.consistency.choose(chosen[0].id if chosen else None)
         self._on_enabled()
-        if concepts is None or not chosen:
+        if not chosen:
             return
-        members = np.concatenate([concepts[id].members for id in chosen])
+        members = np.concatenate([one.members for one in chosen])
         try:
             self.coordinator.select(members)
             self._show_one_of(members, chosen[0])
         except AlignedCutError as error:
             tell_error(error)
 
-    def _show_one_of(self, members: Any, id: int) -> None:
+    def _show_one_of(self, members: Any, concept: "Concept") -> None:
         """Go to the best example where the sliders show none of the members."""
         cut, position = self._cut, self.coordinator.position
         if cut is None or position is None:
@@ -306,12 +301,8 @@ class ConceptsPanel(View):
             here = cut.index.image_slice(network, layer, image)
             if ((members >= here.start) & (members < here.stop)).any():
                 return
-        details = self.list.model_.details.get(id)
-        concepts = self.concepts
-        if details is not None and len(details.nodes):
-            self._go_to(int(details.nodes[0]))
-        elif concepts is not None:
-            self._go_to(concepts[id].centre)
+        details = self.list.model_.details.get(concept.id)
+        self._go_to(int(details.nodes[0]) if details is not None and len(details.nodes) else concept.centre)
 
     def _go_to(self, node: int) -> None:
         try:
@@ -399,7 +390,7 @@ class ConceptsPanel(View):
             return self.transitions.figure()
         study, cut = self.coordinator.shown_cut()
         shown = list(self.list.model_.concepts)
-        return partial(concepts_figure, study.study, cut, shown, self._known_details(shown))
+        return partial(concepts_figure, study.study, cut, shown, self._known_details())
 
     def table(self) -> Table:
         """The numbers under it."""

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPol
 from qtpy.QtWidgets import QWidget
 
 from ..figures.roi_activation import symmetric_limit
-from .brain_values import RoiSeries, spans
+from .brain_values import MOST_BANDS, RoiSeries, spans
 from .painting import Colours, shown_number
 from .region_widget import RegionWidget
 from .roi_bars import legend_height, paint_legend
@@ -55,7 +55,7 @@ class LayerCurves(RegionWidget):
     def least_height(self) -> int:
         """Height below which the plots cannot be read."""
         line = QFontMetricsF(self.small_font()).height()
-        return round(min(self._grid()[1] * 2.8 * line + legend_height(self.series, self, self.width()) + line, 320))
+        return round(min(self._grid()[1] * 3.6 * line + legend_height(self.series, self, self.width()) + line, 400))
 
     def below(self) -> int:
         """Regions in a row."""
@@ -153,7 +153,7 @@ class LayerCurves(RegionWidget):
             painter.drawLine(self._place(box, self.layer, -self.limit), self._place(box, self.layer, self.limit))
         painter.save()
         painter.setClipRect(box)
-        if len(self.series) <= 2:
+        if len(self.series) <= MOST_BANDS:
             for one in self.series:
                 self._paint_spread(painter, box, one, region)
         for one in self.series:

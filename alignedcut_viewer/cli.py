@@ -12,6 +12,7 @@ from typing import Any
 
 from . import __version__
 from .commands.concept_options import add_concept_commands
+from .commands.figure_options import add_figure_commands
 from .errors import AlignedCutError, Cancelled, InputError
 
 __all__ = ["main"]
@@ -98,9 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alignedcut {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    everyday = (_demo, _networks, _extract, _align, _align_export, _align_import, _simulate_brain, _cut, _figures)
-    for add in (*everyday, _segment):
+    everyday = (_demo, _networks, _extract, _align, _align_export, _align_import, _simulate_brain, _cut)
+    for add in everyday:
         add(commands)
+    add_figure_commands(commands, _command, _study_argument, _choice_arguments)
+    _segment(commands)
     add_concept_commands(commands, _command, _study_argument, _choice_arguments)
     _view(commands)
     return parser
@@ -324,28 +327,6 @@ def _cut(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
     parser.add_argument("--memory", metavar="SIZE", help="bound on the working set, such as 2GiB (default: 4GiB)")
     _device_argument(parser)
-
-
-def _figures(commands: Any) -> None:
-    parser = _command(
-        commands,
-        "figures",
-        "the mosaic of pictures, layers and networks, as PNG, SVG or PDF",
-        "Draws the colours of a cut: a row a picture, a column a layer, grouped by network.",
-        "alignedcut figures my-study --out mosaic.png mosaic.pdf --images 0 3 7",
-    )
-    _study_argument(parser)
-    parser.add_argument(
-        "--out",
-        nargs="+",
-        metavar="FILE",
-        help="files ending in .png, .svg or .pdf (default: mosaic.png and .pdf in STUDY-figures)",
-    )
-    _choice_arguments(parser, "to draw")
-    parser.add_argument(
-        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: the first 16)"
-    )
-    parser.add_argument("--smooth", action="store_true", help="interpolate colours between tokens")
 
 
 def _segment(commands: Any) -> None:

@@ -14,6 +14,7 @@ from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, Extr
 from ..progress import span
 from .align import align, align_export, align_import, simulate_brain
 from .concepts import compare, concepts, figure_ground, transitions
+from .figures import figures, report
 from .progress_bar import progress_bar as _progress
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "figure_ground",
     "figures",
     "networks",
+    "report",
     "segment",
     "simulate_brain",
     "transitions",
@@ -187,29 +189,6 @@ def _gamma(text: str) -> float | str:
         return text if text == "auto" else float(text)
     except ValueError:
         raise InputError(f"--gamma must be a number or auto; got {text!r}.") from None
-
-
-def figures(
-    study: str,
-    cut: str,
-    out: Sequence[str] | None,
-    networks: Sequence[str] | None,
-    layers: tuple[int, ...] | None,
-    images: Sequence[int] | None,
-    smooth: bool,
-) -> None:
-    """The mosaic of a cut."""
-    from ..figures import FIGURE_SUFFIXES, mosaic, save_figure
-    from ..study.study import Study
-
-    folder = Path(f"{study.rstrip('/' + os.sep)}-figures")
-    files = [Path(file) for file in out] if out else [folder / "mosaic.png", folder / "mosaic.pdf"]
-    for file in files:
-        if file.suffix.lower() not in FIGURE_SUFFIXES:
-            raise InputError(f"{file} must end in {', '.join(FIGURE_SUFFIXES)}.")
-    figure = mosaic(Study.open(study), cut, images, networks, layers, smooth)
-    for file in files:
-        print(save_figure(figure, file))
 
 
 def segment(

@@ -1,10 +1,9 @@
-"""Networks beside one another: how alike their layers are, and how fast their tokens move."""
+"""Networks beside one another: how alike their layers are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,24 +11,104 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..nodes import Slot
-from .page import (
-    COLUMN_WIDTH,
-    FIGURE_COLOUR,
-    GROUND_COLOUR,
-    PAGE_WIDTH,
-    SERIES_COLOURS,
-    SMALL,
-    TEXT,
-    Page,
-    shortened,
-    thinned,
-)
+from ..progress import ProgressCallback, report, span
+from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .provenance import brief_provenance
 from .text import line_height
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Pace", "comparison_from_arrays", "pace_from_arrays"]
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["comparison", "comparison_from_arrays"]
+
+
+def comparison(
+    study: Study,
+    cut: Cut,
+    *,
+    n_places: int = 1000,
+    k: int = 10,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw how alike the layers of a cut are: linear CKA, mutual nearest neighbours, agreement of eigenvectors.
+
+    Parameters
+    ----------
+    study, cut
+        The study and one of its cuts.
+    n_places
+        Places in pictures, drawn from all; tokens of different grids are averaged over the coarsest.
+    k
+        Number of neighbours.
+    seed
+        Of the draw.
+    progress
+        Called all along.
+    width
+        In inches.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two layers, or too few pictures.
+    """
+    from ..concepts import layer_matrix
+    from ..concepts.places import common_grid, on_grid
+
+    index = cut.index
+    if len(index.slots) < 2:
+        raise InputError("A comparison needs at least two layers.")
+    rows, columns = common_grid(index, tuple(network.name for network in index.networks))
+    rng = np.random.default_rng(seed)
+    n_images = min(len(index.images), max(2, -(-n_places * 8 // (rows * columns))))
+    images = sorted(int(i) for i in rng.choice(index.images, n_images, replace=False))
+    total = n_images * rows * columns
+    chosen = np.sort(rng.choice(total, min(n_places, total), replace=False))
+    picture = chosen // (rows * columns)
+    features, eigenvectors = [], []
+    for number, slot in enumerate(index.slots):
+        part = index.subset(networks=[slot.network], layers=[slot.layer], images=images)
+        values = study.node_features(part)
+        tokens = on_grid(np.asarray(values.rows(np.arange(len(part)))), part, *slot, rows, columns)
+        features.append(tokens.reshape(total, -1)[chosen])
+        nodes = index.select(networks=[slot.network], layers=[slot.layer], images=images)
+        held = on_grid(np.asarray(cut.eigenvectors[nodes]), part, *slot, rows, columns)
+        eigenvectors.append(held.reshape(total, -1)[chosen])
+        report(progress, number + 1, 2 * len(index.slots), "Reading layers")
+    stage = span(progress, 0.5, 1.0)
+    k = max(1, min(k, len(chosen) - int(np.bincount(picture).max())))
+    matrices = {
+        "linear CKA of features": layer_matrix(features, features, "cka", progress=span(stage, 0.0, 0.3)),
+        f"shared {k} nearest neighbours": _neighbours_in_common(features, k, picture, span(stage, 0.3, 1.0)),
+        "agreement of eigenvectors": layer_matrix(
+            eigenvectors, eigenvectors, "subspace", progress=span(stage, 0.9, 1.0)
+        ),
+    }
+    note = [f"All measures are debiased: unrelated layers come to 0, equal ones to 1; {len(chosen):,} places"]
+    note.append(f"of {n_images} pictures; features unaligned, neighbours in other pictures only.")
+    return comparison_from_arrays(
+        matrices, index.slots, note=f"{' '.join(note)}\n{brief_provenance(study, cut)}", width=width
+    )
+
+
+def _neighbours_in_common(
+    layers: Sequence[NDArray[np.floating]], k: int, pictures: NDArray[np.int64], progress: ProgressCallback
+) -> NDArray[np.float64]:
+    """Mutual nearest neighbours of all pairs of layers, each pair once."""
+    from ..concepts import mutual_knn
+
+    count = len(layers)
+    matrix = np.eye(count)
+    for i in range(count):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = mutual_knn(layers[i], layers[j], k, groups=pictures, debiased=True)
+        report(progress, i + 1, count, "Nearest neighbours")
+    return matrix
 
 
 def comparison_from_arrays(
@@ -82,7 +161,9 @@ def comparison_from_arrays(
         if name in (chance or {}):
             page.text(x, line_height(TEXT), f"unrelated features: {(chance or {})[name]:.2g}", SMALL)
         axes = page.axes(x, heads, side, side, label=name)
-        high = max(float(np.nanmax(table)), 1e-6)
+        # a layer is wholly alike to itself, and need not pale the rest
+        others = table[~np.eye(len(slots), dtype=bool)]
+        high = max(float(np.nanmax(others)) if others.size else 1.0, 1e-6)
         low = min(0.0, float(np.nanmin(table)))
         axes.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
         for spine in axes.spines.values():
@@ -136,93 +217,3 @@ def comparison_from_arrays(
 
 def _initials(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else str(number + 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Pace:
-    """How fast the tokens of one network move.
-
-    Attributes
-    ----------
-    network
-        Its name.
-    layers
-        Its layer numbers, L of them.
-    groups
-        ``"all"``, ``"figure"``, ``"ground"`` to (3, L - 1): mean distance from each layer to the next, and the low and
-        high end of its interval.
-    bifurcation
-        Layer from which figure and ground can be told apart, with the low and high end of its interval, or None.
-    """
-
-    network: str
-    layers: Sequence[int]
-    groups: Mapping[str, NDArray[np.floating]]
-    bifurcation: tuple[float, float, float] | None = None
-
-
-def pace_from_arrays(
-    paces: Sequence[Pace],
-    *,
-    unit: str = "distance to the next layer",
-    title: str = "Pace: how far tokens move from layer to layer",
-    note: str = "",
-    width: float = COLUMN_WIDTH,
-) -> Figure:
-    """Draw pace curves, networks under one another on one scale, with the layer of bifurcation.
-
-    Parameters
-    ----------
-    paces
-        One a network.
-    unit
-        What is drawn.
-    title, note, width
-        See :class:`~alignedcut_viewer.figures.page.Page`.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to draw, or shapes do not fit.
-    """
-    if not paces or not any(pace.groups for pace in paces):
-        raise InputError("There is nothing to draw: pace needs at least one network with two layers.")
-    for pace in paces:
-        for name, values in pace.groups.items():
-            if np.shape(values) != (3, len(pace.layers) - 1):
-                raise InputError(
-                    f"The pace {name!r} of {pace.network} must be 3 × {len(pace.layers) - 1}; got {np.shape(values)}."
-                )
-    colour_of = {"all": "#000000", "figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
-    found = list(dict.fromkeys(name for pace in paces for name in pace.groups))
-    shown = {name: colour_of.get(name, SERIES_COLOURS[i % 6]) for i, name in enumerate(found)}
-    top = 1.08 * max(float(np.nanmax(values)) for pace in paces for values in pace.groups.values())
-    tall, step = 0.95, 0.95 + line_height(TEXT) + 0.38
-    split = any(pace.bifurcation is not None for pace in paces)
-    page = Page(len(paces) * step + (0.32 if split else 0.18), width=width, title=title, note=note)
-    for number, pace in enumerate(paces):
-        y = number * step
-        page.text(0.42, y, shortened(pace.network, TEXT, page.width - 0.45), TEXT, weight="bold")
-        axes = page.axes(0.42, y + line_height(TEXT) + 0.04, page.width - 0.5, tall, label=pace.network)
-        at = (np.asarray(pace.layers[:-1]) + np.asarray(pace.layers[1:])) / 2
-        if pace.bifurcation is not None:
-            layer, low, high = pace.bifurcation
-            axes.axvspan(low, high, color="0.88", linewidth=0, zorder=0)
-            axes.axvline(layer, color="0.4", linewidth=0.8, linestyle=(0, (3, 2)))
-        for name, values in pace.groups.items():
-            axes.fill_between(at, values[1], values[2], color=shown[name], alpha=0.25, linewidth=0)
-            axes.plot(at, values[0], color=shown[name], linewidth=1.2, marker="o", markersize=2)
-        axes.set_xlim(pace.layers[0] - 0.3, pace.layers[-1] + 0.3)
-        axes.set_ylim(0, top)
-        from matplotlib.ticker import MaxNLocator
-
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        words = thinned([str(layer) for layer in pace.layers], (page.width - 0.5) / len(pace.layers))
-        axes.set_xticks(list(pace.layers), labels=words)
-        axes.set_xlabel("layer")
-    page.text(0.0, (len(paces) * step) / 2, unit, TEXT, rotation=90, va="center")
-    y = len(paces) * step + 0.02
-    page.legend([(name, shown[name]) for name in found], 0.42, y)
-    if split:
-        page.text(0.42, y + 0.14, "dashed: figure and ground part here; grey: its 95 % interval", SMALL)
-    return page.finished()

@@ -116,7 +116,7 @@ def concept_gallery(
                 concept.name,
                 concept.colour,
                 _crops(study, cut, concept.members, max_crops, pictures),
-                f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures\n{_layers(cut, location)}",
+                f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures, layers\n{_layers(cut, location)}",
                 activation,
                 spread,
                 cortex_picture(maps[number], scale, height=110, width=420, layout=SMALL_LAYOUT) if cortical else None,
@@ -207,9 +207,15 @@ def _layers(cut: Cut, location: NodeLocation) -> str:
         if len(own):
             low, high = np.quantile(own, [0.05, 0.95], method="nearest")
             words = f"{low}" if low == high else f"{low}–{high}"
-            shares.append((len(own) / len(location.layer), f"{words} {network.name.split('-')[0]}"))
+            shares.append((len(own) / len(location.layer), f"{network.name.split('-')[0]} {words}"))
     shown = [words for share, words in sorted(shares, reverse=True) if share >= 0.1]
-    return "\n".join(f"layer{'' if '–' not in words else 's'} {words}" for words in shown[:2])
+    return "\n".join(shown[:2])
+
+
+def _reach(row: ConceptRow) -> NDArray[np.float64]:
+    """How far bars and their spread go."""
+    ends = np.abs(np.asarray(row.activation, dtype=np.float64))
+    return ends if row.spread is None else ends + np.asarray(row.spread, dtype=np.float64)
 
 
 def crop_around(
@@ -294,9 +300,7 @@ def concept_gallery_from_arrays(
     below = (max(text_width(name, SMALL) for name in rois) + 0.1) if barred else 0.0
     page = Page(each * len(rows) + below, width=width, title=title, note=note, simulated=simulated)
     limit = (
-        symmetric_limit(np.concatenate([np.asarray(r.activation) for r in rows if r.activation is not None]))
-        if barred
-        else 1.0
+        symmetric_limit(np.concatenate([_reach(row) for row in rows if row.activation is not None])) if barred else 1.0
     )
     for number, row in enumerate(rows):
         y = number * each

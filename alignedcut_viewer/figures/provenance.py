@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["brief_provenance", "cut_provenance", "made_with_simulated_data", "network_provenance"]
+__all__ = ["brief_provenance", "cut_provenance", "made_with_simulated_data", "network_provenance", "without_folders"]
 
 
 def cut_provenance(study: Study, cut: Cut, networks: Sequence[str], *, colours: bool = True) -> str:
@@ -96,10 +96,10 @@ def network_provenance(study: Study, name: str) -> str:
         features.key["tap"], f"{features.key['tap']} vectors"
     )
     parts = [str(note.get("title") or features.network), tap, str(note.get("weights") or "weights unknown")]
-    return f"{name}: {'; '.join(_without_folders(part).rstrip('.') for part in parts)}."
+    return f"{name}: {'; '.join(without_folders(part).rstrip('.') for part in parts)}."
 
 
-def _without_folders(text: str) -> str:
+def without_folders(text: str) -> str:
     """Leave of absolute paths only the file's name: folders are nobody's business in a paper."""
     return re.sub(r"(?<!\S)(?:/|~/|[A-Za-z]:\\)\S*[/\\](?=\S)", "", text)
 

@@ -12,7 +12,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "save_figure"]
+__all__ = ["FIGURE_SUFFIXES", "figure_bytes", "save_figure"]
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 """Endings of files that figures are saved to."""
@@ -25,6 +25,19 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"Creator": "alignedcut-viewer", "CreationDate": None, "ModDate": None},
 }
 _lock = threading.Lock()
+
+
+def figure_bytes(figure: Figure, suffix: str, *, dpi: float | None = None) -> bytes:
+    """A figure as the content of a file of that ending; see :func:`save_figure`."""
+    import io
+
+    import matplotlib
+
+    buffer = io.BytesIO()
+    # matplotlib reads these settings from a global while it draws.
+    with _lock, matplotlib.rc_context(_SETTINGS):
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=_METADATA[suffix], facecolor="white")
+    return buffer.getvalue()
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -> Path:

@@ -123,8 +123,8 @@ def _usual_picks(cut: Cut, figure_ground: FigureGround | None, image: int) -> li
             labels = figure_ground.labels[tokens].reshape(network.rows, network.columns)
         for label in (1, 0):
             if (labels == label).any():
-                # the picture goes on beyond its borders, so they are no boundary of figure or ground
-                depth = ndimage.distance_transform_edt(np.pad(labels == label, 1, mode="edge"))[1:-1, 1:-1]
+                # borders count as edges, so that the token lies well inside the picture too
+                depth = ndimage.distance_transform_edt(np.pad(labels == label, 1))[1:-1, 1:-1]
                 picks.append(tokens.start + int(depth.argmax()))
     return picks
 

@@ -258,8 +258,8 @@ def _draw_paths(axes: Axes, row: NetworkPaths, n_paths: int, rng: np.random.Gene
                 arrow = FancyArrowPatch(
                     tuple(start + 0.45 * (end - start)),
                     tuple(start + 0.62 * (end - start)),
-                    arrowstyle="-|>",
-                    mutation_scale=8,
+                    arrowstyle="-|>,head_length=0.7,head_width=0.38",
+                    mutation_scale=9,
                     color=colour,
                     linewidth=0.5,
                     shrinkA=0,

@@ -1,4 +1,4 @@
-"""How nodes pass from concept to concept: probabilities as matrices, and all layers as a flow (figure 10)."""
+"""How nodes pass from concept to concept between two layers: probabilities as matrices (figure 10)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .concept_gallery import concepts_of
-from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, shortened
 from .provenance import brief_provenance
 from .text import line_height, text_width
 from .trajectories import map_of, path_labels
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..concepts import Concepts
@@ -27,9 +25,8 @@ if TYPE_CHECKING:
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["ConceptPlaces", "flow", "flow_from_arrays", "transitions", "transitions_from_arrays"]
+__all__ = ["ConceptPlaces", "concepts_of_layer", "transitions", "transitions_from_arrays"]
 
-Colour = tuple[float, float, float] | str
 _MOST_POINTS = 6000
 
 
@@ -123,16 +120,16 @@ def transitions(
     for step in steps:
         for n in step:
             if n not in found:
-                found[n] = _concepts_of_layer(places, nodes[n], n_concepts, seed)
+                found[n] = concepts_of_layer(places[nodes[n]], n_concepts, seed)
     compared = {}
     if known:
         for a, b in steps:
             one, other = found[a], found[b]
-            labels = one.labels[nodes[a]], other.labels[nodes[b]]
+            labels = one.labels, other.labels
             compared[a, b] = compare_transitions(*labels, len(one), len(other), groups, images, seed=seed)
     first, second = max(steps, key=lambda s: _total_difference(compared[s])) if known else steps[0]
     one, other = found[first], found[second]
-    labels = one.labels[nodes[first]], other.labels[nodes[second]]
+    labels = one.labels, other.labels
     tables = {"all tokens": transition_matrix(*labels, len(one), len(other))}
     counts = {"all tokens": int((labels[0] >= 0).sum())}
     note = []
@@ -169,10 +166,11 @@ def transitions(
     )
 
 
-def _concepts_of_layer(places: NDArray[np.float32], nodes: NDArray[np.int64], count: int, seed: int) -> Concepts:
+def concepts_of_layer(places: NDArray[np.float32], count: int, seed: int) -> Concepts:
+    """Concepts of one layer: circles on its part of a map, centred where nodes are densest, `count` at most."""
     from ..concepts import discover
 
-    return discover(places, n_concepts=count, nodes=nodes, seed=seed)
+    return discover(places, n_concepts=count, seed=seed)
 
 
 def _total_difference(compared: TransitionComparison) -> float:
@@ -196,84 +194,6 @@ def _said(compared: TransitionComparison) -> str:
                 f"{compared.high[a, b]:+.2f})."
             )
     return " ".join(parts).replace("-", "−")
-
-
-def flow(
-    study: Study,
-    cut: Cut,
-    figure_ground: FigureGround | None = None,
-    *,
-    network: str | None = None,
-    max_concepts: int = 8,
-    width: float = PAGE_WIDTH,
-) -> Figure:
-    """Draw how the tokens of a network flow between the concepts of a cut over all layers, of figure and ground.
-
-    Parameters
-    ----------
-    study, cut
-        The study and one of its cuts, whose concepts were discovered.
-    figure_ground
-        Which nodes are figure and which ground; without it, all tokens are drawn together.
-    network
-        Whose layers; by default the first with two.
-    max_concepts
-        How many concepts of that network are told apart; the others are drawn as one.
-    width
-        In inches.
-
-    Raises
-    ------
-    StudyError
-        If no concepts were discovered.
-    InputError
-        If no network has two layers.
-    """
-    from ..concepts import path_nodes
-
-    held = concepts_of(cut)
-    named = [n for n in cut.index.networks if len(n.layers) > 1 and network in (None, n.name)]
-    if not named:
-        raise InputError("A flow needs a network with at least two layers.")
-    chosen = named[0]
-    along = path_nodes(cut.index, chosen.name)
-    labels = held.labels[along]
-    sizes = np.bincount(labels[labels >= 0], minlength=len(held))
-    # from those of early layers to those of late ones, so that most bands run on a level
-    kept = np.sort(np.argsort(-sizes, kind="stable")[: min(max_concepts, int((sizes > 0).sum()))])
-    depth = [np.mean(np.nonzero(labels == k)[1]) for k in kept]
-    kept = kept[np.argsort(depth, kind="stable")]
-    position = np.full(len(held) + 1, len(kept), dtype=np.int64)
-    position[kept] = np.arange(len(kept))
-    position[-1] = len(kept) + 1  # no concept
-    numbered = position[labels]
-    concepts = held.concepts
-    names = [concepts[k].name for k in kept] + ["another concept", "none"]
-    colours: list[Colour] = [tuple(c / 255 for c in concepts[k].colour) for k in kept]  # type: ignore[misc]
-    colours += ["#9A9A9A", "#E3E3E3"]
-    groups = path_labels(cut, figure_ground)[chosen.name]
-    parts = {"all tokens": np.ones(len(along), dtype=bool)}
-    if (groups == 1).any() and (groups == 0).any():
-        parts = {"figure": groups == 1, "ground": groups == 0}
-    count = len(names)
-    flows = {
-        name: [
-            np.bincount(numbered[rows, i] * count + numbered[rows, i + 1], minlength=count**2).reshape(count, count)
-            for i in range(len(chosen.layers) - 1)
-        ]
-        for name, rows in parts.items()
-    }
-    note = [] if figure_ground is None else [figure_ground.source]
-    return flow_from_arrays(
-        flows,
-        stages=[f"layer {n}" for n in chosen.layers],
-        names=[names] * len(chosen.layers),
-        colours=[colours] * len(chosen.layers),
-        title_colours={"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR},
-        title=f"From concept to concept over all layers of {chosen.name}",
-        note="\n".join(["Colours are the concepts' AlignedCut colours.", *note, brief_provenance(study, cut)]),
-        width=width,
-    )
 
 
 def transitions_from_arrays(
@@ -388,8 +308,12 @@ def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> No
     from matplotlib.patches import Circle
 
     every = np.concatenate([place.points for place in places])
-    low, high = np.quantile(every, 0.002, axis=0), np.quantile(every, 0.998, axis=0)
-    centre, reach = (low + high) / 2, 0.56 * float(max((high - low).max(), 1e-9))
+    low, high = np.quantile(every, 0.01, axis=0), np.quantile(every, 0.99, axis=0)
+    for place in places:
+        if len(place.centres):
+            low = np.minimum(low, place.centres.min(0) - place.radius)
+            high = np.maximum(high, place.centres.max(0) + place.radius)
+    centre, reach = (low + high) / 2, 0.53 * float(max((high - low).max(), 1e-9))
     gap = 0.3
     left = (page.width - len(places) * side - (len(places) - 1) * gap) / 2
     rng = np.random.default_rng(0)
@@ -420,139 +344,3 @@ def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> No
 
 def _fitting(names: Sequence[str], width: float) -> list[str]:
     return [shortened(name, SMALL, width) for name in names]
-
-
-def flow_from_arrays(
-    flows: Mapping[str, Sequence[ArrayLike]],
-    *,
-    stages: Sequence[str],
-    names: Sequence[Sequence[str]],
-    colours: Sequence[Sequence[Colour]],
-    title_colours: Mapping[str, str] | None = None,
-    least: float = 0.01,
-    title: str = "",
-    note: str = "",
-    width: float = PAGE_WIDTH,
-) -> Figure:
-    """Draw the flow of tokens between concepts over successive layers, in the manner of Sankey.
-
-    Parameters
-    ----------
-    flows
-        Title to one matrix a step: (A_s, A_{s+1}) numbers of tokens that are in concept a at stage s and in b at the
-        next. Each title is a picture of its own, under the others.
-    stages
-        Names of the S stages, such as layers.
-    names, colours
-        For each stage one a concept.
-    title_colours
-        Colour of a title.
-    least
-        Bands of a smaller share of all tokens are left out.
-    title, note, width
-        See :class:`~alignedcut_viewer.figures.page.Page`.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to draw, or shapes do not fit.
-    """
-    tables = {name: [np.asarray(step, dtype=np.float64) for step in steps] for name, steps in flows.items()}
-    if not tables or len(stages) < 2:
-        raise InputError("There is nothing to draw: a flow needs at least two stages.")
-    sizes = [len(stage) for stage in names]
-    if len(sizes) != len(stages) or [len(stage) for stage in colours] != sizes:
-        raise InputError(f"A flow of {len(stages)} stages needs names and colours of the concepts of each.")
-    for name, steps in tables.items():
-        expected = [(sizes[i], sizes[i + 1]) for i in range(len(stages) - 1)]
-        if [step.shape for step in steps] != expected:
-            raise InputError(f"The flow {name!r} needs matrices of {expected}; got {[step.shape for step in steps]}.")
-        if any((step < 0).any() for step in steps):
-            raise InputError(f"The flow {name!r} holds negative numbers.")
-    paired = [pair for s, t in zip(names, colours, strict=True) for pair in zip(s, map(_hex, t), strict=True)]
-    legend = list(dict.fromkeys(paired))
-    tall, heads = 1.5, line_height(TEXT) + 0.05
-    lines = _legend_lines(legend, width - 0.14)
-    foot = 0.2
-    body = len(tables) * (tall + heads + foot) + lines * 1.25 * line_height(TEXT) + 0.06
-    page = Page(body, width=width, title=title, note=note)
-    for number, (name, steps) in enumerate(tables.items()):
-        y = number * (tall + heads + foot)
-        page.text(0, y, name, TEXT, weight="bold", color=(title_colours or {}).get(name, "black"))
-        axes = page.axes(0.16, y + heads, page.width - 0.32, tall, label=name)
-        _draw_flow(axes, steps, colours, least)
-        pitch = (page.width - 0.32) / (len(stages) - 1 + 0.06)
-        for i, words in enumerate(thinned(stages, pitch)):
-            page.text(0.16 + (i + 0.03) * pitch, y + heads + tall + 0.03, words, SMALL, ha="center")
-    page.legend(legend, 0, len(tables) * (tall + heads + foot) + 0.03)
-    return page.finished()
-
-
-def _legend_lines(entries: Sequence[tuple[str, str]], room: float) -> int:
-    offset, lines = 0.0, 1
-    for name, _ in entries:
-        needed = 0.11 + text_width(name, TEXT) + 0.14
-        if offset and offset + needed > room + 0.14:
-            offset, lines = 0.0, lines + 1
-        offset += needed
-    return lines
-
-
-def _hex(colour: Colour) -> str:
-    from matplotlib.colors import to_hex
-
-    return str(to_hex(colour))
-
-
-def _draw_flow(
-    axes: Axes, steps: Sequence[NDArray[np.float64]], colours: Sequence[Sequence[Colour]], least: float
-) -> None:
-    from matplotlib.patches import PathPatch, Rectangle
-    from matplotlib.path import Path
-
-    bar, space = 0.06, 0.015
-    totals = [steps[0].sum(1)]
-    totals += [step.sum(0) for step in steps]
-    # where tokens appear or vanish between steps (nodes in no concept), a stage is as high as its larger side
-    totals = [np.maximum(t, steps[i].sum(1)) if i < len(steps) else t for i, t in enumerate(totals)]
-    whole = max(float(max(t.sum() for t in totals)), 1e-12)
-    tops = []
-    for stage, amounts in enumerate(totals):
-        high = amounts / whole * (1 - space * max(len(amounts) - 1, 0))
-        top = np.concatenate([[0.0], np.cumsum(high + space)])[:-1]
-        tops.append(top)
-        for y, h, colour in zip(top, high, colours[stage], strict=True):
-            if h > 0:
-                axes.add_patch(Rectangle((stage, y), bar, h, facecolor=colour, edgecolor="0.2", linewidth=0.3))
-    scale = [(1 - space * max(len(t) - 1, 0)) / whole for t in totals]
-    for stage, step in enumerate(steps):
-        # a band has one height, though stages of more concepts have a little less room
-        size = min(scale[stage], scale[stage + 1])
-        leaving, arriving = tops[stage].copy(), tops[stage + 1].copy()
-        for a in range(step.shape[0]):
-            for b in range(step.shape[1]):
-                high = step[a, b] * size
-                if step[a, b] >= least * whole:
-                    x0, x1 = stage + bar, stage + 1
-                    half = (x0 + x1) / 2
-                    y0, y1 = leaving[a], arriving[b]
-                    corners = [
-                        (x0, y0),
-                        (half, y0),
-                        (half, y1),
-                        (x1, y1),
-                        (x1, y1 + high),
-                        (half, y1 + high),
-                        (half, y0 + high),
-                        (x0, y0 + high),
-                        (x0, y0),
-                    ]
-                    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-                    axes.add_patch(
-                        PathPatch(Path(corners, codes), facecolor=colours[stage][a], alpha=0.45, linewidth=0)
-                    )
-                leaving[a] += high
-                arriving[b] += high
-    axes.set_xlim(0, len(steps) + bar)
-    axes.set_ylim(1, 0)
-    axes.set_axis_off()

@@ -12,10 +12,12 @@ from matplotlib.text import Text
 from alignedcut_viewer.brain import paper_rois
 from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.figures.brain_scores import brain_scores_from_arrays, brain_scores_table_from_arrays
-from alignedcut_viewer.figures.comparison import Pace, comparison_from_arrays, pace_from_arrays
+from alignedcut_viewer.figures.comparison import comparison_from_arrays
 from alignedcut_viewer.figures.concept_gallery import ConceptRow, concept_gallery_from_arrays, crop_around
 from alignedcut_viewer.figures.consistency import consistency_from_arrays
+from alignedcut_viewer.figures.flow import flow_from_arrays
 from alignedcut_viewer.figures.layer_scores import layer_scores_from_arrays
+from alignedcut_viewer.figures.pace import Pace, pace_from_arrays
 from alignedcut_viewer.figures.page import COLUMN_WIDTH, FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, Page, shortened
 from alignedcut_viewer.figures.roi_activation import (
     figure_ground_activation_from_arrays,
@@ -26,7 +28,7 @@ from alignedcut_viewer.figures.roi_maps import roi_maps_from_arrays
 from alignedcut_viewer.figures.similarity import heat_over, similarity_from_arrays
 from alignedcut_viewer.figures.text import text_width
 from alignedcut_viewer.figures.trajectories import NetworkPaths, trajectories_from_arrays
-from alignedcut_viewer.figures.transitions import flow_from_arrays, transitions_from_arrays
+from alignedcut_viewer.figures.transitions import transitions_from_arrays
 from alignedcut_viewer.nodes import Slot
 
 pytestmark = pytest.mark.quick

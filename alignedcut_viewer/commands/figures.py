@@ -1,0 +1,175 @@
+"""What ``alignedcut figures`` and ``alignedcut report`` do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AlignedCutError, InputError
+from ..progress import ProgressCallback, span
+from .progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from ..figures import FigureGround, Lacking
+    from ..study.cut import Cut
+    from ..study.study import Study
+
+__all__ = ["figures", "report"]
+
+
+def figures(
+    study: str,
+    cut: str,
+    out: Sequence[str] | None,
+    networks: Sequence[str] | None,
+    layers: tuple[int, ...] | None,
+    images: Sequence[int] | None,
+    smooth: bool,
+    all: bool = False,
+    masks: str | None = None,
+    figure_labels: Sequence[int] | None = None,
+    formats: Sequence[str] = ("png", "pdf"),
+    dpi: float | None = None,
+) -> None:
+    """The mosaic of a cut, or all figures of a study."""
+    from ..figures import FIGURE_SUFFIXES, mosaic, save_figure
+    from ..study.study import Study
+
+    folder = Path(f"{study.rstrip('/' + os.sep)}-figures")
+    if all:
+        if networks or layers or images or smooth:
+            raise InputError("--all draws everything; --networks, --layers, --images and --smooth go without it.")
+        if out and (len(out) > 1 or Path(out[0]).suffix.lower() in FIGURE_SUFFIXES):
+            raise InputError("With --all, --out names one folder for all figures.")
+        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, formats, dpi)
+        return
+    if masks or figure_labels:
+        raise InputError("--masks and --figure-labels go with --all.")
+    files = [Path(file) for file in out] if out else [folder / "mosaic.png", folder / "mosaic.pdf"]
+    for file in files:
+        if file.suffix.lower() not in FIGURE_SUFFIXES:
+            raise InputError(f"{file} must end in {', '.join(FIGURE_SUFFIXES)}.")
+    figure = mosaic(Study.open(study), cut, images, networks, layers, smooth)
+    for file in files:
+        print(save_figure(figure, file, dpi=dpi))
+
+
+def _all_figures(
+    study: str,
+    cut: str,
+    folder: Path,
+    masks: str | None,
+    figure_labels: Sequence[int] | None,
+    formats: Sequence[str],
+    dpi: float | None,
+) -> None:
+    from ..figures import FIGURE_SUFFIXES, Lacking, all_figures, save_figure
+
+    suffixes = [f".{kind.lower().lstrip('.')}" for kind in formats]
+    for suffix in suffixes:
+        if suffix not in FIGURE_SUFFIXES:
+            raise InputError(f"{suffix[1:]} is no kind of figure; choose from png, svg and pdf.")
+    with progress_bar() as progress:
+        ready = _prepared(study, cut, masks, figure_labels, span(progress, 0.0, 0.5))
+        drawn = all_figures(
+            ready.study,
+            ready.cut,
+            figure_ground=ready.figure_ground,
+            masks=masks is not None,
+            features=ready.features,
+            progress=span(progress, 0.5, 0.9),
+        )
+        for figure_name, figure in drawn.items():
+            if not isinstance(figure, Lacking):
+                for suffix in suffixes:
+                    save_figure(figure, folder / f"{figure_name}{suffix}", dpi=dpi)
+    for note in ready.notes:
+        print(f"Note: {note}")
+    for figure_name, figure in drawn.items():
+        told = f"lacking: {figure.reason}" if isinstance(figure, Lacking) else ", ".join(s[1:] for s in suffixes)
+        print(f"{figure_name:26}{told}")
+    count = sum(not isinstance(figure, Lacking) for figure in drawn.values())
+    print(f"{count} of {len(drawn)} figures in {folder}")
+
+
+def report(
+    study: str, out: str, cut: str, masks: str | None = None, figure_labels: Sequence[int] | None = None
+) -> None:
+    """A report of a study in one HTML file."""
+    from ..figures import Lacking, all_figures, write_report
+
+    if Path(out).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{out} must end in .html.")
+    with progress_bar() as progress:
+        ready = _prepared(study, cut, masks, figure_labels, span(progress, 0.0, 0.5))
+        drawn = all_figures(
+            ready.study,
+            ready.cut,
+            figure_ground=ready.figure_ground,
+            masks=masks is not None,
+            features=ready.features,
+            progress=span(progress, 0.5, 0.9),
+        )
+        target = write_report(ready.study, ready.cut, drawn, Path(out), notes=ready.notes)
+    count = sum(not isinstance(figure, Lacking) for figure in drawn.values())
+    print(f"{target}: {count} of {len(drawn)} figures, recipe and provenance.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """What figures are drawn from, computed as far as the study has data for it."""
+
+    study: Study
+    cut: Cut
+    figure_ground: FigureGround | Lacking
+    features: Any
+    notes: tuple[str, ...]
+
+
+def _prepared(
+    path: str, name: str, masks: str | None, figure_labels: Sequence[int] | None, progress: ProgressCallback | None
+) -> _Ready:
+    """Compute what the figures need and the study does not hold yet: map, brain activation, concepts."""
+    from .. import pipeline
+    from ..figures import Lacking, figure_ground_from_masks, figure_ground_from_segments
+    from ..study.study import Study
+
+    reader = Study.open(path)
+    cut = reader.cut(name)
+    network = next((n for n in cut.index.networks if len(n.layers) > 1), cut.index.networks[0])
+    layer = network.layers[2 * len(network.layers) // 3]
+    alike = pipeline.ConceptSettings(networks=(network.name,), layers=(layer,))
+    wanted: list[tuple[str, bool, Any]] = [
+        ("map", cut.map2d is None, lambda s, p: pipeline.spectral_map(s, name, progress=p)),
+        ("brain activation", cut.brain_activation is None, lambda s, p: pipeline.brain_activation(s, name, p)),
+        ("concepts", cut.concepts is None, lambda s, p: pipeline.discover_concepts(s, name, alike, p)),
+    ]
+    notes: list[str] = []
+    missing = [(what, make) for what, lacks, make in wanted if lacks]
+    if missing:
+        try:
+            with Study.open(path, writable=True) as writer:
+                for number, (_, make) in enumerate(missing):
+                    stage = span(progress, 0.6 * number / len(missing), 0.6 * (number + 1) / len(missing))
+                    try:
+                        make(writer, stage)
+                    except AlignedCutError:
+                        continue  # the figure that needs it says what is missing
+        except AlignedCutError as error:
+            notes.append(f"{', '.join(what for what, _ in missing)} could not be computed and kept: {error}")
+        reader = Study.open(path)
+        cut = reader.cut(name)
+    split: FigureGround | Lacking
+    stage = span(progress, 0.6, 1.0)
+    if masks is not None:
+        labels = None if figure_labels is None else set(figure_labels)
+        split = figure_ground_from_masks(reader, cut, masks, figure=labels, progress=stage)
+    else:
+        try:
+            split = figure_ground_from_segments(reader, cut, stage)
+        except AlignedCutError as error:
+            split = Lacking(str(error))
+    return _Ready(reader, cut, split, pipeline.aligned_features(reader, cut), tuple(notes))

@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: help demo test quick lint format bench screenshots clean
+.PHONY: help demo test quick lint format bench bench-ui screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -45,6 +45,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed-$(QT)
 
 bench: $(VENV)/.installed-bench  ## all sides in one run; writes the tables of docs/performance.md
 	$(BIN)/python -m tests.benchmarks
+
+bench-ui: $(VENV)/.installed-$(QT)  ## latencies of the window, beside vispy and napari; needs Xvfb
+	NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python -m tests.benchmarks window trajectories
 
 screenshots: $(VENV)/.installed-$(QT)  ## the pictures of README and docs, from the real window
 	NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python docs/make_screenshots.py

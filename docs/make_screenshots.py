@@ -1,9 +1,12 @@
 """Make the pictures of README and docs out of the real window: ``make screenshots``.
 
 The sample pictures are computed on the network that needs no download, as a user would: with the Study panel's Run.
+With ``--photographs STUDY`` (or ``ALIGNEDCUT_PHOTOGRAPHS=STUDY make screenshots``), the linked panels are shown on a
+study of photographs as well.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -12,14 +15,17 @@ from pathlib import Path
 
 import napari
 from PIL import Image
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
 from alignedcut_viewer.viewer import launch
-from alignedcut_viewer.viewer.commands import show_study_panel
+from alignedcut_viewer.viewer.commands import show_contact_sheet, show_selection_panel, show_study_panel
 from alignedcut_viewer.viewer.coordinator import Coordinator
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1280, 800)
+LARGE = (1680, 1000)
+PLUGIN = "alignedcut-viewer"
 PICTURE = "chelsea"
 LAYER = 8
 PATIENCE = 900.0
@@ -41,49 +47,123 @@ def settle(seconds: float = 0.5) -> None:
     turn_until(lambda: time.monotonic() > end)
 
 
-def keep(viewer: napari.Viewer, name: str) -> None:
-    """Write what the window shows, without its notifications."""
+def keep(viewer: napari.Viewer, name: str, *, few_colours: bool = False) -> None:
+    """Write what the window shows, without its notifications; photographs need fewer colours to be small enough."""
     for widget in QApplication.allWidgets():
         if type(widget).__name__ == "NapariQtNotification" and isinstance(widget, QWidget):
             widget.close()
     settle()
-    shot = viewer.screenshot(canvas_only=False, flash=False)
-    # 256 colours would show in the gradients; without the alpha channel, PNG is small enough.
-    Image.fromarray(shot[..., :3]).save(IMAGES / name, optimize=True)
-    print(IMAGES / name)
+    shot = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+    # Of the samples, 256 colours would show in the gradients; without the alpha channel, PNG is small enough.
+    if few_colours:
+        shot = shot.quantize(255, dither=Image.Dither.FLOYDSTEINBERG)
+    shot.save(IMAGES / name, optimize=True)
+    print(IMAGES / name, f"{(IMAGES / name).stat().st_size // 1000} KB")
+
+
+def go(coordinator: Coordinator, picture: str, layer: int) -> None:
+    """Move the sliders to a picture, by the beginning of its name, and a layer of the last network."""
+    stack, names = coordinator.display.stack, coordinator.pictures.names
+    number = next(i for i, name in enumerate(names) if name.startswith(picture))
+    coordinator.display.move_to(len(stack.networks) - 1, stack.layers.index(layer), number)
+
+
+def pick(coordinator: Coordinator, y: float, x: float, reach: int = 0) -> None:
+    """Pick what lies at shares of the height and width of the picture, with some tokens around it."""
+    network, layer, image = coordinator.position
+    grid = coordinator.study.cut.index.network(network)
+    row, column = int(y * grid.rows), int(x * grid.columns)
+    rows, columns = (slice(max(at - reach, 0), at + reach + 1) for at in (row, column))
+    coordinator.pick(coordinator.nodes_at(network, layer, image, rows, columns))
+
+
+def only(viewer: napari.Viewer, *names: str) -> list[QWidget]:
+    """Dock these panels below one another, and no others."""
+    viewer.window.remove_dock_widget("all")
+    settle(0.2)
+    return [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in names]
+
+
+def samples(viewer: napari.Viewer, study: str) -> bool:
+    """The demo: from pictures to colours, picks and the contact sheet."""
+    coordinator, panel = Coordinator.of(viewer), show_study_panel(viewer)
+    coordinator.open_pictures("sample pictures")
+    turn_until(lambda: not coordinator.task.busy)
+    coordinator.change_settings(study=study)
+    keep(viewer, "window-pictures.png")
+    coordinator.run()
+    turn_until(lambda: not coordinator.task.busy)
+    if coordinator.study is None or coordinator.study.cut is None:
+        print("the run failed; see the notifications above", file=sys.stderr)
+        return False
+    go(coordinator, PICTURE, LAYER)
+    keep(viewer, "window.png")
+    coordinator.set_smooth(True)
+    panel.tabs.setCurrentWidget(panel.view)
+    keep(viewer, "window-smooth.png")
+    coordinator.set_smooth(False)
+    panel.tabs.setCurrentWidget(panel.export)
+    keep(viewer, "window-export.png")
+    show_selection_panel(viewer)
+    pick(coordinator, 0.36, 0.62, 1)
+    coordinator.set_active("ground")
+    pick(coordinator, 0.15, 0.15, 1)
+    coordinator.set_active("figure")
+    coordinator.name_selection("eye")
+    keep(viewer, "window-pick.png")
+    coordinator.sessions.close()
+    return True
+
+
+def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[float, float], layer: int) -> None:
+    """The linked panels, and the contact sheet."""
+    coordinator = Coordinator.of(viewer)
+    coordinator.open_study(study)
+    turn_until(lambda: not coordinator.task.busy)
+    coordinator.sessions.close()
+    viewer.window.resize(*LARGE)
+    go(coordinator, picture, layer)
+    only(viewer, "Trajectories", "Brain")
+    pick(coordinator, *place, 1)
+    coordinator.set_active("ground")
+    pick(coordinator, 0.08, 0.08, 1)
+    coordinator.set_active("figure")
+    settle(2)
+    turn_until(lambda: not coordinator.task.busy)
+    settle(4)
+    keep(viewer, "window-linked.png", few_colours=True)
+    only(viewer, "Contact sheet")
+    board = show_contact_sheet(viewer).board
+    dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.isAncestorOf(board))
+    viewer.window._qt_window.resizeDocks([dock], [960], Qt.Orientation.Horizontal)
+    settle(4)
+    keep(viewer, "window-sheet.png", few_colours=True)
 
 
 def main() -> int:
     """Compute, look from several sides, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", help="keep the study here, and compute nothing that is there already")
+    parser.add_argument(
+        "--photographs", default=os.environ.get("ALIGNEDCUT_PHOTOGRAPHS"), help="a study of photographs"
+    )
+    parser.add_argument("--picture", default="", help="which photograph, by the beginning of its name")
+    parser.add_argument("--place", nargs=2, type=float, default=(0.5, 0.5), help="what to pick, y and x as shares")
+    parser.add_argument("--layer", type=int, default=8, help="at which layer")
+    parser.add_argument("--only-photographs", action="store_true", help="leave the samples as they are")
     arguments = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
+    done = True
     with tempfile.TemporaryDirectory() as folder:
         viewer = launch(block=False)
         viewer.window.resize(*SIZE)
-        coordinator, panel = Coordinator.of(viewer), show_study_panel(viewer)
-        coordinator.open_pictures("sample pictures")
-        turn_until(lambda: not coordinator.task.busy)
-        coordinator.change_settings(study=arguments.study or str(Path(folder) / "sample-pictures.zarr"))
-        keep(viewer, "window-pictures.png")
-        coordinator.run()
-        turn_until(lambda: not coordinator.task.busy)
-        if coordinator.study is None or coordinator.study.cut is None:
-            print("the run failed; see the notifications above", file=sys.stderr)
-            return 1
-        stack = coordinator.display.stack
-        viewer.dims.set_current_step(1, stack.layers.index(LAYER))
-        viewer.dims.set_current_step(2, coordinator.pictures.names.index(PICTURE))
-        keep(viewer, "window.png")
-        coordinator.set_smooth(True)
-        panel.tabs.setCurrentWidget(panel.view)
-        keep(viewer, "window-smooth.png")
-        coordinator.set_smooth(False)
-        panel.tabs.setCurrentWidget(panel.export)
-        keep(viewer, "window-export.png")
+        if not arguments.only_photographs:
+            done = samples(viewer, arguments.study or str(Path(folder) / "sample-pictures.zarr"))
+        if done and arguments.photographs:
+            place = (float(arguments.place[0]), float(arguments.place[1]))
+            photographs(viewer, arguments.photographs, arguments.picture, place, arguments.layer)
         viewer.close()
-    return 0
+    return 0 if done else 1
 
 
 if __name__ == "__main__":

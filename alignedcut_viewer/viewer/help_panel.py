@@ -5,6 +5,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from .keys import GESTURES, KEYS, PANEL_KEYS, bind_keys
+from .map_tools import MAP_KEYS
 
 __all__ = ["HelpPanel"]
 
@@ -37,7 +38,7 @@ class HelpPanel(QWidget):
         self.setMinimumWidth(300)
         rows = "".join(f"<tr><td><b>{k.key}</b>&nbsp;&nbsp;</td><td>{k.what}</td></tr>" for k in KEYS)
         mouse = "".join(f"<tr><td><b>{gesture}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for gesture, what in GESTURES)
-        for panel, keys in PANEL_KEYS.items():
+        for panel, keys in {"Trajectories": MAP_KEYS, **PANEL_KEYS}.items():
             rows += f"<tr><td colspan='2'><br>in the <b>{panel}</b> panel</td></tr>"
             rows += "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in keys)
         steps = "".join(f"<p>{step}</p>" for step in STEPS)

@@ -96,7 +96,13 @@ PANEL_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Ctrl-P", "pin or unpin"),
         ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
     ),
+    "Contact sheet": (
+        ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
+        ("Enter", "go to the picture and the layer of the cell"),
+        ("+ −, Ctrl-wheel", "larger or smaller cells"),
+    ),
 }
+"""Keys inside a panel that has the focus, for the help; those of the Trajectories panel stand with its tools."""
 
 
 def bind_keys(viewer: "ViewerModel") -> None:

@@ -135,7 +135,7 @@ class SheetCanvas(QAbstractScrollArea):
             if self.tiles is None or not self.layout_.n_rows:
                 painter.setPen(self.colours.faint)
                 words = "There is nothing to show yet: open a study with a result."
-                flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
                 painter.drawText(self.viewport().rect(), flags, words)
                 return
             left, top = self.horizontalScrollBar().value(), self.verticalScrollBar().value() - self.header
@@ -161,7 +161,7 @@ class SheetCanvas(QAbstractScrollArea):
             layer = "picture" if column == 0 else f"{'layer ' if words else ''}{self.layers[column - 1]}"
             place = QRectF(GAP + column * pitch - left, 0, self.layout_.side, self.header)
             text = self.fontMetrics().elidedText(layer, Qt.TextElideMode.ElideRight, int(place.width()))
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_cell(self, painter: QPainter, cell: Cell) -> None:
         assert self.tiles is not None

@@ -54,7 +54,7 @@ def write_planted_study(
     pictures.mkdir(parents=True, exist_ok=True)
     for number in range(n_pictures):
         small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((pixels, pixels), Image.Resampling.BICUBIC).save(pictures / f"{number:05d}.png")
+        Image.fromarray(small).resize((pixels, pixels), Image.Resampling.BICUBIC).save(pictures / f"{number:05d}.jpg")
     index = NodeIndex([NetworkNodes(name, tuple(range(layers)), side, side, False) for name in networks], n_pictures)
     concept = rng.integers(0, N_CONCEPTS, len(index), dtype=np.int8)
     centres = rng.standard_normal((N_CONCEPTS, n_components), dtype=np.float32)

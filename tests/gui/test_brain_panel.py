@@ -13,43 +13,6 @@ from alignedcut_viewer.brain import paper_rois
 OFFLINE = "dinov2-vit-s14-saliency"
 NETWORK = f"{OFFLINE}@70x70"
 LAYERS = (2, 7, 8)
-N_CHANNELS = 24
-
-
-@pytest.fixture(scope="session")
-def brain_study(small_study, tmp_path_factory):
-    """The small study, cut with an alignment into the brain of a simulated subject who saw its pictures."""
-    from alignedcut_viewer import pipeline
-    from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
-    from alignedcut_viewer.brain import open_algonauts, write_simulated_subject
-    from alignedcut_viewer.nodes import Slot
-    from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings
-    from alignedcut_viewer.study import Study
-
-    root = tmp_path_factory.mktemp("brain")
-    path = root / "brain.zarr"
-    shutil.copytree(small_study, path)
-    rng = np.random.default_rng(5)
-    with Study.open(path, writable=True) as study:
-        slots = [Slot(NETWORK, layer) for layer in LAYERS]
-        images = list(study.cut().index.images)
-        pooled = sum(np.asarray(study.features(*slot), dtype=np.float32)[images].mean(axis=1) for slot in slots)
-        files = [study.pictures[image].path for image in images]
-        folder = write_simulated_subject(
-            root / "subj01", files, pooled, n_vertices=(600, 600), picture_size=16, note="for tests"
-        )
-        subject = open_algonauts(folder)
-        beta = rng.standard_normal((N_CHANNELS, subject.n_voxels)).astype(np.float32)
-        maps = {Slot(OFFLINE, slot.layer): rng.standard_normal((pooled.shape[1], N_CHANNELS)) / 20 for slot in slots}
-        alignment = ChannelAlignment(
-            maps, kind="brain", tap="attention", simulated=True, readout=BrainReadout.of(beta, subject)
-        )
-        file = alignment.save(root / "maps.safetensors")
-        colour = ColourSettings(n_landmarks=60, perplexity=8, device="cpu")
-        settings = CutSettings(n_components=5, colour=colour, device="cpu")
-        pipeline.cut(study, settings, align=AlignSettings("file", str(file)))
-        pipeline.brain_activation(study)
-    return path
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 import alignedcut_viewer
 from alignedcut_viewer.viewer.commands import show_help_panel, show_study_panel
 from alignedcut_viewer.viewer.coordinator import Coordinator
-from alignedcut_viewer.viewer.keys import KEYS
+from alignedcut_viewer.viewer.keys import GESTURES, KEYS, PANEL_KEYS
+from alignedcut_viewer.viewer.map_tools import MAP_KEYS
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.settings import SAMPLES
 
@@ -265,6 +266,8 @@ def test_a_study_that_vanishes_under_the_window_is_no_crash(
 def test_help_shows_every_key(viewer):
     text = show_help_panel(viewer).text.text()
     assert all(key.key in text and key.what in text for key in KEYS)
+    assert all(gesture in text and what in text for gesture, what in GESTURES)
+    assert all(key in text and what in text for keys in (MAP_KEYS, *PANEL_KEYS.values()) for key, what in keys)
 
 
 def test_no_key_of_ours_is_one_of_naparis(viewer):

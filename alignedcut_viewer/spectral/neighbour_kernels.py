@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled_in_order
+from .compiled import compiled, compiled_in_order
 from .neighbours import LANES
 
-__all__ = ["FAR", "LARGE", "farthest_rows", "nearest_rows"]
+__all__ = ["FAR", "LARGE", "centred_factors", "farthest_rows", "nearest_rows"]
 
 LARGE = np.float32(1e30)
 """Squares of this size and more are not told apart by matrix products."""
@@ -26,12 +26,25 @@ def _lane_minima(bits, lanes):  # type: ignore[no-untyped-def]
     # their bits; integer minima are vectorised where float minima are not.
     for lane in range(LANES):
         lanes[lane] = bits[lane]
-    for r in range(1, bits.shape[0] // LANES):
-        part = bits[r * LANES : (r + 1) * LANES]
+    r = LANES
+    while r + 4 * LANES <= bits.shape[0]:
+        p0, p1 = bits[r : r + LANES], bits[r + LANES : r + 2 * LANES]
+        p2, p3 = bits[r + 2 * LANES : r + 3 * LANES], bits[r + 3 * LANES : r + 4 * LANES]
+        for lane in range(LANES):
+            a, b, c, e = p0[lane], p1[lane], p2[lane], p3[lane]
+            a = b if b < a else a
+            c = e if e < c else c
+            a = c if c < a else a
+            least = lanes[lane]
+            lanes[lane] = a if a < least else least
+        r += 4 * LANES
+    while r < bits.shape[0]:
+        part = bits[r : r + LANES]
         for lane in range(LANES):
             value = part[lane]
             least = lanes[lane]
             lanes[lane] = value if value < least else least
+        r += LANES
 
 
 @compiled_in_order
@@ -52,6 +65,40 @@ def _place_of(value, bits, lanes):  # type: ignore[no-untyped-def]
     while bits[lane] != value:
         lane += LANES
     return lane
+
+
+@compiled
+def centred_factors(rows, middle, half, factors, lengths):  # type: ignore[no-untyped-def]
+    """``-2 (x - middle)`` of rows x, and the squared lengths of ``x - middle``.
+
+    Parameters
+    ----------
+    rows, middle
+        float32 (n, d) and (d,).
+    half
+        Whether bfloat16 is wanted.
+    factors
+        Bits (n, at least d) of float32 (as int32) or bfloat16 (as int16), the first d columns of which are written.
+    lengths
+        float32 (n,), written.
+    """
+    d = rows.shape[1]
+    doubled = np.empty(d, np.float32)
+    bits = doubled.view(np.int32)
+    for i in range(rows.shape[0]):
+        total = np.float32(0.0)
+        row = rows[i]
+        for j in range(d):
+            a = row[j] - middle[j]
+            total += a * a
+            doubled[j] = np.float32(-2.0) * a
+        lengths[i] = total
+        if half:
+            for j in range(d):  # to the nearest number of half the bits, to the even one of two
+                factors[i, j] = (bits[j] + np.int32(0x7FFF) + ((bits[j] >> np.int32(16)) & np.int32(1))) >> np.int32(16)
+        else:
+            for j in range(d):
+                factors[i, j] = bits[j]
 
 
 @compiled_in_order

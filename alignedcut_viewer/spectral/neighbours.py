@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,10 @@ __all__ = ["farthest_on_device", "farthest_points", "nearest", "nearest_on_devic
 FloatArray = NDArray[np.float32]
 LANES = 64
 """Scores of a query are worked on in so many places at a time."""
+_BLOCK = 4096
+"""Queries that a thread takes at once…"""
 _SCORES = 1 << 19
-"""Scores that a thread holds at once: what its cache has room for."""
+"""…and scores that it holds at once: what its cache has room for."""
 _TILE = 1 << 24
 """Distances held at once on a device."""
 
@@ -81,14 +83,13 @@ def nearest(
         start, stop = bounds
         rows = queries[start:stop] if prepare is None else prepare(queries[start:stop])
         rows = np.ascontiguousarray(rows, dtype=np.float32)
-        bits, slack = scores(rows)
-        nearest_rows(
-            rows, references, bits, scores.shift, scores.relative, slack, indices[start:stop], squared[start:stop]
-        )
+        for first, bits, slack in scores.blocks(rows):
+            part = slice(first, first + len(bits))
+            out = slice(start + first, start + first + len(bits))
+            nearest_rows(rows[part], references, bits, scores.shift, scores.relative, slack, indices[out], squared[out])
         return stop
 
-    block = max(16, _SCORES // len(references))
-    pieces = [(start, min(start + block, len(queries))) for start in range(0, len(queries), block)]
+    pieces = [(start, min(start + _BLOCK, len(queries))) for start in range(0, len(queries), _BLOCK)]
     for stop in in_order(work, pieces, torch.device("cpu")):
         report(progress, stop, len(queries), text)
     return indices, squared
@@ -130,24 +131,40 @@ class _Scores:
         self._factors[d : d + self._parts, m:] = float("inf")
         self._factors[d + self._parts :] = 1.0
 
-    def __call__(self, rows: FloatArray) -> tuple[NDArray[Any], FloatArray]:
-        """Bits of the scores (n, M) of queries (n, d), and twice their absolute error (n,)."""
+    def blocks(self, rows: FloatArray) -> Iterator[tuple[int, NDArray[Any], FloatArray]]:
+        """Scores of queries (n, d), a few of them at a time.
+
+        Yields
+        ------
+        start : int
+            Number of the first query.
+        bits
+            Bits of the scores (b, M); overwritten by the next.
+        slack
+            Twice their absolute error (b,) float32.
+        """
         import torch
 
-        n, d = rows.shape
-        left = torch.empty((n, len(self._factors)), dtype=self._dtype)
+        from .neighbour_kernels import centred_factors
+
+        d = rows.shape[1]
+        left = torch.empty((len(rows), len(self._factors)), dtype=self._dtype)
+        integer = torch.int16 if self.shift else torch.int32
+        lengths = np.empty(len(rows), dtype=np.float32)
+        centred_factors(rows, self._middle, self.shift > 0, left.view(integer).numpy(), lengths)
         with np.errstate(over="ignore", invalid="ignore"):
-            near = rows - self._middle
-            lengths = np.einsum("ij,ij->i", near, near)
             slack = self._error_of_squares * (lengths + self._largest)
             slack += self._error_of_products * np.sqrt(lengths * self._largest)
-            near *= np.float32(-2.0)
-        left[:, :d] = torch.from_numpy(near)
         left[:, d : d + self._parts] = 1.0
         left[:, d + self._parts :] = _split(torch.from_numpy(lengths + slack), self._dtype, self._parts)
-        scores = left @ self._factors
-        bits: NDArray[Any] = scores.view(torch.int16 if self.shift else torch.int32).numpy()
-        return bits, slack.astype(np.float32)
+        slack = slack.astype(np.float32, copy=False)
+        size = max(16, min(len(rows), _SCORES // self._factors.shape[1]))
+        scores = torch.empty((size, self._factors.shape[1]), dtype=self._dtype)
+        bits: NDArray[Any] = scores.view(integer).numpy()
+        for start in range(0, len(rows), size):
+            count = min(size, len(rows) - start)
+            torch.mm(left[start : start + count], self._factors, out=scores[:count])
+            yield start, bits[:count], slack[start : start + count]
 
 
 def _split(values: torch.Tensor, dtype: torch.dtype, parts: int) -> torch.Tensor:

@@ -34,6 +34,11 @@ _ROWS_OF_BLOCK = 16
 """…nor so many that fewer rows than this come from each."""
 _BLOCK_ROWS = 1024
 _BLOCK_COLUMNS = 256
+_BESIDE = 32
+"""Directions that subspace iteration looks for beyond those wanted."""
+_ITERATIONS = 3
+_TIMES_WIDER = 3
+"""It is used where features have more than so many times the channels of its block."""
 
 
 def sample_rows(features: FeatureChunks, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -91,10 +96,20 @@ def principal_directions(points: torch.Tensor, count: int) -> torch.Tensor:
     torch.Tensor
         Directions (D, min(count, D)) as columns, the strongest first.
     """
-    count = min(count, points.shape[1])
+    width = points.shape[1]
+    count = min(count, width)
     products = _products(points)
-    vectors: torch.Tensor = torch.linalg.eigh(products.to(solver_device(products.device)))[1]
-    return vectors[:, -count:].flip(1).contiguous().to(products.device)
+    solved = products.to(solver_device(products.device))
+    block = count + _BESIDE
+    if width <= _TIMES_WIDER * block:
+        return torch.linalg.eigh(solved)[1][:, -count:].flip(1).contiguous().to(products.device)
+    # Subspace iteration (Halko et al. 2011): a span that holds nearly as much is all that is wanted.
+    start = torch.randn((width, block), dtype=torch.float32, generator=torch.Generator().manual_seed(0))
+    basis = torch.linalg.qr(solved @ start.to(solved))[0]
+    for _ in range(_ITERATIONS):
+        basis = torch.linalg.qr(solved @ basis)[0]
+    turned: torch.Tensor = torch.linalg.eigh(basis.T @ solved @ basis)[1]
+    return (basis @ turned[:, -count:].flip(1)).contiguous().to(products.device)
 
 
 def _products(points: torch.Tensor) -> torch.Tensor:

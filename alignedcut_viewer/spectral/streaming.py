@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from ..errors import FeatureError
 from .affinity import Kernel
 from .features import FeatureChunks, as_tensor, raise_not_finite
+from .workers import in_order
 
 __all__ = ["blocks", "gather", "sampled_points"]
 
-_GATHER_ROWS = 2048
+_GATHER_ROWS = 512
+_GATHER_ROWS_ON_DEVICE = 4096
 
 
 def blocks(
@@ -122,9 +124,15 @@ def sampled_points(
         If one of them is not finite; all that are not are named.
     """
     points = torch.empty((len(index), features.shape[1]), dtype=dtype, device=device)
-    for start in range(0, len(index), _GATHER_ROWS):
-        part = kernel.points(gather(features, index[start : start + _GATHER_ROWS], device), dtype)
-        if not bool(torch.isfinite(part).all()):
-            raise_not_finite(features)
+
+    def put(item: tuple[int, torch.Tensor]) -> bool:
+        start, rows = item
+        part = kernel.points(rows, dtype)
         points[start : start + len(part)] = part
+        return bool(torch.isfinite(part).all())
+
+    size = _GATHER_ROWS if device.type == "cpu" else _GATHER_ROWS_ON_DEVICE
+    gathered = ((start, gather(features, index[start : start + size], device)) for start in range(0, len(index), size))
+    if not all(in_order(put, gathered, device)):
+        raise_not_finite(features)
     return points

@@ -36,7 +36,7 @@ REACH = 9.0
 CLICK_DISTANCE = 4.0
 MOST_PAINTED = 200
 """Paths of one bundle that are painted one by one; more become a raster."""
-WITH_ARROWS = 12
+WITH_ARROWS = 6
 DIMMED = 0.35
 
 

@@ -112,7 +112,7 @@ class MapControls(QWidget):
             box.setToolTip(words)
             box.setAccessibleName(words)
             box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)  # arrow keys and the wheel do; there is little room
-            box.setFixedWidth(box.fontMetrics().horizontalAdvance("00") + 22)
+            box.setFixedWidth(box.fontMetrics().horizontalAdvance("00") + 26)
             box.valueChanged.connect(self._change_layers)
         self.paths = QCheckBox("paths")
         self.paths.setToolTip("Draw the selected pixels' paths from layer to layer, and their mean (thick)")
@@ -136,7 +136,7 @@ class MapControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for line in (first, second, third):
-            line.setSpacing(4)
+            line.setSpacing(5)
             layout.addLayout(line)
 
     def set_colours(self, colours: Colours) -> None:

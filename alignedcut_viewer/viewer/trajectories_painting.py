@@ -99,7 +99,7 @@ def paint_paths(
     """
     pixels = view.to_pixels(places)
     n_steps = pixels.shape[1] - 1
-    strength = 0.9 if len(pixels) <= 12 else max(0.25, 0.9 * (12 / len(pixels)) ** 0.5)
+    strength = max(0.22, 0.9 * min(1.0, 3 / len(pixels)) ** 0.5)
     for step in range(n_steps):
         shade = QColor(colour)
         shade.setAlphaF(strength * (0.45 + 0.55 * (step + 1) / n_steps))

@@ -36,7 +36,9 @@ class Selection:
     nodes: NDArray[np.int64] = field(default_factory=lambda: NO_NODES)
 
     def __post_init__(self) -> None:
-        nodes = np.unique(np.asarray(self.nodes, dtype=np.int64))
+        nodes = np.array(self.nodes, dtype=np.int64).reshape(-1)
+        if not (nodes[1:] > nodes[:-1]).all():  # many nodes of a lasso are in order already
+            nodes = np.unique(nodes)
         nodes.flags.writeable = False
         object.__setattr__(self, "nodes", nodes)
 

@@ -83,7 +83,9 @@ class SelectionStack(SlotStack):
             first = self.index.slot_slice(network.name, network.layers[0])
             last = self.index.slot_slice(network.name, network.layers[-1])
             begin, end = np.searchsorted(nodes, (first.start, last.stop))
-            places[network.name] = np.unique((nodes[begin:end] - first.start) % (first.stop - first.start))
+            stood_on = np.zeros(first.stop - first.start, dtype=bool)
+            stood_on[(nodes[begin:end] - first.start) % len(stood_on)] = True
+            places[network.name] = np.flatnonzero(stood_on)
         return places
 
     def make_frame(self, *position: int) -> NDArray[np.uint8]:
@@ -104,11 +106,11 @@ class SelectionStack(SlotStack):
             elsewhere = np.setdiff1d(anywhere, here, assume_unique=True)
             colour = rgb_of(SELECTION_COLOURS[which])
             self._outline(frame, picture, slot[0], elsewhere, colour, 1, GHOST, 0)
-            self._outline(frame, picture, slot[0], here, colour, 2, 255, TINT)
+            self._outline(frame, picture, slot[0], here, colour, 3, 255, TINT)
         if self._preview is not None:
             which, nodes = self._preview
             inside = _within(nodes, patches.start, patches.stop)
-            self._outline(frame, picture, slot[0], inside, rgb_of(SELECTION_COLOURS[which]), 2, 255, TINT)
+            self._outline(frame, picture, slot[0], inside, rgb_of(SELECTION_COLOURS[which]), 3, 255, TINT)
         if self._pointed is not None and patches.start <= self._pointed < patches.stop:
             place = np.array([self._pointed - patches.start], dtype=np.int64)
             self._outline(frame, picture, slot[0], place, POINTER, 2, 255, 0)
@@ -135,14 +137,16 @@ class SelectionStack(SlotStack):
         # Lines as wide on a small canvas as on a large one.
         width = max(width * max(self.canvas.height, self.canvas.width) // 512, 1)
         placed = self.canvas.spread_tokens(picture, chosen.reshape(grid.rows, grid.columns)) > 0
-        dark = _eroded(placed, max(width // 2, 1))
-        inside = _eroded(dark, width)
+        rim = max(width // 2, 1)
+        dark = _eroded(placed, rim)
+        band = _eroded(dark, width)
+        inside = _eroded(band, rim)
         target = frame[box.slices]
         if tint:
             target[inside] = np.where(target[inside][:, 3:] > tint, target[inside], (*colour, tint))
-        # A dark rim, so that the colour stands out from any picture and any heat map.
-        target[placed & ~dark] = (*EDGE, strength)
-        target[dark & ~inside] = (*colour, strength)
+        # Dark rims, so that the colour stands out from any picture and any heat map.
+        target[(placed & ~dark) | (band & ~inside)] = (*EDGE, strength)
+        target[dark & ~band] = (*colour, strength)
 
 
 class MaskStack(SlotStack):

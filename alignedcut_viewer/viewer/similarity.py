@@ -66,8 +66,9 @@ class SimilaritySettings:
 
 def slots_in_scope(index: "NodeIndex", nodes: NDArray[np.int64], scope: str) -> tuple[Slot, ...]:
     """Networks and layers that chosen nodes are compared with, by a key of :data:`SCOPES`."""
-    place = index.locate(nodes)
-    own = {(index.networks[n].name, int(layer)) for n, layer in zip(place.network, place.layer, strict=True)}
+    ordered = np.sort(np.asarray(nodes, dtype=np.int64))
+    parts = [(tuple(slot), np.searchsorted(ordered, (part.start, part.stop))) for slot, part in index.iter_slots()]
+    own = {slot for slot, (begin, end) in parts if end > begin}
     networks = {name for name, _ in own}
     keep = {
         "all": lambda slot: True,

@@ -116,16 +116,18 @@ def concept_gallery(
                 concept.name,
                 concept.colour,
                 _crops(study, cut, concept.members, max_crops, pictures),
-                f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures, layers\n{_layers(cut, location)}",
+                f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures\n{_layers(cut, location)}",
                 activation,
                 spread,
-                cortex_picture(maps[number], scale, height=110, width=420, layout=SMALL_LAYOUT) if cortical else None,
+                cortex_picture(maps[number], scale, height=220, width=480, layout=SMALL_LAYOUT) if cortical else None,
             )
         )
     note = [f"{len(chosen)} of {len(held)} concepts. Crops: tokens most like the concept's mean; the rest is paled."]
     if brain is not None:
-        what = "Bars: activation less that of the cut's mean node, with its standard deviation over nodes"
-        note.append(f"{what}{'; cortex: the same, voxel by voxel' if cortical else ''}. Brain data: {brain.title}.")
+        note.append("Bars: activation less that of the cut's mean node, with its standard deviation over nodes.")
+        if cortical:
+            note.append("Cortex: the same, voxel by voxel; the left hemisphere from the side and from below.")
+        note.append(f"Brain data: {brain.title}.")
     return concept_gallery_from_arrays(
         rows,
         rois=names,
@@ -206,8 +208,8 @@ def _layers(cut: Cut, location: NodeLocation) -> str:
         own = location.layer[location.network == number]
         if len(own):
             low, high = np.quantile(own, [0.05, 0.95], method="nearest")
-            words = f"{low}" if low == high else f"{low}–{high}"
-            shares.append((len(own) / len(location.layer), f"{network.name.split('-')[0]} {words}"))
+            words = f"layer {low}" if low == high else f"layers {low}–{high}"
+            shares.append((len(own) / len(location.layer), f"{network.name.split('-')[0]}, {words}"))
     shown = [words for share, words in sorted(shares, reverse=True) if share >= 0.1]
     return "\n".join(shown[:2])
 
@@ -255,7 +257,7 @@ def crop_around(
     rows = ((top + (np.arange(size) + 0.5) * part.shape[0] / size) / high * members.shape[0]).astype(int)
     columns = ((left + (np.arange(size) + 0.5) * part.shape[1] / size) / wide * members.shape[1]).astype(int)
     inside = members[rows.clip(max=members.shape[0] - 1)[:, None], columns.clip(max=members.shape[1] - 1)[None, :]]
-    paled = 255 - 0.3 * (255 - image.mean(-1, keepdims=True))
+    paled = 255 - 0.45 * (255 - image.mean(-1, keepdims=True))
     return np.asarray(np.rint(np.where(inside[..., None], image, paled)), dtype=np.uint8)
 
 
@@ -286,15 +288,15 @@ def concept_gallery_from_arrays(
     """
     if not rows:
         raise InputError("There is nothing to draw: a gallery needs at least one concept.")
-    names = 0.92
+    names = 1.0
     barred = bool(rois) and any(row.activation is not None for row in rows)
     cortical = any(row.cortex is not None for row in rows)
-    bars = 1.5 if barred else 0.0
-    cortex = 1.6 if cortical else 0.0
+    bars = 1.38 if barred else 0.0
+    cortex = 1.45 if cortical else 0.0
     n_crops = max(max(len(row.crops) for row in rows), 1)
     page_width = width - 0.14
-    room = page_width - names - (bars + 0.34 if barred else 0.0) - (cortex + 0.08 if cortical else 0.0)
-    n_shown = max(1, min(n_crops, int((room + 0.04) / 0.52)))
+    room = page_width - names - (bars + 0.32 if barred else 0.0) - (cortex + 0.08 if cortical else 0.0)
+    n_shown = max(1, min(n_crops, int((room + 0.04) / 0.46)))
     crop = min((room + 0.04) / n_shown - 0.04, 0.85)
     each = max(crop, 0.62) + 0.08
     below = (max(text_width(name, SMALL) for name in rois) + 0.1) if barred else 0.0

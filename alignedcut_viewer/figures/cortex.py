@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SMALL_LAYOUT", "cortex_from_arrays", "cortex_picture", "figure_ground_cortex"]
 
-SMALL_LAYOUT = (("lh lateral", "lh ventral", "rh ventral", "rh lateral"),)
-"""One row of views, for small pictures beside bars."""
+SMALL_LAYOUT = (("lh lateral", "lh ventral"),)
+"""Two views of the left hemisphere, for small pictures beside bars."""
 _FACTOR = 2
+_FRONT = -20.0  # mm: only what is behind is drawn, so that the visual regions fill the picture
 
 
 def cortex_picture(
@@ -71,7 +72,7 @@ def cortex_picture(
         layout or VISUAL_LAYOUT,
         height=factor * height,
         width=factor * width,
-        front=0.0,
+        front=_FRONT,
         gap=0.06 if titles else 0.03,
         top_margin=round(factor * letters * 1.5) if titles else 0,
     )
@@ -171,7 +172,7 @@ def cortex_from_arrays(
     simulated: bool = False,
     width: float = PAGE_WIDTH,
 ) -> Figure:
-    """Draw one or more maps of the visual cortex under one another, on one scale about zero.
+    """Draw one or more maps of the visual cortex, two beside one another, on one scale about zero.
 
     Parameters
     ----------
@@ -195,26 +196,32 @@ def cortex_from_arrays(
 
     everything = np.concatenate([np.asarray(v, dtype=np.float32) for _, sides in maps for v in sides.values()])
     scale = ColourScale.diverging(everything)
-    high = width * 0.44
+    across = min(len(maps), 2)
+    gap = 0.15
+    page_width = width - 0.14
+    wide = (page_width - gap * (across - 1)) / across
+    high = wide * (0.86 if across > 1 else 0.62)
     each = high + 0.22
-    page = Page(each * len(maps) + 0.36, width=width, title=title, note=note, simulated=simulated)
+    n_rows = -(-len(maps) // across)
+    page = Page(each * n_rows + 0.36, width=width, title=title, note=note, simulated=simulated)
     dots = 220
     for number, (name, values) in enumerate(maps):
-        page.text(0, number * each, name, TEXT, weight="bold")
+        x, y = number % across * (wide + gap), number // across * each
+        page.text(x, y, name, TEXT, weight="bold")
         picture = cortex_picture(
             values,
             scale,
             masks=masks,
             height=round(high * dots),
-            width=round(page.width * dots),
+            width=round(wide * dots),
             letters=SMALL / 72 * dots,
             titles=True,
         )
-        page.picture(picture, 0, number * each + 0.16, page.width, high, label=name)
+        page.picture(picture, x, y + 0.16, wide, high, label=name)
     bar = scale.bar(3)
     span = scale.high - scale.low
     ticks = [((tick - scale.low) / span, words) for tick, words in zip(bar.ticks, bar.labels, strict=True)]
-    y = each * len(maps) + 0.14
+    y = each * n_rows + 0.14
     page.colour_bar(page.width * 0.35, y, page.width * 0.3, 0.07, bar.rgb, ticks)
     page.text(page.width * 0.35 - 0.08, y + 0.035, unit, SMALL, ha="right", va="center")
     return page.finished()

@@ -137,7 +137,7 @@ def draw_grid(
     label_size = min(max(cell_inches * 72 * 0.42, 4.0), 6.5)
     legend_lines = _legend_lines(legend, figure_width / DPI - 2 * _MARGIN)
     # screens round the widths of letters up, by a few per cent
-    note_lines = wrapped(note, note_size, (0.96 if note_size > 5 else 1.0) * (figure_width / DPI - 2 * _MARGIN))
+    note_lines = wrapped(note, note_size, 0.96 * (figure_width / DPI - 2 * _MARGIN))
     title_inches = [len(lines) * line_height(size) for lines, size in zip(titles, sizes, strict=True)]
     title_space = round((max(title_inches) + 0.05) * DPI) if any(titles) else 0
     top = round(_MARGIN * DPI) + title_space

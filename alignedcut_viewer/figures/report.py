@@ -53,6 +53,9 @@ figcaption { margin: .5rem 0 0; max-width: 46rem; }
 .stamp { display: inline-block; background: var(--stamp); color: #ffffff; font-weight: 600; padding: .1rem .5rem;
   border-radius: 4px; }
 .scroll { overflow-x: auto; }
+figure .scroll:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+@media screen and (max-width: 45rem) { figure img:not(.narrow) { max-width: none; width: 44rem; } }
+caption { text-align: left; padding-top: .5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 pre { background: var(--card); border: 1px solid var(--line); padding: .8rem; overflow-x: auto; font-size: .8rem; }
@@ -210,8 +213,9 @@ def _section(kind: FigureKind, figure: Figure, simulated: bool, provenance: str)
     note = f'<br><span class="soft">{_text(told)}</span>' if told else ""
     return (
         f'<section id="{kind.name}"><h2>{_text(kind.title)}</h2>\n<figure>\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{_text(kind.title)}">'
         f'<img{narrow} src="data:image/png;base64,{data}" width="{wide}" height="{high}" '
-        f'alt="{_text(kind.title)}. {_text(kind.caption)}">\n'
+        f'alt="{_text(kind.title)}. {_text(kind.caption)}"></div>\n'
         f"<figcaption>{stamp}{_text(kind.caption)} {paper}{note}</figcaption>\n</figure></section>"
     )
 

@@ -196,6 +196,10 @@ def trajectories_from_arrays(
         if labelled:
             _draw_points(boxes[1], row, rng, by_layer=False)
         _draw_paths(boxes[-1], row, n_paths, rng)
+        times = _enlarge(boxes[-1], row, 2 * reach)
+        if times > 1:
+            x = (panels - 1) * (side + gap) + side
+            page.text(x, y + 0.05, f"enlarged {times:.0f} times", SMALL, ha="right")
     y = heads + len(networks) * (side + names) + 0.08
     first = layer_colours()(np.linspace(0, 1, 128))
     count = max(len(row.layers) for row in networks)
@@ -208,6 +212,23 @@ def trajectories_from_arrays(
     for line, text in enumerate(keys):
         page.text((panels - 1) * (side + gap) + 0.05, y - 0.04 + line * line_height(SMALL), text, SMALL)
     return page.finished()
+
+
+def _enlarge(axes: Axes, row: NetworkPaths, whole: float) -> float:
+    """Look closer where mean paths take up little of the map; how many times."""
+    means = [row.places[row.figure == label].mean(0) for label in (1, 0, -1) if (row.figure == label).any()]
+    if (row.figure >= 0).any():
+        means = means[: int((row.figure == 1).any()) + int((row.figure == 0).any())]
+    points = np.concatenate(means)
+    low, high = points.min(0), points.max(0)
+    extent = float((high - low).max())
+    times = float(np.floor(whole / (1.5 * extent))) if extent > 0 else 1.0
+    if times >= 2:
+        centre, reach = (low + high) / 2, whole / times / 2
+        axes.set_xlim(centre[0] - reach, centre[0] + reach)
+        axes.set_ylim(centre[1] - reach, centre[1] + reach)
+        return times
+    return 1.0
 
 
 def _draw_points(axes: Axes, row: NetworkPaths, rng: np.random.Generator, *, by_layer: bool) -> None:

@@ -1,4 +1,4 @@
-"""A small study with simulated features of planted structure, cut for real."""
+"""Small studies with simulated features of planted structure, cut for real."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from alignedcut_viewer import pipeline
+from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
+from alignedcut_viewer.brain import RoiTable, paper_rois
 from alignedcut_viewer.images import open_pictures
+from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.feature_set import FeatureSet
 
@@ -23,13 +26,11 @@ def inside_disc(rows: int, columns: int) -> np.ndarray:
     return np.add.outer(y**2, x**2) < 0.3**2
 
 
-@pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Three pictures with a disc each; features of figure and ground lie in two directions."""
-    folder: Path = tmp_path_factory.mktemp("figures")
-    for number, (height, width) in enumerate(SIZES):
+def made_study(folder: Path, sizes: list[tuple[int, int]], *, shared: bool = False) -> Study:
+    """Pictures with a disc each; features of figure and ground lie in two directions, `shared` by all layers or not."""
+    for number, (height, width) in enumerate(sizes):
         picture = np.full((height, width, 3), 60, dtype=np.uint8)
-        picture[inside_disc(height, width)] = 220, 120, 40 * number
+        picture[inside_disc(height, width)] = 220, 120, 30 * number
         Image.fromarray(picture).save(folder / f"disc $x_{number}$.png")
     made = Study.create(folder / "study", open_pictures(folder))
     rng = np.random.default_rng(0)
@@ -44,15 +45,75 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             "weights": "0" * 64,
         }
         note = {"title": f"{network}, simulated features", "weights": "checkpoint /home/somebody/secret/weights.bin"}
-        features = FeatureSet.create(made.store, key, rows=rows, columns=columns, class_token=True, batch=3, note=note)
-        features.prepare(dict.fromkeys(LAYERS[network], 16), len(SIZES))
+        batch = min(3, len(sizes))
+        features = FeatureSet.create(
+            made.store, key, rows=rows, columns=columns, class_token=True, batch=batch, note=note
+        )
+        features.prepare(dict.fromkeys(LAYERS[network], 16), len(sizes))
         directions = np.linalg.qr(rng.normal(size=(16, 16)))[0]
+        if shared:
+            directions = np.eye(16)
         tokens = np.concatenate([[2], inside_disc(rows, columns).ravel().astype(int)])
         for layer in LAYERS[network]:
-            values = directions[tokens] + 0.03 * rng.normal(size=(len(SIZES), len(tokens), 16))
-            features.write({layer: values.astype(np.float16)}, range(len(SIZES)))
+            values = directions[tokens] + 0.03 * rng.normal(size=(len(sizes), len(tokens), 16))
+            features.write({layer: values.astype(np.float16)}, range(len(sizes)))
+    return made
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Three pictures with a disc each; features of figure and ground lie in two directions."""
+    folder: Path = tmp_path_factory.mktemp("figures")
+    made = made_study(folder, SIZES)
     colour = pipeline.ColourSettings(n_landmarks=60, perplexity=10)
     settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour)
     pipeline.cut(made, settings, align=pipeline.AlignSettings(method="none"))
     made.close()
     return Study.open(folder / "study")
+
+
+@pytest.fixture(scope="session")
+def brain_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a study of eight pictures whose layers are aligned to simulated brain data, with nothing but a cut.
+
+    Figure (channel 1) drives V1 up and PPA down, ground (channel 0) the other way round.
+    """
+    folder: Path = tmp_path_factory.mktemp("brain-figures")
+    made = made_study(folder, [(40, 60)] * 8, shared=True)
+    rois = list(paper_rois())
+    rng = np.random.default_rng(1)
+    beta = np.zeros((16, 10 * len(rois)), dtype=np.float32)
+    masks = {name: np.arange(beta.shape[1]) // 10 == number for number, name in enumerate(rois)}
+    beta[1, masks["V1"]], beta[0, masks["V1"]] = 1, -1
+    beta[1, masks["PPA"]], beta[0, masks["PPA"]] = -1, 1
+    slots = [Slot(network, layer) for network, layers in LAYERS.items() for layer in layers]
+    by_roi = {name: {"r2": 0.1 + 0.01 * number, "n_voxels": 10} for number, name in enumerate([*rois, "all"])}
+    scores = {
+        "rois": by_roi,
+        "slot_correlation": {str(slot): {name: float(rng.random()) for name in by_roi} for slot in slots},
+    }
+    readout = BrainReadout(
+        tuple(rois),
+        np.stack([beta[:, masks[name]].mean(1) for name in rois]),
+        np.full(len(rois), 10, dtype=np.int64),
+        beta.shape[1],
+        dataset={"name": "subj01", "simulated": True},
+        beta=beta,
+        rois=RoiTable(masks),
+        hemisphere=np.array(["lh", "rh"])[np.arange(beta.shape[1]) % 2],
+        fsaverage_vertex=rng.choice(163_842, beta.shape[1], replace=False),
+    )
+    file = ChannelAlignment(
+        {slot: np.eye(16, dtype=np.float32) for slot in slots},
+        kind="brain",
+        tap="attention",
+        recipe={"brain_data": {"name": "subj01", "simulated": True}, "settings": {"eigen_weight": 1.0}},
+        scores=scores,
+        simulated=True,
+        readout=readout,
+    ).save(folder / "brain.safetensors")
+    colour = pipeline.ColourSettings(n_landmarks=200, perplexity=20)
+    settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour)
+    pipeline.cut(made, settings, align=pipeline.AlignSettings(method="file", file=str(file)))
+    made.close()
+    return folder / "study"

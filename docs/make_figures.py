@@ -1,0 +1,110 @@
+"""Make the figures of docs/figures.md out of a folder of photographs: study, cuts and figures, all by the command line.
+
+    python docs/make_figures.py photographs/ --study figures-study \
+        --networks vit-tiny-p16 dinov2-vit-s14-saliency --weights vit-tiny-p16=vit_tiny.safetensors
+
+What is there already is not computed again. With ``--brain DATA`` the layers are aligned to predict responses to the
+photographs, else by hyperalignment. Figures of the paper's regions and of the cortex are of a second cut, aligned
+to SIMULATED responses to the same photographs, and say so.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from alignedcut_viewer import cli
+from alignedcut_viewer.figures import CATALOGUE
+from alignedcut_viewer.study import Study
+
+FIGURES = Path(__file__).resolve().parent / "figures"
+BRAIN = ("figure-ground-activation", "cortex", "roi-maps", "concepts", "brain-scores", "brain-scores-table")
+LARGEST = 240_000  # bytes
+DPI = 150
+
+
+def run(*words: str | Path) -> None:
+    """One command of ``alignedcut``, shown as it is typed."""
+    print("$ alignedcut", *words, flush=True)
+    if cli.main([str(word) for word in words]):
+        raise SystemExit(1)
+
+
+def build(arguments: argparse.Namespace) -> None:
+    """Features, simulated responses, and both cuts, as far as they are not there."""
+    study: Path = arguments.study
+    pictures = sorted(p for p in arguments.pictures.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    step = max(1, len(pictures) // arguments.count)
+    chosen = pictures[::step][: arguments.count]
+    if not study.exists():
+        weights = ["--weights", *arguments.weights] if arguments.weights else []
+        run("extract", *chosen, "--study", study, "--networks", *arguments.networks, *weights)
+    cuts = Study.open(study).cuts
+    if "default" not in cuts:
+        options: list[str | Path] = []
+        if arguments.brain:
+            alignment = study.with_name(f"{study.stem}-brain.safetensors")
+            run("align", study, "--brain", arguments.brain, "--out", alignment)
+            options = ["--alignment", alignment]
+        run("cut", study, *options)
+    if "brain" not in cuts:
+        subject = study.with_name(f"{study.stem}-simulated") / "subj01"
+        alignment = study.with_name(f"{study.stem}-simulated.safetensors")
+        if not subject.exists():
+            run("simulate-brain", study, subject)
+        if not alignment.exists():
+            run("align", study, "--brain", subject, "--out", alignment)
+        run("cut", study, "--name", "brain", "--alignment", alignment)
+    for cut in ("default", "brain"):
+        if Study.open(study).cut(cut).concepts is None:
+            # the concepts of one layer say most
+            run("concepts", study, "--cut", cut, "--networks", arguments.networks[0], "--layers", "8", "--number", "8")
+
+
+def keep(folder: Path, names: Sequence[str]) -> None:
+    """Copy figures into docs, in few enough colours to be small."""
+    FIGURES.mkdir(exist_ok=True)
+    for name in names:
+        source = folder / f"{name}.png"
+        if not source.exists():
+            continue
+        target = FIGURES / source.name
+        with Image.open(source) as image:
+            picture = image.convert("RGB")
+        scale = 1.0
+        while True:
+            size = round(picture.width * scale), round(picture.height * scale)
+            small = picture.resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture
+            small.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+            if target.stat().st_size <= LARGEST:
+                break
+            scale *= 0.92
+        print(f"{target} {target.stat().st_size // 1000} kB", flush=True)
+
+
+def main() -> int:
+    """Build the study, draw, and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="folder of photographs")
+    parser.add_argument("--study", type=Path, required=True, help="the study's folder; made if it is not there")
+    parser.add_argument("--count", type=int, default=200, help="how many photographs (default: 200)")
+    parser.add_argument("--networks", nargs="+", default=["vit-tiny-p16", "dinov2-vit-s14-saliency"])
+    parser.add_argument("--weights", nargs="+", default=[], metavar="NETWORK=FILE", help="as for `alignedcut extract`")
+    parser.add_argument("--brain", type=Path, help="responses to the photographs, as for `alignedcut align --brain`")
+    parser.add_argument("--masks", type=Path, help="masks named like the photographs, if there are any")
+    arguments = parser.parse_args()
+    build(arguments)
+    masks = ["--masks", arguments.masks] if arguments.masks else []
+    for cut in ("default", "brain"):
+        folder = arguments.study.with_name(f"{arguments.study.stem}-figures") / cut
+        run(
+            "figures", arguments.study, "--cut", cut, "--all", "--out", folder, "--formats", "png", "--dpi", DPI, *masks
+        )
+        keep(folder, [kind.name for kind in CATALOGUE if (kind.name in BRAIN) == (cut == "brain")])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""Every figure of a study by one command, what it lacks with the reason, and the report on one page."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from alignedcut_viewer import cli
+from alignedcut_viewer.errors import StudyError
+from alignedcut_viewer.figures import (
+    CATALOGUE,
+    FigureGround,
+    Lacking,
+    all_figures,
+    brain_scores,
+    figure_ground_activation,
+    figure_ground_from_masks,
+    figure_ground_from_segments,
+    layer_scores,
+    report_html,
+    similarity,
+    trajectories,
+)
+from alignedcut_viewer.figures.figure_ground import token_labels
+from alignedcut_viewer.figures.layer_scores import oracle_miou
+from alignedcut_viewer.study import Study
+
+BRAIN = {"figure-ground-activation", "cortex", "roi-maps", "brain-scores", "brain-scores-table"}
+NAMES = {kind.name for kind in CATALOGUE}
+
+
+def inside_disc(rows: int, columns: int) -> np.ndarray:
+    """The disc that all pictures of these studies show."""
+    y, x = (np.arange(rows) + 0.5) / rows - 0.5, (np.arange(columns) + 0.5) / columns - 0.5
+    return np.add.outer(y**2, x**2) < 0.3**2
+
+
+def words(figure: Figure) -> str:
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def masks_of(folder: Path) -> Path:
+    """Masks of the discs beside the pictures of a study."""
+    masks = folder / "masks"
+    masks.mkdir(exist_ok=True)
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            mask = inside_disc(picture.height, picture.width)
+        Image.fromarray(mask.astype(np.uint8)).save(masks / path.name)
+    return masks
+
+
+@pytest.fixture(scope="module")
+def drawn_study(brain_study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """A study after `alignedcut figures --all`, the folder of the figures, and what was printed."""
+    copy = tmp_path_factory.mktemp("all") / "copy"
+    shutil.copytree(brain_study.parent, copy)
+    out = copy / "figures"
+    import contextlib
+    import io
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        arguments = [
+            "--all",
+            "--masks",
+            str(masks_of(copy)),
+            "--out",
+            str(out),
+            "--formats",
+            "png",
+            "svg",
+            "--dpi",
+            "80",
+        ]
+        assert cli.main(["figures", str(copy / "study"), *arguments]) == 0
+    return copy / "study", out, printed.getvalue()
+
+
+def test_all_figures_are_written(drawn_study: tuple[Path, Path, str]) -> None:
+    path, out, printed = drawn_study
+    assert {file.stem for file in out.glob("*.png")} == NAMES, printed
+    assert {file.stem for file in out.glob("*.svg")} == NAMES
+    assert f"{len(NAMES)} of {len(NAMES)} figures" in printed
+    for file in out.glob("*.png"):
+        with Image.open(file) as image:
+            assert np.asarray(image.convert("L")).std() > 5, file.name
+    cut = Study.open(path).cut()
+    assert cut.map2d is not None
+    assert cut.concepts is not None
+    assert cut.brain_activation is not None
+
+
+def test_what_is_lacking_is_said_with_the_reason(study: Study) -> None:
+    found = all_figures(study)
+    assert list(found) == [kind.name for kind in CATALOGUE]
+    lacking = {name: figure.reason for name, figure in found.items() if isinstance(figure, Lacking)}
+    assert set(lacking) >= BRAIN
+    assert {"mosaic", "similarity", "comparison"} & set(lacking) == set()
+    assert "train an alignment on brain data" in lacking["cortex"]
+    assert "carries no brain scores" in lacking["brain-scores"]
+    assert "No concepts were discovered" in lacking["concepts"]
+    assert "holds no 2-D map" in lacking["trajectories"]
+    assert "--masks" in lacking["layer-scores"]
+    for figure in found.values():
+        assert (
+            isinstance(figure, Lacking)
+            or "nodes of 3 pictures" in words(figure)
+            or "nodes (3 pictures" in words(figure)
+        )
+
+
+def test_figure_and_ground_are_found_without_masks(brain_study: Path) -> None:
+    study = Study.open(brain_study)
+    cut = study.cut()
+    found = figure_ground_from_segments(study, cut)
+    assert "no masks; a 2-way cut of layer" in found.source
+    for network in cut.index.networks:
+        disc = inside_disc(network.rows, network.columns)
+        for image in (0, 7):
+            tokens = found.labels[cut.index.patch_slice(network.name, network.layers[0], image)]
+            assert (tokens.reshape(disc.shape) == disc).mean() > 0.8
+            assert found.labels[cut.index.image_slice(network.name, network.layers[0], image)][0] == -1  # class token
+
+
+def test_masks_label_tokens_in_every_layer(drawn_study: tuple[Path, Path, str]) -> None:
+    path, _, _ = drawn_study
+    study = Study.open(path)
+    cut = study.cut()
+    found = figure_ground_from_masks(study, cut, path.parent / "masks")
+    assert found.source == "Figure and ground: masks of 8 of 8 pictures."
+    for network in cut.index.networks:
+        for layer in network.layers:
+            figure = found.nodes(cut.index, 1, network=network.name, layer=layer)
+            ground = found.nodes(cut.index, 0, network=network.name, layer=layer)
+            assert len(figure) + len(ground) == 8 * network.rows * network.columns
+            assert 0.1 < len(figure) / (len(figure) + len(ground)) < 0.5
+
+
+@pytest.mark.quick
+def test_tokens_take_the_label_that_covers_them() -> None:
+    mask = np.zeros((8, 8), dtype=np.int8)
+    mask[:4, :5] = 1
+    mask[4:, 4:] = -1
+    np.testing.assert_array_equal(token_labels(mask, 2, 2), [[1, 0], [0, -1]])
+
+
+@pytest.mark.quick
+def test_oracle_scores() -> None:
+    """Separable classes reach 1; eigenvectors that know nothing reach what one class alone does."""
+    labels = np.repeat([0, 1], 50)
+    rows = np.stack([labels - 0.5, np.ones(100)], axis=1)
+    assert oracle_miou(rows, labels) == 1.0
+    assert oracle_miou(np.ones((100, 2)), labels) == pytest.approx(0.25)
+
+
+def test_planted_activation_is_drawn(drawn_study: tuple[Path, Path, str]) -> None:
+    """Figure drives V1 up and PPA down, by construction."""
+    path, _, _ = drawn_study
+    study = Study.open(path)
+    cut = study.cut()
+    split = figure_ground_from_masks(study, cut, path.parent / "masks")
+    figure = figure_ground_activation(study, cut, split)
+    assert "simulated brain data" in words(figure)
+    shown = {axes.get_label(): axes for axes in figure.axes}
+    table = np.asarray(shown["wide-simulated figure"].images[0].get_array())
+    v1, ppa = 0, 9
+    assert (table[v1] > 0.5).all()
+    assert (table[ppa] < -0.5).all()
+    scores = layer_scores(study, cut, split)
+    reached = np.concatenate([line.get_ydata() for line in scores.axes[0].lines[:2]])
+    assert reached.min() > 0.9  # planted figure and ground are told apart in every layer
+    best = brain_scores(study, cut)
+    assert "0.100" in words(best)  # R² of V1
+
+
+def test_one_picked_token_finds_the_discs(brain_study: Path) -> None:
+    study = Study.open(brain_study)
+    cut = study.cut()
+    node = cut.index.node("wide-simulated", 2, 3, row=3, column=4)
+    figure = similarity(study, cut, nodes=[node], images=[0, 1], features=None)
+    assert "eigenvectors" in words(figure)
+    heat = [np.asarray(a.images[0].get_array()).astype(int).sum(-1) for a in figure.axes if " 0" in a.get_label()]
+    shown = heat[-1]
+    disc = inside_disc(*shown.shape)
+    assert shown[disc].mean() > 1.5 * shown[~disc].mean()
+
+
+def test_without_a_map_paths_are_refused(study: Study) -> None:
+    with pytest.raises(StudyError, match="holds no 2-D map"):
+        trajectories(study, study.cut(), figure_ground=FigureGround(np.zeros(len(study.cut().index), np.int8), ""))
+
+
+# -- the report ------------------------------------------------------------------------------------------------------
+
+
+class _Page(HTMLParser):
+    """What the tests ask of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[str] = []
+        self.language: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        if tag == "html":
+            self.language = values.get("lang")
+        if tag == "img":
+            self.pictures.append(values)
+        if tag == "a":
+            self.links.append(str(values["href"]))
+        if values.get("id"):
+            self.ids.add(str(values["id"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page(drawn_study: tuple[Path, Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, _, _ = drawn_study
+    target = tmp_path_factory.mktemp("report") / "report.html"
+    assert cli.main(["report", str(path), str(target), "--masks", str(path.parent / "masks")]) == 0
+    return target
+
+
+def test_the_report_is_one_whole_page(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    parsed = _Page()
+    parsed.feed(text)
+    assert parsed.open == []
+    assert parsed.language == "en"
+    assert len(parsed.pictures) == len(NAMES)
+    for picture in parsed.pictures:
+        assert len(str(picture["alt"])) > 40
+        kind, data = str(picture["src"]).split(",", 1)
+        assert kind == "data:image/png;base64"
+        with Image.open(BytesIO(base64.b64decode(data))) as image:
+            wide, high = int(str(picture["width"])), int(str(picture["height"]))
+            assert abs(image.width - wide) <= 1
+            assert abs(image.height - high) <= 1
+    assert all(link.startswith("#") and link[1:] in parsed.ids for link in parsed.links)
+    assert parsed.tags.count("h1") == 1
+    assert {"main", "header", "nav", "footer", "figcaption", "caption"} <= set(parsed.tags)
+    assert "script" not in parsed.tags
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)  # nothing is fetched
+    assert not re.search(r"url\(|@import", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert "simulated brain data" in text
+    assert "secret" not in text  # folders are nobody's business
+    assert str(page.parent) not in text
+
+
+def test_the_report_says_what_is_lacking(study: Study) -> None:
+    text = report_html(study, study.cut(), {"mosaic": Lacking("Nothing & nobody <here>.")}, notes=["A note."])
+    assert "Nothing &amp; nobody &lt;here&gt;." in text
+    assert "What this study has no data for" in text
+    assert "A note." in text
+    assert "simulated brain data" not in text.split("</style>")[1]
+
+
+def _browser() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(_browser() is None, reason="no browser (chromium) is at hand; the page is parsed above")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_shows_the_report(page: Path, tmp_path: Path, width: int) -> None:
+    """Drawn by a real browser, nothing is wider than the window, and the figures are seen."""
+    shot = tmp_path / "shot.png"
+    command = [str(_browser()), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},3000", f"--screenshot={shot}"]
+    result = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=False, timeout=120)
+    assert shot.exists(), result.stderr
+    with Image.open(shot) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert pixels.shape[1] == width
+    coloured = np.ptp(pixels, axis=2) > 60
+    assert coloured.mean() > 0.01
+    # the page's own margin stays free at the right: nothing sticks out
+    assert not coloured[:, -6:].any()

@@ -123,7 +123,10 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     coordinator.sessions.close()
     viewer.window.resize(*LARGE)
     go(coordinator, picture, layer)
-    only(viewer, "Trajectories", "Brain")
+    panels = only(viewer, "Trajectories", "Brain")
+    docks = [d for d in viewer.window._wrapped_dock_widgets.values() if any(d.isAncestorOf(p) for p in panels)]
+    viewer.window._qt_window.resizeDocks(docks, [620] * 2, Qt.Orientation.Horizontal)
+    viewer.window._qt_window.resizeDocks(docks, [480, 480], Qt.Orientation.Vertical)
     pick(coordinator, *place, 1)
     coordinator.set_active("ground")
     pick(coordinator, 0.08, 0.08, 1)

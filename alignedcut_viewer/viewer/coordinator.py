@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from ..backbones import list_networks
 from ..errors import AlignedCutError, InputError
+from .dialogs import is_open
 from .display import Display
 from .history import SELECTION_COLOURS, SELECTIONS
 from .loading import LoadedPictures, LoadedStudy, load_pictures, load_study
@@ -206,7 +207,10 @@ class Coordinator(MousePicking, TaskRunner):
         self._tell(self.stream_changed, text)
 
     def _stream(self, work: Any, on_part: Any, then: Any) -> None:
-        self._similar.start(work, on_part, then)
+        def while_open(show: Callable[..., None]) -> Callable[..., None]:
+            return lambda *found: show(*found) if is_open(self.viewer) else None
+
+        self._similar.start(work, while_open(on_part), while_open(then))
 
     def _stop_stream(self) -> None:
         self._similar.stop()

@@ -19,6 +19,7 @@ class NamedView(View):
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self.name = LineEdit(name="selection_name", label="name", tooltip="Name for the active selection")
+        self.name.native.setPlaceholderText("name of the active selection")
         self.keep = PushButton(
             name="keep", text="Keep", tooltip="Keep the active selection under this name, in the study (Alt-K)"
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from .coordinator import Coordinator
 from .forms import View
@@ -27,6 +27,8 @@ class Panel(View):
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        # Else napari puts empty space below what could be larger.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     @property
     def parts(self) -> Sequence[View]:

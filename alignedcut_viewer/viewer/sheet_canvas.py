@@ -100,6 +100,10 @@ class SheetCanvas(QAbstractScrollArea):
                 bar.setValue(at)
             elif at + pitch + GAP > bar.value() + room:
                 bar.setValue(at + pitch + GAP - room)
+        # The pictures themselves stay in sight, and cover what would lie below them.
+        bar = self.horizontalScrollBar()
+        if cell.column and (cell.column - 1) * pitch < bar.value():
+            bar.setValue((cell.column - 1) * pitch)
 
     @property
     def header(self) -> int:
@@ -142,8 +146,13 @@ class SheetCanvas(QAbstractScrollArea):
             painter.translate(-left, -top)
             rows = self.visible_rows()
             for row in rows:
-                for column in self.layout_.visible_columns(left, self.viewport().width()):
+                for column in self._columns(left):
                     self._paint_cell(painter, Cell(row, column))
+            painter.resetTransform()
+            painter.fillRect(QRectF(0, 0, self.layout_.pitch, self.viewport().height()), self.colours.back)
+            painter.translate(0, -top)
+            for row in rows:
+                self._paint_cell(painter, Cell(row, 0))
             painter.resetTransform()
             self._paint_header(painter, left)
         finally:
@@ -152,14 +161,20 @@ class SheetCanvas(QAbstractScrollArea):
         if missing:
             self.wants.emit(missing)
 
+    def _columns(self, left: int) -> list[int]:
+        """Columns of layers in sight; the pictures stand to their left however far one scrolls."""
+        return [column for column in self.layout_.visible_columns(left, self.viewport().width()) if column]
+
     def _paint_header(self, painter: QPainter, left: int) -> None:
         painter.fillRect(QRectF(0, 0, self.viewport().width(), self.header), self.colours.back)
         painter.setPen(self.colours.text)
         pitch = self.layout_.pitch
         words = self.fontMetrics().horizontalAdvance("layer 00") < pitch
-        for column in self.layout_.visible_columns(left, self.viewport().width()):
+        for column in (*self._columns(left), 0):
             layer = "picture" if column == 0 else f"{'layer ' if words else ''}{self.layers[column - 1]}"
-            place = QRectF(GAP + column * pitch - left, 0, self.layout_.side, self.header)
+            place = QRectF(GAP + column * pitch - (left if column else 0), 0, self.layout_.side, self.header)
+            if not column:
+                painter.fillRect(QRectF(0, 0, pitch, self.header), self.colours.back)
             text = self.fontMetrics().elidedText(layer, Qt.TextElideMode.ElideRight, int(place.width()))
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
@@ -217,7 +232,8 @@ class SheetCanvas(QAbstractScrollArea):
         """The node at a point of the viewport; over the picture itself, that of the layer that is shown."""
         if self.tiles is None or place.y() < self.header:
             return None
-        x = place.x() + self.horizontalScrollBar().value()
+        over_picture = place.x() < self.layout_.pitch
+        x = place.x() + (0 if over_picture else self.horizontalScrollBar().value())
         y = place.y() + self.verticalScrollBar().value() - self.header
         cell = self.layout_.cell_at(x, y)
         if cell is None:

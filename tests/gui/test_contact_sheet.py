@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 
 from alignedcut_viewer.viewer.commands import show_contact_sheet
 from alignedcut_viewer.viewer.sheet_layout import Cell
@@ -80,8 +81,11 @@ def test_a_click_picks_and_goes_there(qtbot, viewer, board, coordinator):
     place = place_of(canvas, Cell(700, 4), 0.25, 0.75)
     qtbot.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, place)
     assert coordinator.selection().nodes.tolist() == [node, index.node("one", 3, 700, row=0, column=1)]
-    qtbot.mouseMove(canvas.viewport(), place_of(canvas, Cell(700, 2), 0.25, 0.25))
-    qtbot.waitUntil(lambda: coordinator.hovered == index.node("one", 1, 700, row=0, column=0))
+    place, none = place_of(canvas, Cell(700, 2), 0.25, 0.25), Qt.MouseButton.NoButton
+    where = (QPointF(place), QPointF(canvas.viewport().mapToGlobal(place)))
+    moved = QMouseEvent(QEvent.Type.MouseMove, *where, none, none, Qt.KeyboardModifier.NoModifier)
+    QCoreApplication.sendEvent(canvas.viewport(), moved)  # simulated cursors lose moves
+    assert coordinator.hovered == index.node("one", 1, 700, row=0, column=0)
     coordinator.history.undo()
     coordinator.history.undo()
     assert canvas.tiles.values is None

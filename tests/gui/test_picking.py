@@ -1,6 +1,7 @@
 """Pick in the pictures with mouse and keys: similarity over all of them, threshold, mask, export."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -164,6 +165,23 @@ def test_own_features_are_compared_in_the_background(qtbot, shown, coordinator, 
     np.testing.assert_allclose(coordinator.values.values, expected, atol=2e-3)
     assert said[0].startswith("Comparing")
     assert said[-1] == ""
+
+
+def test_aligned_features_are_compared_in_the_background(qtbot, coordinator, brain_study, tmp_path, wait_idle):
+    from alignedcut_viewer.pipeline import load_alignment
+
+    coordinator.open_study(shutil.copytree(brain_study, tmp_path / "own.zarr"))
+    wait_idle()
+    coordinator.change_similarity(space="aligned", scope="layer")
+    study, cut = coordinator.shown_cut()
+    layer = cut.index.slot_slice(NETWORK, 7)
+    chosen = np.array([layer.start + 3, layer.start + 40])
+    coordinator.select(chosen)
+    qtbot.waitUntil(lambda: coordinator.values is not None, timeout=20_000)
+    features = study.study.node_features(cut.index, load_alignment(study.study, cut.recipe["cut"]["alignment"]))
+    expected = cosine(features.rows(np.arange(layer.start, layer.stop)), features.rows(chosen)).mean(axis=1)
+    np.testing.assert_allclose(coordinator.values.values[layer], expected, atol=2e-3)
+    assert np.isnan(coordinator.values.values[: layer.start]).all()
 
 
 def test_a_space_that_is_not_there_is_told(shown, coordinator, node, notifications):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..nodes import NodeIndex
+from .bootstrap import bootstrap_weights
 
 __all__ = ["FIGURE", "GROUND", "UNKNOWN", "GroupActivation", "group_activation", "labels_of_selections", "nodes_of"]
 
@@ -171,8 +172,7 @@ def group_activation(
     if not ((known == FIGURE).any() and (known == GROUND).any()):
         raise InputError("Figure and ground need at least one node each.")
     n_pictures = int(number.max()) + 1
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(n_pictures, np.full(n_pictures, 1 / n_pictures), n_bootstraps).astype(np.float64)
+    weights = bootstrap_weights(n_pictures, n_bootstraps, seed)
     means, drawn, counts = [], [], []
     for group in (FIGURE, GROUND):
         of_group = known == group

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import FeatureError, InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report
+from .bootstrap import bootstrap_weights
 from .places import path_nodes
 
 __all__ = ["Bifurcation", "PaceCurve", "bifurcation_layer", "length", "pace", "pace_curve", "paths"]
@@ -103,7 +104,7 @@ def pace_curve(paths: ArrayLike, images: ArrayLike, *, n_bootstraps: int = 1000,
     number = _numbered(images, len(each))
     sizes = np.bincount(number).astype(np.float64)
     sums = np.stack([np.bincount(number, column, len(sizes)) for column in each.T], axis=1)
-    weights = _bootstrap_weights(len(sizes), n_bootstraps, seed)
+    weights = bootstrap_weights(len(sizes), n_bootstraps, seed)
     drawn = (weights @ sums) / (weights @ sizes)[:, None]
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     return PaceCurve(each.mean(axis=0), low, high)
@@ -114,12 +115,6 @@ def _numbered(images: ArrayLike, n_paths: int) -> NDArray[np.int64]:
     if len(number) != n_paths:
         raise InputError(f"There are {n_paths} paths, but pictures are named for {len(number)}.")
     return number.astype(np.int64)
-
-
-def _bootstrap_weights(n_pictures: int, count: int, seed: int) -> NDArray[np.float64]:
-    """How often each picture is drawn, (count, n_pictures)."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n_pictures, np.full(n_pictures, 1 / n_pictures), count).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +233,7 @@ def bifurcation_layer(
     p_values = (1 + (most[:, None] >= accuracy[None, :]).sum(axis=0)) / (1 + n_permutations)
     significant = p_values <= max(alpha, 1 / (1 + n_permutations))
 
-    drawn = _balanced(hits, counts, _bootstrap_weights(len(sizes), n_bootstraps, seed))
+    drawn = _balanced(hits, counts, bootstrap_weights(len(sizes), n_bootstraps, seed))
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     low, high = np.quantile(drawn, (0.05, 0.95), axis=0)
     reached = (drawn >= threshold) & significant

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .bootstrap import bootstrap_weights
 
 __all__ = ["TransitionComparison", "compare_transitions", "transition_counts", "transition_matrix"]
 
@@ -165,14 +166,18 @@ def compare_transitions(
         own = np.where(a[of_group] >= 0, number[of_group] * n_a + a[of_group], -1)
         counts = transition_counts(own, b[of_group], n_pictures * n_a, n_b)
         tables.append(counts.reshape(n_pictures, n_a * (n_b + 1)))
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(n_pictures, np.full(n_pictures, 1 / n_pictures), n_bootstraps).astype(np.float64)
-    drawn = [_normalised((weights @ table).reshape(-1, n_a, n_b + 1)) for table in tables]
-    # A concept that a tenth of the draws leave empty has no interval.
+    weights = bootstrap_weights(n_pictures, n_bootstraps, seed)
+    # Single precision counts up to 16 million pixels exactly, and is twice as quick.
+    kind = np.float32 if len(a) < 1 << 22 else np.float64
+    sums = [weights.astype(kind) @ table.astype(kind) for table in tables]
+    drawn = [_normalised(total.astype(np.float64).reshape(-1, n_a, n_b + 1)) for total in sums]
+    # A concept that any group leaves empty in a tenth of the draws has no interval; in fewer, those draws say nothing.
     spread = drawn[0] - drawn[1]
-    sure = np.isfinite(spread).mean(axis=0) >= 0.9
-    low, high = np.nanquantile(np.where(sure, spread, 0), (0.025, 0.975), axis=0)
+    known = np.isfinite(spread[:, :, 0])
+    low, high = np.full((2, n_a, n_b), np.nan)
+    for concept in np.flatnonzero(known.mean(axis=0) >= 0.9):
+        of_concept = spread[known[:, concept], concept]
+        low[concept], high[concept] = np.quantile(of_concept, (0.025, 0.975), axis=0)
     first, second = (_normalised(table.sum(axis=0).reshape(n_a, n_b + 1)) for table in tables)
     sizes = np.stack([table.sum(axis=0).reshape(n_a, n_b + 1).sum(axis=1) for table in tables])
-    missing = np.where(sure, 0.0, np.nan)
-    return TransitionComparison(first, second, first - second, low + missing, high + missing, sizes)
+    return TransitionComparison(first, second, first - second, low, high, sizes)

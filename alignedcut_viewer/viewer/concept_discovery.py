@@ -1,12 +1,9 @@
 """The settings with which the Concepts panel discovers concepts."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
-
-if TYPE_CHECKING:
-    from ..pipeline.concept_stage import ConceptSettings
 
 __all__ = ["DiscoveryForm"]
 
@@ -93,16 +90,17 @@ class DiscoveryForm(QWidget):
     def _keep(self, *_: Any) -> None:
         self._state().update(count=self.count.value(), radius=self.radius.value(), scope=str(self.scope.currentData()))
 
-    def settings(self, position: tuple[str, int, int] | None) -> "ConceptSettings":
-        """What to discover, where the sliders show a network, a layer and an image."""
-        from ..pipeline.concept_stage import ConceptSettings
+    def settings(self, position: tuple[str, int, int] | None) -> dict[str, Any]:
+        """What to discover, where the sliders show a network, a layer and an image.
 
+        Fields of :class:`~alignedcut_viewer.pipeline.concept_stage.ConceptSettings`, which takes a while to import.
+        """
         scope = self.scope.currentData()
         layer = 0 if position is None else position[1]
         layers = {"layer": (layer,), "pair": (layer, layer + 1)}
-        return ConceptSettings(
-            networks=None if scope == "all" or position is None else (position[0],),
-            layers=None if position is None else layers.get(scope),
-            radius=self.radius.value() or "auto",
-            n_concepts=self.count.value() or None,
-        )
+        return {
+            "networks": None if scope == "all" or position is None else (position[0],),
+            "layers": None if position is None else layers.get(scope),
+            "radius": self.radius.value() or "auto",
+            "n_concepts": self.count.value() or None,
+        }

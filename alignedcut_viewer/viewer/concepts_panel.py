@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..errors import AlignedCutError
+from ..progress import ProgressCallback
 from .concept_details import SORTS, ConceptDetails, concept_details, detail_key, ordered
 from .concept_discovery import DiscoveryForm
 from .concept_export import concepts_figure, concepts_table
@@ -315,19 +316,8 @@ class ConceptsPanel(View):
         study, cut = self.coordinator.study, self._cut
         if study is None or cut is None:
             return
-        from ..pipeline import discover_concepts
-
-        try:
-            settings = self.form.settings(self.coordinator.position)
-        except AlignedCutError as error:
-            tell_error(error)
-            return
-        opened, name = study.study, cut.name
-        self.coordinator.start(
-            "Discovering concepts",
-            lambda progress: discover_concepts(opened, name, settings, progress),
-            self._discovered,
-        )
+        work = partial(_discover, study.study, cut.name, self.form.settings(self.coordinator.position))
+        self.coordinator.start("Discovering concepts", work, self._discovered)
 
     def _discovered(self, _: Any) -> None:
         if self._listening:
@@ -402,6 +392,12 @@ class ConceptsPanel(View):
         concepts = self.concepts
         assert concepts is not None
         return concepts_table(concepts, [concept.id for concept in self.list.model_.concepts])
+
+
+def _discover(study: Any, cut: str, settings: dict[str, Any], progress: ProgressCallback) -> Any:
+    from ..pipeline.concept_stage import ConceptSettings, discover_concepts
+
+    return discover_concepts(study, cut, ConceptSettings(**settings), progress)
 
 
 def _is_named(concept: "Concept") -> bool:

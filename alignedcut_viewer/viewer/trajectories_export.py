@@ -148,7 +148,9 @@ def _draw_legend(
     chosen = {which: nodes for which, nodes in selections.items() if len(nodes)}
     if chosen:
         y += 0.2
-        words = "      ".join(f"{which}: {len(nodes):,} tokens" for which, nodes in chosen.items())
+        words = "      ".join(
+            f"{which}: {len(nodes):,} token{'' if len(nodes) == 1 else 's'}" for which, nodes in chosen.items()
+        )
         figure.text(0.02, y / tall, words, fontsize=8, va="center")
         y -= 0.22
     for row in legend:

@@ -141,7 +141,8 @@ class TrajectoriesPanel(Panel):
             places = self._unkept(study)
         if places is None:
             self._identity = None
-            self._say(NO_MAP, compute=True)
+            if not self._computing:  # else it is seen while it settles
+                self._say(NO_MAP, compute=True)
             return
         identity = (*study.identity, id(study.cut), study.cut.attached("map"))
         if identity == self._identity:

@@ -53,10 +53,14 @@ class MapChoice:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The choice that was described; what is unknown or does not fit is passed over."""
-        known = {f.name for f in fields(cls)}
-        made = cls(**{key: value for key, value in values.items() if key in known})
-        made = replace(made, hidden=tuple(map(str, made.hidden)))
-        return made if made.colour_by in COLOUR_BY else replace(made, colour_by="layer")
+        made = cls()
+        for field in fields(cls):
+            value = values.get(field.name)
+            if field.name == "hidden" and isinstance(value, list | tuple):
+                made = replace(made, hidden=tuple(map(str, value)))
+            elif type(value) is type(getattr(made, field.name)) and (field.name != "colour_by" or value in COLOUR_BY):
+                made = replace(made, **{field.name: value})
+        return made
 
     def networks(self, index: NodeIndex) -> list[NetworkNodes]:
         """The networks of a cut that are shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def export_threshold(
     study: Study,
     cut: Cut,
     folder: str | Path,
-    values: Callable[[slice], NDArray[np.floating]],
+    values: Callable[[slice], NDArray[np.floating[Any]]],
     threshold: float,
     *,
     network: str,

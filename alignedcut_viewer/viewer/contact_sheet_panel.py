@@ -84,16 +84,17 @@ class SheetBoard(View):
         self.canvas.set_side(self.side.value)
         self._reader = SideTask("Reading pictures", self._keep_pictures)
         self._going = False
-        line = QHBoxLayout()
-        for title, widget in (("network", self.network), ("show", self.shows), ("size", self.side)):
-            label = QLabel(title)
-            label.setToolTip(widget.tooltip)
-            line.addWidget(label)
-            line.addWidget(widget.native, 1)
-        line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(line)
+        for widgets in ((("network", self.network), ("show", self.shows)), (("size", self.side),)):
+            line = QHBoxLayout()
+            for title, widget in widgets:
+                label = QLabel(title)
+                label.setToolTip(widget.tooltip)
+                line.addWidget(label)
+                line.addWidget(widget.native, 1)
+            layout.addLayout(line)
+        line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
         layout.addWidget(self.canvas, 1)
         self.network.changed.connect(self._choose_network)
         self.shows.changed.connect(self._choose_shows)

@@ -26,7 +26,6 @@ class Panel(View):
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
-        self.setMinimumWidth(MINIMUM_WIDTH)
         # Else napari puts empty space below what could be larger.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -51,6 +50,11 @@ class Panel(View):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
         return done
+
+    def minimumSizeHint(self) -> QSize:
+        """Never narrower than its texts, whatever fonts and scales make of them."""
+        hint = super().minimumSizeHint()
+        return QSize(max(MINIMUM_WIDTH, hint.width()), hint.height())
 
     def sizeHint(self) -> QSize:
         """Wide enough that no label is cut off."""

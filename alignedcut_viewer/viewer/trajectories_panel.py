@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrajectoriesPanel"]
 
-MINIMUM_WIDTH = 330
 NO_RESULT = (
     "<b>No result yet.</b> Run a study in the Study panel, or open one. Then this panel shows all of its tokens on one "
     "map, and how they travel from layer to layer."
@@ -64,7 +63,6 @@ class TrajectoriesPanel(Panel):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(Coordinator.of(viewer), parent)
-        self.setMinimumWidth(MINIMUM_WIDTH)
         # napari fills docks of less eager widgets with emptiness.
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.board = TrajectoriesBoard(self.coordinator)

@@ -60,7 +60,7 @@ def build(arguments: argparse.Namespace) -> None:
     for cut in ("default", "brain"):
         if Study.open(study).cut(cut).concepts is None:
             # the concepts of one layer say most
-            run("concepts", study, "--cut", cut, "--networks", arguments.networks[0], "--layers", "8", "--number", "8")
+            run("concepts", study, "--cut", cut, "--networks", arguments.networks[0], "--layers", "8", "--number", "20")
 
 
 def keep(folder: Path, names: Sequence[str]) -> None:
@@ -77,7 +77,10 @@ def keep(folder: Path, names: Sequence[str]) -> None:
         while True:
             size = round(picture.width * scale), round(picture.height * scale)
             small = picture.resize(size, Image.Resampling.LANCZOS) if scale < 1 else picture
-            small.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+            small.save(target, optimize=True)
+            if target.stat().st_size > LARGEST:
+                # 256 colours, of which the reduction of every pixel's error to its neighbours leaves no bands
+                small.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
             if target.stat().st_size <= LARGEST:
                 break
             scale *= 0.92

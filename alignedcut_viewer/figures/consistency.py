@@ -46,7 +46,8 @@ def consistency(study: Study, cut: Cut, *, width: float = COLUMN_WIDTH) -> Figur
     means, stds = np.stack([mean for mean, _ in pairs]), np.stack([std for _, std in pairs])
     fit = channel_consistency(means, stds)
     single = [channel_consistency(mean, std).reverse_u for mean, std in pairs] if means.shape[1] >= 20 else []
-    line = np.linspace(*np.quantile(means, [0.001, 0.999]), 200)
+    low, high = (float(end) for end in np.quantile(means, [0.001, 0.999]))
+    line = np.linspace(low, high, 200)
     verdict = "a reverse U" if fit.reverse_u else "no reverse U"
     note = [f"All concepts together: {verdict} (quadratic fit, held-out R² = {fit.held_out_r2:.2f})."]
     if single:

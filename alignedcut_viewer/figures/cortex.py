@@ -172,7 +172,7 @@ def cortex_from_arrays(
     simulated: bool = False,
     width: float = PAGE_WIDTH,
 ) -> Figure:
-    """Draw one or more maps of the visual cortex, two beside one another, on one scale about zero.
+    """Draw one or more maps of the visual cortex, under one another, on one scale about zero.
 
     Parameters
     ----------
@@ -196,18 +196,13 @@ def cortex_from_arrays(
 
     everything = np.concatenate([np.asarray(v, dtype=np.float32) for _, sides in maps for v in sides.values()])
     scale = ColourScale.diverging(everything)
-    across = min(len(maps), 2)
-    gap = 0.15
-    page_width = width - 0.14
-    wide = (page_width - gap * (across - 1)) / across
-    high = wide * (0.86 if across > 1 else 0.62)
+    wide = width - 0.14
+    high = 0.54 * wide
     each = high + 0.22
-    n_rows = -(-len(maps) // across)
-    page = Page(each * n_rows + 0.36, width=width, title=title, note=note, simulated=simulated)
+    page = Page(each * len(maps) + 0.36, width=width, title=title, note=note, simulated=simulated)
     dots = 220
     for number, (name, values) in enumerate(maps):
-        x, y = number % across * (wide + gap), number // across * each
-        page.text(x, y, name, TEXT, weight="bold")
+        page.text(0, number * each, name, TEXT, weight="bold")
         picture = cortex_picture(
             values,
             scale,
@@ -217,11 +212,11 @@ def cortex_from_arrays(
             letters=SMALL / 72 * dots,
             titles=True,
         )
-        page.picture(picture, x, y + 0.16, wide, high, label=name)
+        page.picture(picture, 0, number * each + 0.12, wide, high, label=name)
     bar = scale.bar(3)
     span = scale.high - scale.low
     ticks = [((tick - scale.low) / span, words) for tick, words in zip(bar.ticks, bar.labels, strict=True)]
-    y = each * n_rows + 0.14
+    y = each * len(maps) + 0.14
     page.colour_bar(page.width * 0.35, y, page.width * 0.3, 0.07, bar.rgb, ticks)
     page.text(page.width * 0.35 - 0.08, y + 0.035, unit, SMALL, ha="right", va="center")
     return page.finished()

@@ -106,7 +106,7 @@ def draw_roi_bars(
     axes.set_yticks([-reach, 0, reach], labels=[f"−{reach:g}", "0", f"{reach:g}"])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="x", length=0)
-    inches = axes.get_position().width * axes.figure.get_figwidth()
+    inches = axes.get_window_extent().width / axes.figure.dpi
     upright = max(text_width(name, SMALL) for name in names) > 0.92 * inches / len(names)
     axes.set_xticks(places, labels=list(names) if named else [""] * len(names), rotation=90 if upright else 0)
 

@@ -195,11 +195,11 @@ def trajectories_from_arrays(
         _draw_points(boxes[0], row, rng, by_layer=True)
         if labelled:
             _draw_points(boxes[1], row, rng, by_layer=False)
-        _draw_paths(boxes[-1], row, n_paths, rng)
         times = _enlarge(boxes[-1], row, 2 * reach)
+        _draw_paths(boxes[-1], row, n_paths if times == 1 else 0, rng)
         if times > 1:
             x = (panels - 1) * (side + gap) + side
-            page.text(x, y + 0.05, f"enlarged {times:.0f} times", SMALL, ha="right")
+            page.text(x, y + 0.05, f"mean paths, enlarged {times:.0f} times", SMALL, ha="right")
     y = heads + len(networks) * (side + names) + 0.08
     first = layer_colours()(np.linspace(0, 1, 128))
     count = max(len(row.layers) for row in networks)
@@ -208,7 +208,7 @@ def trajectories_from_arrays(
     page.colour_bar(0.25, y, side - 0.5, 0.07, first, ticks)
     if labelled:
         page.legend([("figure", FIGURE_COLOUR), ("ground", GROUND_COLOUR)], side + gap + 0.25, y - 0.03)
-    keys = ("thick: mean of all tokens", "thin: single tokens; ring: first layer")
+    keys = ("thick: mean of all tokens; ring: first layer", "thin: single tokens, where not enlarged")
     for line, text in enumerate(keys):
         page.text((panels - 1) * (side + gap) + 0.05, y - 0.04 + line * line_height(SMALL), text, SMALL)
     return page.finished()

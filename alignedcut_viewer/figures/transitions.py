@@ -326,7 +326,7 @@ def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> No
         table = np.array(["#B0B0B0", GROUND_COLOUR, FIGURE_COLOUR])
         colours = list(table[np.asarray(place.figure)[order] + 1])
         size = 1.2 if len(order) > 2000 else 4.0
-        axes.scatter(*place.points[order].T, s=size, c=colours, linewidths=0, rasterized=True)
+        axes.scatter(place.points[order, 0], place.points[order, 1], s=size, c=colours, linewidths=0, rasterized=True)
         axes.set_xlim(centre[0] - reach, centre[0] + reach)
         axes.set_ylim(centre[1] - reach, centre[1] + reach)
         axes.set_xticks([])
@@ -336,7 +336,17 @@ def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> No
         for name, at in zip(place.names, place.centres, strict=True):
             axes.add_patch(Circle((float(at[0]), float(at[1])), place.radius, fill=False, color="black", linewidth=0.8))
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-            axes.text(*at, name, fontsize=SMALL, ha="center", va="center", weight="bold", color="black", bbox=box)
+            axes.text(
+                float(at[0]),
+                float(at[1]),
+                name,
+                fontsize=SMALL,
+                ha="center",
+                va="center",
+                weight="bold",
+                color="black",
+                bbox=box,
+            )
     if known:
         page.legend([("figure", FIGURE_COLOUR)], left + len(places) * (side + gap), line_height(TEXT) + 0.04)
         page.legend([("ground", GROUND_COLOUR)], left + len(places) * (side + gap), line_height(TEXT) + 0.2)

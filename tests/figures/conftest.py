@@ -45,9 +45,8 @@ def made_study(folder: Path, sizes: list[tuple[int, int]], *, shared: bool = Fal
             "weights": "0" * 64,
         }
         note = {"title": f"{network}, simulated features", "weights": "checkpoint /home/somebody/secret/weights.bin"}
-        batch = min(3, len(sizes))
         features = FeatureSet.create(
-            made.store, key, rows=rows, columns=columns, class_token=True, batch=batch, note=note
+            made.store, key, rows=rows, columns=columns, class_token=True, batch=len(sizes), note=note
         )
         features.prepare(dict.fromkeys(LAYERS[network], 16), len(sizes))
         directions = np.linalg.qr(rng.normal(size=(16, 16)))[0]
@@ -66,7 +65,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder: Path = tmp_path_factory.mktemp("figures")
     made = made_study(folder, SIZES)
     colour = pipeline.ColourSettings(n_landmarks=60, perplexity=10)
-    settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour)
+    settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour, map=None)
     pipeline.cut(made, settings, align=pipeline.AlignSettings(method="none"))
     made.close()
     return Study.open(folder / "study")
@@ -113,7 +112,7 @@ def brain_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         readout=readout,
     ).save(folder / "brain.safetensors")
     colour = pipeline.ColourSettings(n_landmarks=200, perplexity=20)
-    settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour)
+    settings = pipeline.CutSettings(n_components=6, gamma=0.5, method="exact", device="cpu", colour=colour, map=None)
     pipeline.cut(made, settings, align=pipeline.AlignSettings(method="file", file=str(file)))
     made.close()
     return folder / "study"

@@ -17,14 +17,14 @@ _MARGIN = 6
 
 
 class TrainingCurves(View):
-    """Above the held-out R² with its axis, below the terms of the loss, each by its own largest value."""
+    """Above the held-out R² with its axis, below the terms of the loss, each in its own range."""
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self._drawn: Sequence[object] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "Held-out R² by epoch (green), and the terms of the loss, each relative to its largest value: "
+            "Held-out R² by epoch (green), and the terms of the loss, each from its smallest to its largest value: "
             "brain prediction, eigen-constraint, zero-centre, covariance"
         )
         self.setAccessibleName("Curves of the training")
@@ -80,14 +80,20 @@ class TrainingCurves(View):
         upper = QRectF(left, line + 2, self.width() - left - _MARGIN, half - 4)
         for value, top in ((high, upper.top()), (low, upper.bottom() - line)):
             painter.drawText(QRectF(_MARGIN, top, left, line), Qt.AlignmentFlag.AlignLeft, f"{value:.2f}")
-        self._curve(painter, upper, scores, low, high, SCORE_COLOUR, ink)
         lower = QRectF(left, upper.bottom() + 8, upper.width(), half - 8)
+        frame = QColor(ink)
+        frame.setAlpha(60)
+        painter.setPen(frame)
+        painter.drawRect(upper)
+        painter.drawRect(lower)
+        self._curve(painter, upper, scores, low, high, SCORE_COLOUR)
         place = _MARGIN
         for name, colour in TERMS.items():
             points = log.curve(name)
             if not points:
                 continue
-            self._curve(painter, lower, points, 0.0, max(value for _, value in points) or 1.0, colour, ink)
+            values = [value for _, value in points]
+            self._curve(painter, lower, points, min(values), max(values), colour)
             text = f"{name} {points[-1][1]:.3g}"
             width = self.fontMetrics().horizontalAdvance(text) + 10
             row, column = divmod(place, max(self.width() - 2 * _MARGIN, 1))
@@ -106,17 +112,12 @@ class TrainingCurves(View):
         low: float,
         high: float,
         colour: str,
-        ink: QColor,
     ) -> None:
-        frame = QColor(ink)
-        frame.setAlpha(60)
-        painter.setPen(frame)
-        painter.drawRect(box)
         epochs = max(1.0, self.coordinator.training.records[-1]["epoch"])
         places = [
             QPointF(
                 box.left() + box.width() * epoch / epochs,
-                box.bottom() - box.height() * (value - low) / max(high - low, 1e-12),
+                box.bottom() - box.height() * ((value - low) / (high - low) if high > low else 0.5),
             )
             for epoch, value in points
         ]

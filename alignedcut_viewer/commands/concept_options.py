@@ -40,6 +40,11 @@ def add_concept_commands(
     parser.add_argument("--number", type=int, metavar="K", help="how many, at most (default: by the data)")
     parser.add_argument("--radius", default="auto", metavar="R", help="of the spheres, or auto (default: auto)")
     parser.add_argument("--crops", type=int, default=9, metavar="N", help="crops of each concept; 0 for none")
+    parser.add_argument(
+        "--recurrence",
+        action="store_true",
+        help="of one layer: at which others, of any network of the cut, each concept lies at the same places",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of every random choice (default: 0)")
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: STUDY-concepts)")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..figures.figure_ground import FigureGround
+    from ..nodes import Slot
     from ..study.concept_set import Concept, ConceptSet
     from ..study.cut import Cut
     from ..study.study import Study
@@ -36,6 +37,7 @@ def concepts(
     number: int | None,
     radius: str,
     crops: int,
+    recurrence: bool,
     seed: int,
     out: str | None,
 ) -> None:
@@ -53,9 +55,16 @@ def concepts(
     folder = Path(out or f"{study.rstrip('/' + os.sep)}-concepts")
     opened = Study.open(study)
     with progress_bar() as progress:
-        found = pipeline.discover_concepts(opened, cut, settings, span(progress, 0.0, 0.6))
         chosen = opened.cut(cut)
+        slots = chosen.index.subset(networks=networks, layers=layers).slots
+        if recurrence and len(slots) != 1:
+            raise InputError(
+                "--recurrence starts from the concepts of one layer: name it with --networks and --layers."
+            )
+        found = pipeline.discover_concepts(opened, cut, settings, span(progress, 0.0, 0.5))
         rows = [_row(entry, found) for entry in found.as_rows()]
+        if recurrence:
+            _add_recurrence(rows, chosen, found, slots[0], seed, span(progress, 0.5, 0.6))
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         replace_json(folder / "concepts.json", {"recipe": found.recipe, "concepts": rows})
@@ -64,9 +73,14 @@ def concepts(
             _write_crops(opened, chosen, found, folder, crops, span(progress, 0.6, 1.0))
     print(f"{'id':>4}  {'tokens':>8}  {'pictures':>8}  {'reverse U':>9}  name")
     for row in rows:
+        elsewhere = ", ".join(
+            f"{at['network']}/{at['layer']} ({at['overlap']:.2f})" for at in row.get("recurs", [])[:6]
+        )
         consistency = row["consistency"]
         verdict = "-" if consistency is None else ("yes" if consistency["reverse_u"] else "no")
         print(f"{row['id']:>4}  {row['nodes']:>8}  {row['pictures']:>8}  {verdict:>9}  {row['name']}")
+        if recurrence:
+            print(f"{'':37}recurs at {elsewhere or 'no other layer'}")
     if _one_slot_each(chosen, found, settings.networks, settings.layers):
         print(
             "Note: nearly every concept lies in one layer of one network: this cut tells layers apart rather than what "
@@ -91,6 +105,34 @@ def _row(entry: dict[str, Any], found: ConceptSet) -> dict[str, Any]:
                 "coefficients": list(fit.coefficients),
             }
     return entry
+
+
+def _add_recurrence(
+    rows: list[dict[str, Any]], cut: Cut, found: ConceptSet, own: Slot, seed: int, progress: ProgressCallback
+) -> None:
+    """At which other slots each concept lies at the same places of the same pictures, the most alike first."""
+    from .. import pipeline
+
+    labels = pipeline.labels_by_layer(cut, n_concepts=max(len(found), 2), seed=seed, progress=span(progress, 0, 0.5))
+    nodes = cut.index.slot_slice(*own)
+    labels[nodes] = found.labels[nodes]
+    everywhere = pipeline.concept_recurrence(
+        cut, labels, own, n_permutations=999, seed=seed, progress=span(progress, 0.5, 1.0)
+    )
+    alpha = 0.05 / max(len(everywhere) - 1, 1)  # corrected for the number of slots that are looked at (Bonferroni)
+    for position, row in enumerate(rows):
+        places: list[dict[str, Any]] = [
+            {
+                "network": slot.network,
+                "layer": slot.layer,
+                "overlap": float(one.overlap[position, one.best[position]]),
+                "expected": float(one.expected[position, one.best[position]]),
+                "p": float(one.best_p_values[position]),
+            }
+            for slot, one in everywhere.items()
+            if slot != own and one.best[position] >= 0 and one.recurs(alpha)[position]
+        ]
+        row["recurs"] = sorted(places, key=lambda place: -place["overlap"])
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -79,11 +79,14 @@ class Recurrence:
         overlap by that alone.
     p_values
         (n_a, n_b) share of the exchanges with as much overlap or more.
+    best_p_values
+        (n_a,) share of the exchanges in which the concept's best overlap, with whichever B, is as large or larger.
     """
 
     overlap: FloatArray
     expected: FloatArray
     p_values: FloatArray
+    best_p_values: FloatArray
 
     @property
     def best(self) -> NDArray[np.int64]:
@@ -92,9 +95,9 @@ class Recurrence:
         return np.where(self.overlap.max(axis=1) > 0, found, -1)
 
     def recurs(self, alpha: float = 0.05) -> NDArray[np.bool_]:
-        """(n_a,) whether a concept overlaps with any B beyond chance, corrected for the number of them (Bonferroni)."""
-        smallest: NDArray[np.bool_] = self.p_values.min(axis=1) * self.p_values.shape[1] <= alpha
-        return smallest
+        """(n_a,) whether a concept overlaps with some B more than chance gives with any."""
+        beyond: NDArray[np.bool_] = self.best_p_values <= alpha
+        return beyond
 
 
 def find_recurrence(
@@ -136,9 +139,16 @@ def find_recurrence(
     overlap = overlap_matrix(a, b, n_a, n_b)
     rng = np.random.default_rng(seed)
     total, above = np.zeros_like(overlap), np.zeros_like(overlap)
+    best, best_above = overlap.max(axis=1) - 1e-12, np.zeros(n_a)
     for i in range(n_permutations):
         by_chance = overlap_matrix(a, b[rng.permutation(len(b))], n_a, n_b)
         total += by_chance
         above += by_chance >= overlap - 1e-12
+        best_above += by_chance.max(axis=1) >= best
         report(progress, i + 1, n_permutations, "Concepts by chance")
-    return Recurrence(overlap, total / max(n_permutations, 1), (1 + above) / (1 + n_permutations))
+    return Recurrence(
+        overlap,
+        total / max(n_permutations, 1),
+        (1 + above) / (1 + n_permutations),
+        (1 + best_above) / (1 + n_permutations),
+    )

@@ -27,6 +27,7 @@ _PUBLIC = {
     "LayerTransitions": "transition_stage",
     "concept_recurrence": "transition_stage",
     "group_bifurcation": "transition_stage",
+    "labels_by_layer": "transition_stage",
     "layer_transitions": "transition_stage",
     "representative_nodes": "concept_stage",
     "brain_activation": "activation_stage",

@@ -18,7 +18,7 @@ from .concept_stage import cut_map
 if TYPE_CHECKING:
     from ..concepts import Bifurcation, Recurrence, TransitionComparison
 
-__all__ = ["LayerTransitions", "concept_recurrence", "group_bifurcation", "layer_transitions"]
+__all__ = ["LayerTransitions", "concept_recurrence", "group_bifurcation", "labels_by_layer", "layer_transitions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +277,47 @@ def group_bifurcation(
         progress=span(progress, 0.3, 1.0),
     )
     return layers, found
+
+
+def labels_by_layer(
+    cut: Cut,
+    *,
+    n_concepts: int | None = 20,
+    radius: float | str = "auto",
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> NDArray[np.int32]:
+    """Concepts of every slot by itself, discovered among its patches alone.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    n_concepts, radius, seed
+        As for :func:`alignedcut_viewer.concepts.discover`.
+    progress
+        Told after every slot.
+
+    Returns
+    -------
+    array
+        int32 (N,): position of each node's concept among those of its own slot, -1 for none. Equal positions in two
+        slots mean nothing; :func:`concept_recurrence` finds which belong together.
+    """
+    from ..concepts import discover
+
+    labels = np.full(len(cut.index), -1, dtype=np.int32)
+    slots = cut.index.slots
+    for number, slot in enumerate(slots):
+        nodes = cut.index.select(networks=[slot.network], layers=[slot.layer], patches_only=True)
+        labels[nodes] = discover(
+            np.asarray(cut.embedding[nodes]),
+            radius="auto" if radius == "auto" else float(radius),
+            n_concepts=n_concepts,
+            seed=seed,
+        ).labels
+        report(progress, number + 1, len(slots), "Concepts of each layer")
+    return labels
 
 
 def concept_recurrence(

@@ -257,6 +257,12 @@ def test_concepts_on_the_command_line(study: Study, capsys: pytest.CaptureFixtur
         alignedcut(capsys, "concepts", study.path, "--number", "few")
     assert "--radius" in alignedcut(capsys, "concepts", study.path, "--radius", "wide", code=2)
     assert "not part of this graph" in alignedcut(capsys, "concepts", study.path, "--networks", "c", code=2)
+    assert "of one layer" in alignedcut(capsys, "concepts", study.path, "--recurrence", code=2)
+    text = alignedcut(capsys, "concepts", study.path, *options, "--recurrence")
+    recurring = json.loads((folder / "concepts.json").read_text())["concepts"]
+    assert text.count("recurs at") == len(recurring)
+    # Figure and ground, which part the embedding from layer 2 on.
+    assert all(("a", 4) in {(at["network"], at["layer"]) for at in row["recurs"]} for row in recurring)
 
 
 def test_transitions_on_the_command_line(study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from alignedcut_viewer.figures import CATALOGUE
 from alignedcut_viewer.study import Study
 
 FIGURES = Path(__file__).resolve().parent / "figures"
-BRAIN = ("figure-ground-activation", "cortex", "roi-maps", "concepts", "brain-scores", "brain-scores-table")
+SIMULATED = ("figure-ground-activation", "cortex", "roi-maps", "concepts", "brain-scores")
 LARGEST = 240_000  # bytes
 DPI = 150
 
@@ -63,14 +63,14 @@ def build(arguments: argparse.Namespace) -> None:
             run("concepts", study, "--cut", cut, "--networks", arguments.networks[0], "--layers", "8", "--number", "20")
 
 
-def keep(folder: Path, names: Sequence[str]) -> None:
-    """Copy figures into docs, in few enough colours to be small."""
+def keep(folder: Path, names: Sequence[str], ending: str = "") -> None:
+    """Copy figures into docs, small enough for a page."""
     FIGURES.mkdir(exist_ok=True)
     for name in names:
         source = folder / f"{name}.png"
         if not source.exists():
             continue
-        target = FIGURES / source.name
+        target = FIGURES / f"{name}{ending}.png"
         with Image.open(source) as image:
             picture = image.convert("RGB")
         scale = 1.0
@@ -105,7 +105,10 @@ def main() -> int:
         run(
             "figures", arguments.study, "--cut", cut, "--all", "--out", folder, "--formats", "png", "--dpi", DPI, *masks
         )
-        keep(folder, [kind.name for kind in CATALOGUE if (kind.name in BRAIN) == (cut == "brain")])
+        if cut == "brain":
+            keep(folder, SIMULATED, "-simulated")
+        else:
+            keep(folder, [kind.name for kind in CATALOGUE if kind.name != "roi-maps"])
     return 0
 
 

@@ -295,7 +295,7 @@ def concept_gallery_from_arrays(
     cortex = 1.45 if cortical else 0.0
     n_crops = max(max(len(row.crops) for row in rows), 1)
     page_width = width - 0.14
-    room = page_width - names - (bars + 0.32 if barred else 0.0) - (cortex + 0.08 if cortical else 0.0)
+    room = page_width - names - (bars + 0.45 if barred else 0.0) - (cortex + 0.08 if cortical else 0.0)
     n_shown = max(1, min(n_crops, int((room + 0.04) / 0.46)))
     crop = min((room + 0.04) / n_shown - 0.04, 0.85)
     each = max(crop, 0.62) + 0.08

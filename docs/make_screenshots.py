@@ -123,6 +123,7 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     coordinator.sessions.close()
     viewer.window.resize(*LARGE)
     go(coordinator, picture, layer)
+    coordinator.panel_state["trajectories"] = {"colour_by": "alignedcut"}
     panels = only(viewer, "Trajectories", "Brain")
     docks = [d for d in viewer.window._wrapped_dock_widgets.values() if any(d.isAncestorOf(p) for p in panels)]
     viewer.window._qt_window.resizeDocks(docks, [620] * 2, Qt.Orientation.Horizontal)

@@ -36,7 +36,7 @@ class Overlays:
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self._hid_colours = False
+        self._hid_colours = self._is_empty = False
 
     @property
     def values(self) -> "Image | None":
@@ -54,10 +54,14 @@ class Overlays:
         return self._display.layer(SELECTION)
 
     def prepare(self, index: NodeIndex, canvas: Canvas) -> None:
-        """Make the layers that a pick will show, hidden and before the first one: that takes a quarter of a second."""
+        """Make the layers that a pick will show, before the first one: that takes a quarter of a second.
+
+        They are visible, and empty, so that the graphics driver has all it needs by then.
+        """
         if self.values is None:
             nothing = NodeValues(_nothing, "Similarity", n_nodes=len(index), limits=(0.0, 1.0))
-            self._add_values(nothing, index, canvas, smooth=False, visible=False)
+            self._add_values(nothing, index, canvas, smooth=False)
+            self._is_empty = True
         if self.selection is None:
             self._add(SELECTION, SelectionStack(index, canvas), name="Selection", rgb=True)
 
@@ -66,9 +70,10 @@ class Overlays:
     def show_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool) -> None:
         """Lay values over the pictures; colours below them are hidden as long as values are shown."""
         layer = self.values
-        fresh = layer is None or not layer.visible
+        fresh = layer is None or not layer.visible or self._is_empty
+        self._is_empty = False
         if layer is None:
-            self._add_values(values, index, canvas, smooth=smooth, visible=True)
+            self._add_values(values, index, canvas, smooth=smooth)
         else:
             stack = layer.data
             _set_look(layer, values)
@@ -89,7 +94,6 @@ class Overlays:
             VALUES,
             ValueStack(index, canvas, values, smooth=smooth),
             name=values.title,
-            visible=visible,
             opacity=VALUES_OPACITY,
             contrast_limits=values.limits,
             colormap=COLOURMAPS[values.signed],

@@ -40,7 +40,7 @@ class Sessions:
         self._timer: QTimer | None = None
         self._watcher: _CloseWatcher | None = None
         self._unwritable: Path | None = None
-        self._changed = False
+        self._changed = self._closed = False
 
     # -- by itself -----------------------------------------------------------------------------------------------
 
@@ -48,7 +48,9 @@ class Sessions:
         """Something changed: save a moment later."""
         coordinator = self._coordinator()
         window = None if coordinator is None else window_of(coordinator.viewer)
-        if coordinator is None or coordinator.study is None or window is None or not is_open(coordinator.viewer):
+        if self._closed or coordinator is None or coordinator.study is None or not is_open(coordinator.viewer):
+            return
+        if window is None:
             return
         if self._timer is None:
             own = weakref.ref(self)
@@ -87,6 +89,7 @@ class Sessions:
     def close(self) -> None:
         """Save nothing by itself any more."""
         self.stop()
+        self._closed = True
         coordinator = self._coordinator()
         window = None if coordinator is None else window_of(coordinator.viewer)
         if self._watcher is not None and window is not None and is_open(coordinator.viewer):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals, create_worker
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QThreadPool, Signal
 
 from ..errors import Cancelled
 from ..progress import ProgressCallback
@@ -87,13 +87,30 @@ class BackgroundTask(WorkerBase):
         """A task that napari knows by its title: it asks before it closes a window during work, and ends the work."""
         return create_worker(_Titled(work, title), _worker_class=cls, _start_thread=False)
 
+    def start(self) -> None:
+        """Begin, and leave room for others in Qt's thread pool, as this task only waits there.
+
+        Qt converts and scales pictures in the same pool while the window's thread waits, with Python's lock held: were
+        all threads of the pool taken (two, on two cores), neither the window nor the tasks would ever go on.
+        """
+        pool = QThreadPool.globalInstance()
+        pool.releaseThread()
+        try:
+            super().start()
+        except BaseException:
+            pool.reserveThread()
+            raise
+
     def work(self) -> None:
         """Run the function in a thread of lower priority and wait for it; called by Qt's thread pool."""
         # A thread of its own, because threads of the pool are shared with other plugins and must keep their priority.
         thread = threading.Thread(target=self._run_function, name="alignedcut-task", daemon=True)
-        with _quick_thread_switches():
-            thread.start()
-            thread.join()
+        try:
+            with _quick_thread_switches():
+                thread.start()
+                thread.join()
+        finally:
+            QThreadPool.globalInstance().reserveThread()
 
     def _run_function(self) -> None:
         _lower_priority()

@@ -90,7 +90,7 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     coordinator.open_pictures("sample pictures")
     turn_until(lambda: not coordinator.task.busy)
     coordinator.change_settings(study=study)
-    keep(viewer, "window-pictures.png")
+    keep(viewer, "window-pictures.png", few_colours=True)
     coordinator.run()
     turn_until(lambda: not coordinator.task.busy)
     if coordinator.study is None or coordinator.study.cut is None:
@@ -105,9 +105,11 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     panel.tabs.setCurrentWidget(panel.export)
     keep(viewer, "window-export.png")
     show_selection_panel(viewer)
-    pick(coordinator, 0.36, 0.62, 1)
+    settle()
+    viewer.reset_view()
+    pick(coordinator, 0.39, 0.4)
     coordinator.set_active("ground")
-    pick(coordinator, 0.15, 0.15, 1)
+    pick(coordinator, 0.25, 0.93, 1)
     coordinator.set_active("figure")
     coordinator.name_selection("eye")
     keep(viewer, "window-pick.png")
@@ -127,7 +129,9 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     panels = only(viewer, "Trajectories", "Brain")
     docks = [d for d in viewer.window._wrapped_dock_widgets.values() if any(d.isAncestorOf(p) for p in panels)]
     viewer.window._qt_window.resizeDocks(docks, [620] * 2, Qt.Orientation.Horizontal)
-    viewer.window._qt_window.resizeDocks(docks, [480, 480], Qt.Orientation.Vertical)
+    viewer.window._qt_window.resizeDocks(docks, [360, 600], Qt.Orientation.Vertical)
+    settle()
+    viewer.reset_view()
     pick(coordinator, *place, 1)
     coordinator.set_active("ground")
     pick(coordinator, 0.08, 0.08, 1)
@@ -139,7 +143,8 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     only(viewer, "Contact sheet")
     board = show_contact_sheet(viewer).board
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.isAncestorOf(board))
-    viewer.window._qt_window.resizeDocks([dock], [960], Qt.Orientation.Horizontal)
+    viewer.window._qt_window.resizeDocks([dock], [1010], Qt.Orientation.Horizontal)
+    board.canvas.reveal(board.canvas.shown)
     settle(4)
     keep(viewer, "window-sheet.png", few_colours=True)
 

@@ -85,7 +85,7 @@ class SheetBoard(View):
         self._reader = SideTask("Reading pictures", self._keep_pictures)
         self._going = False
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(2, 6, 2, 0)
         for widgets in ((("network", self.network), ("show", self.shows)), (("size", self.side),)):
             line = QHBoxLayout()
             for title, widget in widgets:

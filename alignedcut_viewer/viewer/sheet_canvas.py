@@ -96,7 +96,7 @@ class SheetCanvas(QAbstractScrollArea):
             (self.verticalScrollBar(), cell.row * pitch, self.viewport().height() - self.header),
             (self.horizontalScrollBar(), cell.column * pitch, self.viewport().width()),
         ):
-            if at < bar.value():
+            if at < bar.value() or room < 2 * pitch:  # a panel that is not laid out yet has hardly any room
                 bar.setValue(at)
             elif at + pitch + GAP > bar.value() + room:
                 bar.setValue(at + pitch + GAP - room)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import compiled, compiled_in_order
-from .neighbours import LANES
 
-__all__ = ["FAR", "LARGE", "centred_factors", "farthest_rows", "nearest_rows"]
+__all__ = ["FAR", "LANES", "LARGE", "centred_factors", "farthest_rows", "nearest_rows"]
 
+LANES = 64
+"""Scores of a query are worked on in so many places at a time."""
 LARGE = np.float32(1e30)
 """Squares of this size and more are not told apart by matrix products."""
 FAR = np.float32(3e38)

@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["farthest_on_device", "farthest_points", "nearest", "nearest_on_device", "neighbour_graph"]
 
 FloatArray = NDArray[np.float32]
-LANES = 64
-"""Scores of a query are worked on in so many places at a time."""
-_BLOCK = 4096
+_BLOCK = 8192
 """Queries that a thread takes at once…"""
-_SCORES = 1 << 19
+_SCORES = 1 << 20
 """…and scores that it holds at once: what its cache has room for."""
 _TILE = 1 << 24
 """Distances held at once on a device."""
@@ -111,6 +109,8 @@ class _Scores:
 
     def __init__(self, references: FloatArray, half: bool) -> None:
         import torch
+
+        from .neighbour_kernels import LANES
 
         m, d = references.shape
         self._middle = references.mean(axis=0)

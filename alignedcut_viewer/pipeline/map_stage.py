@@ -62,8 +62,7 @@ def spectral_map(
 
     References
     ----------
-    Yang, Gee, Shi 2024, AlignedCut, Fig. 9. There, every node takes the place of its nearest landmark; by default a
-    node lies between its nearest landmarks here, so that nodes are told apart on the map.
+    Yang, Gee, Shi 2024, AlignedCut, Fig. 9. By default every node takes the place of its nearest landmark, as there.
     """
     settings = settings or MapSettings()
     cut = study.cut(cut_name)

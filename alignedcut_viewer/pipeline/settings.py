@@ -283,7 +283,8 @@ class MapSettings(_Settings):
     init
         ``"pca"`` or ``"spectral"``.
     spread
-        Where the other nodes go: between landmarks (``"interpolated"``) or to the ``"nearest"`` (the paper's way).
+        Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or between landmarks
+        (``"interpolated"``), which tells nodes apart but falls between clusters.
     method
         ``"auto"``, ``"exact"``, ``"openTSNE"``, ``"scikit-learn"`` or ``"umap"``.
     seed
@@ -295,7 +296,7 @@ class MapSettings(_Settings):
     n_landmarks: int = 3000
     perplexity: float = 100.0
     init: str = "pca"
-    spread: str = "interpolated"
+    spread: str = "nearest"
     method: str = "auto"
     seed: int = 0
     device: str = "auto"

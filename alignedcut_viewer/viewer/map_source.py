@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["EarlyMap", "PreparedMap", "map_work", "prepare", "restyle"]
+__all__ = ["EarlyMap", "PreparedMap", "map_work", "prepare", "restyle", "scattered"]
 
 EarlyMap = Callable[[NDArray[np.int64], NDArray[np.float32]], None]
 
@@ -32,7 +32,7 @@ class PreparedMap:
     Attributes
     ----------
     places
-        float32 (N, 2), all nodes, or landmarks of a map that still settles.
+        float32 (N, 2), where all nodes are drawn, or landmarks of a map that still settles.
     raster
         Draws them.
     """
@@ -42,10 +42,51 @@ class PreparedMap:
 
 
 def prepare(places: NDArray[np.float32]) -> PreparedMap:
-    """Sort points into a grid; the compiled loops are loaded, or made, first."""
+    """Sort points into a grid; the compiled loops are loaded, or made, first.
+
+    Parameters
+    ----------
+    places
+        (N, 2) of the map; points on one place are drawn around it, see :func:`scattered`.
+    """
     compile_loops()
+    drawn = scattered(places)
+    return PreparedMap(drawn, PointRaster(PointGrid(drawn)))
+
+
+def scattered(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points that share a place, drawn from a disc around it, so that they can be seen and chosen one by one.
+
+    The disc reaches half-way to the nearest other place, so that every point stays nearest to its own; points that are
+    alone on their place stay there. The same places give the same result.
+
+    Parameters
+    ----------
+    places
+        (N, 2).
+
+    Returns
+    -------
+    array
+        float32 (N, 2).
+    """
+    from scipy.spatial import cKDTree
+
     held = np.array(places, dtype=np.float32, order="C")
-    return PreparedMap(held, PointRaster(PointGrid(held)))
+    if not np.isfinite(held).all():
+        return held  # what draws them says what is wrong
+    _, first, which, counts = np.unique(
+        held.view(np.uint64).ravel(), return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(first) in (1, len(held)):
+        return held
+    centres = held[first].astype(np.float64)
+    gaps = cKDTree(centres).query(centres, k=2)[0][:, 1]
+    reach = np.where(counts > 1, 0.5 * gaps, 0.0)[which.reshape(-1)]
+    rng = np.random.default_rng(0)
+    radius, angle = reach * np.sqrt(rng.random(len(held))), 2 * np.pi * rng.random(len(held))
+    held += np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
+    return held
 
 
 def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, dark: bool) -> PreparedMap:

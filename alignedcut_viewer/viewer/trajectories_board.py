@@ -339,4 +339,6 @@ class TrajectoriesBoard(View):
 
         shown = self._require()
         selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
-        return map_table(shown.cut, shown.names, shown.places, shown_nodes(shown.cut.index, self.choice), selections)
+        places = shown.cut.map2d
+        places = shown.places if places is None else np.asarray(places)  # as they are, not as they are scattered
+        return map_table(shown.cut, shown.names, places, shown_nodes(shown.cut.index, self.choice), selections)

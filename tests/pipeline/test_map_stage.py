@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,9 @@ def test_the_plane_keeps_planted_groups_apart(study: Study) -> None:
     centres = np.stack([places[group == g].mean(axis=0) for g in range(GROUPS)])
     nearest = np.linalg.norm(places[:, None] - centres, axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, group)
-    assert len(np.unique(places, axis=0)) == 400, "nodes between landmarks have places of their own"
+    assert len(np.unique(places, axis=0)) == 120, "every node is on its nearest landmark"
+    between = pipeline.spectral_map(study, "default", replace(SETTINGS, spread="interpolated"))
+    assert len(np.unique(between, axis=0)) == 400, "nodes between landmarks have places of their own"
 
 
 def test_a_map_is_kept_with_its_cut_and_mapped_from_disk(study: Study) -> None:

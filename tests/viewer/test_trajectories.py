@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
+from alignedcut_viewer.viewer.map_source import scattered
 from alignedcut_viewer.viewer.node_values import NodeValues
 from alignedcut_viewer.viewer.point_grid import PointGrid, Viewport
 from alignedcut_viewer.viewer.point_raster import PointRaster
@@ -86,6 +87,18 @@ def test_a_session_of_any_kind_gives_a_choice(values):
     choice = MapChoice.from_dict(values)
     assert choice.colour_by in COLOUR_BY
     assert MapChoice.from_dict(choice.as_dict()) == choice
+
+
+def test_points_on_one_place_are_scattered_around_it_and_stay_nearest_to_it():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(40, 2)).astype(np.float32)
+    own = np.concatenate([np.arange(40), rng.integers(0, 30, 2000)])  # ten are alone
+    drawn = scattered(centres[own])
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+    np.testing.assert_array_equal(np.linalg.norm(drawn[:, None] - centres, axis=2).argmin(axis=1), own)
+    np.testing.assert_array_equal(drawn[30:40], centres[30:])
+    np.testing.assert_array_equal(scattered(centres[own]), drawn)
+    np.testing.assert_array_equal(scattered(centres), centres)
 
 
 def test_paths_stay_at_the_place_of_the_pixel():

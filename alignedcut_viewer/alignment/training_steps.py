@@ -182,7 +182,8 @@ def _constraint_step(
     n_nodes = min(settings.n_nodes, *(int(samples.nodes[samples.slots[i]].shape[0]) for i in chosen))
     if n_nodes <= settings.n_eigenvectors:
         raise InputError(f"The eigen-constraint needs more than {settings.n_eigenvectors} nodes of each slot.")
-    before, after, leaves = [], [], {}
+    before, after = [], []
+    leaves: dict[int, torch.Tensor] = {}
     for i in chosen:
         slot = samples.slots[i]
         part = samples.slices[slot]

@@ -201,6 +201,19 @@ def test_without_a_map_paths_are_refused(study: Study) -> None:
         trajectories(study, study.cut(), figure_ground=FigureGround(np.zeros(len(study.cut().index), np.int8), ""))
 
 
+def test_options_that_do_not_go_together(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words_given, said in (
+        (["--all", "--smooth"], "go without it"),
+        (["--all", "--out", "figure.png"], "names one folder"),
+        (["--all", "--formats", "gif"], "gif is no kind of figure"),
+        (["--masks", "masks"], "go with --all"),
+    ):
+        assert cli.main(["figures", str(study.path), *words_given]) == 2
+        assert said in capsys.readouterr().err
+    assert cli.main(["report", str(study.path), str(tmp_path / "report.txt")]) == 2
+    assert "must end in .html" in capsys.readouterr().err
+
+
 # -- the report ------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from alignedcut_viewer.figures.flow import flow_from_arrays
 from alignedcut_viewer.figures.layer_scores import layer_scores_from_arrays
 from alignedcut_viewer.figures.pace import Pace, pace_from_arrays
 from alignedcut_viewer.figures.page import COLUMN_WIDTH, FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, Page, shortened
+from alignedcut_viewer.figures.provenance import made_with_simulated_data
 from alignedcut_viewer.figures.roi_activation import (
     figure_ground_activation_from_arrays,
     roi_activation_from_arrays,
@@ -369,6 +370,13 @@ def test_what_cannot_be_drawn_is_said() -> None:
         layer_scores_from_arrays({})
     with pytest.raises(InputError, match="12 ROIs"):
         roi_maps_from_arrays(PICTURES[:1], [np.zeros((2, 2, 3))], ROIS)
+
+
+def test_data_are_called_simulated_only_where_they_are() -> None:
+    assert not made_with_simulated_data({"brain_data": {"name": "bold5000", "simulated": False}})
+    assert not made_with_simulated_data({"slots": [["wide-simulated", 0]]})  # the name of a network
+    assert made_with_simulated_data({"made": {"brain_data": {"simulated": True}}})
+    assert made_with_simulated_data({"made": [{"source": "simulated responses to real pictures"}]})
 
 
 def test_column_width_is_the_papers() -> None:

@@ -89,7 +89,7 @@ class Overlays:
             colours.visible = False
             self._hid_colours = True
 
-    def _add_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool, visible: bool) -> None:
+    def _add_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool) -> None:
         self._add(
             VALUES,
             ValueStack(index, canvas, values, smooth=smooth),

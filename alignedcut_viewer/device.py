@@ -80,7 +80,8 @@ def multiplies_bfloat16() -> bool:
     import torch
 
     has_instructions = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(torch.backends.mkldnn.is_available() and has_instructions is not None and has_instructions())
+    has_library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(has_library and has_instructions is not None and has_instructions())
 
 
 def parse_memory(memory: int | float | str) -> int:

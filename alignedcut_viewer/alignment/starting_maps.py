@@ -138,7 +138,7 @@ def ridge_maps(
     for block in samples.row_blocks(rows):
         stacked[start : start + len(block)] = torch.from_numpy(samples.stacked(block)).to(device) * scales
         start += len(block)
-    mean = torch.cat([part.float().mean(dim=0) for part in stacked[: len(train)].split(_BLOCK, dim=1)])
+    mean = torch.cat([part.float().mean(dim=0) for part in torch.split(stacked[: len(train)], _BLOCK, dim=1)])
     gram = _gram(stacked, mean, len(train))
     inner, outer = gram[: len(train)], gram[len(train) :]
     targets = scores[: len(train)]

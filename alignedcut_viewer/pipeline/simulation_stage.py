@@ -70,7 +70,8 @@ def simulate_brain(
     StudyError
         If the features are not there.
     """
-    from ..brain import paper_rois, write_simulated_subject
+    from ..brain.rois import paper_rois
+    from ..brain.simulated import write_simulated_subject
 
     target = Path(folder)
     if target.exists():
@@ -123,7 +124,8 @@ def _principal_components(values: NDArray[np.float32], count: int) -> NDArray[np
     """Scores (rows, count) of the leading principal components."""
     centred = (values - values.mean(axis=0)).astype(np.float64)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    return (left[:, :count] * singular[:count]).astype(np.float32)
+    scores: NDArray[np.float32] = (left[:, :count] * singular[:count]).astype(np.float32)
+    return scores
 
 
 def _depths(slots: Sequence[Slot]) -> NDArray[np.float64]:

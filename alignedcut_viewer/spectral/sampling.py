@@ -102,14 +102,16 @@ def principal_directions(points: torch.Tensor, count: int) -> torch.Tensor:
     solved = products.to(solver_device(products.device))
     block = count + _BESIDE
     if width <= _TIMES_WIDER * block:
-        return torch.linalg.eigh(solved)[1][:, -count:].flip(1).contiguous().to(products.device)
+        vectors: torch.Tensor = torch.linalg.eigh(solved)[1]
+        return vectors[:, -count:].flip(1).contiguous().to(products.device)
     # Subspace iteration (Halko et al. 2011): a span that holds nearly as much is all that is wanted.
     start = torch.randn((width, block), dtype=torch.float32, generator=torch.Generator().manual_seed(0))
-    basis = torch.linalg.qr(solved @ start.to(solved))[0]
+    basis: torch.Tensor = torch.linalg.qr(solved @ start.to(solved))[0]
     for _ in range(_ITERATIONS):
         basis = torch.linalg.qr(solved @ basis)[0]
     turned: torch.Tensor = torch.linalg.eigh(basis.T @ solved @ basis)[1]
-    return (basis @ turned[:, -count:].flip(1)).contiguous().to(products.device)
+    found: torch.Tensor = basis @ turned[:, -count:].flip(1)
+    return found.contiguous().to(products.device)
 
 
 def _products(points: torch.Tensor) -> torch.Tensor:

@@ -132,7 +132,7 @@ class BrainActivation:
         AlignmentError
             If the spread over voxels is asked for where only regions travelled.
         """
-        from ..brain import RoiActivation
+        from ..brain.brain_space import RoiActivation
 
         chosen = self._checked(nodes)
         # Deviations from one node, so that the variance keeps its digits where the mean is large.
@@ -231,7 +231,8 @@ class BrainActivation:
         AlignmentError
             If the places of the voxels are not known.
         """
-        from ..brain import BrainDataset, PictureTable, VoxelMap
+        from ..brain import BrainDataset, PictureTable
+        from ..brain.voxel_map import VoxelMap
 
         if not self.has_cortex:
             raise AlignmentError(
@@ -282,13 +283,13 @@ class BrainActivation:
 
     def raster(self, **layout: Any) -> CortexRaster:
         """The raster that shows them, :func:`~alignedcut_viewer.brain.cortex_raster` with its parameters."""
-        from ..brain import cortex_raster
+        from ..brain.cortex import cortex_raster
 
         return cortex_raster(**layout)
 
     @cached_property
     def _rois(self) -> RoiTable:
-        from ..brain import RoiTable
+        from ..brain.rois import RoiTable
 
         self._voxel_beta  # noqa: B018 - says so where only regions travelled
         masks = np.unpackbits(np.asarray(self._arrays["roi_masks"]), axis=1, count=self.n_voxels).astype(bool)

@@ -98,7 +98,7 @@ def simulate_brain(
         directions[name] = rng.standard_normal(len(depth)) * follows
     named = ", ".join(dict.fromkeys(slot.network for slot in slots))
     both = (n_vertices, n_vertices) if isinstance(n_vertices, int) else n_vertices
-    return write_simulated_subject(
+    written: Path = write_simulated_subject(
         target,
         [study.picture_path(image) for image in images],
         np.concatenate(parts, axis=1),
@@ -109,6 +109,7 @@ def simulate_brain(
         seed=seed,
         progress=span(progress, 0.5, 1.0),
     )
+    return written
 
 
 def _pooled(study: Study, slot: Slot, images: Sequence[int]) -> NDArray[np.float32]:

@@ -339,7 +339,12 @@ def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path) -> None:
     for i in range(6, 200):
         Image.new("RGB", (20, 20), (i, 0, 0)).save(folder / f"p{i}.png")
     study = tmp_path / "s"
-    command = [sys.executable, "-m", "alignedcut_viewer.cli", *map(str, extract(folder, study)), *SMALL[:-2]]
+    # A process in the background of a shell is deaf to Ctrl-C, and so are its children.
+    program = (
+        "import signal, sys; from alignedcut_viewer.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, *map(str, extract(folder, study)), *SMALL[:-2]]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for _ in range(1200):
             if study.exists() and any((study / "features").glob("*/layer_005/c/1")):

@@ -60,6 +60,7 @@ class BrainPanel(View):
         self.compute = QPushButton("Compute")
         self.compute.setToolTip("Compute it now, in the background")
         self.study = QPushButton("Open the Study panel")
+        self.study.setToolTip("There the alignment may be trained on brain data, or on simulated ones")
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(12, 12, 12, 12)

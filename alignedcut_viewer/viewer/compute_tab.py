@@ -108,6 +108,7 @@ class ComputeTab(View):
             },
         )
         more = QCollapsible("More settings")
+        more.toggleButton().setToolTip("What seldom needs to be changed: sizes, seeds, devices, memory")
         more.setDuration(0)
         more.addWidget(self.more)
         layout = QVBoxLayout(self)

@@ -20,7 +20,9 @@ class ViewTab(View):
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self.cut = ComboBox(name="cut", label="cut", choices=[], tooltip="Which result of the study is shown")
-        self.visible = CheckBox(name="visible", text="show colours", value=True)
+        self.visible = CheckBox(
+            name="visible", text="show colours", value=True, tooltip="AlignedCut colours over the pictures"
+        )
         self.smooth = CheckBox(
             name="smooth", text="smooth", tooltip="Interpolate colours between tokens, or one colour a token"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,9 @@ from typing import IO, Any
 from .errors import AlignedCutError, StorageError
 
 __all__ = ["digest_of", "lock_file", "replace_file", "replace_json", "replacing", "safe_name", "writing"]
+
+_NUMBERS = itertools.count()
+"""Tells the partial files of one process apart; its steps are atomic."""
 
 
 @contextlib.contextmanager
@@ -62,8 +66,18 @@ def safe_name(name: str) -> str:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
     """Write a file in one step: readers see the old content or the new, never a part.
+
+    Several writers of one file, in one process or in many, do not disturb one another: each has a partial file of its
+    own, and the last to end wins.
+
+    Parameters
+    ----------
+    path
+        The file; an older one is replaced.
+    safe
+        Wait until the disk holds the content, so that not even a loss of power leaves half a file.
 
     Yields
     ------
@@ -74,14 +88,15 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     StorageError
-        If the disk is full, the quota is used up, or writing is not permitted.
+        If the disk is full, the quota is used up, or writing is not permitted; an older file then stays as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{next(_NUMBERS)}.partial")
     try:
         with writing(path):
             yield partial
-            with open(partial, "rb+") as file:
-                os.fsync(file.fileno())
+            if safe:
+                with open(partial, "rb+") as file:
+                    os.fsync(file.fileno())
         for attempt in range(20):
             try:
                 with writing(path):
@@ -126,27 +141,10 @@ def replace_file(path: Path, data: bytes | memoryview, *, safe: bool = False) ->
     StorageError
         If it cannot be written; an older file then stays as it was.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with writing(path), open(partial, "wb", buffering=0) as file:
-            view = memoryview(data).cast("B")
-            while len(view):  # one call may write only a part
-                view = view[file.write(view) :]
-            if safe:
-                os.fsync(file.fileno())
-        for attempt in range(20):
-            try:
-                with writing(path):
-                    os.replace(partial, path)
-                return
-            except StorageError:
-                # Windows refuses to replace a file in the very moment in which another process reads it.
-                if os.name != "nt" or attempt == 19:
-                    raise
-                time.sleep(0.05)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with replacing(path, safe=safe) as partial, open(partial, "wb", buffering=0) as file:
+        view = memoryview(data).cast("B")
+        while len(view):  # one call may write only a part
+            view = view[file.write(view) :]
 
 
 def lock_file(file: IO[bytes]) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from alignedcut_viewer.atomic_files import replacing
+from alignedcut_viewer.atomic_files import replace_file, replacing
 from alignedcut_viewer.errors import Cancelled, StorageError
 
 pytestmark = pytest.mark.quick
@@ -58,3 +62,53 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(StorageError, match=r"a\.txt failed: No such file"):
         write()
+
+
+def by_block(target: Path, data: bytes) -> None:
+    with replacing(target) as partial:
+        partial.write_bytes(data)
+
+
+@pytest.mark.parametrize("write", [replace_file, by_block])
+def test_writers_of_one_file_in_one_process_do_not_disturb_one_another(
+    write: Callable[[Path, bytes], None], tmp_path: Path
+) -> None:
+    target = tmp_path / "a.bin"
+    faults: list[BaseException] = []
+
+    def write_often(letter: bytes) -> None:
+        try:
+            for _ in range(40):
+                write(target, letter * 100_000)
+                assert len(set(target.read_bytes())) == 1
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=write_often, args=(letter,)) for letter in (b"a", b"b", b"c", b"d")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert target.stat().st_size == 100_000
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writers_of_one_file_in_two_processes_do_not_disturb_one_another(tmp_path: Path) -> None:
+    target = tmp_path / "a.bin"
+    program = (
+        "import sys; from pathlib import Path; from alignedcut_viewer.atomic_files import replace_file\n"
+        "for _ in range(300):\n"
+        "    replace_file(Path(sys.argv[1]), sys.argv[2].encode() * 500_000)\n"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, str(target), letter], stderr=subprocess.PIPE, text=True)
+        for letter in "ab"
+    ]
+    while any(writer.poll() is None for writer in writers):
+        if target.exists():
+            content = target.read_bytes()
+            assert len(content) == 500_000
+            assert len(set(content)) == 1
+    assert [writer.communicate()[1] for writer in writers] == ["", ""]
+    assert list(tmp_path.iterdir()) == [target]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from ..segmentation import confusion_matrix, mean_iou
+from ..segmentation import oracle_score
 from .page import COLUMN_WIDTH, SERIES_COLOURS, TEXT, Page, thinned
 from .provenance import brief_provenance
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["layer_scores", "layer_scores_from_arrays", "oracle_miou"]
+__all__ = ["layer_scores", "layer_scores_from_arrays"]
 
 
 def layer_scores(study: Study, cut: Cut, figure_ground: FigureGround, *, width: float = COLUMN_WIDTH) -> Figure:
@@ -49,8 +49,9 @@ def layer_scores(study: Study, cut: Cut, figure_ground: FigureGround, *, width: 
             nodes = index.select(networks=[network.name], layers=[layer], patches_only=True)
             nodes = nodes[figure_ground.labels[nodes] >= 0]
             labels = figure_ground.labels[nodes]
-            reached.append(oracle_miou(cut.eigenvectors[nodes], labels))
-            chance.append(float((labels == 0).mean()) / 2)
+            score = oracle_score(cut.eigenvectors[nodes], labels)
+            reached.append(score.mean_iou)
+            chance.append(score.chance)
         scores[network.name] = (list(network.layers), reached)
     note = (
         f"{figure_ground.source} Oracle protocol (appendix C.4) on tokens, with the joint cut's "
@@ -63,40 +64,6 @@ def layer_scores(study: Study, cut: Cut, figure_ground: FigureGround, *, width: 
         note=f"{note}\n{brief_provenance(study, cut)}",
         width=width,
     )
-
-
-def oracle_miou(eigenvectors: ArrayLike, labels: ArrayLike) -> float:
-    """Mean IoU of figure and ground by the oracle protocol (AlignedCut, appendix C.4).
-
-    The mean eigenvector row of each class is its centre. A token takes the class of the most similar centre (cosine),
-    or is ground where no similarity reaches a threshold, the best of ten evenly spaced from 0 to 1.
-
-    Parameters
-    ----------
-    eigenvectors
-        (n, C).
-    labels
-        (n,) 1 figure, 0 ground.
-
-    Raises
-    ------
-    InputError
-        If one of both classes has no token.
-    """
-    rows = np.asarray(eigenvectors, dtype=np.float64)
-    truth = np.asarray(labels)
-    if not ((truth == 1).any() and (truth == 0).any()):
-        raise InputError("Scores need tokens of figure and of ground.")
-    centres = np.stack([rows[truth == label].mean(0) for label in (0, 1)])
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
-    likeness = unit @ (centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-30)).T
-    figure = likeness[:, 1] > likeness[:, 0]
-    best = 0.0
-    for threshold in np.linspace(0, 1, 10):
-        said = figure & (likeness.max(1) >= threshold)
-        confusion = confusion_matrix(truth.astype(np.int64), said.astype(np.int64), n_classes=2, n_labels=2)
-        best = max(best, float(mean_iou(confusion)))
-    return best
 
 
 def layer_scores_from_arrays(

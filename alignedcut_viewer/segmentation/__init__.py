@@ -7,12 +7,17 @@ from .export import FORMATS, export_masks, file_names
 from .formats import write_coco_rle, write_indexed_png, write_npz, write_tiff
 from .labels import upsample_colours, upsample_labels, upsample_scores
 from .metrics import best_assignment_iou, class_iou, confusion_matrix, match_labels, mean_iou
+from .oracle import ORACLE_THRESHOLDS, UNLABELLED, OracleCentres, OracleScore, oracle_score
 from .palette import segment_colours
 from .rle import decode_mask, encode_mask
 
 __all__ = [
     "FORMATS",
+    "ORACLE_THRESHOLDS",
+    "UNLABELLED",
     "Clusters",
+    "OracleCentres",
+    "OracleScore",
     "best_assignment_iou",
     "class_iou",
     "confusion_matrix",
@@ -22,6 +27,7 @@ __all__ = [
     "file_names",
     "match_labels",
     "mean_iou",
+    "oracle_score",
     "segment_colours",
     "segment_tokens",
     "upsample_colours",

@@ -27,8 +27,7 @@ from alignedcut_viewer.brain import (
 )
 from alignedcut_viewer.images import find_masks, load_mask, open_pictures
 from alignedcut_viewer.nodes import Slot
-from alignedcut_viewer.segmentation import class_iou
-from alignedcut_viewer.segmentation.metrics import confusion_matrix
+from alignedcut_viewer.segmentation import oracle_score
 from alignedcut_viewer.spectral import NormalizedCut
 from tests.benchmarks.brain_features import NETWORKS, NODES_A_PICTURE, pooled_and_nodes, shared_data, tokens
 from tests.benchmarks.harness import REPOSITORY, markdown_table, write_section
@@ -151,17 +150,7 @@ class Segmentation:
             features = (features - fitted.offsets_[slot]) @ fitted.matrices_[slot]
         cut = NormalizedCut(10, gamma=1.0, n_landmarks=1024, seed=0, device="cpu")
         vectors = np.asarray(cut.fit_transform(features), np.float64)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        truth, inside = self.truth[self.known], vectors[self.known]
-        centres = np.stack([inside[truth == c].mean(axis=0) for c in range(len(self.classes))])
-        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-        cosine = inside @ centres.T
-        best = 0.0
-        for threshold in np.linspace(0, 1, 10):
-            guess = np.where(cosine.max(axis=1) < threshold, 0, cosine.argmax(axis=1))
-            confusion = confusion_matrix(truth, guess, n_classes=len(centres), n_labels=len(centres))
-            best = max(best, float(np.nanmean(class_iou(confusion))))
-        return best
+        return oracle_score(vectors[self.known], self.truth[self.known]).mean_iou
 
 
 def contenders(network: str) -> dict[str, Callable[[int], BrainAlignment]]:

@@ -32,7 +32,6 @@ from alignedcut_viewer.figures import (
     trajectories,
 )
 from alignedcut_viewer.figures.figure_ground import token_labels
-from alignedcut_viewer.figures.layer_scores import oracle_miou
 from alignedcut_viewer.study import Study
 
 BRAIN = {"figure-ground-activation", "cortex", "roi-maps", "brain-scores", "brain-scores-table"}
@@ -153,15 +152,6 @@ def test_tokens_take_the_label_that_covers_them() -> None:
     mask[:4, :5] = 1
     mask[4:, 4:] = -1
     np.testing.assert_array_equal(token_labels(mask, 2, 2), [[1, 0], [0, -1]])
-
-
-@pytest.mark.quick
-def test_oracle_scores() -> None:
-    """Separable classes reach 1; eigenvectors that know nothing reach what one class alone does."""
-    labels = np.repeat([0, 1], 50)
-    rows = np.stack([labels - 0.5, np.ones(100)], axis=1)
-    assert oracle_miou(rows, labels) == 1.0
-    assert oracle_miou(np.ones((100, 2)), labels) == pytest.approx(0.25)
 
 
 def test_planted_activation_is_drawn(drawn_study: tuple[Path, Path, str]) -> None:

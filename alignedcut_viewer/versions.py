@@ -6,6 +6,8 @@ import platform
 from functools import cache
 from importlib import metadata
 
+from .choices import DISTRIBUTION
+
 __all__ = ["versions"]
 
 
@@ -13,7 +15,7 @@ def versions(*packages: str) -> dict[str, str]:
     """Version of this package, of Python, and of some installed packages; those that are missing are left out."""
     from . import __version__
 
-    found = {"alignedcut-viewer": __version__, "python": platform.python_version()}
+    found = {DISTRIBUTION: __version__, "python": platform.python_version()}
     for package in packages:
         version = _version(package)
         if version is not None:

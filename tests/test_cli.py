@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alignedcut_viewer import cli
+from alignedcut_viewer import cli, commands
 from alignedcut_viewer.store import FORMAT_VERSION
 from alignedcut_viewer.study import Study
 
@@ -132,25 +134,29 @@ def test_skipped_pictures_are_named(folder: Path, tmp_path: Path, capsys: pytest
     assert "p2.png" in captured.out
 
 
-@pytest.mark.parametrize("command", ["demo", "networks", "extract", "align", "cut", "figures", "segment", "view"])
+NAMES = [command.name for command in commands.all_commands()]
+
+
+@pytest.mark.parametrize("command", NAMES)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert f"example:\n  alignedcut {command}" in out
-    assert max(map(len, out.splitlines())) <= 110
+    assert max(map(len, out.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("command", ["demo", "networks", "extract", "align", "cut", "figures", "segment", "view"])
-def test_examples_in_help_are_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import shlex
-
-    parser = cli._parser()
-    with pytest.raises(SystemExit):
-        parser.parse_args([command, "--help"])
-    example = capsys.readouterr().out.split("example:\n  alignedcut ")[1].splitlines()[0]
-    assert parser.parse_args(shlex.split(example)).command == command
+@pytest.mark.parametrize("command", commands.all_commands(), ids=NAMES)
+def test_examples_in_help_are_understood_and_fit_the_command(command: commands.Command) -> None:
+    """Options arrive by the names of the parameters: none is missing, none is left over."""
+    parser = cli._parser(commands.all_commands())
+    for example in command.example.splitlines():
+        words = shlex.split(example.strip().removeprefix("alignedcut "))
+        words = [command.name, *words[len(command.name.split()) :]]
+        values = vars(parser.parse_args(words))
+        assert values.pop("command") == command.name
+        inspect.signature(command.run).bind(**values)
 
 
 def test_help_comes_at_once() -> None:
@@ -165,12 +171,11 @@ def test_help_comes_at_once() -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(
-    ("words", "layers"),
-    [(["3"], (3,)), (["0", "3", "5-8"], (0, 3, 5, 6, 7, 8)), (["1,2", "2"], (1, 2)), (["7-7"], (7,)), (None, None)],
-)
-def test_layers_are_numbers_and_ranges(words: list[str] | None, layers: tuple[int, ...] | None) -> None:
-    assert cli._layers(words) == layers
+def test_layers_are_numbers_and_ranges() -> None:
+    parser = cli._parser(commands.all_commands())
+    assert parser.parse_args(["cut", "s", "--layers", "0", "3", "5-8"]).layers == (0, 3, 5, 6, 7, 8)
+    assert parser.parse_args(["cut", "s", "--layers", "1,2", "2"]).layers == (1, 2)
+    assert parser.parse_args(["cut", "s"]).layers is None
 
 
 # -- bad input: one sentence, exit code 2, nothing half-written -----------------------------------------------------
@@ -304,7 +309,7 @@ def test_other_mistakes(cut_study: Path, folder: Path, tmp_path: Path, fails: Fa
     assert "between 2 and the 30 nodes" in fails("segment", cut_study, "--segments", "99")
     assert "Layer 4 of" in fails("segment", cut_study, "--layer", "4")
     assert "Unknown mask format bmp" in fails("segment", cut_study, "--formats", "bmp")
-    assert "names no layers" in fails("cut", cut_study, "--layers", "8-3")
+    assert "runs backwards; write '3-8'" in fails("cut", cut_study, "--layers", "8-3")
     assert "must be a number or auto" in fails("cut", cut_study, "--gamma", "wide")
     assert "no alignment file" in fails("cut", cut_study, "--alignment", "nothing.safetensors")
     assert "one number, or height and width" in fails(*extract(folder, cut_study, "--size", 1, 2, 3))

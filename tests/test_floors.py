@@ -13,10 +13,11 @@ pytestmark = pytest.mark.quick
 
 PACKAGE = Path(__file__).resolve().parent.parent / "alignedcut_viewer"
 WINDOW = ("PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "napari", "vispy", "magicgui")
+HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib", "sklearn", "PIL", "tqdm", *WINDOW)
 
 FLOORS = {
-    1: ["errors", "progress", "nodes", "device", "resource_files", "versions"],
-    1.5: ["atomic_files"],
+    1: ["choices", "errors", "progress", "nodes", "device", "resource_files", "versions"],
+    1.5: ["atomic_files", "layer_text"],
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store"],
     3: ["study", "alignment", "backbones"],
     4: ["pipeline", "figures"],
@@ -29,6 +30,7 @@ SAME_FLOOR = {
     "alignment": {"brain", "spectral"},
     "backbones": {"images"},
     "progress": {"errors"},
+    "versions": {"choices"},
     "nodes": {"errors"},
     "device": {"errors"},
     "resource_files": {"errors"},
@@ -149,9 +151,18 @@ def test_no_room_but_the_viewer_loads_qt_or_napari() -> None:
 
 @pytest.mark.parametrize("module", ["alignedcut_viewer", "alignedcut_viewer.cli"])
 def test_the_package_and_the_command_line_import_nothing_heavy(module: str) -> None:
-    heavy = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib", "sklearn", "PIL", "tqdm", *WINDOW)
-    code = f"import sys, {module}; print(*sorted(set(sys.modules) & set({heavy!r})))"
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
     assert run(code).strip() == ""
+
+
+def test_the_help_of_every_command_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from alignedcut_viewer import cli, commands\n"
+        "parser = cli._parser(commands.all_commands())\n"
+        "print(len(parser.format_help().splitlines()) > 30, *sorted(set(sys.modules) & set({heavy!r})))"
+    )
+    assert run(code.format(heavy=HEAVY)).split() == ["True"]
 
 
 def test_public_names_resolve() -> None:

@@ -6,20 +6,11 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
+
+from ..choices import TAPS, Tap
 
 __all__ = ["BUILT_IN", "OFFLINE_NETWORK", "TAPS", "Announce", "Interpolation", "NetworkSpec", "Source", "Tap"]
-
-Tap = Literal["attention", "block", "mlp", "q", "k", "v"]
-"""Where in a layer features are taken.
-
-``attention`` (the paper's choice) and ``mlp`` are the outputs of the two branches as they are added to the residual
-stream, LayerScale included; ``block`` is the residual stream after the layer; ``q``, ``k`` and ``v`` are queries, keys
-and values with their heads side by side, after the network's own query and key normalisation where it has one, and
-before rotary position embedding.
-"""
-
-TAPS: tuple[Tap, ...] = get_args(Tap)
 
 Source = Literal["timm", "transformers", "checkpoint", "random"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]

@@ -1,22 +1,51 @@
-"""What ``alignedcut align``, ``align export`` and ``align import`` do; parameters are named after their options."""
+"""``alignedcut align``."""
 
 from __future__ import annotations
 
-import re
+import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
+from ..choices import STARTING_MAPS
 from ..errors import InputError
-from ..nodes import Slot
-from ..pipeline.settings import AlignSettings, BrainSettings
+from . import options
+from .command import Command
+from .files import check_ending
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from ..brain import BrainScore
+    from ..pipeline.settings import AlignSettings
 
-__all__ = ["align", "align_export", "align_import", "simulate_brain"]
+__all__ = ["COMMANDS"]
 
 _TABLE_WEIGHTS = (1.0, 0.1, 0.0)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser, with_cut=False)
+    parser.add_argument("--out", metavar="FILE", help="file to write (.safetensors); not with --table")
+    options.networks_and_layers(parser, "to align")
+    parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="places to fit to (default: 10000)")
+    options.seed(parser)
+    options.device(parser)
+    brain = parser.add_argument_group("with brain data")
+    brain.add_argument("--brain", metavar="DATA", help="folder, .npz or .csv file with pictures and responses")
+    brain.add_argument("--brain-pictures", metavar="DIR", help="folder that the picture names in DATA are relative to")
+    brain.add_argument("--drop-voxels", action="store_true", help="leave out voxels with NaN or constant responses")
+    brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
+    brain.add_argument("--init", choices=STARTING_MAPS, help="start (default: isometry)")
+    brain.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: 30)")
+    brain.add_argument("--patience", type=int, metavar="N", help="epochs without a better score (default: 5)")
+    brain.add_argument("--test", type=float, metavar="SHARE", help="pictures kept apart for the scores (default: 0.1)")
+    brain.add_argument("--memory", metavar="SIZE", help="bound on what training allocates (default: 4GiB)")
+    brain.add_argument(
+        "--table",
+        nargs="*",
+        type=float,
+        metavar="W",
+        help="train once for each eigen-constraint weight and print the scores (the paper's Table 1; default: 1 0.1 0)",
+    )
 
 
 def align(
@@ -39,6 +68,8 @@ def align(
     table: Sequence[float] | None,
 ) -> None:
     """An alignment fitted to a study's pictures, or to brain responses to them, into a file."""
+    from ..pipeline.settings import AlignSettings, BrainSettings
+
     given = {
         "pictures": brain_pictures,
         "unusable": "drop" if drop_voxels else None,
@@ -66,7 +97,7 @@ def align(
         return
     if out is None:
         raise InputError("Name the file to write with --out.")
-    _check_name(out)
+    check_ending(out, ".safetensors")
     from .. import pipeline
     from ..study.study import Study
 
@@ -120,65 +151,19 @@ def _as_text(scores: Mapping[float, BrainScore]) -> str:
     return "\n".join(lines)
 
 
-def align_export(study: str, cut: str, out: str) -> None:
-    """The alignment of a cut into a file."""
-    _check_name(out)
-    from .. import pipeline
-    from ..study.study import Study
-
-    opened = Study.open(study)
-    name = opened.cut(cut).recipe["cut"]["alignment"]
-    if name is None:
-        raise InputError(f"The cut {cut!r} of {study} was made without an alignment; there is nothing to export.")
-    alignment = pipeline.portable_alignment(opened, name)
-    alignment.save(out)
-    print(f"{out}: {alignment.kind}, maps of {len(alignment.slots)} layers")
-
-
-def align_import(file: str, slots: Sequence[str], out: str, tap: str, convention: str, study: str | None) -> None:
-    """Matrices from elsewhere into a file that cuts take."""
-    _check_name(out)
-    named = [slot for text in slots for slot in _slots(text)]
-    from ..alignment import import_matrices
-
-    widths: dict[Slot, int] = {}
-    if study is not None:
-        from ..study.study import Study
-
-        for features in Study.open(study).networks.values():
-            widths |= {Slot(features.network, layer): features.width(layer) for layer in features.layers}
-    known = cast(Literal["auto", "right", "linear"], convention)
-    alignment = import_matrices(file, named, convention=known, tap=tap, widths=widths)
-    alignment.save(out)
-    print(f"{out}: maps of {len(alignment.slots)} layers into {alignment.n_channels} channels")
-
-
-def simulate_brain(
-    study: str, out: str, networks: Sequence[str] | None, layers: tuple[int, ...] | None, vertices: int, seed: int
-) -> None:
-    """A simulated subject who looked at a study's pictures, as a folder that ``align --brain`` takes."""
-    from .. import pipeline
-    from ..study.study import Study
-
-    with progress_bar() as progress:
-        pipeline.simulate_brain(
-            Study.open(study), out, networks=networks, layers=layers, n_vertices=vertices, seed=seed, progress=progress
-        )
-    print(
-        f"{out}: SIMULATED responses to the pictures of {study}; they say nothing about any brain. "
-        f"Next: alignedcut align {study} --brain {out} --out simulated.safetensors"
-    )
-
-
-def _slots(text: str) -> list[Slot]:
-    """Slots from a word such as ``clip-vit-b16:0-11``; the network's own name may hold a colon."""
-    network, separator, layers = text.rpartition(":")
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", layers)
-    if not separator or not network or match is None or (match[2] and int(match[2]) < int(match[1])):
-        raise InputError(f"{text!r} names no layers of a network; write, for example: --slots clip-vit-b16:0-11")
-    return [Slot(network, layer) for layer in range(int(match[1]), int(match[2] or match[1]) + 1)]
-
-
-def _check_name(out: str) -> None:
-    if not out.endswith(".safetensors"):
-        raise InputError(f"The file of an alignment must end in .safetensors; got {out}.")
+COMMANDS = (
+    Command(
+        name="align",
+        summary="fit an alignment of layers and networks, and write it to a file",
+        description=(
+            "Fits one map a layer into a common channel space and writes them to a safetensors file, which `cut "
+            "--alignment FILE` takes in this study and in others. Without brain data the layers are fitted to one "
+            "another on the study's pictures (hyperalignment), as `cut` does by itself where there are enough "
+            "pictures. With --brain the maps are trained to predict responses to the study's pictures: a folder of "
+            "the Algonauts 2023 release, or your own data (see docs/brain.md)."
+        ),
+        example="alignedcut align my-study --brain algonauts/subj01 --out my-alignment.safetensors",
+        options=_options,
+        run=align,
+    ),
+)

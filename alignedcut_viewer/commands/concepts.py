@@ -1,32 +1,46 @@
-"""What ``alignedcut concepts``, ``transitions``, ``compare`` and ``figure-ground`` do."""
+"""``alignedcut concepts``."""
 
 from __future__ import annotations
 
-import csv
+import argparse
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replace_file, replace_json, safe_name, writing
 from ..errors import InputError
 from ..progress import ProgressCallback, span
+from . import options
+from .command import Command
+from .files import write_csv
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ..figures.figure_ground import FigureGround
     from ..nodes import Slot
     from ..study.concept_set import Concept, ConceptSet
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["compare", "concepts", "figure_ground", "transitions"]
+__all__ = ["COMMANDS"]
 
 _SIDE = 128  # of a crop, in pixels
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser)
+    options.networks_and_layers(parser, "to seek in")
+    parser.add_argument("--number", type=int, metavar="K", help="how many, at most (default: by the data)")
+    parser.add_argument("--radius", default="auto", metavar="R", help="of the spheres, or auto (default: auto)")
+    parser.add_argument("--crops", type=int, default=9, metavar="N", help="crops of each concept; 0 for none")
+    parser.add_argument(
+        "--recurrence",
+        action="store_true",
+        help="of one layer: at which others, of any network of the cut, each concept lies at the same places",
+    )
+    options.seed(parser)
+    parser.add_argument("--out", metavar="DIR", help="folder to write to (default: STUDY-concepts)")
 
 
 def concepts(
@@ -48,7 +62,7 @@ def concepts(
     settings = pipeline.ConceptSettings(
         networks=None if networks is None else tuple(networks),
         layers=layers,
-        radius=_radius(radius),
+        radius=options.number_or_auto("--radius", radius),
         n_concepts=number,
         seed=seed,
     )
@@ -68,7 +82,7 @@ def concepts(
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         replace_json(folder / "concepts.json", {"recipe": found.recipe, "concepts": rows})
-        _write_csv(folder / "concepts.csv", [_flat(row) for row in rows])
+        write_csv(folder / "concepts.csv", [_flat(row) for row in rows])
         if crops:
             _write_crops(opened, chosen, found, folder, crops, span(progress, 0.6, 1.0))
     print(f"{'id':>4}  {'tokens':>8}  {'pictures':>8}  {'reverse U':>9}  name")
@@ -186,252 +200,17 @@ def _one_slot_each(
     return bool(alone >= share * len(found))
 
 
-def _radius(text: str) -> float | str:
-    try:
-        return text if text == "auto" else float(text)
-    except ValueError:
-        raise InputError(f"--radius must be a number or auto; got {text!r}.") from None
-
-
-# -- figure and ground -------------------------------------------------------------------------------------------
-
-
-def _groups(
-    study: Study,
-    cut: Cut,
-    masks: str | None,
-    figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
-    segments: bool,
-    progress: ProgressCallback,
-) -> FigureGround | None:
-    from ..figures.figure_ground import figure_ground_from_masks, figure_ground_from_segments
-
-    if masks is not None and segments:
-        raise InputError("Figure and ground come from --masks or from --segments, not from both.")
-    if masks is None and (figure_labels is not None or unlabelled):
-        raise InputError("--figure-labels and --unlabelled say what the masks mean; name the masks with --masks.")
-    if masks is not None:
-        return figure_ground_from_masks(
-            study, cut, masks, figure=figure_labels, unlabelled=unlabelled, progress=progress
-        )
-    return figure_ground_from_segments(study, cut, progress) if segments else None
-
-
-def transitions(
-    study: str,
-    cut: str,
-    network: str | None,
-    layers: tuple[int, ...] | None,
-    number: int,
-    radius: str,
-    masks: str | None,
-    figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
-    segments: bool,
-    seed: int,
-    out: str | None,
-) -> None:
-    """Transition probabilities between the concepts of successive layers."""
-    _check_ending(out, ".json")
-    from .. import pipeline
-    from ..study.study import Study
-
-    opened = Study.open(study)
-    chosen = opened.cut(cut)
-    with progress_bar() as progress:
-        groups = _groups(opened, chosen, masks, figure_labels, unlabelled, segments, span(progress, 0.0, 0.2))
-        labels = None if groups is None else groups.labels
-        found = pipeline.layer_transitions(
-            opened,
-            cut,
-            network,
-            layers=layers,
-            n_concepts=number,
-            radius=_radius(radius),
-            groups=labels,
-            seed=seed,
-            progress=span(progress, 0.2, 0.6),
-        )
-        parted = None
-        if labels is not None:
-            parted = pipeline.group_bifurcation(
-                opened, labels, cut, found.network, seed=seed, progress=span(progress, 0.6, 1.0)
-            )
-    result = found.as_dict()
-    for step, (before, after) in enumerate(zip(found.layers[:-1], found.layers[1:], strict=True)):
-        print(f"{found.network}: layer {before} (down) to layer {after} (across)")
-        for title, matrices in found.matrices.items():
-            print(_as_table(matrices[step], title))
-        if found.comparisons:
-            print(_differences(found.comparisons[step], before, after))
-    if parted is not None and groups is not None:
-        print(groups.source)
-        print(_parting(*parted))
-        held, bifurcation = parted
-        result["bifurcation"] = {
-            "layers": list(held),
-            "accuracy": bifurcation.accuracy.tolist(),
-            "low": bifurcation.low.tolist(),
-            "high": bifurcation.high.tolist(),
-            "chance": bifurcation.chance.tolist(),
-            "p_values": bifurcation.p_values.tolist(),
-            "layer": None if bifurcation.position is None else held[bifurcation.position],
-            "interval": None if bifurcation.interval is None else [held[i] for i in bifurcation.interval],
-            "source": groups.source,
-        }
-    if out is not None:
-        replace_json(Path(out), result)
-        print(out)
-
-
-def _as_table(matrix: NDArray[np.float64], title: str) -> str:
-    import numpy as np
-
-    lines = [f"  {title}"]
-    lines += ["    " + "  ".join("   -" if np.isnan(v) else f"{v:.2f}" for v in row) for row in matrix]
-    return "\n".join(lines)
-
-
-def _differences(comparison: Any, before: int, after: int) -> str:
-    import numpy as np
-
-    if not comparison.differs.any():
-        return f"  Figure and ground take the same ways from layer {before} to layer {after}, as far as can be told."
-    sizes = np.where(comparison.differs, np.abs(comparison.difference), -1)
-    a, b = np.unravel_index(int(sizes.argmax()), sizes.shape)
-    return (
-        f"  Most apart: A{a} to B{b}, figure {comparison.first[a, b]:.2f}, ground {comparison.second[a, b]:.2f} "
-        f"(difference {comparison.difference[a, b]:+.2f}, 95 % from {comparison.low[a, b]:+.2f} to "
-        f"{comparison.high[a, b]:+.2f})"
-    )
-
-
-def _parting(layers: tuple[int, ...], found: Any) -> str:
-    values = ", ".join(f"{layer}: {value:.2f}" for layer, value in zip(layers, found.accuracy, strict=True))
-    if found.position is None:
-        return f"Figure and ground never part. Balanced accuracy by layer: {values}"
-    between = "" if found.interval is None else f" (90 %: {layers[found.interval[0]]} to {layers[found.interval[1]]})"
-    return f"Figure and ground part at layer {layers[found.position]}{between}. Balanced accuracy by layer: {values}"
-
-
-def figure_ground(
-    study: str,
-    cut: str,
-    masks: str | None,
-    figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
-    segments: bool,
-    out: str | None,
-) -> None:
-    """Activation of brain regions by figure and ground."""
-    _check_ending(out, ".csv", ".json")
-    from .. import pipeline
-    from ..study.study import Study
-
-    opened = Study.open(study)
-    chosen = opened.cut(cut)
-    with progress_bar() as progress:
-        groups = _groups(opened, chosen, masks, figure_labels, unlabelled, segments, span(progress, 0.0, 0.3))
-        if groups is None:
-            raise InputError("Say what is figure: with --masks DIR, or with --segments to guess it.")
-        found = pipeline.figure_ground_activation(opened, groups.labels, cut, span(progress, 0.3, 1.0))
-    print(f"{found.title}. {groups.source}")
-    print("figure less ground, * where the 95 % interval leaves 0 out")
-    width = max(len(str(slot)) for slot in found.slots)
-    print(" " * width + "".join(f"{name:>10}" for name in found.names))
-    for slot, one in found.slots.items():
-        cells = [f"{d:+9.3f}{'*' if sure else ' '}" for d, sure in zip(one.difference, one.differs, strict=True)]
-        print(f"{slot!s:{width}}" + "".join(cells))
-    names = list(dict.fromkeys(slot.network for slot in found.slots))
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            print(f"{first} and {second}: correlation over regions {found.agreement(first, second):.2f}")
-    if out is not None:
-        rows = found.as_rows()
-        if out.endswith(".json"):
-            replace_json(Path(out), {"brain": found.title, "groups": groups.source, "rows": rows})
-        else:
-            _write_csv(Path(out), rows)
-        print(out)
-
-
-# -- networks ----------------------------------------------------------------------------------------------------
-
-
-def compare(
-    study: str,
-    cut: str,
-    networks: Sequence[str] | None,
-    measures: Sequence[str],
-    places: int,
-    seed: int,
-    out: str | None,
-) -> None:
-    """Layer by layer likeness of two networks."""
-    _check_ending(out, ".csv", ".json")
-    from .. import pipeline
-    from ..study.study import Study
-
-    opened = Study.open(study)
-    held = [network.name for network in opened.cut(cut).index.networks]
-    names = list(networks or held[:2])
-    if len(names) > 2:
-        raise InputError("Two networks are compared at a time; name one or two with --networks.")
-    first, second = names[0], names[-1]
-    with progress_bar() as progress:
-        found = pipeline.compare_networks(
-            opened, first, second, cut, measures=measures, n_places=places, seed=seed, progress=progress
-        )
-    print(
-        f"{first} (down) and {second} (across), {found.n_places} places on a grid of {found.grid[0]} × {found.grid[1]}"
-    )
-    for measure, matrix in found.matrices.items():
-        print(f"{measure}" + " (share of places)" * (measure == "nearest"))
-        print("      " + "".join(f"{layer:>6}" for layer in found.layers[1]))
-        for layer, row in zip(found.layers[0], matrix, strict=True):
-            print(f"{layer:>6}" + "".join(f"{value:>6.2f}" for value in row))
-        there = found.counterparts(measure)
-        lives = ", ".join(
-            f"{layer} at {found.layers[1][int(i)]}" for layer, i in zip(found.layers[0], there.layers, strict=True)
-        )
-        print(f"  layers of {first} live in {second}: {lives} (rank correlation {there.monotone:.2f})")
-    for name, curve in found.paces.items():
-        print(f"pace of {name}: " + " ".join(f"{value:.2f}" for value in curve.mean))
-    if out is None:
-        return
-    if out.endswith(".json"):
-        replace_json(Path(out), found.as_dict())
-    else:
-        _write_csv(
-            Path(out),
-            [
-                {
-                    "measure": measure,
-                    "network_a": first,
-                    "layer_a": a,
-                    "network_b": second,
-                    "layer_b": b,
-                    "value": float(matrix[i, j]),
-                }
-                for measure, matrix in found.matrices.items()
-                for i, a in enumerate(found.layers[0])
-                for j, b in enumerate(found.layers[1])
-            ],
-        )
-    print(out)
-
-
-def _check_ending(out: str | None, *endings: str) -> None:
-    if out is not None and not out.endswith(endings):
-        raise InputError(f"{out} must end in {' or '.join(endings)}.")
-
-
-def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    listed = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(listed[0]) if listed else [], lineterminator="\n")
-    writer.writeheader()
-    for row in listed:
-        writer.writerow(row)
-    replace_file(path, text.getvalue().encode())
+COMMANDS = (
+    Command(
+        name="concepts",
+        summary="discover concepts, as a table and as crops of the pictures",
+        description=(
+            "Discovers concepts in the 3-D spectral t-SNE of a cut (farthest-point centres, a sphere around each), "
+            "keeps them with the cut, and writes them as JSON and CSV with a row of crops for each. The concepts of a "
+            "single layer say most: cut that layer alone, or name it with --layers. See docs/concepts.md."
+        ),
+        example="alignedcut concepts my-study --networks clip-vit-b16 --layers 9 --number 20",
+        options=_options,
+        run=concepts,
+    ),
+)

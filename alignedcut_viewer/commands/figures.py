@@ -1,7 +1,8 @@
-"""What ``alignedcut figures`` and ``alignedcut report`` do."""
+"""``alignedcut figures`` and ``alignedcut report``."""
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AlignedCutError, InputError
 from ..progress import ProgressCallback, span
+from . import options
+from .command import Command
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -17,7 +20,36 @@ if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["figures", "report"]
+
+__all__ = ["COMMANDS"]
+
+
+def _figures_options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser)
+    parser.add_argument(
+        "--out",
+        nargs="+",
+        metavar="FILE",
+        help="files ending in .png, .svg or .pdf, or with --all a folder (default: mosaic.png and .pdf, or all "
+        "figures, in STUDY-figures)",
+    )
+    options.networks_and_layers(parser, "to draw")
+    parser.add_argument(
+        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: the first 16)"
+    )
+    parser.add_argument("--smooth", action="store_true", help="interpolate colours between tokens")
+    parser.add_argument("--all", action="store_true", help="every figure that the study has data for")
+    parser.add_argument(
+        "--formats", nargs="+", default=["png", "pdf"], metavar="F", help="with --all: png svg pdf (default: png pdf)"
+    )
+    parser.add_argument("--dpi", type=float, metavar="N", help="dots an inch of PNG files (default: 300)")
+    options.masks(parser.add_argument_group("figure and ground"))
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser)
+    parser.add_argument("out", metavar="FILE", help="file to write (.html)")
+    options.masks(parser.add_argument_group("figure and ground"))
 
 
 def figures(
@@ -173,3 +205,32 @@ def _prepared(
         except AlignedCutError as error:
             split = Lacking(str(error))
     return _Ready(reader, cut, split, pipeline.aligned_features(reader, cut), tuple(notes))
+
+
+COMMANDS = (
+    Command(
+        name="figures",
+        summary="the mosaic of a cut, or with --all every figure of the paper",
+        description=(
+            "Draws the colours of a cut: a row a picture, a column a layer, grouped by network.\n"
+            "With --all, draws every figure that the study has data for, and says which it lacks and why; the map, "
+            "the concepts and the brain activation that they need are computed and kept with the cut where they are "
+            "not there."
+        ),
+        example="alignedcut figures my-study --out mosaic.png mosaic.pdf --images 0 3 7\n"
+        "  alignedcut figures my-study --all --masks masks/ --formats png svg",
+        options=_figures_options,
+        run=figures,
+    ),
+    Command(
+        name="report",
+        summary="a report of a study in one HTML file",
+        description=(
+            "Writes all figures that the study has data for, what they show, the recipe and where everything came "
+            "from into one HTML file that needs no network and no other file."
+        ),
+        example="alignedcut report my-study my-study.html",
+        options=_report_options,
+        run=report,
+    ),
+)

@@ -1,4 +1,4 @@
-"""The progress bar of the command line."""
+"""The progress bar of the command line, and lines above it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..progress import ProgressCallback
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "say"]
 
 
 @contextlib.contextmanager
@@ -22,3 +22,10 @@ def progress_bar() -> Iterator[ProgressCallback]:
             bar.update(round(1000 * done / total if total else 1000) - bar.n)
 
         yield show
+
+
+def say(line: str) -> None:
+    """Print a line without disturbing a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(line)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replacing, writing
+from ..choices import DISTRIBUTION, FIGURE_SUFFIXES
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -14,15 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURE_SUFFIXES", "figure_bytes", "save_figure"]
 
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
-"""Endings of files that figures are saved to."""
-
 # Text stays text, and equal figures make equal files.
 _SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "alignedcut", "pdf.fonttype": 42}
 _METADATA: dict[str, dict[str, Any]] = {
-    ".png": {"Software": "alignedcut-viewer"},
-    ".svg": {"Creator": "alignedcut-viewer", "Date": None},
-    ".pdf": {"Creator": "alignedcut-viewer", "CreationDate": None, "ModDate": None},
+    ".png": {"Software": DISTRIBUTION},
+    ".svg": {"Creator": DISTRIBUTION, "Date": None},
+    ".pdf": {"Creator": DISTRIBUTION, "CreationDate": None, "ModDate": None},
 }
 _lock = threading.Lock()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import COMPARISON_MEASURES
 from ..errors import InputError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, report, span
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkComparison", "compare_networks"]
 
-MEASURES = ("cka", "mutual_knn", "subspace", "nearest")
+MEASURES = COMPARISON_MEASURES
 
 
 @dataclass(frozen=True, eq=False)

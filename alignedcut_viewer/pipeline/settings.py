@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STARTING_MAPS, STORAGES, TAPS
 from ..device import parse_memory
 from ..errors import InputError
 
@@ -68,7 +69,7 @@ class ExtractSettings(_Settings):
         Whether the network that needs no hub may stand in, under its own name, for one whose weights cannot be had.
     """
 
-    networks: tuple[str, ...] = ("dinov2-vit-s14",)
+    networks: tuple[str, ...] = (DEFAULT_NETWORK,)
     layers: tuple[int, ...] | None = None
     tap: str = "attention"
     input_size: int | tuple[int, int] | None = None
@@ -97,9 +98,9 @@ class ExtractSettings(_Settings):
         stray = sorted(set(self.weights) - set(self.networks))
         if stray:
             raise InputError(f"Weights are given for {stray[0]}, which is not among the networks.")
-        _one_of("tap", self.tap, ("attention", "block", "mlp", "q", "k", "v"))
-        _one_of("precision", self.precision, ("auto", "float32", "float16", "bfloat16"))
-        _one_of("storage", self.storage, ("float16", "float32"))
+        _one_of("tap", self.tap, TAPS)
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("storage", self.storage, STORAGES)
         _whole("batch", self.batch, 1)
 
 
@@ -152,7 +153,7 @@ class BrainSettings(_Settings):
         _one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))
         for name in ("eigen_weight", "zero_weight", "covariance_weight"):
             _real(name, getattr(self, name), 0, math.inf)
-        _one_of("init", self.init, ("isometry", "ridge", "identity", "random"))
+        _one_of("init", self.init, STARTING_MAPS)
         _whole("n_epochs", self.n_epochs, 0)
         _whole("patience", self.patience, 1)
         _real("test", self.test, 0, 1)
@@ -211,7 +212,7 @@ class AlignSettings(_Settings):
             raise InputError("brain must be BrainSettings, or a mapping of them.")
         if self.brain is not None and self.method == "auto":
             _set(self, "method", "brain")
-        _one_of("alignment method", self.method, ("auto", "none", "hyperalignment", "brain", "shipped", "file"))
+        _one_of("alignment method", self.method, ALIGNMENT_METHODS)
         if (self.method == "brain") != (self.brain is not None):
             raise InputError("Name brain data exactly when the alignment method is 'brain'.")
         if (self.method == "file") != (self.file is not None):
@@ -264,7 +265,7 @@ class ColourSettings(_Settings):
             _whole("n_landmarks", self.n_landmarks, 1)
         _real("perplexity", self.perplexity, 1, math.inf)
         _one_of("init", self.init, ("pca", "spectral"))
-        _one_of("spread", self.spread, ("nearest", "interpolated"))
+        _one_of("spread", self.spread, SPREADS)
         _one_of("colour method", self.method, ("auto", "exact", "scikit-learn", "umap"))
         _real("quantile", self.quantile, 0, 0.5)
         _whole("seed", self.seed, 0)
@@ -305,7 +306,7 @@ class MapSettings(_Settings):
         _whole("n_landmarks", self.n_landmarks, 1)
         _real("perplexity", self.perplexity, 1, math.inf)
         _one_of("init", self.init, ("pca", "spectral"))
-        _one_of("spread", self.spread, ("nearest", "interpolated"))
+        _one_of("spread", self.spread, SPREADS)
         _one_of("map method", self.method, ("auto", "exact", "openTSNE", "scikit-learn", "umap"))
         _whole("seed", self.seed, 0)
 

@@ -15,13 +15,14 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..atomic_files import writing
+from ..choices import MASK_FORMATS
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .formats import CocoCollection, NumpyArchive, encode_indexed_png, encode_tiff, paired
 
 __all__ = ["FORMATS", "export_masks", "file_names"]
 
-FORMATS = ("png", "coco", "npz", "tiff")
+FORMATS = MASK_FORMATS
 """Formats of :func:`export_masks`."""
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}

@@ -1,0 +1,61 @@
+"""What can be chosen by name, stated once: for settings, the command line and the window. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+__all__ = [
+    "ALIGNMENT_METHODS",
+    "COMPARISON_MEASURES",
+    "DEFAULT_NETWORK",
+    "DISTRIBUTION",
+    "FIGURE_SUFFIXES",
+    "MASK_FORMATS",
+    "PRECISIONS",
+    "SPREADS",
+    "STARTING_MAPS",
+    "STORAGES",
+    "TAPS",
+    "Tap",
+]
+
+DISTRIBUTION = "alignedcut-viewer"
+"""Name of this package for pip, and of the plugin for napari."""
+
+DEFAULT_NETWORK = "dinov2-vit-s14"
+"""The network where none is named."""
+
+Tap = Literal["attention", "block", "mlp", "q", "k", "v"]
+"""Where in a layer features are taken.
+
+``attention`` (the paper's choice) and ``mlp`` are the outputs of the two branches as they are added to the residual
+stream, LayerScale included; ``block`` is the residual stream after the layer; ``q``, ``k`` and ``v`` are queries, keys
+and values with their heads side by side, after the network's own query and key normalisation where it has one, and
+before rotary position embedding.
+"""
+
+TAPS: tuple[Tap, ...] = get_args(Tap)
+
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+"""What networks run in; ``auto`` is half on CUDA and MPS, single on the CPU."""
+
+STORAGES = ("float16", "float32")
+"""What features are kept in."""
+
+ALIGNMENT_METHODS = ("auto", "none", "hyperalignment", "brain", "shipped", "file")
+"""How layers get into one channel space; ``brain`` needs brain data, ``file`` a file."""
+
+STARTING_MAPS = ("isometry", "ridge", "identity", "random")
+"""Where training on brain data begins."""
+
+SPREADS = ("nearest", "interpolated")
+"""Where nodes go that t-SNE does not place itself: to their nearest landmark, or between landmarks."""
+
+COMPARISON_MEASURES = ("cka", "mutual_knn", "subspace", "nearest")
+"""How layers of two networks are compared."""
+
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+"""Endings of files that figures are saved to."""
+
+MASK_FORMATS = ("png", "coco", "npz", "tiff")
+"""What masks are exported as."""

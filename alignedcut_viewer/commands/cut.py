@@ -1,0 +1,119 @@
+"""``alignedcut cut``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ..choices import SPREADS
+from . import options
+from .command import Command
+from .progress_bar import progress_bar
+
+__all__ = ["COMMANDS"]
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser, with_cut=False)
+    parser.add_argument("--name", default="default", metavar="NAME", help="what to call the cut (default: default)")
+    options.networks_and_layers(parser, "in the graph")
+    parser.add_argument("--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: all)")
+    parser.add_argument("--no-class-token", action="store_true", help="leave the class tokens out of the graph")
+    parser.add_argument(
+        "--alignment",
+        default="auto",
+        metavar="WHICH",
+        help="auto, none, hyperalignment (fitted to these pictures), shipped, or a file of `align` (default: auto)",
+    )
+    parser.add_argument("--eigenvectors", type=int, metavar="N", help="how many (default: 20)")
+    parser.add_argument("--gamma", metavar="G", help="width of the affinity, or auto")
+    parser.add_argument("--method", choices=("auto", "exact", "knn", "nystrom"), help="how to solve (default: auto)")
+    parser.add_argument("--landmarks", type=int, metavar="N", help="sampled nodes of the approximations")
+    parser.add_argument("--balance", type=float, metavar="B", help="from 0 to 1: how much dense regions are held back")
+    parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
+    parser.add_argument("--spread", choices=SPREADS, help="colours between t-SNE's landmarks")
+    parser.add_argument("--no-map", action="store_true", help="leave out the map that the Trajectories panel shows")
+    options.seed(parser)
+    parser.add_argument("--memory", metavar="SIZE", help="bound on the working set, such as 2GiB (default: 4GiB)")
+    options.device(parser)
+
+
+def cut(
+    study: str,
+    name: str,
+    networks: Sequence[str] | None,
+    layers: tuple[int, ...] | None,
+    images: Sequence[int] | None,
+    no_class_token: bool,
+    alignment: str,
+    eigenvectors: int | None,
+    gamma: str | None,
+    method: str | None,
+    landmarks: int | None,
+    balance: float | None,
+    perplexity: float | None,
+    spread: str | None,
+    no_map: bool,
+    seed: int,
+    memory: str | None,
+    device: str,
+) -> None:
+    """Eigenvectors and colours of a study."""
+    from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, MapSettings
+
+    given: dict[str, Any] = {
+        "networks": None if networks is None else tuple(networks),
+        "layers": layers,
+        "images": None if images is None else tuple(images),
+        "n_components": eigenvectors,
+        "gamma": None if gamma is None else options.number_or_auto("--gamma", gamma),
+        "method": method,
+        "n_landmarks": landmarks,
+        "balance": balance,
+        "memory": memory,
+    }
+    colour = {"perplexity": perplexity, "spread": spread}
+    settings = CutSettings(
+        **{key: value for key, value in given.items() if value is not None},
+        class_token=not no_class_token,
+        seed=seed,
+        device=device,
+        colour=ColourSettings(
+            **{key: value for key, value in colour.items() if value is not None},  # type: ignore[arg-type]
+            seed=seed,
+            device=device,
+        ),
+        map=None if no_map else MapSettings(seed=seed, device=device),
+    )
+    named = alignment in ("auto", "none", "hyperalignment", "shipped")
+    aligned = AlignSettings(
+        method=alignment if named else "file", file=None if named else alignment, seed=seed, device=device
+    )
+    from .. import pipeline
+    from ..study.study import Study
+
+    with Study.open(study, writable=True) as opened, progress_bar() as progress:
+        result = pipeline.cut(opened, settings, name, progress, align=aligned)
+    for warning in result.warnings:
+        print(f"Note: {warning}")
+    print(
+        f"{opened.path}: cut {name!r} of {len(result.index)} nodes, {result.eigenvectors.shape[1]} eigenvectors. "
+        f"Next: alignedcut figures {study}, or alignedcut view {study}"
+    )
+
+
+COMMANDS = (
+    Command(
+        name="cut",
+        summary="features to eigenvectors, colours and a map",
+        description=(
+            "Aligns the layers, cuts the joint graph of all tokens of all pictures, layers and networks of a study, "
+            "colours it, and lays it out on a plane for paths over the layers. Each stage that is there with the same "
+            "settings is not computed again."
+        ),
+        example="alignedcut cut my-study --layers 6-11 --eigenvectors 10 --name late",
+        options=_options,
+        run=cut,
+    ),
+)

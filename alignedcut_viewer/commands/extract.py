@@ -1,0 +1,130 @@
+"""``alignedcut extract``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..choices import DEFAULT_NETWORK, PRECISIONS, STORAGES, TAPS
+from ..errors import InputError
+from . import options
+from .command import Command
+from .progress_bar import progress_bar, say
+
+__all__ = ["COMMANDS"]
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "pictures", nargs="+", metavar="PICTURES", help="folders, files, or patterns such as 'cats/*.jpg'"
+    )
+    parser.add_argument(
+        "--networks", nargs="+", metavar="NAME", default=[DEFAULT_NETWORK], help="see `alignedcut networks`"
+    )
+    parser.add_argument("--study", required=True, metavar="STUDY", help="the study's folder; made if it is not there")
+    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders too")
+    options.layers(parser)
+    parser.add_argument("--tap", default="attention", choices=TAPS, help="where in each layer (default: attention)")
+    parser.add_argument(
+        "--size", nargs="+", type=int, metavar="PX", help="input size: one number, or height and width (default: usual)"
+    )
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="checkpoint of the network, or NETWORK=FILE for several",
+    )
+    options.device(parser)
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS, help="of the networks")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at once, at most (default: 8)")
+    parser.add_argument("--storage", default="float16", choices=STORAGES, help="of the features (default: float16)")
+    parser.add_argument(
+        "--no-fallback", action="store_true", help="fail rather than take dinov2-vit-s14-saliency where there is no hub"
+    )
+
+
+def extract(
+    pictures: Sequence[str],
+    networks: Sequence[str],
+    study: str,
+    recursive: bool,
+    layers: tuple[int, ...] | None,
+    tap: str,
+    size: Sequence[int] | None,
+    weights: Sequence[str],
+    device: str,
+    precision: str,
+    batch: int,
+    storage: str,
+    no_fallback: bool,
+) -> None:
+    """Features of pictures into a study."""
+    from ..pipeline.settings import ExtractSettings
+
+    settings = ExtractSettings(
+        networks=tuple(networks),
+        layers=layers,
+        tap=tap,
+        input_size=_size(size),
+        weights=_weights(weights, networks),
+        device=device,
+        precision=precision,
+        batch=batch,
+        storage=storage,
+        fallback=not no_fallback,
+    )
+    from .. import pipeline
+    from ..images import open_pictures
+
+    opened, images = pipeline.open_study(study, open_pictures(list(pictures), recursive=recursive))
+    with opened, pipeline.removed_if_empty(opened), progress_bar() as progress:
+        names = pipeline.extract(opened, settings, progress, say)
+    _tell_skipped(opened.skipped)
+    n_good = len(set(images) - set(opened.skipped))
+    print(f"{opened.path}: features of {n_good} pictures from {', '.join(names)}. Next: alignedcut cut {study}")
+
+
+def _tell_skipped(skipped: dict[int, str]) -> None:
+    if not skipped:
+        return
+    count = "1 picture was" if len(skipped) == 1 else f"{len(skipped)} pictures were"
+    print(f"{count} skipped: " + " ".join(list(skipped.values())[:3]) + (" …" if len(skipped) > 3 else ""))
+
+
+def _size(size: Sequence[int] | None) -> int | tuple[int, int] | None:
+    if size is None:
+        return None
+    if len(size) > 2:
+        raise InputError("--size takes one number, or height and width.")
+    return size[0] if len(size) == 1 else (size[0], size[1])
+
+
+def _weights(texts: Sequence[str], networks: Sequence[str]) -> dict[str, str]:
+    weights: dict[str, str] = {}
+    for text in texts:
+        name, separator, file = text.partition("=")
+        if not separator:
+            if len(networks) != 1:
+                raise InputError("With several networks, say whose weights a file holds: --weights NETWORK=FILE")
+            name, file = networks[0], text
+        if not Path(file).expanduser().is_file():
+            raise InputError(f"There is no checkpoint file {file}.")
+        weights[name] = str(Path(file).expanduser())
+    return weights
+
+
+COMMANDS = (
+    Command(
+        name="extract",
+        summary="pictures to features, kept in a study",
+        description=(
+            "Runs networks over pictures and keeps their features in a study (a folder). What is there already is not "
+            "computed again, so that the same command goes on where it was stopped, and adds new pictures or layers."
+        ),
+        example="alignedcut extract photos/ --networks clip-vit-b16 mae-vit-b16 --study my-study --layers 0-11",
+        options=_options,
+        run=extract,
+    ),
+)

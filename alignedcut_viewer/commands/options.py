@@ -1,0 +1,108 @@
+"""Options that several commands share, each written once, and what their texts mean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InputError
+from ..layer_text import parse_layers
+
+__all__ = [
+    "cut",
+    "device",
+    "figure_and_ground",
+    "layers",
+    "masks",
+    "networks_and_layers",
+    "none",
+    "number_or_auto",
+    "seed",
+    "study",
+]
+
+
+def none(parser: argparse.ArgumentParser) -> None:
+    """A command without options."""
+
+
+def study(parser: argparse.ArgumentParser, *, with_cut: bool = True) -> None:
+    """The study, and which cut of it."""
+    parser.add_argument("study", metavar="STUDY", help="the study's folder, as given to `extract --study`")
+    if with_cut:
+        cut(parser)
+
+
+def cut(parser: argparse.ArgumentParser) -> None:
+    """Which cut of the study."""
+    parser.add_argument("--cut", default="default", metavar="NAME", help="which cut of the study (default: default)")
+
+
+def networks_and_layers(parser: argparse.ArgumentParser, what: str) -> None:
+    """Networks and layers of the study; the help says what they are chosen for."""
+    parser.add_argument("--networks", nargs="+", metavar="NAME", help=f"networks {what} (default: all of the study)")
+    layers(parser, f"layers {what}")
+
+
+def layers(parser: argparse.ArgumentParser, what: str = "layers") -> None:
+    """Layer numbers, which reach the command as a tuple, or None for all."""
+    parser.add_argument(
+        "--layers", nargs="+", action=_Layers, metavar="N", help=f"{what}, from 0, such as 3 5-8 (default: all)"
+    )
+
+
+class _Layers(argparse.Action):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, parse_layers(" ".join(values or ())))
+
+
+def device(parser: argparse.ArgumentParser) -> None:
+    """Where to compute."""
+    parser.add_argument(
+        "--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1 or mps (default: auto)"
+    )
+
+
+def seed(parser: argparse.ArgumentParser, what: str = "every random choice") -> None:
+    """The seed."""
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"seed of {what} (default: 0)")
+
+
+def masks(parser: Any, otherwise: str = "figure and ground are guessed from a 2-way cut") -> None:
+    """Masks of the pictures and what their labels mean; the help says what happens without them."""
+    parser.add_argument("--masks", metavar="DIR", help=f"masks named like the pictures (default: {otherwise})")
+    parser.add_argument(
+        "--figure-labels", nargs="+", type=int, metavar="N", help="labels of the masks that are figure (default: not 0)"
+    )
+
+
+def figure_and_ground(parser: argparse.ArgumentParser) -> None:
+    """Masks, or a guess; see :func:`alignedcut_viewer.commands.groups.figure_and_ground`."""
+    masks(parser, "none")
+    parser.add_argument(
+        "--unlabelled", nargs="+", type=int, default=[], metavar="N", help="labels of the masks that are neither"
+    )
+    parser.add_argument(
+        "--segments", action="store_true", help="without masks: guess the figure by a 2-way cut of one layer"
+    )
+
+
+def number_or_auto(option: str, text: str) -> float | str:
+    """The value of an option that takes a number or ``auto``.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise InputError(f"{option} must be a number or auto; got {text!r}.") from None

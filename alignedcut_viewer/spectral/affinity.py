@@ -4,7 +4,7 @@ Two kernels, which agree on rows of unit length:
 
 ``"cosine"``
     ``A_ij = exp((cos(v_i, v_j) - 1) / gamma)`` (AlignedCut, equation 3). A row of zeros has no direction; its cosine
-    with every node, itself included, counts as 0. Rows whose length is under 1e-18 count as rows of zeros.
+    with every node, itself included, counts as 0. However short a row is, its direction counts.
 ``"rbf"``
     ``A_ij = exp(-|v_i - v_j|^2 / (2 gamma))``.
 
@@ -19,9 +19,11 @@ import torch
 
 from ..errors import InputError
 
-__all__ = ["KERNELS", "Kernel"]
+__all__ = ["KERNELS", "LEAST_GAMMA", "Kernel"]
 
 KERNELS = ("cosine", "rbf")
+LEAST_GAMMA = 1e-37
+"""The inverse of a smaller gamma is beyond single precision."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Kernel:
 
     def __post_init__(self) -> None:
         check_kernel(self.name)
-        if not self.gamma > 0:
-            raise InputError(f"gamma must be positive; got {self.gamma}.")
+        if not self.gamma >= LEAST_GAMMA:
+            raise InputError(f"gamma must be at least {LEAST_GAMMA:g}; got {self.gamma:g}.")
 
     def with_gamma(self, gamma: float) -> Kernel:
         """The same kernel with another width."""
@@ -63,8 +65,10 @@ class Kernel:
         torch.Tensor
             Points (n, D); rows of NaN where a row is not finite.
         """
-        points = rows.to(dtype)
-        return points * inverse_length(points)[:, None] if self.name == "cosine" else points
+        if self.name != "cosine":
+            return rows.to(dtype)
+        points, inverse = with_inverse_length(rows, dtype)
+        return points * inverse[:, None]
 
     def between(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """Affinities (n, m) of points `x` (n, r) and `z` (m, r), as :meth:`points` makes them."""
@@ -82,8 +86,44 @@ def check_kernel(name: str) -> None:
         raise InputError(f"Unknown kernel {name!r}; use {' or '.join(KERNELS)}.")
 
 
-def inverse_length(rows: torch.Tensor) -> torch.Tensor:
-    """One over the Euclidean length of every row (n,), 0 for rows of zeros, NaN for rows that are not finite."""
+def with_inverse_length(rows: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows in a floating-point type, and what makes them of unit length.
+
+    Parameters
+    ----------
+    rows
+        Features (n, D) of any floating-point type.
+    dtype
+        Type of the result.
+
+    Returns
+    -------
+    rows : torch.Tensor
+        (n, D). Those that are too short to be squared in `dtype` are multiplied by a power of two.
+    inverse : torch.Tensor
+        One over the Euclidean length of each (n,), 0 for rows of zeros, NaN for rows that are not finite.
+    """
+    points = rows.to(dtype)
+    inverse = _inverse_length(points)
+    if rows.dtype != torch.float16:  # the smallest of half precision can be squared
+        short = inverse == 0
+        if bool(short.any()):
+            points = points.clone() if points is rows else points
+            points[short] = _lengthened(rows[short]).to(dtype)
+            inverse = _inverse_length(points)
+    return points, inverse
+
+
+def _lengthened(rows: torch.Tensor) -> torch.Tensor:
+    """Rows times the power of two that brings their largest value near one."""
+    wide = rows if rows.device.type == "mps" else rows.double()
+    exponent = torch.frexp(wide.abs().amax(dim=1, keepdim=True)).exponent
+    first = exponent // 2  # in two steps, as two to the power of the whole may be too large
+    return torch.ldexp(torch.ldexp(wide, -first), first - exponent)
+
+
+def _inverse_length(rows: torch.Tensor) -> torch.Tensor:
+    """One over the Euclidean length of every row (n,), 0 for shorter ones than 1e-18, NaN for those not finite."""
     length = torch.linalg.vector_norm(rows, dim=1, dtype=rows.dtype if rows.element_size() > 2 else torch.float32)
     inverse = torch.where(length < 1e-18, 0.0, length.reciprocal())
     return torch.where(torch.isfinite(length), inverse, torch.nan)

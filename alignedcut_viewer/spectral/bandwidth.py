@@ -19,6 +19,7 @@ import math
 import numpy as np
 import torch
 
+from ..errors import FeatureError
 from .affinity import Kernel
 from .features import FeatureChunks
 from .sampling import sample_rows
@@ -30,6 +31,8 @@ _SAMPLE = 1024
 _COMPONENTS_PER_GROUP = 20.0
 _STEPS = 24
 _RANGE = 1000.0
+_LEAST_SQUARED = 1e-36
+"""Squared lengths below this lose digits in single precision."""
 
 
 def effective_groups(distances: torch.Tensor, gamma: float) -> float:
@@ -74,7 +77,7 @@ def automatic_gamma(
     Raises
     ------
     FeatureError
-        If a sampled node is not finite.
+        If a sampled node is not finite, or too small for squared distances.
     """
     unit = Kernel(kernel, 1.0)
     points = sampled_points(features, unit, sample_rows(features, _SAMPLE, rng), device)
@@ -84,6 +87,12 @@ def automatic_gamma(
     else:
         squares = products.diagonal()
         distances = (0.5 * (squares[:, None] + squares) - products).clamp_(min=0.0)
+        largest = float(points.abs().max())
+        if largest > 0 and float(squares.mean()) < _LEAST_SQUARED:
+            raise FeatureError(
+                f"Features reach {largest:.3g}, too small to be squared in single precision; multiply them by a "
+                "constant."
+            )
     n = len(points)
     mean = float(distances.mean()) * n / max(n - 1, 1)
     wanted = 1.0 + n_components / _COMPONENTS_PER_GROUP

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .extension import Coordinates, KernelExtension
-from .problem import NULL, CutFit, Problem
+from .problem import NULL, CutFit, Problem, too_sharp
 from .sampling import density_of
 from .streaming import sampled_points
 
@@ -68,7 +68,7 @@ def fit_exact(problem: Problem) -> CutFit:
     vectors *= present
     inverse = np.where(present, 1.0 / np.where(present, values, 1.0), 0.0)
     scale = torch.ones_like(degrees) if weights is None else weights
-    columns = torch.from_numpy(vectors * inverse).to(points) * (scale * degrees.rsqrt())[:, None]
+    columns = torch.from_numpy(vectors * inverse).to(points) * (scale * inverse_root(degrees))[:, None]
     extension = KernelExtension(
         Coordinates(kernel, None, dtype),
         points,
@@ -132,9 +132,9 @@ def graph_eigenvectors(
         affinity *= scale[:, None]
         affinity *= scale[None, :]
         degrees = affinity.sum(dim=1, dtype=torch.float64).to(points.dtype)
-        inverse_root = degrees.rsqrt()
-        affinity *= inverse_root[:, None]
-        affinity *= inverse_root[None, :]
+        root = inverse_root(_finite(degrees, kernel))
+        affinity *= root[:, None]
+        affinity *= root[None, :]
         values, vectors = _solve_dense(affinity, count)
         return values, vectors, degrees
 
@@ -147,7 +147,7 @@ def graph_eigenvectors(
         return out
 
     degrees = scale * product(scale[:, None])[:, 0]
-    both = scale * degrees.rsqrt()
+    both = scale * inverse_root(_finite(degrees, kernel))
 
     def apply(block: NDArray[np.float64]) -> NDArray[np.float64]:
         x = torch.from_numpy(np.ascontiguousarray(block)).to(points.device, points.dtype)
@@ -155,6 +155,18 @@ def graph_eigenvectors(
 
     values, vectors = _block_solver(apply, n, count)
     return values, vectors, degrees
+
+
+def _finite(degrees: torch.Tensor, kernel: Kernel) -> torch.Tensor:
+    """The degrees, unless the kernel is so narrow that rounding of a cosine beyond 1 makes an affinity infinite."""
+    if not bool(torch.isfinite(degrees).all()):
+        raise too_sharp(kernel.gamma)
+    return degrees
+
+
+def inverse_root(degrees: torch.Tensor) -> torch.Tensor:
+    """One over the root of each degree; 0 for nodes that share affinity with none, not even themselves."""
+    return torch.where(degrees > 0, degrees.rsqrt(), 0.0)
 
 
 def _solve_dense(matrix: torch.Tensor, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import torch
 
-from .affinity import Kernel, inverse_length
+from .affinity import Kernel, with_inverse_length
 
 __all__ = ["Coordinates", "Density", "Extension", "KernelExtension", "half_product"]
 
@@ -117,10 +117,11 @@ class Coordinates:
 
     def __call__(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Coordinates (n, r), and for ``"rbf"`` half the squared distance (n,) of every node from the span."""
-        rows = rows.to(self.dtype)
         if self.kernel.name == "cosine":
+            rows, inverse = with_inverse_length(rows, self.dtype)
             inside = rows if self.span is None else rows @ self.span
-            return inside * inverse_length(rows)[:, None], None
+            return inside * inverse[:, None], None
+        rows = rows.to(self.dtype)
         if self.span is None:
             return rows, None
         inside = rows @ self.span
@@ -234,7 +235,8 @@ class KernelExtension:
             inside, outside = self.coordinates(rows)
             block = self.coordinates.affinity(inside, outside, self.landmarks)
         else:
-            inverse = inverse_length(rows)[:, None]
+            rows, inverse = with_inverse_length(rows, rows.dtype)
+            inverse = inverse[:, None]
             if half == torch.float16:  # may be too narrow for features that are not of unit length
                 rows = rows.float() * inverse
             inside = rows.to(half).float() if span is None else half_product(rows.to(half), span)

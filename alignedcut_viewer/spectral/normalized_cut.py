@@ -33,7 +33,7 @@ from .features import FeatureChunks, as_features
 from .fitted import FittedCut, finish_cut
 from .knn import PAPER_NEIGHBOURS, fit_knn, paper_samples
 from .nystrom import fit_nystrom
-from .problem import CutFit, Problem
+from .problem import NULL, CutFit, Problem, too_sharp
 from .sampling import check_sampling
 
 __all__ = ["METHODS", "NormalizedCut"]
@@ -132,6 +132,8 @@ class NormalizedCut:
             raise InputError(f"n_landmarks must be 'auto' or at least 1; got {n_landmarks!r}.")
         if gamma != "auto" and not (isinstance(gamma, int | float) and gamma > 0 and math.isfinite(gamma)):
             raise InputError(f"gamma must be 'auto' or a positive number; got {gamma!r}.")
+        if gamma != "auto":
+            Kernel(kernel, float(gamma))
         if not 0 <= balance <= 1:
             raise InputError(f"balance must lie between 0 and 1; got {balance}.")
         resolve_precision(precision, torch.device("cpu"))
@@ -250,12 +252,20 @@ class NormalizedCut:
             progress=span(progress, 0.0, 0.2),
         )
         fit = self._fit_method(problem, method)
+        if not fit.eigenvalues[0] > NULL:
+            raise too_sharp(gamma)
         fitted = finish_cut(problem, fit, target, orthonormal=self.orthonormal, progress=span(progress, 0.2, 1.0))
         report(progress, 1, 1, "eigenvectors are ready")
         if fit.explained < _LEAST_EXPLAINED:
             warnings.warn(
                 f"The landmarks reproduce only {fit.explained:.0%} of the affinities: gamma={gamma:.3g} makes the "
                 "kernel too sharp for them. Use a larger gamma (or 'auto'), more n_landmarks or method='exact'.",
+                stacklevel=3,
+            )
+        if self.n_components > 1 and features.shape[0] > 1 and not (fitted.eigenvalues[1:] > NULL).any():
+            warnings.warn(
+                f"All nodes look alike to this graph (gamma={gamma:.3g}): it has one eigenvector, and the others are "
+                "zero. Use a smaller gamma (or 'auto'), or check that the features differ from node to node.",
                 stacklevel=3,
             )
         # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.

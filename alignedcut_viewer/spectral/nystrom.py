@@ -28,7 +28,7 @@ import torch
 
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
-from .problem import NULL, CutFit, Problem
+from .problem import NULL, CutFit, Problem, too_sharp
 from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import in_order, solver_device
@@ -89,6 +89,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     ------
     FeatureError
         If a sampled node is not finite.
+    InputError
+        If the kernel is so narrow that nodes share no affinity with any landmark.
     """
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
     solver = solver_device(device)
@@ -112,7 +114,10 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
         landmarks = choose_landmarks(inside, count, sampling, rng)
         exact = landmarks.to(solver).double()
         noise = _EPSILON * (1.0 + float((exact * exact).sum(dim=1).mean()) / kernel.gamma)
-        whiten = inverse_root(kernel.between(exact, exact), noise)
+        try:
+            whiten = inverse_root(kernel.between(exact, exact), noise)
+        except torch.linalg.LinAlgError:
+            raise too_sharp(kernel.gamma) from None
         density = None
         if problem.balance > 0:
             density = Density(landmarks, cell_masses(inside, landmarks), problem.sharper, problem.balance)
@@ -123,6 +128,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     report(problem.progress, 1, 3, "solving on a sample")
     share = len(index) / n_nodes
     total, gram, degree, size = _sample_matrices(coordinates, blocks, landmarks, density, whiten, share, device)
+    if not degree > 0 or not bool(torch.isfinite(gram).all()):
+        raise too_sharp(kernel.gamma)
     values, rotation = torch.linalg.eigh(gram)
     fewest, most = SPARE_COLUMNS
     spare = min(most, max(fewest, most * SAMPLE // (2 * len(index))))
@@ -138,6 +145,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
         half = None
     weights = torch.cat([columns, (whiten @ total)[:, None]], dim=1).float().to(device)
 
+    if not len(values):
+        raise too_sharp(kernel.gamma)
     report(problem.progress, 2, 3, "solving on a sample")
     least = _LEAST_DEGREE * degree
     single = KernelExtension(coordinates, landmarks, weights, least, density)

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..progress import ProgressCallback
 from .affinity import Kernel
 from .extension import Extension
 from .features import FeatureChunks
 
-__all__ = ["NULL", "CutFit", "Problem"]
+__all__ = ["NULL", "CutFit", "Problem", "too_sharp"]
 
 NULL = 1e-10
 """Eigenvalues below this belong to directions that the graph does not have."""
@@ -81,3 +82,10 @@ class CutFit:
     anchor: NDArray[np.float64]
     turn: Literal["none", "ritz", "order"]
     explained: float
+
+
+def too_sharp(gamma: float) -> InputError:
+    """What to say where a kernel is so narrow that no node shares affinity with others."""
+    return InputError(
+        f"gamma={gamma:.3g} makes the affinity so narrow that no node is like any other; use a larger gamma, or 'auto'."
+    )

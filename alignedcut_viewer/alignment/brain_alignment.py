@@ -59,9 +59,10 @@ class BrainAlignment:
         Slots whose constraint is computed in a step, drawn anew each time: the mean over them estimates the mean over
         all. None is 4, or all where there are fewer.
     center
-        Whether the mean of each slot's nodes is taken from its features first. The zero-centre term asks for it, and
-        what all nodes of a layer have in common, most of the length of a feature, would otherwise keep every layer to
-        itself in the common space. The maps then have an offset: ``V'_i = (V_i - m_i) W_i``. The paper's have none.
+        Whether the mean of all tokens of a slot (of the training pictures) is taken from its features first. The
+        zero-centre term asks for it, and what all nodes of a layer have in common, most of the length of a feature,
+        would otherwise keep every layer to itself in the common space. The maps then have an offset:
+        ``V'_i = (V_i - m_i) W_i``. The paper's have none.
     guidance
         How much the start ``"isometry"`` heeds the brain rather than the agreement of the slots, 0 to 1, where nodes
         correspond; see :func:`~alignedcut_viewer.alignment.starting_maps.consensus_isometries`.
@@ -85,7 +86,8 @@ class BrainAlignment:
     n_epochs, patience
         Most epochs, and epochs without a better held-out score after which training stops.
     validation
-        Share of the pictures that is held out for early stopping and for the strength of ridge regressions.
+        Share of the pictures that is held out for early stopping and for the strength of ridge regressions, with all
+        their rows and nodes.
     keep
         ``"best"`` keeps the epoch with the best held-out score, ``"last"`` the last one.
     readout
@@ -119,7 +121,7 @@ class BrainAlignment:
     readout_ : str
         ``"trained"`` or ``"ridge"``.
     validation_rows_ : numpy.ndarray
-        Pictures that were held out.
+        Rows that were held out.
     """
 
     def __init__(
@@ -216,9 +218,10 @@ class BrainAlignment:
             If a feature is not finite.
         """
         device = resolve_device(self.device)
+        train, held_out = self._split(samples.picture_numbers)
+        samples = samples.trained_on(train)
         if self.center:
-            samples = samples.centred()
-        train, held_out = self._split(samples.n_pictures)
+            samples = samples.centred(train)
         digest = settings_digest(self.settings(), samples)
         state = read_checkpoint(checkpoint, digest, device) if checkpoint is not None else None
         if state is None:
@@ -247,12 +250,15 @@ class BrainAlignment:
         report(progress, 1000, 1000, "aligned")
         return self
 
-    def _split(self, n_pictures: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        n_held_out = max(2, round(self.validation * n_pictures))
-        if n_pictures - n_held_out < 2:
-            raise InputError(f"Brain-guided alignment needs more than {n_pictures} pictures.")
-        order = np.random.default_rng([self.seed, 0]).permutation(n_pictures)
-        return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    def _split(self, pictures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows to train on and rows that are held out; those of one picture stay together."""
+        distinct, numbers = np.unique(pictures, return_inverse=True)
+        n_held_out = max(2, round(self.validation * len(distinct)))
+        if len(distinct) - n_held_out < 2:
+            raise InputError(f"Brain-guided alignment needs more than {len(distinct)} pictures.")
+        order = np.random.default_rng([self.seed, 0]).permutation(len(distinct))
+        held_out = np.isin(numbers, order[:n_held_out])
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     def _start(
         self,

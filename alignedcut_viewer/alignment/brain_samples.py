@@ -18,7 +18,7 @@ from ..brain.arrays import release_pages
 from ..errors import FeatureError, InputError
 from ..nodes import Slot
 
-__all__ = ["BrainSamples"]
+__all__ = ["BrainSamples", "SelectedRows"]
 
 _BLOCK_BYTES = 64 * 2**20
 _MAPPED_BYTES = 512 * 2**20
@@ -40,6 +40,12 @@ class BrainSamples:
         Array-like (n_pictures, n_voxels); may be memory-mapped.
     corresponding
         Whether row k of the nodes is the same place of the same picture in every slot.
+    pictures
+        Which picture each row of pooled features and responses is of, int (n_pictures,); None where each row is a
+        picture of its own. Rows of one picture are never parted between training and validation.
+    node_pictures
+        Which picture each node is of, in the numbers of `pictures`, int (n_nodes,), the same in all slots; None where
+        that is not known. Training leaves the nodes of other pictures than its own alone.
     offsets
         For some or all slots what is taken from every feature when it is read, (D_i,); see :meth:`centred`.
 
@@ -53,6 +59,8 @@ class BrainSamples:
     nodes: Mapping[Slot, Any]
     responses: Any
     corresponding: bool = False
+    pictures: NDArray[np.int64] | None = None
+    node_pictures: NDArray[np.int64] | None = None
     offsets: Mapping[Slot, NDArray[np.float32]] = field(default_factory=dict)
     _mapped: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
 
@@ -79,6 +87,15 @@ class BrainSamples:
                 )
         if self.corresponding and len({int(array.shape[0]) for array in nodes.values()}) != 1:
             raise InputError("Nodes at corresponding places must be equally many in all slots.")
+        if self.pictures is not None and len(self.pictures) != n_pictures:
+            raise InputError(f"There are responses to {n_pictures} pictures, but {len(self.pictures)} picture numbers.")
+        if self.node_pictures is not None:
+            for slot, array in nodes.items():
+                if array.shape[0] != len(self.node_pictures):
+                    raise InputError(
+                        f"Slot {slot} has {array.shape[0]} nodes, but there are {len(self.node_pictures)} picture "
+                        "numbers of nodes."
+                    )
         object.__setattr__(self, "pooled", pooled)
         object.__setattr__(self, "nodes", nodes)
 
@@ -111,23 +128,51 @@ class BrainSamples:
         """Number of voxels."""
         return int(self.responses.shape[1])
 
-    def centred(self) -> BrainSamples:
-        """The same, with the mean of each slot's nodes taken from all its features.
+    @property
+    def picture_numbers(self) -> NDArray[np.int64]:
+        """Which picture each row is of, (n_pictures,)."""
+        return np.arange(self.n_pictures) if self.pictures is None else np.asarray(self.pictures, dtype=np.int64)
+
+    def trained_on(self, rows: NDArray[np.int64]) -> BrainSamples:
+        """The same with the nodes of the pictures of some rows alone, where it is known whose they are.
+
+        Raises
+        ------
+        InputError
+            If none is left.
+        """
+        if self.node_pictures is None:
+            return self
+        kept = np.flatnonzero(np.isin(self.node_pictures, self.picture_numbers[rows]))
+        if not len(kept):
+            raise InputError("None of the nodes is of a picture that is trained on; sample more of them.")
+        if len(kept) == len(self.node_pictures):
+            return self
+        nodes = {slot: SelectedRows(array, kept) for slot, array in self.nodes.items()}
+        return replace(self, nodes=nodes, node_pictures=np.asarray(self.node_pictures)[kept])
+
+    def centred(self, rows: NDArray[np.int64] | None = None) -> BrainSamples:
+        """The same, with the mean of all tokens of a slot taken from its features.
+
+        That is the mean of the pooled features, since every picture has as many tokens.
+
+        Parameters
+        ----------
+        rows
+            Pictures to take the mean of; None takes all.
 
         Raises
         ------
         FeatureError
-            If a node is NaN or infinite.
+            If a value is NaN or infinite.
         """
-        offsets = {}
-        for slot, nodes in self.nodes.items():
-            total = np.zeros(nodes.shape[1])
-            for start in range(0, nodes.shape[0], 4096):
-                total += np.asarray(nodes[start : start + 4096], dtype=np.float32).sum(axis=0, dtype=np.float64)
-            if not np.isfinite(total).all():
-                raise FeatureError(f"Nodes of slot {slot} hold NaN or infinite values.")
-            offsets[slot] = (total / nodes.shape[0]).astype(np.float32)
-        return replace(self, offsets=offsets)
+        rows = np.arange(self.n_pictures) if rows is None else rows
+        bare = replace(self, offsets={})
+        total = np.zeros(sum(self.widths))
+        for block in self.row_blocks(rows):
+            total += bare.stacked(block).sum(axis=0, dtype=np.float64)
+        mean = (total / len(rows)).astype(np.float32)
+        return replace(self, offsets={slot: mean[part] for slot, part in self.slices.items()})
 
     def sampled(self, slot: Slot, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """Some nodes of a slot, less its offset, float32 (rows, D_i)."""
@@ -191,3 +236,27 @@ class BrainSamples:
         bytes_a_row = 4 * (self.n_voxels + sum(self.widths))
         count = max(1, _BLOCK_BYTES // bytes_a_row)
         return [rows[start : start + count] for start in range(0, len(rows), count)]
+
+
+class SelectedRows:
+    """Some rows of an array on disk, which stay there.
+
+    Parameters
+    ----------
+    array
+        Array-like (n, D).
+    rows
+        Row numbers.
+    """
+
+    def __init__(self, array: Any, rows: NDArray[np.int64]) -> None:
+        self._array, self._rows = array, rows
+        self.shape = (len(rows), int(array.shape[1]))
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self._array[self._rows[key]])
+
+    def release(self) -> None:
+        """Give back the pages of the file."""
+        release_pages(self._array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from ..errors import FeatureError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
 
-__all__ = ["Positions", "TokenSource", "corresponding_features", "sample_positions"]
+__all__ = ["Positions", "TokenGrid", "TokenSource", "class_share", "corresponding_features", "sample_positions"]
 
 # Cells of the lattice that positions are drawn from; as fine as the finest grid of the usual networks at 224 px.
 _LATTICE = 16
@@ -24,6 +24,22 @@ class TokenSource(Protocol):
 
     def __getitem__(self, image: int, /) -> Any:
         """Tokens of one picture, (n_tokens, n_channels); the class token first where there is one."""
+
+
+class TokenGrid(Protocol):
+    """What is to be known of the tokens of a network."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the grid."""
+
+    @property
+    def columns(self) -> int:
+        """Columns of the grid."""
+
+    @property
+    def class_token(self) -> bool:
+        """Whether a class token precedes the patches."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +89,29 @@ class Positions:
         return np.where(is_class, 0, row * columns + column + int(class_token))
 
 
+def class_share(grids: Iterable[TokenGrid]) -> float:
+    """Share of the class token among the tokens of a picture, mean over networks; 0 where one of them has none."""
+    found = list(grids)
+    if not all(grid.class_token for grid in found):
+        return 0.0
+    return float(np.mean([1.0 / (grid.rows * grid.columns + 1) for grid in found]))
+
+
 def sample_positions(
-    images: int | NDArray[np.integer[Any]], n_samples: int, *, class_token: bool = True, seed: int = 0
+    images: int | NDArray[np.integer[Any]], n_samples: int, *, class_share: float = 0.0, seed: int = 0
 ) -> Positions:
-    """Draw places evenly over pictures and over the area of each picture.
+    """Draw places evenly over pictures and over the tokens of each picture.
 
     Parameters
     ----------
     images
         Image numbers to draw from, or their count.
     n_samples
-        Number of places wanted; each picture gives the same number, at least one and at most one a cell of a
-        16 × 16 lattice, so that there may be more or fewer.
-    class_token
-        Whether one sample of each picture is its class token.
+        Number of places wanted. Each picture gives the same number, at most one a cell of a 16 × 16 lattice and the
+        class token, so that there may be somewhat more or fewer. Of more pictures than that, as many are drawn.
+    class_share
+        Share of the class token among the tokens of a picture, such as 1/197; the draw has the same, so that class
+        tokens count no more than any other. 0 leaves them out.
     seed
         Seed of the draw.
 
@@ -98,23 +123,32 @@ def sample_positions(
     Raises
     ------
     InputError
-        If there is no picture or no sample to draw.
+        If there is no picture or no sample to draw, or the share does not lie between 0 and 1.
     """
     numbers = np.arange(images, dtype=np.int64) if isinstance(images, int) else np.unique(np.asarray(images, np.int64))
     if not len(numbers) or n_samples < 1:
         raise InputError(f"Cannot draw {n_samples} positions from {len(numbers)} pictures.")
+    if not 0 <= class_share <= 1:
+        raise InputError(f"The share of class tokens must lie between 0 and 1; got {class_share}.")
     rng = np.random.default_rng(seed)
-    n_patches = max(round(n_samples / len(numbers)) - int(class_token), 1)
-    n_patches = min(n_patches, _LATTICE**2)
+    if len(numbers) > n_samples:
+        numbers = np.sort(rng.choice(numbers, n_samples, replace=False))
+    whole = round(class_share * (_LATTICE**2 + 1), 6) >= 1  # every cell, and the class token of every picture
+    each = min(max(round(n_samples / len(numbers)), 1), _LATTICE**2 + int(whole))
     # Distinct cells first, then a place inside the cell: no token of the finest grid is taken twice.
-    cells = rng.permuted(np.tile(np.arange(_LATTICE**2), (len(numbers), 1)), axis=1)[:, :n_patches]
+    cells = np.stack([rng.permutation(_LATTICE**2)[:each] for _ in numbers])
     row, column = np.divmod(np.sort(cells, axis=1), _LATTICE)
     y = (row + rng.random(row.shape)) / _LATTICE
     x = (column + rng.random(row.shape)) / _LATTICE
-    if class_token:
-        nowhere = np.full((len(numbers), 1), np.nan)
-        y, x = np.hstack([nowhere, y]), np.hstack([nowhere, x])
-    return Positions(np.repeat(numbers, y.shape[1]), y.ravel(), x.ravel())
+    if each > row.shape[1]:
+        y, x = (np.pad(part, ((0, 0), (1, 0))) for part in (y, x))
+    # In as many pictures as its share asks for, the class token stands first, in the stead of a patch.
+    with_class = rng.permutation(len(numbers))[: round(min(class_share * each, 1.0) * len(numbers))]
+    replaced = 0 if each > row.shape[1] else rng.integers(each, size=len(with_class))
+    for part in (y, x):
+        part[with_class, replaced] = part[with_class, 0]
+        part[with_class, 0] = np.nan
+    return Positions(np.repeat(numbers, each), y.ravel(), x.ravel())
 
 
 def corresponding_features(

@@ -26,7 +26,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
     parser.add_argument("--out", metavar="FILE", help="file to write (.safetensors); not with --table")
     options.networks_and_layers(parser, "to align")
-    parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="places to fit to (default: 10000)")
+    parser.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="places in the pictures whose tokens are fitted to (default: 10000; with --brain 12000)",
+    )
     options.seed(parser)
     options.device(parser)
     brain = parser.add_argument_group("with brain data")
@@ -53,7 +58,7 @@ def align(
     out: str | None,
     networks: Sequence[str] | None,
     layers: tuple[int, ...] | None,
-    samples: int,
+    samples: int | None,
     seed: int,
     device: str,
     brain: str | None,
@@ -83,9 +88,12 @@ def align(
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if brain is None and (chosen or table is not None):
         raise InputError("These options need brain data; name them with --brain.")
+    places: dict[str, Any] = {}
+    if samples is not None:
+        (places if brain is None else chosen)["n_samples" if brain is None else "n_nodes"] = samples
     settings = AlignSettings(
         method="hyperalignment" if brain is None else "brain",
-        n_samples=samples,
+        **places,
         seed=seed,
         device=device,
         brain=None if brain is None else BrainSettings(brain, **chosen),

@@ -80,6 +80,8 @@ def align(
         identity["images"] = list(index.images)
         identity["pictures"] = digest_of(study.picture_digests(index.images))
         identity["class_token"] = [network.class_token for network in index.networks]
+    if method in ("hyperalignment", "brain"):
+        identity["nodes"] = "every token alike"
     brain: BrainData | None = None
     if settings.brain is not None:
         brain = read_brain_data(study, index.slots, settings.brain, span(progress, 0.0, 0.02))
@@ -207,11 +209,12 @@ def _fit(
     study: Study, index: NodeIndex, settings: AlignSettings, progress: ProgressCallback | None
 ) -> tuple[ChannelAlignment, str | None]:
     from ..alignment import Hyperalignment, corresponding_features, sample_positions
+    from ..alignment.correspondence import class_share
 
     positions = sample_positions(
         np.asarray(index.images, dtype=np.int64),
         settings.n_samples,
-        class_token=all(network.class_token for network in index.networks),
+        class_share=class_share(index.networks),
         seed=settings.seed,
     )
     features = corresponding_features(

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of, replace_json, writing
-from ..brain.arrays import release_pages
 from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
@@ -194,7 +193,8 @@ class BrainTraining:
             "images": [int(image) for image in data.images],
             "data": data.digest,
             "n_nodes": self._brain.n_nodes,
-            "nodes": "at corresponding places",
+            "nodes": "every token alike, of training pictures",
+            "test": self._brain.test,
             "seed": settings.seed,
         }
         # Beside the groups of results, where the next writer would take it for an unfinished one and sweep it away.
@@ -228,6 +228,7 @@ class BrainTraining:
             What the user should know.
         """
         from ..alignment import BrainAlignment, BrainSamples, score_slots
+        from ..alignment.brain_samples import SelectedRows
 
         samples = self.samples(span(progress, 0.0, 0.4))
         train, test = self._split()
@@ -247,16 +248,23 @@ class BrainTraining:
         )
         checkpoint = self.folder / f"checkpoint-{digest_of(estimator.settings())[:16]}.pt"
         part = BrainSamples(
-            {slot: _Rows(array, train) for slot, array in samples.pooled.items()},
+            {slot: SelectedRows(array, train) for slot, array in samples.pooled.items()},
             samples.nodes,
             data.select(pictures=train).responses,
             corresponding=samples.corresponding,
+            pictures=samples.picture_numbers[train],
+            node_pictures=samples.node_pictures,
         )
         with writing(checkpoint):
             estimator.fit(part, progress=span(progress, 0.4, 0.9), on_epoch=on_epoch, checkpoint=checkpoint)
         networks = {self._study.network(slot.network).tap for slot in self._slots}
         tap = networks.pop() if len(networks) == 1 else None
-        recipe = {"brain_data": data.describe(), "train_pictures": len(train), "test_pictures": len(test)}
+        recipe = {
+            "brain_data": data.describe(),
+            "train_pictures": len(train),
+            "test_pictures": len(test),
+            "nodes": len(self._places()),
+        }
         scores: dict[str, Any] = {}
         if len(test) >= 2:
             bare = estimator.to_alignment(tap=tap, dataset=data)
@@ -303,7 +311,10 @@ class BrainTraining:
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     def samples(self, progress: ProgressCallback | None = None) -> BrainSamples:
-        """Pooled features and sampled nodes of all pictures with responses, on disk; computed where they are not there.
+        """Pooled features of all pictures with responses and sampled nodes of those that are trained on, on disk.
+
+        They are computed where they are not there.
+
 
         Features are read a chunk at a time, so that memory does not grow with the study.
         """
@@ -315,7 +326,14 @@ class BrainTraining:
             for number, slot in enumerate(self._slots):
                 stage = span(progress, number / len(self._slots), (number + 1) / len(self._slots))
                 pooled[slot], nodes[slot] = self._pool(number, slot, stage)
-        return BrainSamples(pooled, nodes, self._data.dataset.responses, corresponding=True)
+        return BrainSamples(
+            pooled,
+            nodes,
+            self._data.dataset.responses,
+            corresponding=True,
+            pictures=self._data.images,
+            node_pictures=self._places().image,
+        )
 
     def _pool(
         self, number: int, slot: Slot, progress: ProgressCallback
@@ -326,8 +344,8 @@ class BrainTraining:
             images, rows = np.unique(self._data.images, return_inverse=True)
             features = self._study.network(slot.network)
             tokens = features.tokens(slot.layer)
-            places = self._places(len(images))
-            chosen = places.image * features.n_tokens
+            places = self._places()
+            chosen = np.searchsorted(images, places.image) * features.n_tokens
             chosen += places.tokens(features.rows, features.columns, class_token=features.class_token)
             means = np.empty((len(images), tokens.shape[2]), dtype=np.float32)
             nodes = np.empty((len(chosen), tokens.shape[2]), dtype=tokens.dtype)
@@ -336,7 +354,7 @@ class BrainTraining:
                 here = np.flatnonzero((images >= first) & (images < first + chunk))
                 block = tokens[int(images[here[0]]) : int(images[here[-1]]) + 1][images[here] - images[here[0]]]
                 means[here] = block.mean(axis=1, dtype=np.float32)
-                low, high = np.searchsorted(places.image, [here[0], here[-1] + 1])
+                low, high = np.searchsorted(places.image, [images[here[0]], images[here[-1]] + 1])
                 inside = chosen[low:high] - here[0] * features.n_tokens
                 nodes[low:high] = block.reshape(-1, block.shape[2])[inside]
                 report(progress, int(here[-1]) + 1, len(images), f"Pooling features of {slot}")
@@ -346,12 +364,15 @@ class BrainTraining:
         report(progress, 1, 1, f"Pooled features of {slot}")
         return np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r")
 
-    def _places(self, n_images: int) -> Positions:
-        """The same places for all slots, so that nodes correspond."""
-        from ..alignment.correspondence import sample_positions
+    def _places(self) -> Positions:
+        """The same places for all slots, so that nodes correspond; in pictures that are trained on alone."""
+        from ..alignment.correspondence import class_share, sample_positions
 
-        class_token = all(self._study.network(slot.network).class_token for slot in self._slots)
-        return sample_positions(n_images, self._brain.n_nodes, class_token=class_token, seed=self._settings.seed)
+        train, _ = self._split()
+        share = class_share([self._study.network(slot.network) for slot in self._slots])
+        return sample_positions(
+            self._data.images[train], self._brain.n_nodes, class_share=share, seed=self._settings.seed
+        )
 
     def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on and to test on; a picture that was shown twice is on one side only."""
@@ -368,22 +389,6 @@ class BrainTraining:
         if n_train < _FEW_PICTURES:
             said.append(f"Only {n_train} pictures with responses were there to train on; expect poor maps.")
         return " ".join(said) or None
-
-
-class _Rows:
-    """Some rows of an array on disk, which stay there."""
-
-    def __init__(self, array: NDArray[Any], rows: NDArray[np.int64]) -> None:
-        self._array, self._rows = array, rows
-        self.shape = (len(rows), array.shape[1])
-        self.dtype = array.dtype
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        return np.asarray(self._array[self._rows[key]])
-
-    def release(self) -> None:
-        """Give back the pages of the file."""
-        release_pages(self._array)
 
 
 def _some(names: Sequence[str], total: int, limit: int = 3) -> str:

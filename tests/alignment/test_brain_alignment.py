@@ -137,6 +137,43 @@ def test_the_last_epoch_can_be_kept_instead_of_the_best() -> None:
     assert last.score_ < best.score_
 
 
+def test_a_picture_that_was_shown_twice_lies_on_one_side_only() -> None:
+    """Two rows of one picture are alike: split by row, validation would judge by what was trained on."""
+    train, _ = planted(60)
+    twice = np.repeat(np.arange(60), 2)
+    samples = BrainSamples(
+        {slot: values[twice] for slot, values in train.pooled.items()},
+        train.nodes,
+        train.responses[twice],
+        pictures=twice + 100,
+    )
+    fitted = small(n_epochs=1, validation=0.2).fit(samples)
+    assert len(fitted.validation_rows_) == 24
+    inside = set(twice[fitted.validation_rows_])
+    outside = set(np.delete(twice, fitted.validation_rows_))
+    assert not inside & outside
+
+
+def test_nodes_of_other_pictures_than_those_trained_on_change_nothing() -> None:
+    train, _ = planted(60)
+    owner = np.arange(300) % 80  # 60 to 79 are no pictures of this training at all
+    held_out = small(n_epochs=0).fit(train).validation_rows_
+    others = np.isin(owner, held_out) | (owner >= 60)
+    spoilt = {slot: np.where(others[:, None], 1e3, nodes).astype(np.float32) for slot, nodes in train.nodes.items()}
+    one, other = (
+        small(n_epochs=2).fit(BrainSamples(train.pooled, nodes, train.responses, node_pictures=owner))
+        for nodes in (train.nodes, spoilt)
+    )
+    for slot in SLOTS:
+        np.testing.assert_array_equal(one.matrices_[slot], other.matrices_[slot])
+    with pytest.raises(InputError, match="None of the nodes"):
+        small().fit(BrainSamples(train.pooled, train.nodes, train.responses, node_pictures=owner + 1000))
+    with pytest.raises(InputError, match="299 picture numbers"):
+        BrainSamples(train.pooled, train.nodes, train.responses, node_pictures=owner[1:])
+    with pytest.raises(InputError, match="59 picture numbers"):
+        BrainSamples(train.pooled, train.nodes, train.responses, pictures=np.arange(59))
+
+
 def test_constant_voxels_do_no_harm() -> None:
     train, _ = planted(300)
     responses = np.array(train.responses)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from alignedcut_viewer.alignment import corresponding_features, sample_positions
+from alignedcut_viewer.alignment.correspondence import class_share
 from alignedcut_viewer.errors import FeatureError, InputError
-from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.nodes import NetworkNodes, Slot
 
 pytestmark = pytest.mark.quick
 
@@ -23,7 +24,8 @@ def coordinates(n_images: int, rows: int, columns: int, *, class_token: bool = T
 
 def test_every_network_is_asked_at_the_same_places() -> None:
     sources = {Slot("fine", 0): coordinates(5, 16, 16), Slot("coarse", 2): coordinates(5, 7, 10)}
-    positions = sample_positions(5, 200, seed=1)
+    positions = sample_positions(5, 200, class_share=0.1, seed=1)
+    assert np.isnan(positions.y).sum() == 5  # no more than there are
     got = corresponding_features(sources, {"fine": (16, 16), "coarse": (7, 10)}, positions)
     patches = ~np.isnan(positions.y)
     for slot, (rows, columns) in {Slot("fine", 0): (16, 16), Slot("coarse", 2): (7, 10)}.items():
@@ -35,21 +37,46 @@ def test_every_network_is_asked_at_the_same_places() -> None:
 
 
 def test_positions_are_spread_evenly_and_seeded() -> None:
-    positions = sample_positions(np.array([7, 3]), 514, seed=0)
+    positions = sample_positions(np.array([7, 3]), 514, class_share=1 / 257, seed=0)
     np.testing.assert_array_equal(np.unique(positions.image, return_counts=True), [[3, 7], [257, 257]])
     tokens = positions.tokens(16, 16)
     # 256 patches and the class token of a 16 × 16 grid: each exactly once a picture.
     np.testing.assert_array_equal(np.sort(tokens.reshape(2, -1), axis=1), np.tile(np.arange(257), (2, 1)))
-    again, other = sample_positions(np.array([7, 3]), 514, seed=0), sample_positions(np.array([7, 3]), 514, seed=1)
+    again, other = (sample_positions(np.array([7, 3]), 514, class_share=1 / 257, seed=seed) for seed in (0, 1))
     np.testing.assert_array_equal(positions.y, again.y)
     assert not np.array_equal(positions.y, other.y, equal_nan=True)
+
+
+@pytest.mark.parametrize("n_pictures", [50, 1000, 9841, 30_000])
+def test_the_class_token_is_one_token_among_all(n_pictures: int) -> None:
+    """However many pictures share the samples: a class token of each would be half of them at 9,841."""
+    positions = sample_positions(n_pictures, 12_000, class_share=1 / 197)
+    assert np.isnan(positions.y).mean() == pytest.approx(1 / 197, abs=2e-4 if n_pictures > 50 else 1e-3)
+    counts = np.unique(positions.image, return_counts=True)[1]
+    assert (counts == counts[0]).all()
+    assert 0.75 * 12_000 <= len(positions) <= 12_500 or n_pictures == 1000
+    np.testing.assert_array_equal(np.isnan(positions.x), np.isnan(positions.y))
+    # Patches stay evenly spread over the picture.
+    y = positions.y[~np.isnan(positions.y)]
+    assert y.mean() == pytest.approx(0.5, abs=0.02)
+    assert np.sort(y).searchsorted(0.25) / len(y) == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_share_of_class_tokens_is_that_of_the_grids() -> None:
+    small, large, bare = (
+        NetworkNodes("net", (0,), side, side, class_token) for side, class_token in ((2, True), (3, True), (3, False))
+    )
+    assert class_share([small, large]) == pytest.approx((1 / 5 + 1 / 10) / 2)
+    assert class_share([small, bare]) == 0
+    with pytest.raises(InputError, match="share of class tokens"):
+        sample_positions(3, 9, class_share=1.5)
 
 
 def test_grids_without_a_class_token() -> None:
     source = {Slot("net", 0): coordinates(3, 4, 4, class_token=False)}
     with pytest.raises(InputError, match="hold none"):
-        corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9))
-    got = corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9, class_token=False))
+        corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9, class_share=0.5))
+    got = corresponding_features(source, {"net": (4, 4)}, sample_positions(3, 9))
     assert got[Slot("net", 0)].shape == (9, 3)
 
 

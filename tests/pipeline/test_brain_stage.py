@@ -19,7 +19,7 @@ from PIL import Image
 
 from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.alignment import ChannelAlignment
-from alignedcut_viewer.alignment.correspondence import sample_positions
+from alignedcut_viewer.alignment.correspondence import class_share, sample_positions
 from alignedcut_viewer.brain import open_brain_data, paper_rois, read_true_map
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
 from alignedcut_viewer.images import open_pictures
@@ -104,8 +104,11 @@ def test_pooled_features_are_means_over_tokens_and_nodes_are_tokens(study: Study
     samples = training.samples()
     everything = {slot: np.asarray(study.features(*slot)).astype(np.float32) for slot in slots(study)}
     np.testing.assert_array_equal(data.images, np.arange(N_PICTURES))
-    has_class = all(study.network(slot.network).class_token for slot in slots(study))
-    places = sample_positions(N_PICTURES, 300, class_token=has_class)
+    train, test = training._split()
+    share = class_share(study.network(slot.network) for slot in slots(study))
+    places = sample_positions(data.images[train], 300, class_share=share)
+    assert samples.node_pictures is not None
+    assert not set(data.images[test]) & set(samples.node_pictures)  # held-out pictures take no part
     for slot, features in everything.items():
         np.testing.assert_allclose(samples.pooled[slot], features.mean(axis=1), rtol=1e-4, atol=1e-5)
         network = study.network(slot.network)
@@ -127,12 +130,32 @@ def test_pictures_in_any_order_some_twice_some_not_at_all(study: Study, root: Pa
     for slot in slots(study):
         features = np.asarray(study.features(*slot)).astype(np.float32)
         np.testing.assert_allclose(samples.pooled[slot], features[rows].mean(axis=1), rtol=1e-4, atol=1e-5)
-        every = features[np.unique(rows)].reshape(-1, features.shape[2])  # all nodes, as more were asked for
+        trained = np.unique(data.images[training._split()[0]])
+        every = features[trained].reshape(-1, features.shape[2])  # all their nodes, as more were asked for
         nodes = np.asarray(samples.nodes[slot], np.float32)
         np.testing.assert_array_equal(np.unique(nodes, axis=0), np.unique(every, axis=0))
     train, test = training._split()
     assert not set(data.images[train]) & set(data.images[test])
     np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(len(rows)))
+
+
+def test_class_tokens_do_not_move_the_centre_of_the_patches(study: Study, root: Path) -> None:
+    """With as many pictures as nodes, class tokens must not crowd in; the centre is the mean of all tokens."""
+    given = settings(root, n_nodes=N_PICTURES, n_epochs=0)
+    assert given.brain is not None
+    data = read_brain_data(study, slots(study), given.brain)
+    training = BrainTraining(study, slots(study), given, data)
+    network = study.network(NETWORK)
+    of_class = np.isnan(training._places().y).mean()
+    assert network.class_token
+    assert of_class == pytest.approx(1 / network.n_tokens, abs=1 / N_PICTURES)
+    alignment, _ = training.train()
+    train, _ = training._split()
+    fitted = np.random.default_rng([0, 0]).permutation(len(train))[round(0.1 * len(train)) :]
+    for slot in slots(study):
+        features = np.asarray(study.features(*slot)).astype(np.float32)[data.images[train[np.sort(fitted)]]]
+        mean = features.reshape(-1, features.shape[2]).mean(axis=0)
+        np.testing.assert_allclose(alignment.offsets[slot], mean, atol=1e-5)
 
 
 def test_an_alignment_is_trained_kept_and_used_by_cuts(study: Study, root: Path) -> None:
@@ -306,6 +329,8 @@ def test_align_with_brain_data_on_the_command_line(root: Path, capsys: pytest.Ca
     fitted = ChannelAlignment.load(out)
     assert fitted.kind == "brain"
     assert fitted.readout is not None
+    assert cli.main(["align", study, *brain, "--samples", "64", "--out", str(root / "few.safetensors")]) == 0
+    assert ChannelAlignment.load(root / "few.safetensors").recipe["nodes"] == 64  # two a picture of 32
     options = ["--eigenvectors", "4", "--perplexity", "10", "--device", "cpu", "--images", "0", "1", "2", "3"]
     assert cli.main(["cut", study, "--alignment", str(out), *options]) == 0
     exported = root / "exported.safetensors"

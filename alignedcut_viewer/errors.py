@@ -18,6 +18,7 @@ __all__ = [
     "StorageError",
     "StudyError",
     "UnknownNetworkError",
+    "UnreachablePictureError",
     "WeightsUnavailableError",
 ]
 
@@ -43,6 +44,14 @@ class FeatureError(InputError):
 
 class PictureError(AlignedCutError):
     """A picture, a folder of pictures or a mask cannot be read."""
+
+
+class UnreachablePictureError(PictureError):
+    """A picture cannot be had at present, which says nothing about the picture itself.
+
+    Its file is gone, its disk does not answer, or memory or file handles ran out. Nobody may remember the picture as
+    broken because of it.
+    """
 
 
 class UnknownNetworkError(AlignedCutError, LookupError):

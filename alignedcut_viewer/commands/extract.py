@@ -81,8 +81,11 @@ def extract(
     opened, images = pipeline.open_study(study, open_pictures(list(pictures), recursive=recursive))
     with opened, pipeline.removed_if_empty(opened), progress_bar() as progress:
         names = pipeline.extract(opened, settings, progress, say)
-    _tell_skipped(opened.skipped)
-    n_good = len(set(images) - set(opened.skipped))
+    there = set(opened.node_index(names, layers).images)
+    skipped = {image: reason for image, reason in opened.skipped.items() if image not in there}
+    _tell_skipped(skipped)
+    _tell_unreachable(len(opened.pictures) - len(there | set(skipped)))
+    n_good = len(set(images) & there)
     print(f"{opened.path}: features of {n_good} pictures from {', '.join(names)}. Next: alignedcut cut {study}")
 
 
@@ -91,6 +94,12 @@ def _tell_skipped(skipped: dict[int, str]) -> None:
         return
     count = "1 picture was" if len(skipped) == 1 else f"{len(skipped)} pictures were"
     print(f"{count} skipped: " + " ".join(list(skipped.values())[:3]) + (" …" if len(skipped) > 3 else ""))
+
+
+def _tell_unreachable(count: int) -> None:
+    if count:
+        what = "1 picture could" if count == 1 else f"{count} pictures could"
+        print(f"{what} not be reached; run the same command again when they are there.")
 
 
 def _size(size: Sequence[int] | None) -> int | tuple[int, int] | None:

@@ -10,6 +10,7 @@ TIFF by tifffile, and by Pillow where its colours are YCbCr or CIELAB. Of severa
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import struct
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from ..errors import PictureError
+from ..errors import PictureError, UnreachablePictureError
 from .pixels import on_white, rgb_from_channels
 
 __all__ = [
@@ -72,6 +73,8 @@ def decode(data: bytes, name: str | Path, *, at_least: tuple[int, int] | None = 
     ------
     PictureError
         If the file is empty, damaged, too large, or no picture; the message names it and says which.
+    UnreachablePictureError
+        If memory or file handles ran out, which says nothing about the picture.
     """
 
     def work() -> NDArray[np.uint8]:
@@ -98,7 +101,7 @@ def read_size(path: Path) -> tuple[int, int]:
             file.seek(0)
             return _guarded(lambda: _size_of(file, start), path, start)
     except OSError as error:
-        raise PictureError(f"{path} cannot be opened: {error.strerror or error}.") from error
+        raise UnreachablePictureError(f"{path} cannot be opened: {error.strerror or error}.") from error
 
 
 def _size_of(file: IO[bytes], start: bytes) -> tuple[int, int]:
@@ -127,13 +130,26 @@ def _guarded(work: Callable[[], _Result], name: str | Path, start: bytes) -> _Re
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, _TooLargeError) as error:
         raise PictureError(f"{name} is too large to decode safely ({error}); scale it down first.") from error
     except MemoryError as error:
-        raise PictureError(f"{name} does not fit into memory; scale it down first.") from error
+        raise UnreachablePictureError(f"{name} does not fit into the memory that is free now; free some.") from error
     # Decoders answer broken bytes with nearly every type of exception there is.
     except Exception as error:
+        if _is_shortage(error):
+            raise UnreachablePictureError(f"{name} cannot be decoded at present ({reason_of(error)}).") from error
         kind = _kind_of(start)
         if kind is not None:
             raise PictureError(f"{name} is not a picture that can be read: it holds {kind}.") from error
         raise PictureError(f"{name} is damaged and cannot be decoded ({reason_of(error)}).") from error
+
+
+def _is_shortage(error: BaseException | None) -> bool:
+    """Whether the machine failed rather than the picture: no file handle, no memory, a library that did not load."""
+    while error is not None:
+        if isinstance(error, MemoryError | ImportError):
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def reason_of(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PictureError
+from ..errors import PictureError, UnreachablePictureError
 from .decoding import SUFFIXES, decode, read_size
 
 __all__ = ["PictureSet", "natural_key", "open_pictures"]
@@ -92,7 +92,9 @@ class PictureSet(Sequence[NDArray[np.uint8]]):
         Raises
         ------
         PictureError
-            If the file is missing, empty, damaged or too large; the message names it.
+            If the file is empty, damaged or too large; the message names it.
+        UnreachablePictureError
+            If it is missing or cannot be read at present.
         """
         return self.load_with_digest(index, at_least=at_least)[0]
 
@@ -123,7 +125,7 @@ class PictureSet(Sequence[NDArray[np.uint8]]):
 
         Raises
         ------
-        PictureError
+        UnreachablePictureError
             If the file cannot be read.
         """
         path = self.paths[index]
@@ -278,10 +280,10 @@ def _missing(path: Path) -> str:
     return f"{path} does not exist{hint}."
 
 
-def _unreadable(path: Path, error: OSError) -> PictureError:
+def _unreadable(path: Path, error: OSError) -> UnreachablePictureError:
     if isinstance(error, FileNotFoundError):
-        return PictureError(f"{path} is no longer there.")
-    return PictureError(f"{path} cannot be read: {error.strerror or error}.")
+        return UnreachablePictureError(f"{path} is no longer there.")
+    return UnreachablePictureError(f"{path} cannot be read: {error.strerror or error}.")
 
 
 def _display_names(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -86,7 +86,6 @@ def read_brain_data(
     complete = np.ones(n_images, dtype=bool)
     for slot in slots:
         complete &= study.network(slot.network).complete(slot.layer, n_images)
-    complete[list(study.skipped)] = False
     without = (images >= 0) & ~complete[images]
     usable = (images >= 0) & complete[images]
     warning = None

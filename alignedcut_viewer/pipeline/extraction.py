@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FeatureError, InputError, PictureError, StorageError
+from ..errors import FeatureError, InputError, PictureError, StorageError, UnreachablePictureError
 from ..progress import ProgressCallback, report, span
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from ..versions import versions
+from .feature_writer import FeatureWriter
 from .settings import ExtractSettings
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["extract", "extract_with"]
 
 _BATCHES_AHEAD = 2
-_BATCHES_BEHIND = 2
-_SECONDS_BETWEEN_RECORDS = 10.0
 
 
 def extract(
@@ -41,7 +38,8 @@ def extract(
 ) -> tuple[str, ...]:
     """Compute what is missing of the features of a study's pictures.
 
-    What is on disk already (same pictures, weights and settings) is not computed again. When the run is cancelled or
+    What is on disk already (same pictures, weights and settings) is not computed again. Pictures that could not be
+    read, or not be reached, in an earlier run are tried again. When the run is cancelled or
     killed, the next one goes on where it stopped, with the same result to the bit.
 
     Parameters
@@ -53,7 +51,7 @@ def extract(
     progress
         Called after every batch.
     announce
-        Told in one line where weights come from, and which pictures are skipped.
+        Told in one line where weights come from, and which pictures are skipped or out of reach.
 
     Returns
     -------
@@ -148,6 +146,7 @@ class _Decoded:
     image: int
     prepared: torch.Tensor | None
     record: dict[str, Any]
+    unreachable: str | None = None
 
 
 class _Extraction:
@@ -165,8 +164,7 @@ class _Extraction:
         self._settings = settings
         self._announce = announce
         self._files: PictureSet = study.picture_set()
-        self._records: dict[int, dict[str, Any]] = {}
-        self._recorded = time.monotonic()
+        self._unreachable: dict[int, str] = {}
         rows, columns = backbone.grid
         self._features = FeatureSet.create(
             study.store,
@@ -197,6 +195,7 @@ class _Extraction:
         layers = self._layers()
         widths = self._backbone.widths(self._settings.tap)  # type: ignore[arg-type]
         features.verify(n_images)
+        self._study.complete_records()
         batches = self._missing(layers)
         total = sum(len(batch.images) for batch in batches)
         text = f"{features.network}: {total} pictures"
@@ -207,7 +206,7 @@ class _Extraction:
         done = 0
         n_threads = _n_cpus()
         decoders = ThreadPoolExecutor(n_threads, thread_name_prefix="decode")
-        writer = _Writer(self._features)
+        writer = FeatureWriter(self._study, self._features)
         try:
             for batch, decoded in self._decoded(decoders, batches):
                 self._one_batch(batch, decoded, writer)
@@ -215,14 +214,10 @@ class _Extraction:
                 report(progress, done, total, f"{features.network}: {done} of {total} pictures")
         finally:
             decoders.shutdown(wait=True, cancel_futures=True)
-            try:
-                writer.close()
-            finally:
-                self._record(now=True)
-        skipped = self._study.skipped
-        if len(skipped) == n_images:
-            first = next(iter(skipped.values()))
-            raise PictureError(f"None of the {n_images} pictures can be read; the first: {first}")
+            writer.close()
+        failed = self._study.skipped | self._unreachable
+        if len(failed) == n_images and not any(features.complete(layer, n_images).any() for layer in layers):
+            raise PictureError(f"None of the {n_images} pictures can be read; the first: {failed[min(failed)]}")
         report(progress, max(total, 1), max(total, 1), text)
         return features.name
 
@@ -244,7 +239,6 @@ class _Extraction:
         held = self._features.layers
         none = np.zeros(len(table), dtype=bool)
         lacks = ~np.stack([self._features.complete(layer, len(table)) if layer in held else none for layer in layers])
-        lacks[:, list(table.skipped)] = False
         groups: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
         for image in np.flatnonzero(lacks.any(axis=0)):
             chunk, place = divmod(int(image), self._features.batch)
@@ -281,25 +275,33 @@ class _Extraction:
             picture, digest = self._files.load_with_digest(image, at_least=(2 * height, 2 * width))
             size = self._files.size(image)
             prepared = self._backbone.prepare(picture)
+        except UnreachablePictureError as error:
+            return _Decoded(image, None, {"reason": None}, unreachable=str(error))
+        except MemoryError:
+            text = f"{self._files.paths[image]} does not fit into the memory that is free now; free some."
+            return _Decoded(image, None, {"reason": None}, unreachable=text)
         except PictureError as error:
             return _Decoded(image, None, {"reason": str(error)})
-        return _Decoded(image, prepared, {"digest": digest, "height": size[0], "width": size[1]})
+        return _Decoded(image, prepared, {"digest": digest, "height": size[0], "width": size[1], "reason": None})
 
     # -- one batch -----------------------------------------------------------------------------------------------
 
-    def _one_batch(self, batch: _Batch, decoded: Sequence[_Decoded], writer: _Writer) -> None:
+    def _one_batch(self, batch: _Batch, decoded: Sequence[_Decoded], writer: FeatureWriter) -> None:
         import torch
 
         for picture in decoded:
-            self._records[picture.image] = picture.record
-            if picture.prepared is None and self._announce is not None:
-                self._announce(f"Skipped: {picture.record['reason']}")
+            if picture.unreachable is not None:
+                self._unreachable[picture.image] = picture.unreachable
+                self._tell(f"Not reached, to be tried again by the next run: {picture.unreachable}")
+            elif picture.prepared is None:
+                self._tell(f"Skipped: {picture.record['reason']}")
+        values: dict[int, NDArray[Any]] = {}
         good = [picture for picture in decoded if picture.prepared is not None]
         if good:
             stacked = torch.stack([picture.prepared for picture in good if picture.prepared is not None])
             tensors = self._backbone.features(stacked, batch.layers, self._settings.tap)  # type: ignore[arg-type]
             storage = getattr(torch, self._settings.storage)
-            values = {
+            values |= {
                 layer: tensor.to(storage).cpu().numpy() for layer, tensor in zip(batch.layers, tensors, strict=True)
             }
             for layer, tensor in zip(batch.layers, tensors, strict=True):
@@ -309,48 +311,12 @@ class _Extraction:
                         f"{', '.join(self._files.names[p.image] for p in good)}; run it in single precision "
                         "(precision='float32')."
                     )
-            writer.put(values, [picture.image for picture in good])
-        self._record()
+        records = {picture.image: picture.record for picture in decoded}
+        writer.put(values, [picture.image for picture in good], records)
 
-    def _record(self, now: bool = False) -> None:
-        """Put what was learnt of the pictures into their table, now or when it is time again."""
-        if self._records and (now or time.monotonic() - self._recorded > _SECONDS_BETWEEN_RECORDS):
-            self._study.update_pictures(self._records)
-            self._records = {}
-            self._recorded = time.monotonic()
-
-
-class _Writer:
-    """Writes features in a thread of its own; a failure shows at the next call."""
-
-    def __init__(self, features: FeatureSet) -> None:
-        self._features = features
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
-        self._pending: list[Future[None]] = []
-        self._room = threading.Semaphore(_BATCHES_BEHIND)
-
-    def put(self, values: dict[int, NDArray[Any]], images: Sequence[int]) -> None:
-        """Queue features of some images; waits while too many are queued."""
-        self._room.acquire()
-        self._raise_failures()
-        self._pending.append(self._pool.submit(self._write, values, images))
-
-    def _write(self, values: dict[int, NDArray[Any]], images: Sequence[int]) -> None:
-        try:
-            self._features.write(values, images)
-        finally:
-            self._room.release()
-
-    def _raise_failures(self) -> None:
-        finished = [future for future in self._pending if future.done()]
-        self._pending = [future for future in self._pending if future not in finished]
-        for future in finished:
-            future.result()
-
-    def close(self) -> None:
-        """Wait until everything is on disk."""
-        self._pool.shutdown(wait=True)
-        self._raise_failures()
+    def _tell(self, line: str) -> None:
+        if self._announce is not None:
+            self._announce(line)
 
 
 def _n_cpus() -> int:

@@ -95,9 +95,8 @@ def run(
         if cut.networks is None:
             cut = replace(cut, networks=networks)
         if cut.images is None:
-            skipped = study.skipped
-            kept = tuple(dict.fromkeys(image for image in images if image not in skipped))
-            cut = replace(cut, images=kept)
+            there = set(study.node_index(networks, None if extract is None else extract.layers).images)
+            cut = replace(cut, images=tuple(dict.fromkeys(image for image in images if image in there)))
         _cut(study, cut, name, span(progress, 0.6, 1.0), align=align, on_epoch=on_epoch)
     return Study.open(study_path)
 

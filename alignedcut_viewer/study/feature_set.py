@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,9 +209,9 @@ class FeatureSet:
         """Whether no image is complete at any layer."""
         return not any(self._attributes["complete"].values())
 
-    def mark(self, layers: Iterable[int], images: Sequence[int]) -> None:
-        """Record that images are on disk at some layers."""
-        self._record(dict.fromkeys(layers, (images, True)))
+    def mark(self, images: Mapping[int, Sequence[int]]) -> None:
+        """Record that images are on disk, given for each layer."""
+        self._record({layer: (numbers, True) for layer, numbers in images.items()})
 
     def forget(self, images: Sequence[int]) -> None:
         """Record that images must be computed again at every layer."""
@@ -307,7 +307,12 @@ class FeatureSet:
         return TokenArray(self.array(layer), self._store.folder(self._array_path(layer)))
 
     def write(self, features: dict[int, NDArray[np.floating[Any]]], images: Sequence[int]) -> None:
-        """Put features of some images on disk and record them as complete.
+        """Put features of some images on disk and record them as complete; see :meth:`put`."""
+        self.put(features, images)
+        self.mark(dict.fromkeys(features, images))
+
+    def put(self, features: dict[int, NDArray[np.floating[Any]]], images: Sequence[int]) -> None:
+        """Put features of some images on disk; they count only when :meth:`mark` has recorded them.
 
         Parameters
         ----------
@@ -329,7 +334,6 @@ class FeatureSet:
             if not _all_finite(stored):
                 self._refuse(layer, values, images)
             self._write_chunk(layer, stored, images)
-        self.mark(features, images)
 
     @property
     def _dtype(self) -> np.dtype[Any]:

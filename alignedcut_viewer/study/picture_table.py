@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from ..errors import PictureError
+from ..errors import UnreachablePictureError
 
 __all__ = ["PictureRecord", "PictureTable", "file_digest"]
 
@@ -24,14 +24,14 @@ def file_digest(path: str | Path) -> str:
 
     Raises
     ------
-    PictureError
+    UnreachablePictureError
         If the file cannot be read.
     """
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise PictureError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise UnreachablePictureError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ class StudyPictures:
         found = [self._find(record) for record in records]
         by_path = {str(path): i for i, path in enumerate(found)}
         gone = _gone_by_size(records, found)
+        uncertain: list[int] = []
         taken = Counter(record.name for record in records)
         numbers: list[int] = []
         for given, name in zip(pictures.paths, pictures.names, strict=True):
@@ -126,15 +127,19 @@ class StudyPictures:
                     "n_bytes": n_bytes,
                     "mtime_ns": mtime_ns,
                 }
-                image = _same_content(path, gone.get(n_bytes, []))
+                image = _moved_here(path, mtime_ns, gone.get(n_bytes, {}))
                 if image is None:
                     image = len(records)
                     records.append(PictureRecord(name=_free_name(name, path, taken), **where))
                 else:
-                    records[image] = replace(records[image], **where)
-                    gone[n_bytes] = [entry for entry in gone[n_bytes] if entry[0] != image]
+                    before = gone[n_bytes].pop(image)
+                    if before.digest is None and before.mtime_ns != mtime_ns:
+                        uncertain.append(image)
+                    records[image] = replace(before, **where, reason=None)
                 by_path[str(path)] = image
             numbers.append(image)
+        if uncertain:
+            forget(uncertain)
         if records != list(table):
             self._save(PictureTable(records))
         return numbers
@@ -174,6 +179,22 @@ class StudyPictures:
         self.update(updates)
         return changed
 
+    def complete_records(self, images: Iterable[int]) -> None:
+        """Digest pictures whose features are there but not their digest, and skip none of those given."""
+        table = self.table
+        updates: dict[int, dict[str, Any]] = {}
+        for image in images:
+            record = table[image]
+            fields: dict[str, Any] = {} if record.reason is None else {"reason": None}
+            if record.digest is None:
+                path = self._find(record)
+                with contextlib.suppress(PictureError):
+                    if _stat(path) == (record.n_bytes, record.mtime_ns):
+                        fields["digest"] = file_digest(path)
+            if fields:
+                updates[image] = fields
+        self.update(updates)
+
     def update(self, updates: dict[int, dict[str, Any]]) -> None:
         """Replace fields of records, such as digest, size, or the reason why a picture is skipped."""
         if updates:
@@ -209,20 +230,27 @@ def _stat(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _gone_by_size(records: list[PictureRecord], paths: list[Path]) -> dict[int, list[tuple[int, str]]]:
-    """Pictures whose file is no longer there, as (image, digest) by size in bytes."""
-    gone: dict[int, list[tuple[int, str]]] = {}
+def _gone_by_size(records: list[PictureRecord], paths: list[Path]) -> dict[int, dict[int, PictureRecord]]:
+    """Pictures whose file is no longer there, by size in bytes and image number."""
+    gone: dict[int, dict[int, PictureRecord]] = {}
     for image, (record, path) in enumerate(zip(records, paths, strict=True)):
-        if record.digest is not None and not path.exists():
-            gone.setdefault(record.n_bytes, []).append((image, record.digest))
+        if not path.exists():
+            gone.setdefault(record.n_bytes, {})[image] = record
     return gone
 
 
-def _same_content(path: Path, candidates: list[tuple[int, str]]) -> int | None:
-    if not candidates:
-        return None
-    digest = file_digest(path)
-    return next((image for image, known in candidates if known == digest), None)
+def _moved_here(path: Path, mtime_ns: int, candidates: dict[int, PictureRecord]) -> int | None:
+    """Which of the pictures that are gone lies at `path` now.
+
+    Content decides, where it is known. A picture that was never read is known by the name of its file.
+    """
+    if any(record.digest is not None for record in candidates.values()):
+        digest = file_digest(path)
+        for image, record in candidates.items():
+            if record.digest == digest:
+                return image
+    namesakes = [i for i, r in candidates.items() if r.digest is None and Path(r.path).name == path.name]
+    return min(namesakes, key=lambda image: (candidates[image].mtime_ns != mtime_ns, image), default=None)
 
 
 def _free_name(name: str, path: Path, taken: Counter[str]) -> str:

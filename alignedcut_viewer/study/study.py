@@ -149,7 +149,7 @@ class Study:
             for layer in features.layers:
                 done &= features.complete(layer, len(table))
         done &= bool(sets)
-        return tuple("skipped" if r.skipped else "done" if d else "pending" for r, d in zip(table, done, strict=True))
+        return tuple("done" if d else "skipped" if r.skipped else "pending" for r, d in zip(table, done, strict=True))
 
     def picture_path(self, image: int) -> Path:
         """The file of a picture; where it was moved together with the study, its new place."""
@@ -206,6 +206,19 @@ class Study:
     def update_pictures(self, updates: dict[int, dict[str, Any]]) -> None:
         """Replace fields of picture records, such as digest, size, or the reason why one is skipped."""
         self._pictures.update(updates)
+
+    def complete_records(self) -> None:
+        """Mend records that runs of earlier versions left behind when they were killed or a disk was out of reach.
+
+        A picture with features gets the digest that it lacks, as long as its file is the one that was looked at; and
+        it is no longer skipped.
+        """
+        table = self.pictures
+        held = np.zeros(len(table), dtype=bool)
+        for features in self.networks.values():
+            for layer in features.layers:
+                held |= features.complete(layer, len(table))
+        self._pictures.complete_records([int(image) for image in np.flatnonzero(held)])
 
     def picture_digests(self, images: Iterable[int]) -> list[str]:
         """sha256 of the content of some pictures; "" where a file was never read and is gone."""
@@ -299,7 +312,6 @@ class Study:
             for layer in wanted:
                 complete &= features.complete(layer, n_images)
         skipped = self.skipped
-        complete[list(skipped)] = False
         if images is None:
             numbers = [int(image) for image in np.flatnonzero(complete)]
         else:
@@ -307,7 +319,7 @@ class Study:
             for image in numbers:
                 if not 0 <= image < n_images:
                     raise InputError(f"There is no image {image}; the study holds {n_images}, counted from 0.")
-                if image in skipped:
+                if not complete[image] and image in skipped:
                     raise StudyError(f"Image {image} is skipped: {skipped[image]}")
                 if not complete[image]:
                     raise StudyError(f"The features of image {image} are not complete; extract them first.")

@@ -329,10 +329,11 @@ def test_node_index_takes_what_is_complete(study: Study, rng: np.random.Generato
     assert study.node_index(layers=[1]).slots == [Slot("wide", 1), Slot("narrow", 1)]
     assert study.node_index(layers={"wide": [4]}).slots == [Slot("wide", 4), Slot("narrow", 1), Slot("narrow", 2)]
     assert not study.node_index(class_token=False).networks[0].class_token
-    study.update_pictures({2: {"reason": "broken"}})
-    assert study.node_index().images == (1, 3)
-    with pytest.raises(StudyError, match="Image 2 is skipped: broken"):
-        study.node_index(images=[1, 2])
+    study.update_pictures({2: {"reason": "broken"}, 4: {"reason": "broken"}})
+    assert study.node_index().images == (1, 2, 3), "features that are there count, whatever a later run met"
+    with pytest.raises(StudyError, match="Image 4 is skipped: broken"):
+        study.node_index(["wide"], images=[1, 4])
+    study.update_pictures({4: {"reason": None}})
     with pytest.raises(StudyError, match="image 4 are not complete"):
         study.node_index(["wide"], images=[4])
     with pytest.raises(InputError, match=r"None of the chosen layers of narrow.*\[1, 2\]"):

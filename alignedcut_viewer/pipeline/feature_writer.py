@@ -1,0 +1,96 @@
+"""Writing features behind the network, and recording them in the order that a kill cannot turn round."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..study.feature_set import FeatureSet
+from ..study.study import Study
+
+__all__ = ["FeatureWriter"]
+
+_BATCHES_BEHIND = 2
+_SHARE_OF_TIME = 0.05
+"""How much of the time may go into recording: in a study of many pictures one record is made of several batches."""
+
+
+class FeatureWriter:
+    """Writes features in a thread of its own; a failure shows at the next call.
+
+    An image counts as complete only once its features and its content's digest are both on disk: were it the other
+    way round, a run killed in between would leave features of pictures that nobody could find again once they move.
+
+    Parameters
+    ----------
+    study
+        Opened for writing.
+    features
+        Where the features go.
+    """
+
+    def __init__(self, study: Study, features: FeatureSet) -> None:
+        self._study = study
+        self._features = features
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._pending: list[Future[None]] = []
+        self._room = threading.Semaphore(_BATCHES_BEHIND)
+        self._records: dict[int, dict[str, Any]] = {}
+        self._written: dict[int, list[int]] = {}
+        self._next_record = 0.0
+
+    def put(self, values: dict[int, NDArray[Any]], images: Sequence[int], records: dict[int, dict[str, Any]]) -> None:
+        """Queue one batch; waits while too many are queued.
+
+        Parameters
+        ----------
+        values
+            For each layer an array (image, token, channel).
+        images
+            Image numbers of its rows.
+        records
+            What was learnt of the pictures of the batch, those among them that could not be read included.
+        """
+        self._room.acquire()
+        self._raise_failures()
+        self._pending.append(self._pool.submit(self._write, values, images, records))
+
+    def _write(
+        self, values: dict[int, NDArray[Any]], images: Sequence[int], records: dict[int, dict[str, Any]]
+    ) -> None:
+        try:
+            self._features.put(values, images)
+            self._records |= records
+            for layer in values:
+                self._written.setdefault(layer, []).extend(images)
+            if time.monotonic() >= self._next_record:
+                self._record()
+        finally:
+            self._room.release()
+
+    def _record(self) -> None:
+        began = time.monotonic()
+        self._study.update_pictures(self._records)
+        self._features.mark(self._written)
+        self._records, self._written = {}, {}
+        now = time.monotonic()
+        self._next_record = now + (now - began) * (1 / _SHARE_OF_TIME - 1)
+
+    def _raise_failures(self) -> None:
+        finished = [future for future in self._pending if future.done()]
+        self._pending = [future for future in self._pending if future not in finished]
+        for future in finished:
+            future.result()
+
+    def close(self) -> None:
+        """Wait until everything is on disk and recorded."""
+        self._pool.shutdown(wait=True)
+        try:
+            self._record()
+        finally:
+            self._raise_failures()

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import os
+import platform
 import re
 import sys
 import time
@@ -17,10 +18,28 @@ from typing import IO, Any
 
 from .errors import AlignedCutError, StorageError
 
-__all__ = ["digest_of", "lock_file", "replace_file", "replace_json", "replacing", "safe_name", "writing"]
+__all__ = [
+    "digest_of",
+    "lock_file",
+    "remove_abandoned",
+    "replace_file",
+    "replace_json",
+    "replacing",
+    "safe_name",
+    "writing",
+]
 
 _NUMBERS = itertools.count()
 """Tells the partial files of one process apart; its steps are atomic."""
+
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+_PARTIAL = re.compile(r"\..*\.([0-9a-f]{6})-(\d+)-\d+\.partial", re.DOTALL)
+_ABANDONED = 86_400.0
+"""Seconds after which a partial file that nobody writes to belongs to nobody, whichever machine began it."""
+_swept: set[Path] = set()
+_begun: set[str] = set()
+_MOST_SWEPT = 4096
+_LONGEST_NAME = 160
 
 
 @contextlib.contextmanager
@@ -70,7 +89,8 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
     """Write a file in one step: readers see the old content or the new, never a part.
 
     Several writers of one file, in one process or in many, do not disturb one another: each has a partial file of its
-    own, and the last to end wins.
+    own, and the last to end wins. What a killed process left half-written in the folder is removed by the next one that
+    writes there.
 
     Parameters
     ----------
@@ -90,7 +110,10 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
     StorageError
         If the disk is full, the quota is used up, or writing is not permitted; an older file then stays as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{next(_NUMBERS)}.partial")
+    _sweep_once(path.parent)
+    name = path.name if len(os.fsencode(path.name)) <= _LONGEST_NAME else digest_of(path.name)[:_LONGEST_NAME]
+    partial = path.with_name(f".{name}.{_HOST}-{os.getpid()}-{next(_NUMBERS)}.partial")
+    _begun.add(str(partial))
     try:
         with writing(path):
             yield partial
@@ -110,6 +133,45 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+        _begun.discard(str(partial))
+
+
+def _sweep_once(folder: Path) -> None:
+    if folder in _swept:
+        return
+    if len(_swept) >= _MOST_SWEPT:
+        _swept.clear()
+    _swept.add(folder)
+    remove_abandoned(folder)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the partial files in a folder whose writers were killed."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = _PARTIAL.fullmatch(entry.name)
+            if found is not None and _is_abandoned(entry, found[1], int(found[2])):
+                with contextlib.suppress(OSError):  # on Windows, what is still written to cannot be removed
+                    os.unlink(entry.path)
+
+
+def _is_abandoned(partial: os.DirEntry[str], host: str, process: int) -> bool:
+    with contextlib.suppress(OSError):
+        if time.time() - partial.stat().st_mtime > _ABANDONED:
+            return True
+    if host != _HOST:
+        return False
+    if process == os.getpid():  # numbers come again, in containers above all
+        return partial.path not in _begun
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # somebody else's
+    return False
 
 
 def replace_json(path: Path, content: dict[str, Any]) -> None:

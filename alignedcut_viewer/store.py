@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .atomic_files import lock_file, replace_file, replace_json, writing
+from .atomic_files import lock_file, remove_abandoned, replace_file, replace_json, writing
 from .errors import StudyError
 
 if TYPE_CHECKING:
@@ -175,10 +175,11 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed run left unfinished."""
-        for pattern in (".*.partial", "*/.*.partial", "*/*/.*.partial"):
-            for partial in self.root.glob(pattern):
+        for pattern in ("", "*/", "*/*/"):
+            for folder in self.root.glob(pattern) if pattern else [self.root]:
+                remove_abandoned(folder)  # not of those alive: a window keeps its session here without the lock
                 with contextlib.suppress(OSError):
-                    partial.unlink()
+                    (folder / f".{_GROUP}.partial").unlink()  # as version 0.1.0 called them
         for kind in (ALIGNMENTS, "cuts", "cuts/*"):
             for folder in self.root.glob(f"{kind}/*/"):
                 if not (folder / _GROUP).exists():

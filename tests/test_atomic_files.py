@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from alignedcut_viewer import atomic_files
 from alignedcut_viewer.atomic_files import replace_file, replacing
 from alignedcut_viewer.errors import Cancelled, StorageError
 
@@ -111,4 +113,64 @@ def test_writers_of_one_file_in_two_processes_do_not_disturb_one_another(tmp_pat
             assert len(content) == 500_000
             assert len(set(content)) == 1
     assert [writer.communicate()[1] for writer in writers] == ["", ""]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+KILLED_HALF_WAY = """
+import os, signal, sys
+from pathlib import Path
+from alignedcut_viewer.atomic_files import replacing
+with replacing(Path(sys.argv[1])) as partial:
+    partial.write_bytes(b"half")
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def run_half_way(target: Path, how: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", KILLED_HALF_WAY, str(target), how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / "of the user"
+    folder.mkdir()
+    (folder / ".mine.partial").write_text("the user's own file")
+    run_half_way(folder / "figure.png", "killed").communicate()
+    assert len(list(folder.glob(".figure.png.*.partial"))) == 1
+    with run_half_way(folder / "other.png", "alive") as alive:
+        assert alive.stdout is not None
+        alive.stdout.readline()
+        program = "import sys; from pathlib import Path; from alignedcut_viewer.atomic_files import replace_file\n"
+        program += "replace_file(Path(sys.argv[1]), b'new')"
+        subprocess.run([sys.executable, "-c", program, str(folder / "next.png")], check=True)
+        assert not list(folder.glob(".figure.png.*.partial"))
+        assert len(list(folder.glob(".other.png.*.partial"))) == 1
+        alive.communicate("")
+    assert sorted(path.name for path in folder.iterdir()) == [".mine.partial", "next.png", "other.png"]
+
+
+def test_what_was_left_under_the_number_of_this_process_is_removed(tmp_path: Path) -> None:
+    host = atomic_files._HOST
+    left = tmp_path / f".figure.png.{host}-{os.getpid()}-0.partial"
+    left.write_text("half")
+    elsewhere = tmp_path / ".figure.png.000000-1-0.partial"
+    elsewhere.write_text("half, of another machine")
+    old = tmp_path / ".figure.png.000001-1-0.partial"
+    old.write_text("half, of another machine, long ago")
+    os.utime(old, (1e9, 1e9))
+    replace_file(tmp_path / "a.txt", b"a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [elsewhere.name, "a.txt"]
+
+
+def test_the_longest_names_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 251 + ".txt")
+    replace_file(target, b"a")
+    assert target.read_bytes() == b"a"
     assert list(tmp_path.iterdir()) == [target]

@@ -116,7 +116,7 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
         noise = _EPSILON * (1.0 + float((exact * exact).sum(dim=1).mean()) / kernel.gamma)
         try:
             whiten = inverse_root(kernel.between(exact, exact), noise)
-        except RuntimeError:  # LinAlgError, which torch does not export
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             raise too_sharp(kernel.gamma) from None
         density = None
         if problem.balance > 0:

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
-from ..segmentation import upsample_labels
+from ..study.mask_labels import mask_labels, spread_labels
 
 if TYPE_CHECKING:
     from ..study.cut import Cut
     from ..study.study import Study
 
-__all__ = ["FigureGround", "figure_ground_from_masks", "figure_ground_from_segments", "token_labels"]
+__all__ = ["FigureGround", "figure_ground_from_masks", "figure_ground_from_segments"]
 
 FIGURE, GROUND, UNKNOWN = 1, 0, -1
 _RING = 1
@@ -47,41 +47,13 @@ class FigureGround:
         return chosen
 
 
-def token_labels(mask: ArrayLike, rows: int, columns: int) -> NDArray[np.int8]:
-    """Which tokens of a grid a mask makes figure: those of which it covers more than half.
-
-    Parameters
-    ----------
-    mask
-        (H, W): 1 figure, 0 ground, -1 unlabelled.
-    rows, columns
-        The grid.
-
-    Returns
-    -------
-    ndarray
-        int8 (rows, columns); -1 where more than half of a token is unlabelled.
-    """
-    labels = np.asarray(mask)
-    height, width = labels.shape
-    row = (2 * np.arange(height, dtype=np.int64) + 1) * rows // (2 * height)
-    column = (2 * np.arange(width, dtype=np.int64) + 1) * columns // (2 * width)
-    token = (row[:, None] * columns + column[None, :]).ravel()
-    flat = labels.ravel()
-    counts = np.stack([np.bincount(token[flat == value], minlength=rows * columns) for value in (0, 1, -1)])
-    # a grid finer than the mask leaves tokens without a pixel
-    known = counts[0] + counts[1]
-    result = np.where(counts[1] > counts[0], FIGURE, GROUND)
-    return np.where((known == 0) | (counts[2] > known), UNKNOWN, result).astype(np.int8).reshape(rows, columns)
-
-
 def figure_ground_from_masks(
     study: Study,
     cut: Cut,
     folder: str | Path,
     *,
     figure: Collection[int] | None = None,
-    unlabelled: Collection[int] = (),
+    unlabelled: Collection[int] | None = None,
     progress: ProgressCallback | None = None,
 ) -> FigureGround:
     """Figure and ground from mask files that are named like the pictures.
@@ -95,7 +67,8 @@ def figure_ground_from_masks(
     figure
         Labels that are the figure; None takes all but 0 and `unlabelled`.
     unlabelled
-        Labels that are neither.
+        Labels that are neither; None takes what :func:`~alignedcut_viewer.study.mask_labels.usual_unlabelled` says:
+        255, but not of black and white masks, and 0 where classes cover the whole picture, as COCO's.
     progress
         Told after every picture.
 
@@ -103,21 +76,21 @@ def figure_ground_from_masks(
     ------
     PictureError
         If no mask fits, or one cannot be read.
+    InputError
+        If no token is figure, or none is ground.
     """
-    from ..images import PictureSet, find_masks, load_mask
-
-    images = cut.index.images
-    files = find_masks(folder, PictureSet([study.picture_path(image) for image in images]))
-    labels = np.full(len(cut.index), UNKNOWN, dtype=np.int8)
-    for number, (image, file) in enumerate(zip(images, files, strict=True)):
-        if file is not None:
-            values = load_mask(file)
-            is_figure = values != 0 if figure is None else np.isin(values, list(figure))
-            mask = np.where(np.isin(values, list(unlabelled)), UNKNOWN, is_figure.astype(np.int8))
-            _spread(labels, cut.index, image, mask)
-        report(progress, number + 1, len(images), "Masks")
-    held = sum(file is not None for file in files)
-    return FigureGround(labels, f"Figure and ground: masks of {held} of {len(images)} pictures.")
+    found = mask_labels(
+        study, cut.index, folder, figure=figure, two_classes=True, unlabelled=unlabelled, progress=progress
+    )
+    labels = found.labels.astype(np.int8)
+    for label, what in ((FIGURE, "figure"), (GROUND, "ground")):
+        if not (labels == label).any():
+            other = "ground or unlabelled" if label == FIGURE else "figure or unlabelled"
+            raise InputError(
+                f"No token is {what} by the masks in {folder}: all that they label is {other}. Say which labels are "
+                "the figure (--figure-labels) and which mean nothing (--unlabelled)."
+            )
+    return FigureGround(labels, f"Figure and ground: {found.source}.")
 
 
 def figure_ground_from_segments(study: Study, cut: Cut, progress: ProgressCallback | None = None) -> FigureGround:
@@ -156,7 +129,7 @@ def figure_ground_from_segments(study: Study, cut: Cut, progress: ProgressCallba
     _, name, layer, grids, label = best
     labels = np.full(len(index), UNKNOWN, dtype=np.int8)
     for image, grid in zip(index.images, grids, strict=True):
-        _spread(labels, index, image, (grid == label).astype(np.int8))
+        spread_labels(labels, index, image, grid == label)
     report(progress, 1, 1, "Figure and ground")
     return FigureGround(
         labels,
@@ -184,16 +157,3 @@ def _border_contrast(grids: NDArray[np.int32]) -> tuple[float, int]:
     if not 0.05 <= whole <= 0.95:
         return 0.0, 0
     return abs(share[1] - share[0]), int(share[1] > share[0])
-
-
-def _spread(labels: NDArray[np.int8], index: NodeIndex, image: int, mask: NDArray[np.int8]) -> None:
-    """Give every layer of every network the labels of one picture's mask."""
-    for network in index.networks:
-        fine = mask
-        if mask.shape[0] < 4 * network.rows or mask.shape[1] < 4 * network.columns:
-            # a coarse mask is first refined, so that tokens of another grid find enough of it to count
-            size = max(mask.shape[0], 8 * network.rows), max(mask.shape[1], 8 * network.columns)
-            fine = upsample_labels(np.asarray(mask, dtype=np.int32) + 1, size).astype(np.int8) - 1
-        tokens = token_labels(fine, network.rows, network.columns).ravel()
-        for layer in network.layers:
-            labels[index.patch_slice(network.name, layer, image)] = tokens

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from alignedcut_viewer import cli
-from alignedcut_viewer.errors import StudyError
+from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import (
     CATALOGUE,
     FigureGround,
@@ -31,7 +31,6 @@ from alignedcut_viewer.figures import (
     similarity,
     trajectories,
 )
-from alignedcut_viewer.figures.figure_ground import token_labels
 from alignedcut_viewer.study import Study
 
 BRAIN = {"figure-ground-activation", "cortex", "roi-maps", "brain-scores", "brain-scores-table"}
@@ -146,12 +145,22 @@ def test_masks_label_tokens_in_every_layer(drawn_study: tuple[Path, Path, str]) 
             assert 0.1 < len(figure) / (len(figure) + len(ground)) < 0.5
 
 
-@pytest.mark.quick
-def test_tokens_take_the_label_that_covers_them() -> None:
-    mask = np.zeros((8, 8), dtype=np.int8)
-    mask[:4, :5] = 1
-    mask[4:, 4:] = -1
-    np.testing.assert_array_equal(token_labels(mask, 2, 2), [[1, 0], [0, -1]])
+def test_void_takes_no_part_and_masks_without_ground_are_a_sentence(
+    drawn_study: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    study = Study.open(drawn_study[0])
+    cut = study.cut()
+    for file in (drawn_study[0].parent / "masks").glob("*.png"):
+        mask = np.asarray(Image.open(file)).copy()
+        mask[:, : mask.shape[1] // 3] = 255
+        Image.fromarray(mask).save(tmp_path / file.name)
+    found = figure_ground_from_masks(study, cut, tmp_path)
+    assert "label 255 is left out" in found.source
+    plain = figure_ground_from_masks(study, cut, drawn_study[0].parent / "masks").labels
+    assert (found.labels[found.labels >= 0] == plain[found.labels >= 0]).all()
+    assert (found.labels == -1).mean() > (plain == -1).mean() + 0.25
+    with pytest.raises(InputError, match=r"No token is ground .*--figure-labels"):
+        figure_ground_from_masks(study, cut, tmp_path, figure=(0, 1), unlabelled=(255,))
 
 
 def test_planted_activation_is_drawn(drawn_study: tuple[Path, Path, str]) -> None:

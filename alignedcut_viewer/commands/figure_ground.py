@@ -29,7 +29,7 @@ def figure_ground(
     cut: str,
     masks: str | None,
     figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
+    unlabelled: Sequence[int] | None,
     segments: bool,
     out: str | None,
 ) -> None:

@@ -13,6 +13,7 @@ from ..errors import AlignedCutError, InputError
 from ..progress import ProgressCallback, span
 from . import options
 from .command import Command
+from .groups import figure_and_ground
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def figures(
     all: bool = False,
     masks: str | None = None,
     figure_labels: Sequence[int] | None = None,
+    unlabelled: Sequence[int] | None = None,
     formats: Sequence[str] = ("png", "pdf"),
     dpi: float | None = None,
 ) -> None:
@@ -76,10 +78,10 @@ def figures(
             raise InputError("--all draws everything; --networks, --layers, --images and --smooth go without it.")
         if out and (len(out) > 1 or Path(out[0]).suffix.lower() in FIGURE_SUFFIXES):
             raise InputError("With --all, --out names one folder for all figures.")
-        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, formats, dpi)
+        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, unlabelled, formats, dpi)
         return
-    if masks or figure_labels:
-        raise InputError("--masks and --figure-labels go with --all.")
+    if masks is not None or figure_labels is not None or unlabelled is not None:
+        raise InputError("--masks, --figure-labels and --unlabelled go with --all.")
     files = [Path(file) for file in out] if out else [folder / "mosaic.png", folder / "mosaic.pdf"]
     for file in files:
         if file.suffix.lower() not in FIGURE_SUFFIXES:
@@ -95,6 +97,7 @@ def _all_figures(
     folder: Path,
     masks: str | None,
     figure_labels: Sequence[int] | None,
+    unlabelled: Sequence[int] | None,
     formats: Sequence[str],
     dpi: float | None,
 ) -> None:
@@ -105,7 +108,7 @@ def _all_figures(
         if suffix not in FIGURE_SUFFIXES:
             raise InputError(f"{suffix[1:]} is no kind of figure; choose from png, svg and pdf.")
     with progress_bar() as progress:
-        ready = _prepared(study, cut, masks, figure_labels, span(progress, 0.0, 0.5))
+        ready = _prepared(study, cut, masks, figure_labels, unlabelled, span(progress, 0.0, 0.5))
         drawn = all_figures(
             ready.study,
             ready.cut,
@@ -128,7 +131,12 @@ def _all_figures(
 
 
 def report(
-    study: str, out: str, cut: str, masks: str | None = None, figure_labels: Sequence[int] | None = None
+    study: str,
+    out: str,
+    cut: str,
+    masks: str | None = None,
+    figure_labels: Sequence[int] | None = None,
+    unlabelled: Sequence[int] | None = None,
 ) -> None:
     """A report of a study in one HTML file."""
     from ..figures import Lacking, all_figures, write_report
@@ -136,7 +144,7 @@ def report(
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out} must end in .html.")
     with progress_bar() as progress:
-        ready = _prepared(study, cut, masks, figure_labels, span(progress, 0.0, 0.5))
+        ready = _prepared(study, cut, masks, figure_labels, unlabelled, span(progress, 0.0, 0.5))
         drawn = all_figures(
             ready.study,
             ready.cut,
@@ -162,11 +170,16 @@ class _Ready:
 
 
 def _prepared(
-    path: str, name: str, masks: str | None, figure_labels: Sequence[int] | None, progress: ProgressCallback | None
+    path: str,
+    name: str,
+    masks: str | None,
+    figure_labels: Sequence[int] | None,
+    unlabelled: Sequence[int] | None,
+    progress: ProgressCallback | None,
 ) -> _Ready:
     """Compute what the figures need and the study does not hold yet: map, brain activation, concepts."""
     from .. import pipeline
-    from ..figures import Lacking, figure_ground_from_masks, figure_ground_from_segments
+    from ..figures import Lacking, figure_ground_from_segments
     from ..study.study import Study
 
     reader = Study.open(path)
@@ -196,9 +209,9 @@ def _prepared(
         cut = reader.cut(name)
     split: FigureGround | Lacking
     stage = span(progress, 0.6, 1.0)
-    if masks is not None:
-        labels = None if figure_labels is None else set(figure_labels)
-        split = figure_ground_from_masks(reader, cut, masks, figure=labels, progress=stage)
+    told = figure_and_ground(reader, cut, masks, figure_labels, unlabelled, False, stage)
+    if told is not None:
+        split = told
     else:
         try:
             split = figure_ground_from_segments(reader, cut, stage)

@@ -21,7 +21,7 @@ def figure_and_ground(
     cut: Cut,
     masks: str | None,
     figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
+    unlabelled: Sequence[int] | None,
     segments: bool,
     progress: ProgressCallback,
 ) -> FigureGround | None:
@@ -30,7 +30,7 @@ def figure_and_ground(
 
     if masks is not None and segments:
         raise InputError("Figure and ground come from --masks or from --segments, not from both.")
-    if masks is None and (figure_labels is not None or unlabelled):
+    if masks is None and (figure_labels is not None or unlabelled is not None):
         raise InputError("--figure-labels and --unlabelled say what the masks mean; name the masks with --masks.")
     if masks is not None:
         return figure_ground_from_masks(

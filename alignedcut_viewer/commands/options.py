@@ -79,16 +79,39 @@ def masks(parser: Any, otherwise: str = "figure and ground are guessed from a 2-
     """Masks of the pictures and what their labels mean; the help says what happens without them."""
     parser.add_argument("--masks", metavar="DIR", help=f"masks named like the pictures (default: {otherwise})")
     parser.add_argument(
-        "--figure-labels", nargs="+", type=int, metavar="N", help="labels of the masks that are figure (default: not 0)"
+        "--figure-labels",
+        nargs="+",
+        action=_Labels,
+        metavar="N",
+        help="labels of the masks that are the figure, such as 1-91 (default: all but 0 and the unlabelled)",
     )
+    parser.add_argument(
+        "--unlabelled",
+        nargs="*",
+        action=_Labels,
+        metavar="N",
+        help="labels of the masks that are neither figure nor ground; no number for none (default: 255, but not of "
+        "masks of 0 and 255 alone; and 0 where there are labels from 92 to 254 and no 255, as of COCO with stuff)",
+    )
+
+
+class _Labels(argparse.Action):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        try:
+            setattr(namespace, self.dest, parse_layers(" ".join(values)) or () if values else ())
+        except InputError:
+            raise InputError(f"{option_string} takes labels, numbers from 0, such as: 3 5-8") from None
 
 
 def figure_and_ground(parser: argparse.ArgumentParser) -> None:
     """Masks, or a guess; see :func:`alignedcut_viewer.commands.groups.figure_and_ground`."""
     masks(parser, "none")
-    parser.add_argument(
-        "--unlabelled", nargs="+", type=int, default=[], metavar="N", help="labels of the masks that are neither"
-    )
     parser.add_argument(
         "--segments", action="store_true", help="without masks: guess the figure by a 2-way cut of one layer"
     )

@@ -42,7 +42,7 @@ def transitions(
     radius: str,
     masks: str | None,
     figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int],
+    unlabelled: Sequence[int] | None,
     segments: bool,
     seed: int,
     out: str | None,

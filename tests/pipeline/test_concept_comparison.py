@@ -306,3 +306,23 @@ def test_figure_and_ground_on_the_command_line(
     assert len(rows) == 8 * 3
     assert "--masks DIR" in alignedcut(capsys, "figure-ground", study.path, code=2)
     assert "name the masks" in alignedcut(capsys, "figure-ground", study.path, "--figure-labels", "3", code=2)
+    assert "name the masks" in alignedcut(capsys, "figure-ground", study.path, "--unlabelled", code=2)
+
+
+def test_what_the_masks_leave_out_is_told_on_the_command_line(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "void"
+    folder.mkdir()
+    for file in study.path.with_name("masks").glob("*.png"):
+        mask = np.asarray(Image.open(file)).astype(np.uint8) * 8
+        mask[: mask.shape[0] // 4] = 255
+        Image.fromarray(mask).save(folder / file.name)
+    said = alignedcut(capsys, "figure-ground", study.path, "--masks", folder)
+    assert "label 255 is left out as unlabelled" in said
+    said = alignedcut(capsys, "figure-ground", study.path, "--masks", folder, "--figure-labels", "1-91", "255")
+    assert "left out" not in said
+    said = alignedcut(capsys, "transitions", study.path, "--masks", folder, "--unlabelled")
+    assert "left out" not in said
+    said = alignedcut(capsys, "figure-ground", study.path, "--masks", folder, "--unlabelled", "x", code=2)
+    assert "--unlabelled takes labels" in said

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 __all__ = [
     "ALIGNMENT_METHODS",
     "COMPARISON_MEASURES",
+    "DEFAULT_MASK_FORMATS",
     "DEFAULT_NETWORK",
     "DISTRIBUTION",
     "FIGURE_SUFFIXES",
@@ -57,5 +58,8 @@ COMPARISON_MEASURES = ("cka", "mutual_knn", "subspace", "nearest")
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 """Endings of files that figures are saved to."""
 
-MASK_FORMATS = ("png", "coco", "npz", "tiff")
+MASK_FORMATS = ("png", "coco", "npz", "tiff", "coco-polygons", "csv", "label-studio", "cvat")
 """What masks are exported as."""
+
+DEFAULT_MASK_FORMATS = MASK_FORMATS[:4]
+"""What masks are written as where nothing is said."""

@@ -49,7 +49,7 @@ def demo(out: str, no_window: bool, device: str) -> None:
         progress(870, 1000, "Drawing")
         figure = mosaic(study)
         files = [save_figure(figure, folder / f"mosaic.{kind}") for kind in ("png", "pdf")]
-        masks = export_segments(study, result, folder / "masks", progress=span(progress, 0.95, 1.0))
+        masks = export_segments(study, result, folder / "masks", replace=True, progress=span(progress, 0.95, 1.0))
     for warning in result.warnings:
         print(f"Note: {warning}")
     print(f"study    {study.path}")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..choices import MASK_FORMATS
+from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS
 from . import options
 from .command import Command
 from .progress_bar import progress_bar
@@ -27,11 +27,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--formats",
         nargs="+",
-        default=list(MASK_FORMATS),
+        default=list(DEFAULT_MASK_FORMATS),
         metavar="F",
-        help="png coco npz tiff (default: all)",
+        help=f"{', '.join(MASK_FORMATS)} (default: {' '.join(DEFAULT_MASK_FORMATS)})",
     )
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: STUDY-masks)")
+    parser.add_argument("--replace", action="store_true", help="overwrite masks that are there already")
     options.seed(parser)
 
 
@@ -45,6 +46,7 @@ def segment(
     blocky: bool,
     formats: Sequence[str],
     out: str | None,
+    replace: bool,
     seed: int,
 ) -> None:
     """Masks of a layer's segments."""
@@ -65,6 +67,7 @@ def segment(
             smooth=not blocky,
             formats=formats,
             seed=seed,
+            replace=replace,
             progress=progress,
         )
     print(f"{folder}: {len(files)} files")

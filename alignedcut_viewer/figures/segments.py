@@ -141,7 +141,7 @@ def segments_figure(
         raise InputError("There is nothing to draw: none of the pictures can be read any more.")
     masks = [
         upsample_labels(
-            chosen.label_map(network, layer, image, n_segments, one_layer=one_layer) + 1,
+            chosen.label_map(network, layer, image, n_segments, one_layer=one_layer),
             picture.shape[:2],
             smooth=smooth,
         )

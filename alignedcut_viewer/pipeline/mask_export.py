@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..progress import ProgressCallback, report, span
-from ..segmentation import FORMATS, export_masks, upsample_labels, upsample_scores
+from ..segmentation import DEFAULT_FORMATS, check_formats, export_masks, upsample_labels, upsample_scores
 from ..study.cut import Cut
 from ..study.study import Study
 
@@ -34,8 +33,9 @@ def export_segments(
     k: int = 2,
     one_layer: bool = True,
     smooth: bool = True,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = DEFAULT_FORMATS,
     seed: int = 0,
+    replace: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[Path]:
     """Write k-way segments of one layer as masks, each of its picture's own size.
@@ -55,9 +55,11 @@ def export_segments(
     smooth
         Whether edges are interpolated between tokens.
     formats
-        Some of ``png``, ``coco``, ``npz`` and ``tiff``.
+        Some of :data:`~alignedcut_viewer.segmentation.FORMATS`.
     seed
         Seed of the segmentation.
+    replace
+        Whether masks that are there already may be overwritten.
     progress
         Called once a picture.
 
@@ -73,7 +75,7 @@ def export_segments(
     StorageError
         If the folder cannot be written.
     """
-    _check_formats(formats)
+    check_formats(formats)
     network = cut.index.networks[0].name if network is None else network
     layer = middle_layer(cut, network) if layer is None else layer
     cut.index.slot_slice(network, layer)  # says what is missing
@@ -85,7 +87,7 @@ def export_segments(
     def masks() -> Iterator[NDArray[np.int32]]:
         for image in images:
             labels = cut.label_map(network, layer, image, k, one_layer=one_layer, seed=seed)
-            yield upsample_labels(labels + np.int32(1), study.picture_size(image), smooth=smooth)
+            yield upsample_labels(labels, study.picture_size(image), smooth=smooth)
 
     return export_masks(
         folder,
@@ -103,6 +105,7 @@ def export_segments(
             "cut": cut.name,
             "seed": seed,
         },
+        replace=replace,
         progress=span(progress, 0.1, 1.0),
     )
 
@@ -118,7 +121,8 @@ def export_threshold(
     layer: int,
     title: str = "above the threshold",
     smooth: bool = True,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    replace: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[Path]:
     """Write where a number a node reaches a threshold as masks of one layer, each of its picture's own size.
@@ -140,7 +144,9 @@ def export_threshold(
     smooth
         Whether numbers are interpolated between tokens before they are compared.
     formats
-        Some of ``png``, ``coco``, ``npz`` and ``tiff``.
+        Some of :data:`~alignedcut_viewer.segmentation.FORMATS`.
+    replace
+        Whether masks that are there already may be overwritten.
     progress
         Called once a picture.
 
@@ -156,7 +162,7 @@ def export_threshold(
     StorageError
         If the folder cannot be written.
     """
-    _check_formats(formats)
+    check_formats(formats)
     grid = cut.index.network(network)
     cut.index.slot_slice(network, layer)  # says what is missing
     images = cut.index.images
@@ -186,11 +192,6 @@ def export_threshold(
             "threshold": float(threshold),
             "cut": cut.name,
         },
+        replace=replace,
         progress=progress,
     )
-
-
-def _check_formats(formats: Sequence[str]) -> None:
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(f"Unknown mask format {', '.join(unknown) or '(none)'}; choose from {', '.join(FORMATS)}.")

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from .clusters import Clusters, segment_tokens
-from .export import FORMATS, export_masks, file_names
+from .export import export_masks, file_names
 from .formats import write_coco_rle, write_indexed_png, write_npz, write_tiff
 from .labels import upsample_colours, upsample_labels, upsample_scores
 from .metrics import best_assignment_iou, class_iou, confusion_matrix, match_labels, mean_iou
 from .oracle import ORACLE_THRESHOLDS, UNLABELLED, OracleCentres, OracleScore, oracle_score
 from .palette import segment_colours
+from .polygons import mask_from_polygons, polygons_of_mask
+from .reading import ReadMask, ReadMasks, read_masks
 from .rle import decode_mask, encode_mask
+from .writers import DEFAULT_FORMATS, FORMATS, check_formats
 
 __all__ = [
+    "DEFAULT_FORMATS",
     "FORMATS",
     "ORACLE_THRESHOLDS",
     "UNLABELLED",
     "Clusters",
     "OracleCentres",
     "OracleScore",
+    "ReadMask",
+    "ReadMasks",
     "best_assignment_iou",
+    "check_formats",
     "class_iou",
     "confusion_matrix",
     "decode_mask",
     "encode_mask",
     "export_masks",
     "file_names",
+    "mask_from_polygons",
     "match_labels",
     "mean_iou",
     "oracle_score",
+    "polygons_of_mask",
+    "read_masks",
     "segment_colours",
     "segment_tokens",
     "upsample_colours",

@@ -15,15 +15,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..atomic_files import writing
-from ..choices import MASK_FORMATS
 from ..errors import InputError
 from ..progress import ProgressCallback, report
-from .formats import CocoCollection, NumpyArchive, encode_indexed_png, encode_tiff, paired
+from .formats import paired
+from .writers import DEFAULT_FORMATS, FORMATS, MaskWriter, check_formats, expected_files, make_writer
 
-__all__ = ["FORMATS", "export_masks", "file_names"]
-
-FORMATS = MASK_FORMATS
-"""Formats of :func:`export_masks`."""
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "export_masks", "file_names"]
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -33,24 +30,30 @@ def export_masks(
     names: Sequence[str],
     masks: Iterable[ArrayLike],
     *,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = DEFAULT_FORMATS,
     picture_files: Sequence[str] | None = None,
     colours: ArrayLike | None = None,
     categories: Mapping[int, str] | None = None,
+    confidence: Iterable[Mapping[int, float]] | None = None,
     info: Mapping[str, Any] | None = None,
+    replace: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[Path]:
     """Write the masks of many pictures into a folder.
 
     ``png`` gives ``png/NAME.png`` with a palette, ``tiff`` gives ``tiff/NAME.tif``, ``npz`` gives ``masks.npz`` with
-    one array a picture, and ``coco`` gives ``annotations.json``. Masks are taken one by one, so that any number of them
-    needs the memory of one. Everything is written beside its place first: a full disk, a cancelled or a failed export
-    leaves the folder as it was.
+    one array a picture, ``coco`` gives ``annotations.json`` with run-length codes, ``coco-polygons`` the same with
+    outlines (``polygons.json``), ``csv`` gives ``segments.csv`` with area, box and confidence, ``label-studio`` gives
+    ``label_studio.json`` and ``cvat`` gives ``cvat.xml``. A number in a mask is the number of its segment everywhere:
+    in the window, in every file and in :class:`~alignedcut_viewer.segmentation.Segmentation`; 0 is no segment.
+
+    Masks are taken one by one, so that any number of them needs the memory of one. Everything is written beside its
+    place first: a full disk, a cancelled or a failed export leaves the folder as it was.
 
     Parameters
     ----------
     folder
-        Where to write; made if need be. Files of the same names are replaced, others stay.
+        Where to write; made if need be. Other files in it stay.
     names
         One name a picture, all different. Characters that a file system does not take are replaced by ``_``.
     masks
@@ -62,9 +65,13 @@ def export_masks(
     colours
         RGB of label 1, 2, …, uint8 ``(k, 3)``.
     categories
-        Name of each label for ``annotations.json``.
+        Name of each label.
+    confidence
+        One mapping a picture from label to a number between 0 and 1; taken along with the masks, each after its mask.
     info
         What to tell about the masks in ``annotations.json``: network, layer, settings.
+    replace
+        Whether files of the same names may be overwritten.
     progress
         Called once a picture; may cancel.
 
@@ -76,24 +83,25 @@ def export_masks(
     Raises
     ------
     InputError
-        If a format is unknown, or names and masks do not fit.
+        If a format is unknown, names and masks do not fit, or a file is there already and `replace` is False.
     StorageError
         If the disk is full or the folder cannot be written.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(f"Unknown mask format {', '.join(unknown) or '(none)'}; choose from {', '.join(FORMATS)}.")
+    check_formats(formats)
     if len(set(names)) != len(names):
         raise InputError("Names of masks must differ.")
     if picture_files is not None and len(picture_files) != len(names):
         raise InputError(f"{len(names)} masks need as many file names of pictures; got {len(picture_files)}.")
     target = Path(folder).expanduser().absolute()
+    if not replace:
+        _refuse_to_replace(target, expected_files(formats, file_names(names)))
     with writing(target):
         made = _make_folders(target)
         staging = Path(tempfile.mkdtemp(prefix=".masks-", suffix=".partial", dir=target))
     try:
         with writing(target):
-            files = _stage(staging, names, masks, formats, picture_files, colours, categories, info, progress)
+            writers = [make_writer(kind, staging, colours, categories, info) for kind in dict.fromkeys(formats)]
+            files = _stage(staging, names, masks, writers, picture_files or names, confidence, progress)
             for file in files:
                 (target / file).parent.mkdir(exist_ok=True)
                 os.replace(staging / file, target / file)
@@ -122,43 +130,35 @@ def _stage(
     staging: Path,
     names: Sequence[str],
     masks: Iterable[ArrayLike],
-    formats: Sequence[str],
-    picture_files: Sequence[str] | None,
-    colours: ArrayLike | None,
-    categories: Mapping[int, str] | None,
-    info: Mapping[str, Any] | None,
+    writers: Sequence[MaskWriter],
+    picture_files: Sequence[str],
+    confidence: Iterable[Mapping[int, float]] | None,
     progress: ProgressCallback | None,
 ) -> list[Path]:
     """Write all files below `staging`; their paths relative to it."""
-    files: list[Path] = []
-    for kind in ("png", "tiff"):
-        if kind in formats:
-            (staging / kind).mkdir()
-    collection = CocoCollection(categories, info)
     stems = file_names(names)
+    sure = iter(confidence) if confidence is not None else None
     with contextlib.ExitStack() as stack:
-        archive: NumpyArchive | None = None
-        if "npz" in formats:
-            files.append(Path("masks.npz"))
-            archive = stack.enter_context(NumpyArchive(stack.enter_context((staging / files[-1]).open("wb"))))
+        for writer in writers:
+            stack.enter_context(contextlib.closing(writer))
         for number, (name, mask) in enumerate(paired(names, masks)):
             report(progress, number, len(names), f"Writing masks: {name}")
-            if "png" in formats:
-                files.append(Path("png", f"{stems[number]}.png"))
-                (staging / files[-1]).write_bytes(encode_indexed_png(mask, colours))
-            if "tiff" in formats:
-                files.append(Path("tiff", f"{stems[number]}.tif"))
-                (staging / files[-1]).write_bytes(encode_tiff(mask, colours))
-            if archive is not None:
-                archive.add(stems[number], mask)
-            if "coco" in formats:
-                collection.add(picture_files[number] if picture_files is not None else name, mask)
-    if "coco" in formats:
-        files.append(Path("annotations.json"))
-        with (staging / files[-1]).open("wb") as file:
-            collection.put(file)
+            known = next(sure, {}) if sure is not None else {}
+            for writer in writers:
+                writer.add(stems[number], picture_files[number], mask, known)
+    files = [file for writer in writers for file in writer.files]
     report(progress, len(names), len(names), "Writing masks")
     return files
+
+
+def _refuse_to_replace(target: Path, files: Iterable[Path]) -> None:
+    there = [file for file in files if (target / file).exists()]
+    if there:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise InputError(
+            f"{target / there[0]}{more} would be overwritten; choose another folder, or ask for older masks to be "
+            "replaced."
+        )
 
 
 def file_names(names: Iterable[str]) -> list[str]:

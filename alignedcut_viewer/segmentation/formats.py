@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..atomic_files import replacing
 from ..errors import InputError
 from .palette import segment_colours
+from .polygons import polygons_of_mask
 from .rle import area_and_box, encode_mask
 
 __all__ = [
@@ -200,17 +201,30 @@ class CocoCollection:
         Name of each label; labels without one are called ``segment 1``, ….
     info
         What to tell about the masks: network, layer, settings.
+    polygons
+        Outlines instead of run-length codes, for tools that draw; they hold the same pixels.
     """
 
-    def __init__(self, categories: Mapping[int, str] | None = None, info: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        categories: Mapping[int, str] | None = None,
+        info: Mapping[str, Any] | None = None,
+        *,
+        polygons: bool = False,
+    ) -> None:
         self._names = dict(categories or {})
         self._info = dict(info or {})
+        self._polygons = polygons
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def add(self, file_name: str, mask: ArrayLike) -> None:
-        """Append a picture with one annotation for each label from 1 on that its mask holds."""
+    def add(self, file_name: str, mask: ArrayLike, confidence: Mapping[int, float] | None = None) -> None:
+        """Append a picture with one annotation for each label from 1 on that its mask holds.
+
+        `confidence` of a label, where it is known, becomes the annotation's ``score``.
+        """
         labels = checked_mask(mask)
+        given = confidence or {}
         image = len(self._images) + 1
         self._images.append({"id": image, "file_name": file_name, "height": labels.shape[0], "width": labels.shape[1]})
         for label in np.unique(labels):
@@ -218,17 +232,18 @@ class CocoCollection:
                 continue
             segment = labels == label
             area, box = area_and_box(segment)
-            self._annotations.append(
-                {
-                    "id": len(self._annotations) + 1,
-                    "image_id": image,
-                    "category_id": int(label),
-                    "segmentation": encode_mask(segment),
-                    "area": area,
-                    "bbox": box,
-                    "iscrowd": 0,
-                }
-            )
+            annotation: dict[str, Any] = {
+                "id": len(self._annotations) + 1,
+                "image_id": image,
+                "category_id": int(label),
+                "segmentation": polygons_of_mask(segment) if self._polygons else encode_mask(segment),
+                "area": area,
+                "bbox": box,
+                "iscrowd": 0,
+            }
+            if int(label) in given:
+                annotation["score"] = round(float(given[int(label)]), 6)
+            self._annotations.append(annotation)
 
     def as_dict(self) -> dict[str, Any]:
         """The whole collection, ready for JSON."""

@@ -180,7 +180,9 @@ class Cut:
         method: Literal["yu-shi", "kmeans"] = "yu-shi",
         seed: int = 0,
     ) -> NDArray[np.int32]:
-        """Segments of one picture's patches at one layer, int32 (rows, columns) with values from 0 to ``k - 1``.
+        """Segments of one picture's patches at one layer, int32 (rows, columns) with values from 1 to `k`.
+
+        These are the numbers that figures, the window and exported masks show; 0 is left for "no segment".
 
         Parameters
         ----------
@@ -201,7 +203,8 @@ class Cut:
         labels = self.segments(k, slot=slot, method=method, seed=seed)
         first = self.index.slot_slice(network, layer).start if one_layer else 0
         grid = self.index.network(network)
-        return np.asarray(labels[patches.start - first : patches.stop - first]).reshape(grid.rows, grid.columns)
+        own = np.asarray(labels[patches.start - first : patches.stop - first], dtype=np.int32)
+        return own.reshape(grid.rows, grid.columns) + np.int32(1)
 
     # -- segments ------------------------------------------------------------------------------------------------
 

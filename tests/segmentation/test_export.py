@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alignedcut_viewer.errors import Cancelled, InputError, StorageError
-from alignedcut_viewer.segmentation import decode_mask, export, export_masks, file_names
+from alignedcut_viewer.segmentation import decode_mask, export, export_masks, file_names, writers
 
 pytestmark = pytest.mark.quick
 
@@ -87,11 +87,15 @@ def test_one_format_and_own_colours(tmp_path: Path) -> None:
         assert np.asarray(image.convert("RGB")).tolist() == [[[0, 0, 0], [9, 8, 7]]]
 
 
-def test_an_export_replaces_the_one_before_and_leaves_other_files(tmp_path: Path) -> None:
+def test_an_export_replaces_the_one_before_only_when_told_and_leaves_other_files(tmp_path: Path) -> None:
     (tmp_path / "png").mkdir()
     (tmp_path / "png" / "mine.png").write_bytes(b"mine")
-    for label in (1, 2):
-        export_masks(tmp_path, ["a"], [[[label]]], formats=["png"])
+    export_masks(tmp_path, ["a"], [[[1]]], formats=["png"])
+    with pytest.raises(InputError, match=r"a\.png would be overwritten"):
+        export_masks(tmp_path, ["a"], [[[2]]], formats=["png"])
+    with Image.open(tmp_path / "png" / "a.png") as image:
+        assert np.asarray(image).tolist() == [[1]]
+    export_masks(tmp_path, ["a"], [[[2]]], formats=["png"], replace=True)
     assert everything(tmp_path) == ["png", "png/a.png", "png/mine.png"]
     with Image.open(tmp_path / "png" / "a.png") as image:
         assert np.asarray(image).tolist() == [[2]]
@@ -107,7 +111,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypa
             raise OSError(errno.ENOSPC, "No space left on device")
         return b"x"
 
-    monkeypatch.setattr(export, "encode_indexed_png", full)
+    monkeypatch.setattr(writers, "encode_indexed_png", full)
     (tmp_path / "old.txt").touch()
     with pytest.raises(StorageError, match="No space is left"):
         export_masks(tmp_path, ["a", "b"], [[[1]], [[1]]])

@@ -584,7 +584,7 @@ def test_segments_find_planted_labels_and_are_kept(
     np.testing.assert_array_equal(Study.open(study.path).cut().segments(3), found)
     assert not calls
     np.testing.assert_array_equal(
-        study.cut().label_map("narrow", 2, 0, 3).ravel(), found[index.patch_slice("narrow", 2, 0)]
+        study.cut().label_map("narrow", 2, 0, 3).ravel() - 1, found[index.patch_slice("narrow", 2, 0)]
     )
     with pytest.raises(InputError, match="between 2 and the 3 eigenvectors"):
         study.cut().segments(4)
@@ -606,4 +606,4 @@ def test_segments_of_one_layer_are_cut_from_its_own_features(study: Study, rng: 
     cut = study.cut()
     assert _agree(cut.segments(3, slot=("wide", 1)), groups.ravel())
     label_map = cut.label_map("wide", 1, 4, 3, one_layer=True)
-    np.testing.assert_array_equal(label_map.ravel(), cut.segments(3, slot=("wide", 1))[4 * 7 + 1 : 5 * 7])
+    np.testing.assert_array_equal(label_map.ravel() - 1, cut.segments(3, slot=("wide", 1))[4 * 7 + 1 : 5 * 7])

@@ -10,13 +10,19 @@ from typing import Any
 
 _PUBLIC = {
     "FeatureChunks": "features",
+    "AttentionMaps": "layered.layer_tokens",
+    "GraphSettings": "layered.graph_settings",
     "Kernel": "affinity",
+    "LayerTokens": "layered.layer_tokens",
+    "LayerWeights": "layered.layer_weights",
+    "LayeredCut": "layered.layered_cut",
     "NormalizedCut": "normalized_cut",
     "as_features": "features",
     "PromptedCut": "prompted",
     "SpectralTSNE": "tsne",
     "discretise": "discretisation",
     "hierarchical_cut": "hierarchy",
+    "pathway_layers": "layered.layer_tokens",
     "prompted_cut": "prompted",
     "rgb": "colour",
 }

@@ -19,8 +19,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
 from alignedcut_viewer.viewer import launch
-from alignedcut_viewer.viewer.commands import show_contact_sheet, show_selection_panel, show_study_panel
-from alignedcut_viewer.viewer.coordinator import Coordinator
+from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
+from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel, show_study_panel
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1280, 800)

@@ -1,7 +1,7 @@
 """The window: the only room that imports Qt or napari.
 
-Panels are views of one :class:`~alignedcut_viewer.viewer.coordinator.Coordinator` a viewer; they know it and never one
-another. Everything the window does is done by the rooms below, so Python and the command line do it too.
+Panels are views of one :class:`~alignedcut_viewer.viewer.coordinator.coordinator.Coordinator` a viewer; they know it
+and never one another. Everything the window does is done by the rooms below, so Python and the command line do it too.
 """
 
 from importlib import import_module

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import show_study_panel
-from .coordinator import Coordinator
+from .coordinator.coordinator import Coordinator
+from .widgets.commands import show_study_panel
 
 if TYPE_CHECKING:
     import napari
@@ -34,7 +34,7 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     """
     import napari
 
-    from .loading import load_study
+    from .frames.loading import load_study
 
     # Read before the window opens, so that the command line can say what is wrong with the study.
     loaded = None if study_path is None else load_study(Path(study_path).expanduser())

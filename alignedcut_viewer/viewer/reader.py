@@ -8,9 +8,9 @@ from typing import Any
 
 from ..errors import AlignedCutError
 from ..images import open_pictures
-from .loading import load_pictures, load_study
-from .session import ENDING, read_session
-from .stacks import AXES
+from .frames.loading import load_pictures, load_study
+from .frames.stacks import AXES
+from .state.session_file import ENDING, read_session
 
 __all__ = ["coordinator_in_front", "get_reader", "picture_layer", "read_folder", "read_study"]
 
@@ -88,8 +88,8 @@ def coordinator_in_front() -> Any:
     viewer = napari.current_viewer()
     if viewer is None:
         return None
-    from .commands import show_study_panel
-    from .coordinator import Coordinator
+    from .coordinator.coordinator import Coordinator
+    from .widgets.commands import show_study_panel
 
     show_study_panel(viewer)
     return Coordinator.of(viewer)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .loading import load_pictures
+from .frames.loading import load_pictures
 from .reader import coordinator_in_front, picture_layer
-from .settings import SAMPLES
+from .state.settings import SAMPLES
 
 __all__ = ["sample_pictures"]
 

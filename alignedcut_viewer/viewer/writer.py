@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..segmentation import write_coco_rle, write_indexed_png, write_npz, write_tiff
-from .canvas import Canvas
+from .frames.picture_layout import Canvas
 
 __all__ = ["write_labels"]
 

@@ -69,9 +69,9 @@ def ours(places: NDArray[np.float32], colours: Rgb) -> dict[str, NDArray[np.floa
     """The panel's canvas in a window, driven as mouse events drive it."""
     from qtpy.QtCore import QPointF, Qt
 
-    from alignedcut_viewer.viewer.map_canvas import MapCanvas
-    from alignedcut_viewer.viewer.map_source import prepare
-    from alignedcut_viewer.viewer.painting import Colours
+    from alignedcut_viewer.viewer.trajectories.map_widget import MapCanvas
+    from alignedcut_viewer.viewer.trajectories.source import prepare
+    from alignedcut_viewer.viewer.widgets.painting import Colours
 
     prepared = prepare(places)
     prepared.raster.set_colours(colours)

@@ -34,8 +34,8 @@ class Window:
         from vispy import gloo
 
         from alignedcut_viewer.viewer import launch
-        from alignedcut_viewer.viewer.commands import show_contact_sheet, show_selection_panel
-        from alignedcut_viewer.viewer.coordinator import Coordinator
+        from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
+        from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel
 
         self.viewer = launch(path, block=False)
         self.viewer.window.resize(1280, 800)

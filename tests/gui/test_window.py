@@ -15,12 +15,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
 import alignedcut_viewer
-from alignedcut_viewer.viewer.commands import show_help_panel, show_study_panel
-from alignedcut_viewer.viewer.coordinator import Coordinator
-from alignedcut_viewer.viewer.keys import GESTURES, KEYS, PANEL_KEYS
-from alignedcut_viewer.viewer.map_tools import MAP_KEYS
+from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
 from alignedcut_viewer.viewer.reader import get_reader
-from alignedcut_viewer.viewer.settings import SAMPLES
+from alignedcut_viewer.viewer.state.settings import SAMPLES
+from alignedcut_viewer.viewer.trajectories.tools import MAP_KEYS
+from alignedcut_viewer.viewer.widgets.commands import show_help_panel, show_study_panel
+from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS, PANEL_KEYS
 
 PANELS = [
     widget["display_name"]
@@ -220,7 +220,7 @@ def test_a_study_without_a_cut_shows_its_pictures(viewer, panel, coordinator, sm
 
 
 def test_the_demo_begins_with_the_samples(qtbot, viewer, coordinator, monkeypatch, tmp_path, wait_idle):
-    from alignedcut_viewer.viewer.commands import demo_study
+    from alignedcut_viewer.viewer.widgets.commands import demo_study
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

@@ -1,0 +1,1 @@
+"""The Brain panel: bars and curves by region, and the cortex."""

@@ -1,0 +1,335 @@
+"""The Brain panel's contents where there is brain data: bars, curves over layers, cortex, and what they are set to."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
+from ..coordinator.coordinator import Coordinator
+from ..widgets.forms import View
+from ..widgets.painting import SIMULATED, Colours, choice
+from ..widgets.panel_export import Table, export_button
+from ..work.task_runner import tell_error
+from .cortex_board import CortexBoard
+from .figure import brain_figure
+from .layer_curves import LayerCurves
+from .region_widget import RegionWidget
+from .roi_bars import RoiBars
+from .roi_values import RoiSeries, layer_series, layer_table, network_series, selection_series, series_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...study.brain_activation import BrainActivation
+
+__all__ = ["BrainBoard"]
+
+STATE = "brain"
+COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
+KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "layers"}
+HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
+UNIT = "activation"
+
+
+class BrainBoard(View):
+    """Bars or curves above, the cortex below.
+
+    Parameters
+    ----------
+    coordinator
+        Holds the selections.
+    """
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self.activation: BrainActivation | None = None
+        self.series: list[RoiSeries] = []
+        self._stale = True
+        colours = Colours.of(coordinator.viewer)
+        state = self.state
+        self.bars, self.curves = RoiBars(colours), LayerCurves(colours)
+        self.lower = CortexBoard(
+            coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", True))
+        )
+        self.cortex = self.lower.view
+        self._build()
+        for view in self._views:
+            view.current_changed.connect(self._go_to_region)
+            view.chosen.connect(self.choose_region)
+            view.dismissed.connect(coordinator.clear_values)
+
+    @property
+    def _views(self) -> tuple[RegionWidget, ...]:
+        return self.bars, self.curves, self.cortex
+
+    # -- layout --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        state = self.state
+        self.kind = choice(
+            KINDS, state.get("bars", "selections"), "What the bars compare: the two selections, networks, or layers"
+        )
+        self.relative = QCheckBox("minus the mean")
+        self.relative.setChecked(bool(state.get("relative", True)))
+        self.relative.setToolTip(
+            "On: how the selection differs from the mean of all pixels, layers and networks of this result.\n"
+            "Off: the activation itself, which is much the same for all pixels of one layer."
+        )
+        self.stamp = QLabel("simulated brain data")
+        self.stamp.setStyleSheet(f"background: {SIMULATED}; color: white; padding: 1px 5px; border-radius: 3px;")
+        self.stamp.setToolTip("These responses were made up to try the tool with; they say nothing about a brain.")
+        self.source = QLabel()
+        self.source.setWordWrap(True)
+        self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.clear = QPushButton("Clear heat map")
+        self.clear.setToolTip("Take the heat map off the pictures (Esc)")
+        self.export = export_button(self, self.figure, self.table, "brain-regions")
+        self.upper = QStackedWidget()
+        self.upper.addWidget(self.bars)
+        self.upper.addWidget(self.curves)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.upper)
+        self.splitter.addWidget(self.lower)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setStretchFactor(0, 2)
+        self.splitter.setStretchFactor(1, 3)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
+        layout.setSpacing(3)
+        layout.addLayout(_line(QLabel("Compare"), self.kind, self.relative, None))
+        layout.addWidget(self.splitter, 1)
+        layout.addLayout(_line(self.stamp, self.source))
+        layout.addLayout(_line(self.clear, None, self.export))
+        self.kind.currentIndexChanged.connect(self._settings_changed)
+        self.lower.kind.currentIndexChanged.connect(self._settings_changed)
+        self.relative.toggled.connect(self._settings_changed)
+        self.lower.back_only.toggled.connect(self._settings_changed)
+        self.clear.clicked.connect(self.coordinator.clear_values)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the panel finds again when it is opened anew, or in another session."""
+        return self.coordinator.panel_state.setdefault(STATE, {})
+
+    def _settings_changed(self, *_: Any) -> None:
+        self.state.update(
+            bars=self.kind.currentData(),
+            cortex=self.lower.kind.currentData(),
+            relative=self.relative.isChecked(),
+            back_only=self.lower.back_only.isChecked(),
+        )
+        self.refresh()
+        if self.driving >= 0:
+            self.choose_region(self.driving)
+
+    # -- listening -----------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Follow selections, sliders, heat map and theme."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.connect(self._on_selection)
+        coordinator.active_changed.connect(self._on_selection)
+        coordinator.values_changed.connect(self._on_values)
+        coordinator.position_changed.connect(self._on_position)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.connect(self._on_theme)
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.disconnect(self._on_selection)
+        coordinator.active_changed.disconnect(self._on_selection)
+        coordinator.values_changed.disconnect(self._on_values)
+        coordinator.position_changed.disconnect(self._on_position)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.disconnect(self._on_theme)
+        self.lower.stop()
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._on_theme()
+        self._on_values(self.coordinator.values)
+        position = self.coordinator.position
+        if position is not None:
+            self._on_position(*position)
+        self.refresh()
+
+    def _on_selection(self, *_: Any) -> None:
+        self.refresh()
+
+    def _on_position(self, network: str, layer: int, image: int) -> None:
+        self.curves.show_layer(layer)
+
+    def _on_theme(self, *_: Any) -> None:
+        colours = Colours.of(self.coordinator.viewer)
+        for view in self._views:
+            view.set_colours(colours)
+
+    def showEvent(self, event: Any) -> None:
+        """Catch up on what was not drawn while nobody looked."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def set_activation(self, activation: "BrainActivation | None") -> None:
+        """Show another data set."""
+        if activation is self.activation:
+            return
+        self.activation = activation
+        regions = ((), (), ()) if activation is None else (activation.names, _groups(activation), activation.functions)
+        for view in self._views:
+            view.set_regions(*regions)
+        self.stamp.setVisible(activation is not None and activation.simulated)
+        self.source.setText("" if activation is None else _sentence(activation))
+        self.lower.set_activation(activation)
+        if activation is not None and not activation.has_cortex:
+            self.splitter.setSizes([10_000, 1])  # room for the bars; below is but a sentence
+        self._on_values(self.coordinator.values)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute bars or curves of the selections, and soon after the cortex; only while they are looked at."""
+        activation = self.activation
+        if activation is None or not self._listening:
+            return
+        self._stale = not self.isVisible()
+        if self._stale:
+            return
+        kind, relative = self.kind.currentData(), self.relative.isChecked()
+        selections = {name: self.coordinator.selection(name).nodes for name in COLOURS}
+        if kind == "layers":
+            self.series = layer_series(activation, selections, COLOURS, relative=relative)
+            self.curves.show_series(self.series, HINT)
+        elif kind == "networks":
+            active = self.coordinator.active
+            name = active if len(selections[active]) else next((n for n in COLOURS if len(selections[n])), active)
+            nodes = selections[name]
+            self.series = network_series(activation, name, nodes, SERIES_COLOURS, relative=relative)
+            self.bars.show_series(self.series, HINT)
+        else:
+            self.series = selection_series(activation, selections, COLOURS, relative=relative)
+            self.bars.show_series(self.series, HINT)
+        self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
+        self.upper.setMinimumHeight(self.curves.least_height() if kind == "layers" else 0)
+        self.export.setEnabled(bool(self.series))
+        self.lower.refresh(relative=relative)
+
+    # -- regions -------------------------------------------------------------------------------------------------
+
+    @property
+    def driving(self) -> int:
+        """The region whose heat map lies over the pictures, -1 for none."""
+        values, activation = self.coordinator.values, self.activation
+        if values is None or activation is None:
+            return -1
+        titles = [self._title_of(region) for region in range(len(activation.names))]
+        return titles.index(values.title) if values.title in titles else -1
+
+    def _title_of(self, region: int) -> str:
+        activation = self.activation
+        assert activation is not None
+        return f"drives {activation.names[region]}" + (" (simulated)" if activation.simulated else "")
+
+    def choose_region(self, region: int) -> None:
+        """Show over the pictures how much every pixel activates a region."""
+        activation = self.activation
+        if activation is None:
+            return
+        name = activation.names[region]
+        values = activation.values(name)
+        if self.relative.isChecked():
+            values = values - activation.baseline[region]
+        limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
+        try:
+            self.coordinator.show_values(values, self._title_of(region), limits=(-limit, limit), signed=True)
+        except Exception as error:
+            tell_error(error)
+
+    def _on_values(self, values: Any) -> None:
+        region = self.driving
+        for view in self._views:
+            view.set_driving(region)
+            view.set_current(region)
+        self.clear.setEnabled(values is not None)
+
+    def _go_to_region(self, region: int) -> None:
+        for view in self._views:
+            view.set_current(region)
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    def table(self) -> Table:
+        """The numbers of bars or curves."""
+        assert self.activation is not None
+        write: Callable[..., Table] = layer_table if self.kind.currentData() == "layers" else series_table
+        return write(self.activation, list(self.series), self._unit)
+
+    @property
+    def _unit(self) -> str:
+        return f"{UNIT} minus the mean" if self.relative.isChecked() else UNIT
+
+    def figure(self) -> "Callable[[], Figure]":
+        """What is seen, for print; drawn in the background."""
+        activation = self.activation
+        assert activation is not None
+        maps = self.lower.shown
+        counts = {one.selection: one.counts[0] for one in self.series}
+        chosen = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        scene = self.cortex.scene
+        return partial(
+            brain_figure,
+            activation.names,
+            list(self.series),
+            unit=self._unit,
+            title="Activation of brain regions",
+            note=f"Mean and standard deviation over the chosen pixels ({chosen}). Brain data: {activation.title}.",
+            simulated=activation.simulated,
+            cortex=None if maps is None else maps["values"],
+            masks=None if maps is None or scene is None else scene.masks,
+            scale=None if maps is None else maps["scale"],
+            cortex_title=f"Cortex: {self.cortex.title}",
+        )
+
+
+def _line(*widgets: QWidget | None) -> QHBoxLayout:
+    """Widgets beside one another; None is room that stretches."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        if widget is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(widget, int(isinstance(widget, QLabel) and widget.wordWrap()))
+    return layout
+
+
+def _groups(activation: "BrainActivation") -> tuple[str, ...]:
+    """Groups of the regions; those that the package does not know stand together."""
+    return tuple(
+        "other regions" if group == name else group
+        for name, group in zip(activation.names, activation.groups, strict=True)
+    )
+
+
+def _sentence(activation: "BrainActivation") -> str:
+    what = f"{len(activation.names)} regions"
+    if activation.n_voxels:
+        what += f", {activation.n_voxels:,} voxels"
+    return f"{activation.title}: {what}"

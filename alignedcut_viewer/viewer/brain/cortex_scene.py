@@ -1,0 +1,179 @@
+"""The cortex of one data set at one size: what recolouring needs, computed once. Knows neither Qt nor napari.
+
+Computing a scene takes about a second and happens in the background; from then on new values cost one indexing step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...progress import ProgressCallback, report
+
+if TYPE_CHECKING:
+    from ...brain import ColourScale, CortexPanel, CortexRaster, RoiOutline, RoiTable
+    from ...study.brain_activation import BrainActivation
+
+__all__ = ["LAYOUT", "CortexScene", "build_scene", "cortex_limit", "is_sampled", "values_of"]
+
+LAYOUT: tuple[tuple[str, ...], ...] = (
+    ("lh lateral", "rh lateral"),
+    ("lh medial", "rh medial"),
+    ("lh ventral", "rh ventral"),
+)
+WIDE_LAYOUT: tuple[tuple[str, ...], ...] = (
+    ("lh lateral", "lh medial", "lh ventral"),
+    ("rh lateral", "rh medial", "rh ventral"),
+)
+BACK = 0.0
+"""Millimetres: only what lies further back is drawn where the visual cortex is to fill the picture."""
+GAP = 0.05
+"""Between views as a share of the smaller side: room for their titles."""
+MOST_NODES = 1_000
+"""Nodes whose features are averaged for the cortex; of a larger selection, so many at even steps."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class CortexScene:
+    """Views of both hemispheres with the regions of a data set.
+
+    Attributes
+    ----------
+    raster
+        Pixel → vertex map.
+    names
+        Regions, as numbered by :attr:`regions`.
+    masks
+        Hemisphere to the regions that are drawn.
+    regions
+        (height, width) int16: number of the region that a pixel shows, the smallest where several overlap; -1 for none.
+    outlines
+        Boundaries of the regions in each view.
+    """
+
+    raster: "CortexRaster"
+    names: tuple[str, ...]
+    masks: "Mapping[str, RoiTable]"
+    regions: NDArray[np.int16]
+    outlines: "tuple[RoiOutline, ...]"
+    all_outlines: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.raster.shape
+
+    @property
+    def panels(self) -> "tuple[CortexPanel, ...]":
+        """The views."""
+        return self.raster.panels
+
+    def picture(
+        self,
+        values: Mapping[str, ArrayLike] | None,
+        scale: "ColourScale",
+        background: tuple[int, int, int],
+    ) -> NDArray[np.uint8]:
+        """The cortex with its outlines in the colours of some values, uint8 (height, width, 4)."""
+        return self.raster.render(values, scale, outline=self.all_outlines, background=background)
+
+    def outline_of(self, region: int) -> NDArray[np.int64]:
+        """Flat numbers of the pixels around a region in all views."""
+        own = [outline.pixels for outline in self.outlines if outline.name == self.names[region]]
+        return np.concatenate(own) if own else np.empty(0, dtype=np.int64)
+
+    def region_at(self, row: int, column: int) -> int:
+        """Number of the region that a pixel shows, -1 for none."""
+        inside = 0 <= row < self.shape[0] and 0 <= column < self.shape[1]
+        return int(self.regions[row, column]) if inside else -1
+
+
+def build_scene(
+    activation: "BrainActivation",
+    height: int,
+    width: int,
+    *,
+    back_only: bool = False,
+    top_margin: int = 0,
+    thickness: int = 2,
+    progress: ProgressCallback | None = None,
+) -> CortexScene:
+    """Compute the scene of a data set.
+
+    Parameters
+    ----------
+    activation
+        Knows its voxels' places and regions.
+    height, width
+        Size in pixels; decides whether views stand in two rows or in three.
+    back_only
+        Leave out what lies in front of the middle of the hemispheres, so that the visual cortex is larger.
+    top_margin
+        Pixels to leave free above.
+    thickness
+        Of the outlines in pixels.
+    progress
+        Told between the steps.
+
+    Raises
+    ------
+    AlignmentError
+        If the data set does not know the places of its voxels.
+    """
+    from ...brain import outline_pixels, roi_outlines
+
+    report(progress, 0, 3, "placing voxels on the cortex")
+    known = [n for n, group in zip(activation.names, activation.groups, strict=True) if group != n]
+    shown = known or activation.names  # coarse streams of the Algonauts release would hide the regions inside them
+    masks = {side: table.select(n for n in shown if n in table) for side, table in activation.cortex_masks().items()}
+    report(progress, 1, 3, "drawing the cortex")
+    raster = activation.raster(
+        layout=best_layout(height, width, back_only=back_only),
+        height=height,
+        width=width,
+        front=BACK if back_only else None,
+        gap=GAP,
+        top_margin=top_margin,
+    )
+    report(progress, 2, 3, "drawing regions on the cortex")
+    outlines = tuple(roi_outlines(raster, masks, thickness=thickness))
+    regions = np.full(raster.shape, -1, dtype=np.int16)
+    for number in reversed(range(len(activation.names))):
+        name = activation.names[number]
+        regions[raster.paint({side: table.mask(name) for side, table in masks.items() if name in table})] = number
+    report(progress, 3, 3, "the cortex is ready")
+    return CortexScene(raster, activation.names, masks, regions, outlines, outline_pixels(outlines))
+
+
+def best_layout(height: int, width: int, *, back_only: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Two rows of three views where they are larger so, else three rows of two."""
+    return WIDE_LAYOUT if width > (0.9 if back_only else 1.75) * height else LAYOUT
+
+
+def is_sampled(nodes: NDArray[np.int64]) -> bool:
+    """Whether :func:`values_of` averages only some of the nodes."""
+    return len(nodes) > MOST_NODES
+
+
+def values_of(
+    activation: "BrainActivation", nodes: NDArray[np.int64], *, relative: bool = False
+) -> dict[str, FloatArray]:
+    """Values of the cortex for the mean of some nodes: hemisphere to (163,842,), NaN where there is no voxel."""
+    step = -(-len(nodes) // MOST_NODES)
+    return activation.cortex_values(nodes[::step], relative=relative)
+
+
+def cortex_limit(maps: Sequence[Mapping[str, FloatArray]], quantile: float = 0.99) -> float:
+    """One limit for the colours of some maps: few voxels lie beyond it.
+
+    The quantile is taken of every 16th vertex, which is as good and much quicker.
+    """
+    parts = [np.abs(values[::16]) for one in maps for values in one.values()]
+    finite = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+    finite = finite[np.isfinite(finite)]
+    limit = float(np.quantile(finite, quantile)) if finite.size else 0.0
+    return limit if limit > 0 else 1.0

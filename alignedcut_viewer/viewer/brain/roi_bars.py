@@ -1,0 +1,223 @@
+"""Bars by brain region, painted: signed means with their spread, regions of one group together."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from qtpy.QtWidgets import QWidget
+
+from ...figures.roi_activation import symmetric_limit
+from ..widgets.painting import Colours, shown_number
+from .region_widget import RegionWidget
+from .roi_values import RoiSeries, spans
+
+__all__ = ["RoiBars", "paint_legend"]
+
+
+class Frame(NamedTuple):
+    """Where bars stand, in logical pixels: the rows of +limit and -limit, and a column a region."""
+
+    top: float
+    bottom: float
+    left: float
+    step: float
+    columns: NDArray[np.float64]
+    upright: bool
+
+
+class RoiBars(RegionWidget):
+    """Mean activation of each region, a bar a series.
+
+    Parameters
+    ----------
+    colours
+        Of the theme.
+    """
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(colours, parent)
+        self.series: list[RoiSeries] = []
+        self.hint = ""
+        self.limit = 1.0
+        self.setAccessibleName("Bars by brain region")
+        self.setMinimumHeight(150)
+
+    def sizeHint(self) -> QSize:
+        """Wide and low."""
+        return QSize(360, 220)
+
+    def show_series(self, series: Sequence[RoiSeries], hint: str = "") -> None:
+        """Show other bars; `hint` is said where there are none."""
+        self.series, self.hint = list(series), hint
+        reach = spans(self.series) if self.names else 0.0
+        self.limit = symmetric_limit([reach]) if reach else 1.0
+        self.update()
+
+    def frame(self) -> Frame:
+        """Where everything stands."""
+        metrics = QFontMetricsF(self.small_font())
+        widest = max((metrics.horizontalAdvance(name) for name in self.names), default=0.0)
+        left = metrics.horizontalAdvance(f"−{shown_number(self.limit)}") + 10
+        places = group_places(self.groups)
+        step = (self.width() - left - 8) / (float(places[-1]) + 1.2) if len(places) else 1.0
+        upright = widest + 4 > step
+        below = (widest if upright else metrics.height()) + 10
+        above = legend_height(self.series, self, self.width()) + 6
+        return Frame(above, self.height() - below, left, step, left + (places + 0.6) * step, upright)
+
+    def bar(self, number: int, region: int) -> QRectF:
+        """The bar of a series for a region."""
+        frame, one = self.frame(), self.series[number]
+        width = 0.82 * frame.step / len(self.series)
+        x = frame.columns[region] + (number - len(self.series) / 2) * width
+        zero, value = self._row(0, frame), self._row(float(one.means[region]), frame)
+        return QRectF(x, min(zero, value), width, abs(value - zero))
+
+    def column(self, region: int) -> QRectF:
+        """All that belongs to a region, its name too."""
+        frame = self.frame()
+        return QRectF(frame.columns[region] - frame.step / 2, frame.top, frame.step, self.height() - frame.top)
+
+    def region_at(self, place: QPointF) -> int:
+        """The region whose column or name is at a place."""
+        frame = self.frame()
+        if not len(frame.columns) or place.y() < frame.top or place.x() < frame.left:
+            return -1
+        away = np.abs(frame.columns - place.x())
+        return int(away.argmin()) if away.min() <= 0.72 * frame.step else -1
+
+    def words_at(self, place: QPointF) -> str:
+        """Name, function and numbers of the region under the cursor."""
+        region = self.region_at(place)
+        if region < 0:
+            return ""
+        lines = [self.title_of(region)]
+        lines += [
+            f"{one.label}: {shown_number(float(one.means[region]))} ± {shown_number(float(one.spreads[region]))}"
+            f" ({one.counts[0]:,} {'pixel' if one.counts[0] == 1 else 'pixels'})"
+            for one in self.series
+        ]
+        return "<br>".join([*lines, "<i>Click: what drives it, over all pictures</i>"])
+
+    def _row(self, value: float, frame: Frame) -> float:
+        return frame.top + (frame.bottom - frame.top) * (1 - value / self.limit) / 2
+
+    def paint(self, painter: QPainter) -> None:
+        """Legend, scale, marks, bars, names."""
+        paint_legend(painter, self.series, self)
+        if not self.names:
+            return
+        frame = self.frame()
+        painter.setFont(self.small_font())
+        self._paint_marks(painter, frame)
+        self._paint_scale(painter, frame)
+        for number, one in enumerate(self.series):
+            self._paint_bars(painter, number, one, frame)
+        self._paint_names(painter, frame)
+        if not self.series and self.hint:
+            box = QRectF(frame.left + 8, frame.top, self.width() - frame.left - 16, frame.bottom - frame.top)
+            painter.setPen(self.colours.faint)
+            painter.setFont(self.font())
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(box, flags, self.hint)
+
+    def _paint_marks(self, painter: QPainter, frame: Frame) -> None:
+        if self.current >= 0:
+            painter.fillRect(self.column(self.current), self.colours.current)
+        painter.setPen(QPen(self.colours.line, 1))
+        for left, right in zip(frame.columns[:-1], frame.columns[1:], strict=True):
+            if right - left > 1.2 * frame.step:
+                x = round((left + right) / 2) + 0.5
+                painter.drawLine(QPointF(x, frame.top), QPointF(x, frame.bottom))
+
+    def _paint_scale(self, painter: QPainter, frame: Frame) -> None:
+        metrics = QFontMetricsF(painter.font())
+        for share in (-1, -0.5, 0, 0.5, 1):
+            y = round(self._row(share * self.limit, frame)) + 0.5
+            painter.setPen(QPen(self.colours.faint if share == 0 else self.colours.line, 1))
+            painter.drawLine(QPointF(frame.left - 3, y), QPointF(self.width() - 4, y))
+            if share in (-1, 0, 1):
+                words = shown_number(share * self.limit) if share else "0"
+                painter.setPen(self.colours.text)
+                at = QPointF(frame.left - 6 - metrics.horizontalAdvance(words), y + metrics.ascent() / 2 - 1)
+                painter.drawText(at, words)
+
+    def _paint_bars(self, painter: QPainter, number: int, one: RoiSeries, frame: Frame) -> None:
+        colour = QColor(one.colour)
+        for region in range(len(self.names)):
+            box = self.bar(number, region)
+            painter.fillRect(box, colour)
+            spread = float(one.spreads[region])
+            if one.counts[0] > 1 and spread > 0:
+                low, high = (self._row(float(one.means[region]) + sign * spread, frame) for sign in (-1, 1))
+                painter.setPen(QPen(self.colours.text, 1))
+                x = box.center().x()
+                painter.drawLine(QPointF(x, high), QPointF(x, low))
+                cap = min(3.0, box.width() / 4)
+                for y in (low, high):
+                    painter.drawLine(QPointF(x - cap, y), QPointF(x + cap, y))
+
+    def _paint_names(self, painter: QPainter, frame: Frame) -> None:
+        metrics = QFontMetricsF(painter.font())
+        for region, (name, x) in enumerate(zip(self.names, frame.columns, strict=True)):
+            painter.save()
+            font = painter.font()
+            font.setBold(region == self.driving)
+            painter.setFont(font)
+            painter.setPen(self.colours.text)
+            width = QFontMetricsF(font).horizontalAdvance(name)
+            if frame.upright:
+                painter.translate(x, frame.bottom + 6)
+                painter.rotate(90)
+                painter.drawText(QPointF(0, (metrics.ascent() - metrics.descent()) / 2), name)
+            else:
+                painter.drawText(QPointF(x - width / 2, frame.bottom + 4 + metrics.ascent()), name)
+            painter.restore()
+
+
+def group_places(groups: Sequence[str]) -> NDArray[np.float64]:
+    """Where regions stand on an axis: one apart, and a little more between groups."""
+    if not groups:
+        return np.zeros(0)
+    steps = [0.0] + [1.0 if a == b else 1.45 for a, b in pairwise(groups)]
+    return np.cumsum(steps)
+
+
+def legend_rows(series: Sequence[RoiSeries], widget: RegionWidget, width: float) -> list[list[tuple[float, int]]]:
+    """Rows of (left, number of the series) of a legend that wraps."""
+    metrics, rows, x = QFontMetricsF(widget.small_font()), list[list[tuple[float, int]]](), np.inf
+    for number, one in enumerate(series):
+        needed = metrics.horizontalAdvance(one.label) + 30
+        if x + needed > width - 4:
+            rows.append([])
+            x = 8.0
+        rows[-1].append((x, number))
+        x += needed
+    return rows
+
+
+def legend_height(series: Sequence[RoiSeries], widget: RegionWidget, width: float) -> float:
+    """Height of the legend in logical pixels, at least one row."""
+    return max(len(legend_rows(series, widget, width)), 1) * (QFontMetricsF(widget.small_font()).height() + 3)
+
+
+def paint_legend(painter: QPainter, series: Sequence[RoiSeries], widget: RegionWidget) -> None:
+    """Names of the series with a square or a line of their colour, from the top left on."""
+    painter.setFont(widget.small_font())
+    metrics = QFontMetricsF(painter.font())
+    for number, row in enumerate(legend_rows(series, widget, widget.width())):
+        middle = 3 + (number + 0.5) * (metrics.height() + 3)
+        for x, which in row:
+            one = series[which]
+            if one.layers:
+                style = Qt.PenStyle.DashLine if one.dashed else Qt.PenStyle.SolidLine
+                painter.setPen(QPen(QColor(one.colour), 2, style))
+                painter.drawLine(QPointF(x, middle), QPointF(x + 16, middle))
+            else:
+                painter.fillRect(QRectF(x + 3, middle - 5, 10, 10), QColor(one.colour))
+            painter.setPen(widget.colours.text)
+            painter.drawText(QPointF(x + 20, middle + (metrics.ascent() - metrics.descent()) / 2), one.label)

@@ -1,0 +1,72 @@
+"""Where the Brain panel's numbers come from: found with the cut, or computed for it. Knows neither Qt nor napari."""
+
+import weakref
+from typing import TYPE_CHECKING
+
+from ...errors import AlignmentError, StorageError, StudyError
+from ...progress import ProgressCallback
+from ...store import ALIGNMENTS
+
+if TYPE_CHECKING:
+    from ...study.brain_activation import BrainActivation
+    from ...study.cut import Cut
+    from ...study.study import Study
+
+__all__ = ["HOW_TO_GET_ONE", "activation_work", "known_activation", "leads_to_the_brain"]
+
+HOW_TO_GET_ONE = (
+    "<b>No brain data yet.</b> "
+    "This panel shows which parts of visual cortex the selected pixels speak to. For that, the networks' channels are "
+    "aligned to brain responses:"
+    "<ol style='margin-left: 14px; -qt-list-indent: 0;'>"
+    "<li>In the <b>Study</b> panel, choose the alignment <b>brain</b> and your brain data: a folder of the Algonauts "
+    "2023 release, or a table of pictures, responses and regions.</li>"
+    "<li>Press <b>Run</b>. Features that are there already are not computed again.</li>"
+    "</ol>"
+    "Without brain data of your own, <i>alignedcut simulate-brain</i> makes a simulated subject to try it with. A "
+    "trained alignment from a file does as well."
+)
+
+# What was computed for studies that cannot be written.
+_unwritten: "weakref.WeakKeyDictionary[Cut, BrainActivation]" = weakref.WeakKeyDictionary()
+
+
+def known_activation(cut: "Cut") -> "BrainActivation | None":
+    """The activation of regions by a cut's nodes where it was computed before."""
+    return cut.brain_activation or _unwritten.get(cut)
+
+
+def leads_to_the_brain(study: "Study", cut: "Cut") -> bool:
+    """Whether a cut was made with an alignment that was trained on brain data; reads a file's header only."""
+    from ...alignment.channel_alignment import read_description
+
+    name = cut.recipe["cut"].get("alignment")
+    if name is None:
+        return False
+    try:
+        description = read_description(study.store.folder(f"{ALIGNMENTS}/{name}/safetensors") / "c" / "0")
+    except AlignmentError:
+        return False
+    return "readout" in description
+
+
+def activation_work(study: "Study", cut: "Cut", progress: ProgressCallback) -> "BrainActivation":
+    """Compute it, and keep it with the cut where the study may be written.
+
+    Raises
+    ------
+    AlignmentError
+        If the alignment was not trained on brain data.
+    """
+    from ...pipeline import brain_activation
+    from ...study.study import Study
+
+    try:
+        with Study.open(study.path, writable=True) as own:
+            brain_activation(own, cut.name, progress)
+    except (StudyError, StorageError):  # read-only, or written by another run: for this session only
+        _unwritten[cut] = brain_activation(study, cut.name, progress)
+    found = known_activation(cut)
+    if found is None:  # the cut was made anew meanwhile
+        found = _unwritten[cut] = brain_activation(study, cut.name, progress)
+    return found

@@ -1,0 +1,1 @@
+"""The Concepts panel: the list of concepts, their consistency and transitions."""

@@ -1,0 +1,427 @@
+"""The Concepts panel: groups of pixels that a network treats alike, named and kept by the user."""
+
+import contextlib
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import napari.viewer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QShortcut,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...errors import AlignedCutError
+from ...progress import ProgressCallback
+from ..coordinator.coordinator import Coordinator
+from ..widgets.forms import View
+from ..widgets.keys import bind_keys
+from ..widgets.painting import Colours
+from ..widgets.panel_export import Table, export_button
+from ..work.side_task import SideTask
+from ..work.task_runner import tell_error
+from .concept_list import ConceptList
+from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered
+from .discovery_form import DiscoveryForm
+from .export import concepts_figure, concepts_table
+from .views import ConsistencyView, TransitionView
+
+if TYPE_CHECKING:
+    from ...study.concept_set import Concept, ConceptSet
+    from ...study.cut import Cut
+
+__all__ = ["ConceptsPanel"]
+
+MINIMUM_WIDTH = 320
+STATE = "concepts"
+AT_A_TIME = 4
+NO_RESULT = "No result yet: run a study in the Study panel, or open one."
+NO_CONCEPTS = (
+    "No concepts yet. Press Discover: pixels that lie together in the space of the colours become concepts, which can "
+    "be named, merged, and chosen by a click."
+)
+
+
+class ConceptsPanel(View):
+    """List of concepts with pictures, their consistency, and transitions between layers.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that the panel is docked in; napari gives it.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(Coordinator.of(viewer), parent)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._details: dict[tuple[Any, ...], ConceptDetails] = {}
+        self._everything: list[Concept] = []
+        self._looked_at: Any = None
+        self._looking = SideTask("Looking at concepts", self._on_details)
+        self._build()
+        bind_keys(viewer)
+        self.start()
+
+    # -- layout --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        colours = Colours.of(self.coordinator.viewer)
+        self.form = DiscoveryForm(lambda: self.state)
+        self.note = QLabel(NO_RESULT)
+        self.note.setWordWrap(True)
+        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.sort = QComboBox()
+        for key, words in SORTS.items():
+            self.sort.addItem(words, key)
+        self.sort.setToolTip("Order of the list")
+        self.sort.setCurrentIndex(max(self.sort.findData(self.state.get("sort", "size")), 0))
+        self.words = QLineEdit()
+        self.words.setPlaceholderText("filter by name")
+        self.words.setClearButtonEnabled(True)
+        self.words.setToolTip("Show only concepts whose name holds these words")
+        self.list = ConceptList(colours)
+        self.rename = _button("Rename", "Give the chosen concept a name (F2, or double click)")
+        self.merge = _button("Merge", "Make one concept of those chosen (Ctrl or Shift click chooses several; Ctrl+M)")
+        self.pin = _button("Pin", "Keep the chosen concepts when concepts are discovered anew (Ctrl+P)")
+        listing = QWidget()
+        column = QVBoxLayout(listing)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(3)
+        column.addLayout(_line(self.sort, self.words))
+        column.addWidget(self.list, 1)
+        column.addLayout(_line(self.rename, self.merge, self.pin))
+        self.consistency = ConsistencyView(self.coordinator)
+        self.transitions = TransitionView(self.coordinator)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(listing, "Concepts")
+        self.tabs.addTab(self.consistency, "Consistency")
+        self.tabs.addTab(self.transitions, "Transitions")
+        self.tabs.setCurrentIndex(int(self.state.get("tab", 0)))
+        self.export = export_button(self, self.figure, self.table, "concepts")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
+        layout.setSpacing(4)
+        layout.addWidget(self.form)
+        layout.addWidget(self.note)
+        layout.addWidget(self.tabs, 1)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.export)
+        layout.addLayout(foot)
+        self.form.discover.clicked.connect(self.discover)
+        self.sort.currentIndexChanged.connect(self._on_order)
+        self.words.textChanged.connect(self._on_order)
+        self.list.chosen.connect(self._on_chosen)
+        self.list.renamed.connect(self._rename)
+        self.list.pin_clicked.connect(self._toggle_pin)
+        self.list.crop_clicked.connect(self._go_to)
+        self.rename.clicked.connect(self._edit_name)
+        self.merge.clicked.connect(self._merge)
+        self.pin.clicked.connect(self._pin_chosen)
+        self.tabs.currentChanged.connect(self._on_tab)
+        self.consistency.drawn.connect(self._on_enabled)
+        self.transitions.drawn.connect(self._on_enabled)
+        for keys, act in (("Ctrl+M", self._merge), ("Ctrl+P", self._pin_chosen)):
+            shortcut = QShortcut(QKeySequence(keys), self.list)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(act)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the panel finds again when it is opened anew, or in another session."""
+        return self.coordinator.panel_state.setdefault(STATE, {})
+
+    def sizeHint(self) -> QSize:
+        """Room for some concepts with six pictures each."""
+        return QSize(400, 680)
+
+    def event(self, event: QEvent) -> bool:
+        """Go when the dock goes."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
+        return done
+
+    # -- listening -----------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Follow what is shown, what is at work, and the theme."""
+        coordinator = self.coordinator
+        coordinator.shown_changed.connect(self.refresh)
+        coordinator.task_changed.connect(self._on_task)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.connect(self._on_theme)
+        self.consistency.start()
+        self.transitions.start()
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        coordinator = self.coordinator
+        coordinator.shown_changed.disconnect(self.refresh)
+        coordinator.task_changed.disconnect(self._on_task)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.disconnect(self._on_theme)
+        self.consistency.stop()
+        self.transitions.stop()
+        self._looking.stop()
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._on_theme()
+        self._on_task(self.coordinator.task)
+        self.refresh()
+
+    def _on_theme(self, *_: Any) -> None:
+        self.list.set_colours(Colours.of(self.coordinator.viewer))
+
+    def _on_task(self, task: Any) -> None:
+        self.form.discover.setEnabled(not task.busy and self._cut is not None)
+
+    def _on_tab(self, number: int) -> None:
+        self.state["tab"] = number
+        self._on_enabled()
+
+    # -- the list ------------------------------------------------------------------------------------------------
+
+    @property
+    def _cut(self) -> "Cut | None":
+        return None if self.coordinator.study is None else self.coordinator.study.cut
+
+    @property
+    def concepts(self) -> "ConceptSet | None":
+        """The concepts of the cut that is shown."""
+        return None if self._cut is None else self._cut.concepts
+
+    def refresh(self) -> None:
+        """Show the concepts as they are on disk now."""
+        cut, concepts = self._cut, self.concepts
+        # Kept, as concepts that are discovered anew replace those on disk a moment before they are shown.
+        self._everything = everything = [] if concepts is None else concepts.concepts
+        if cut is None:
+            self.note.setText(NO_RESULT)
+        elif concepts is None or not everything:
+            self.note.setText(NO_CONCEPTS)
+        else:
+            held = sum(concept.size for concept in everything)
+            self.note.setText(
+                f"{len(everything)} concepts hold {100 * held / len(cut.index):.0f} % of the pixels. "
+                "Click one to choose its pixels, a picture to go there."
+            )
+            self.list.n_networks = len(cut.index.networks)
+        self._show_list()
+        self.consistency.show_concepts(concepts)
+        self.transitions.show_concepts(concepts)
+        self._on_enabled()
+        self._on_task(self.coordinator.task)
+        self._look_at_more()
+
+    def _show_list(self) -> None:
+        details = self._known_details()
+        first = {id: one.layers[0] for id, one in details.items() if one.layers}
+        shown = ordered(self._everything, self.sort.currentData(), self.words.text(), first)
+        self.list.show_concepts(shown, details)
+
+    def _known_details(self) -> dict[int, ConceptDetails]:
+        cut = self._cut
+        if cut is None:
+            return {}
+        keys = {concept.id: detail_key(cut, concept) for concept in self._everything}
+        return {id: self._details[key] for id, key in keys.items() if key in self._details}
+
+    def _look_at_more(self) -> None:
+        """Compute the details of the next few concepts that have none, from the top of the list."""
+        study, cut = self.coordinator.study, self._cut
+        if study is None or cut is None or not self._listening:
+            return
+        missing = [one for one in self.list.model_.concepts if detail_key(cut, one) not in self._details][:AT_A_TIME]
+        wanted = [detail_key(cut, one) for one in missing]
+        if not missing or (self._looking.busy and self._looked_at == wanted):
+            return
+        self._looked_at, opened = wanted, study.study
+        self._looking.start(lambda progress: concept_details(opened, cut, missing, progress))
+
+    def _on_details(self, found: dict[tuple[Any, ...], ConceptDetails]) -> None:
+        self._details.update(found)
+        if self.sort.currentData() == "layer":
+            self._show_list()
+        else:
+            self.list.show_details(self._known_details())
+        self._look_at_more()
+
+    def _on_order(self, *_: Any) -> None:
+        self.state["sort"] = self.sort.currentData()
+        self._show_list()
+        self._look_at_more()
+
+    def _on_enabled(self) -> None:
+        chosen = self.list.chosen_ids
+        self.rename.setEnabled(len(chosen) == 1)
+        self.merge.setEnabled(len(chosen) > 1)
+        self.pin.setEnabled(bool(chosen))
+        self.pin.setText("Unpin" if chosen and all(one.pinned for one in self.list.chosen_concepts) else "Pin")
+        page = self.tabs.currentIndex()
+        ready = (bool(self.list.model_.concepts), self.consistency.has_numbers, self.transitions.has_numbers)
+        self.export.setEnabled(ready[page] if 0 <= page < 3 else False)
+
+    # -- what the user does --------------------------------------------------------------------------------------
+
+    def _on_chosen(self) -> None:
+        import numpy as np
+
+        self._on_enabled()
+        chosen = self.list.chosen_concepts
+        self.consistency.choose(chosen[0].id if chosen else None)
+        self._on_enabled()
+        if not chosen:
+            return
+        members = np.concatenate([one.members for one in chosen])
+        try:
+            self.coordinator.select(members)
+            self._show_one_of(members, chosen[0])
+        except AlignedCutError as error:
+            tell_error(error)
+
+    def _show_one_of(self, members: Any, concept: "Concept") -> None:
+        """Go to the best example where the sliders show none of the members."""
+        cut, position = self._cut, self.coordinator.position
+        if cut is None or position is None:
+            return
+        network, layer, image = position
+        if layer in cut.index.network(network).layers:
+            here = cut.index.image_slice(network, layer, image)
+            if ((members >= here.start) & (members < here.stop)).any():
+                return
+        details = self.list.model_.details.get(concept.id)
+        self._go_to(int(details.nodes[0]) if details is not None and len(details.nodes) else concept.centre)
+
+    def _go_to(self, node: int) -> None:
+        try:
+            self.coordinator.go_to(node)
+        except AlignedCutError as error:
+            tell_error(error)
+
+    def discover(self) -> None:
+        """Discover concepts with the settings, in the background."""
+        study, cut = self.coordinator.study, self._cut
+        if study is None or cut is None:
+            return
+        work = partial(_discover, study.study, cut.name, self.form.settings(self.coordinator.position))
+        self.coordinator.start("Discovering concepts", work, self._discovered)
+
+    def _discovered(self, _: Any) -> None:
+        if self._listening:
+            self.refresh()
+
+    def _edit_name(self) -> None:
+        chosen = self.list.selectionModel().selectedIndexes()
+        if len(chosen) == 1:
+            self.tabs.setCurrentIndex(0)
+            self.list.setFocus()
+            self.list.edit(chosen[0])
+
+    def _rename(self, id: int, name: str) -> None:
+        self._change(lambda concepts: concepts.rename(id, name))
+
+    def _toggle_pin(self, id: int) -> None:
+        self._change(lambda concepts: concepts.pin(id, not concepts[id].pinned))
+
+    def _pin_chosen(self) -> None:
+        def change(concepts: "ConceptSet") -> None:
+            chosen = self.list.chosen_ids
+            pinned = not all(concepts[id].pinned for id in chosen)
+            for id in chosen:
+                concepts.pin(id, pinned)
+
+        self._change(change)
+
+    def _merge(self) -> None:
+        chosen = self.list.chosen_ids
+        if len(chosen) < 2:
+            return
+
+        def change(concepts: "ConceptSet") -> None:
+            largest = sorted(chosen, key=lambda id: (not _is_named(concepts[id]), -concepts[id].size))
+            merged = concepts.merge(largest)
+            self.list.choose([merged])
+
+        self._change(change)
+        self._on_chosen()
+
+    def _change(self, change: Any) -> None:
+        """Change the concepts on disk, then show them; what is wrong is told."""
+        concepts = self.concepts
+        if concepts is None:
+            return
+        try:
+            change(concepts)
+        except AlignedCutError as error:
+            tell_error(error)
+        self.refresh()
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    def figure(self) -> Any:
+        """What is seen, for print."""
+        page = self.tabs.currentIndex()
+        if page == 1:
+            return self.consistency.figure()
+        if page == 2:
+            return self.transitions.figure()
+        study, cut = self.coordinator.shown_cut()
+        shown = list(self.list.model_.concepts)
+        return partial(concepts_figure, study.study, cut, shown, self._known_details())
+
+    def table(self) -> Table:
+        """The numbers under it."""
+        page = self.tabs.currentIndex()
+        if page == 1:
+            return self.consistency.table()
+        if page == 2:
+            return self.transitions.table()
+        concepts = self.concepts
+        assert concepts is not None
+        return concepts_table(concepts, [concept.id for concept in self.list.model_.concepts])
+
+
+def _discover(study: Any, cut: str, settings: dict[str, Any], progress: ProgressCallback) -> Any:
+    from ...pipeline.concept_stage import ConceptSettings, discover_concepts
+
+    return discover_concepts(study, cut, ConceptSettings(**settings), progress)
+
+
+def _is_named(concept: "Concept") -> bool:
+    return concept.name != f"Concept {concept.id}"
+
+
+def _button(words: str, tooltip: str) -> QPushButton:
+    button = QPushButton(words)
+    button.setToolTip(tooltip)
+    return button
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(5)
+    for widget in widgets:
+        layout.addWidget(widget, 1)
+    return layout
+
+
+def _delete_if_alone(reference: "weakref.ref[ConceptsPanel]") -> None:
+    """Delete a panel that is in no window; it may have been put into another dock meanwhile."""
+    panel = reference()
+    with contextlib.suppress(RuntimeError):  # deleted already
+        if panel is not None and panel.parent() is None:
+            panel.deleteLater()

@@ -1,0 +1,1 @@
+"""The Contact sheet: pictures by layers of one network."""

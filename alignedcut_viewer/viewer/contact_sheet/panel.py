@@ -1,0 +1,300 @@
+"""The Contact sheet panel: many pictures × all layers of one network at a glance."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import napari.viewer
+import numpy as np
+from magicgui.widgets import ComboBox, Slider
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ...errors import InputError
+from ..coordinator.coordinator import Coordinator
+from ..state.history import SELECTIONS
+from ..widgets.forms import View, narrow
+from ..widgets.keys import bind_keys
+from ..widgets.painting import Colours
+from ..widgets.panel_base import Panel
+from ..widgets.panel_export import Table, export_button
+from ..work.side_task import SideTask
+from .layout import Cell
+from .sheet_widget import LARGEST, SMALLEST, SheetCanvas
+from .tiles import SheetTiles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ContactSheetPanel"]
+
+STATE = "contact sheet"
+SHOWS = {"auto": "as in the pictures", "colours": "AlignedCut colours", "values": "heat map"}
+BATCH = 24
+MOST_EXPORTED = 40
+
+
+class ContactSheetPanel(Panel):
+    """A row a picture, a column a layer; click a token to pick it and to go there.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that the panel is docked in; napari gives it.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(Coordinator.of(viewer), parent)
+        self.board = SheetBoard(self.coordinator, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.addWidget(self.board)
+        bind_keys(viewer)
+        self.start()
+
+    @property
+    def parts(self) -> Sequence[View]:
+        """The sheet with its controls."""
+        return (self.board,)
+
+
+class SheetBoard(View):
+    """The sheet, which network it shows, and how large."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        state = self._state
+        self.network = ComboBox(name="sheet_network", choices=[], tooltip="Network whose layers are the columns")
+        self.shows = ComboBox(
+            name="sheet_shows",
+            choices=[(title, key) for key, title in SHOWS.items()],
+            value=state.get("shows", "auto"),
+            tooltip="What the cells show: a heat map where one lies over the pictures, AlignedCut colours else",
+        )
+        self.side = Slider(
+            name="sheet_side",
+            min=SMALLEST,
+            max=LARGEST,
+            value=int(state.get("side", 72)),
+            tooltip="Size of the cells; Ctrl and the wheel, or + and -",
+            readout=False,
+        )
+        for widget in (self.network, self.shows):
+            narrow(widget)
+        self.canvas = SheetCanvas(Colours.of(coordinator.viewer), self)
+        self.canvas.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
+        self.canvas.set_side(self.side.value)
+        self._reader = SideTask("Reading pictures", self._keep_pictures)
+        self._going = False
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 2, 0)
+        for widgets in ((("network", self.network), ("show", self.shows)), (("size", self.side),)):
+            line = QHBoxLayout()
+            for title, widget in widgets:
+                label = QLabel(title)
+                label.setToolTip(widget.tooltip)
+                line.addWidget(label)
+                line.addWidget(widget.native, 1)
+            layout.addLayout(line)
+        line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
+        layout.addWidget(self.canvas, 1)
+        self.network.changed.connect(self._choose_network)
+        self.shows.changed.connect(self._choose_shows)
+        self.side.changed.connect(self.canvas.set_side)
+        self.canvas.side_changed.connect(self._keep_side)
+        self.canvas.wants.connect(self._read)
+        self.canvas.pointed.connect(self._point)
+        self.canvas.picked.connect(self._pick)
+        self.canvas.gone_to.connect(self._go)
+
+    @property
+    def _state(self) -> dict[str, Any]:
+        return self.coordinator.panel_state.setdefault(STATE, {})
+
+    def listen(self) -> None:
+        """Follow everything that the sheet shows."""
+        coordinator = self.coordinator
+        coordinator.shown_changed.connect(self.redraw)
+        coordinator.values_changed.connect(self._draw_values)
+        coordinator.selection_changed.connect(self._draw_selections)
+        coordinator.hover_changed.connect(self._draw_hovered)
+        coordinator.position_changed.connect(self._draw_position)
+        coordinator.smooth_changed.connect(self._draw_smooth)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.connect(self._draw_theme)
+
+    def deafen(self) -> None:
+        """Follow nothing any longer."""
+        coordinator = self.coordinator
+        coordinator.shown_changed.disconnect(self.redraw)
+        coordinator.values_changed.disconnect(self._draw_values)
+        coordinator.selection_changed.disconnect(self._draw_selections)
+        coordinator.hover_changed.disconnect(self._draw_hovered)
+        coordinator.position_changed.disconnect(self._draw_position)
+        coordinator.smooth_changed.disconnect(self._draw_smooth)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.disconnect(self._draw_theme)
+        self._reader.stop()
+
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    def redraw(self) -> None:
+        """Show the cut that is shown."""
+        study = self.coordinator.study
+        cut = None if study is None else study.cut
+        names = [] if cut is None else [network.name for network in cut.index.networks]
+        tiles = self.canvas.tiles
+        if cut is None or study is None:
+            tiles = None
+        elif tiles is None or tiles.cut is not cut:
+            tiles = SheetTiles(cut, study.pictures)
+        position = self.coordinator.position
+        chosen = self.network.value if self.network.value in names else self._state.get("network")
+        if chosen not in names:
+            chosen = position[0] if position is not None else next(iter(names), "")
+        with self.network.changed.blocked():
+            self.network.choices = names
+            if names:
+                self.network.value = chosen
+        if tiles is not self.canvas.tiles or chosen != self.canvas.network:
+            self.canvas.show_tiles(tiles, chosen or "")
+        self._draw_smooth(self.coordinator.smooth)
+        self._draw_values(self.coordinator.values)
+        for which in SELECTIONS:
+            self._draw_selections(which, self.coordinator.selection(which))
+        if position is not None:
+            self._draw_position(*position)
+
+    def _draw_values(self, values: Any) -> None:
+        if self.canvas.tiles is not None:
+            self.canvas.tiles.values = None if self.shows.value == "colours" else values
+            self._update()
+
+    def _draw_selections(self, which: str, selection: Any) -> None:
+        self.canvas.selected[which] = selection.nodes
+        self._update()
+
+    def _draw_hovered(self, node: int | None) -> None:
+        self.canvas.hovered = node
+        self._update()
+
+    def _draw_position(self, network: str, layer: int, image: int) -> None:
+        canvas = self.canvas
+        canvas.shown = None
+        if canvas.tiles is not None and network == canvas.network and layer in canvas.layers:
+            canvas.shown = Cell(canvas.tiles.cut.index.images.index(image), canvas.layers.index(layer) + 1)
+            if not self._going:
+                canvas.reveal(canvas.shown)
+        self._update()
+
+    def _draw_smooth(self, smooth: bool) -> None:
+        self.canvas.smooth = smooth
+        self._update()
+
+    def _draw_theme(self, event: Any = None) -> None:
+        self.canvas.colours = Colours.of(self.coordinator.viewer)
+        self._update()
+
+    def _update(self) -> None:
+        self.canvas.viewport().update()
+
+    # -- what the user does --------------------------------------------------------------------------------------
+
+    def _choose_network(self, name: str | None) -> None:
+        if name and name != self.canvas.network:
+            self._state["network"] = name
+            self.canvas.show_tiles(self.canvas.tiles, name)
+            position = self.coordinator.position
+            if position is not None:
+                self._draw_position(*position)
+
+    def _choose_shows(self, key: str) -> None:
+        self._state["shows"] = key
+        self._draw_values(self.coordinator.values)
+
+    def _keep_side(self, side: int) -> None:
+        self._state["side"] = side
+        with self.side.changed.blocked():
+            self.side.value = side
+
+    def _point(self, node: int | None) -> None:
+        if node != self.coordinator.hovered:
+            self.coordinator.hover(node)
+
+    def _pick(self, node: int, mode: str) -> None:
+        self._going = True  # the cell under the mouse must not move away
+        try:
+            self.coordinator.go_to(node)
+        finally:
+            self._going = False
+        self.coordinator.pick([node], mode)
+
+    def _go(self, row: int, layer: int) -> None:
+        if self.canvas.tiles is not None:
+            index = self.canvas.tiles.cut.index
+            self.coordinator.go_to(index.node(self.canvas.network, layer, index.images[row], row=0, column=0))
+
+    # -- pictures ------------------------------------------------------------------------------------------------
+
+    def _read(self, rows: list[int]) -> None:
+        tiles = self.canvas.tiles
+        if tiles is not None and not self._reader.busy:
+            wanted = rows[:BATCH]
+            self._reader.start(lambda progress: (tiles, tiles.read(wanted, progress)))
+
+    def _keep_pictures(self, found: tuple[SheetTiles, dict[int, Any]]) -> None:
+        tiles, pictures = found
+        tiles.keep(pictures)
+        self._update()  # which asks for those that are still missing
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[int]:
+        tiles = self.canvas.tiles
+        if tiles is None:
+            raise InputError("There is nothing to export yet; open a study with a result.")
+        return list(self.canvas.visible_rows())[:MOST_EXPORTED]
+
+    def _figure(self) -> "Figure":
+        from ...figures.mosaic import mosaic_from_arrays
+
+        rows, tiles = self._rows(), self.canvas.tiles
+        assert tiles is not None
+        layers, network = self.canvas.layers, self.canvas.network
+        maps = [[_opaque(tiles.tile(network, layer, row)) for layer in layers] for row in rows]
+        values = tiles.values
+        note = "AlignedCut colours."
+        if values is not None:
+            note = f"{values.title}, {values.limits[0]:g} to {values.limits[1]:g}."
+        return mosaic_from_arrays(
+            [tiles.small(row) for row in rows],
+            [maps],
+            titles=[network],
+            column_labels=[[str(layer) for layer in layers]],
+            smooth=self.canvas.smooth,
+            note=note,
+        )
+
+    def _table(self) -> Table:
+        rows, tiles = self._rows(), self.canvas.tiles
+        assert tiles is not None
+        index, network, names = tiles.cut.index, self.canvas.network, self.coordinator.study.pictures.names
+        cells = [(row, layer) for row in rows for layer in self.canvas.layers]
+        values = tiles.values
+        if values is None:
+            lines = [
+                (names[row], network, layer, *tiles.tile(network, layer, row)[..., :3].mean((0, 1)).round(2).tolist())
+                for row, layer in cells
+            ]
+            return ("picture", "network", "layer", "mean red", "mean green", "mean blue"), lines
+        lines = []
+        for row, layer in cells:
+            part = values.part(index.patch_slice(network, layer, index.images[row]))
+            known = part[np.isfinite(part)]
+            summary = (None, None) if not known.size else (float(known.mean()), float(known.max()))
+            lines.append((names[row], network, layer, *summary))
+        return ("picture", "network", "layer", f"mean of {values.title}", "maximum"), lines
+
+
+def _opaque(tile: np.ndarray) -> np.ndarray | None:
+    """Colours of tokens on grey, for print."""
+    share = tile[..., 3:].astype(float) / 255
+    return np.rint(tile[..., :3] * share + 255 * (1 - share)).astype(np.uint8) if share.min() < 1 else tile[..., :3]

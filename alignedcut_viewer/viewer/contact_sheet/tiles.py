@@ -1,0 +1,135 @@
+"""What the cells of a contact sheet show, made when it is looked at. Knows neither Qt nor napari."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import AlignedCutError
+from ...progress import ProgressCallback
+from ..frames.value_colours import colour_table
+from ..state.node_values import NodeValues
+
+if TYPE_CHECKING:
+    from ...study.cut import Cut
+    from ..frames.loading import LoadedPictures
+
+__all__ = ["SheetTiles", "token_edges"]
+
+LONGEST_SIDE = 160
+MOST_PICTURES = 3000
+MOST_TILES = 6000
+OPACITY = 190
+
+
+class SheetTiles:
+    """Small pictures, and the colours or values of their tokens.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    pictures
+        Its pictures, in the order of ``cut.index.images``.
+    """
+
+    def __init__(self, cut: "Cut", pictures: "LoadedPictures") -> None:
+        self.cut, self._pictures = cut, pictures
+        self._small: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._tiles: OrderedDict[tuple[str, int, int], NDArray[np.uint8]] = OrderedDict()
+        self._values: NodeValues | None = None
+
+    @property
+    def values(self) -> NodeValues | None:
+        """What is shown in the place of AlignedCut colours."""
+        return self._values
+
+    @values.setter
+    def values(self, values: NodeValues | None) -> None:
+        if values is not self._values:
+            self._values = values
+            self._tiles.clear()
+
+    def aspect(self, row: int) -> float:
+        """Width ÷ height of a picture."""
+        height, width = self._pictures.canvas.size(row)
+        return width / height
+
+    def tile(self, network: str, layer: int, row: int) -> NDArray[np.uint8]:
+        """Tokens of one picture at one layer: uint8 (rows, columns, 4), transparent where there is no value."""
+        key = (network, layer, row)
+        if key in self._tiles:
+            self._tiles.move_to_end(key)
+            return self._tiles[key]
+        grid, image = self.cut.index.network(network), self.cut.index.images[row]
+        tile = np.empty((grid.rows, grid.columns, 4), dtype=np.uint8)
+        if self._values is None:
+            tile[..., :3] = self.cut.colour_map(network, layer, image)
+            tile[..., 3] = 255
+        else:
+            numbers = self._values.part(self.cut.index.patch_slice(network, layer, image))
+            tile[...] = colours_of(numbers, self._values).reshape(grid.rows, grid.columns, 4)
+        self._tiles[key] = tile
+        while len(self._tiles) > MOST_TILES:
+            self._tiles.popitem(last=False)
+        return tile
+
+    def small(self, row: int) -> NDArray[np.uint8] | None:
+        """A picture, uint8 (h, w, 3) and at most 160 pixels long, if it was read already."""
+        if row in self._small:
+            self._small.move_to_end(row)
+        return self._small.get(row)
+
+    def missing(self, rows: Iterable[int]) -> list[int]:
+        """Those of some pictures that were not read yet."""
+        return [row for row in rows if row not in self._small]
+
+    def read(self, rows: Iterable[int], progress: ProgressCallback) -> dict[int, NDArray[np.uint8]]:
+        """Read pictures, for :meth:`keep`; may be called in another thread."""
+        rows = list(rows)
+        found = {}
+        for done, row in enumerate(rows):
+            progress(done, len(rows), "reading pictures")
+            found[row] = self._read(row)
+        return found
+
+    def keep(self, pictures: dict[int, NDArray[np.uint8]]) -> None:
+        """Keep pictures for a while."""
+        self._small.update(pictures)
+        while len(self._small) > MOST_PICTURES:
+            self._small.popitem(last=False)
+
+    def _read(self, row: int) -> NDArray[np.uint8]:
+        from PIL import Image
+
+        try:
+            picture = Image.fromarray(np.asarray(self._pictures.files.load(row, at_least=(LONGEST_SIDE, LONGEST_SIDE))))
+        except (AlignedCutError, OSError):
+            return np.full((8, 8, 3), 128, dtype=np.uint8)
+        ratio = LONGEST_SIDE / max(picture.size)
+        size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
+        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def colours_of(numbers: NDArray[np.float32], values: NodeValues) -> NDArray[np.uint8]:
+    """RGBA (n, 4) of numbers, in the colours of the heat map; transparent where there is none."""
+    low, high = values.limits
+    known = np.isfinite(numbers)
+    share = np.clip((np.where(known, numbers, low) - low) / (high - low), 0, 1)
+    colours = np.empty((numbers.size, 4), dtype=np.uint8)
+    colours[:, :3] = colour_table(values.signed)[(share * 255).astype(np.uint8)]
+    colours[:, 3] = np.where(known, OPACITY, 0)
+    return colours
+
+
+def token_edges(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Borders between chosen and other tokens, as lines (n, 4): x and y of both ends, as shares of the picture."""
+    rows, columns = chosen.shape
+    padded = np.pad(chosen, 1)
+    down, right = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    level = np.column_stack([right / columns, down / rows, (right + 1) / columns, down / rows])
+    down, right = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
+    upright = np.column_stack([right / columns, down / rows, right / columns, (down + 1) / rows])
+    return np.concatenate([level, upright])

@@ -1,0 +1,1 @@
+"""One coordinator a viewer: what is shown and selected, and what every panel listens to."""

@@ -1,0 +1,160 @@
+"""The Study panel's settings as work for the pipeline. Knows neither Qt nor napari."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ...backbones import OFFLINE_NETWORK
+from ...errors import InputError
+from ...images import PictureSet, open_pictures, sample_pictures
+from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
+from ...progress import ProgressCallback
+from ..state.settings import SAMPLES, StudySettings, parse_layers, parse_number
+from .loading import LoadedStudy, prepare_study
+
+__all__ = ["align_settings", "cut_settings", "extract_settings", "run_work"]
+
+
+def extract_settings(settings: StudySettings) -> ExtractSettings:
+    """What to extract.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read.
+    """
+    networks = settings.all_networks
+    weights = settings.weights.strip()
+    if weights and len(networks) != 1:
+        raise InputError("A checkpoint file is for one network; choose only that one, or leave the file out.")
+    return ExtractSettings(
+        networks=networks,
+        layers=parse_layers(settings.layers),
+        tap=settings.tap,
+        input_size=settings.input_size or None,
+        weights={networks[0]: weights} if weights else {},
+        device=settings.device.strip() or "auto",
+        precision=settings.precision,
+        batch=settings.batch_size,
+    )
+
+
+def align_settings(settings: StudySettings) -> AlignSettings:
+    """How to align.
+
+    Raises
+    ------
+    InputError
+        If an alignment file or brain data are wanted and none are named.
+    """
+    device = settings.device.strip() or "auto"
+    if settings.alignment == "brain":
+        data = settings.brain_data.strip()
+        if not data:
+            raise InputError("Choose the brain data to train the alignment on, or another alignment.")
+        brain = BrainSettings(
+            str(Path(data).expanduser()),
+            unusable="drop" if settings.drop_voxels else "raise",
+            eigen_weight=settings.eigen_weight,
+            n_epochs=settings.epochs,
+            memory=settings.memory.strip() or "4GiB",
+        )
+        return AlignSettings(method="brain", seed=settings.seed, device=device, brain=brain)
+    path = settings.alignment_file.strip() if settings.alignment == "file" else None
+    if path == "":
+        raise InputError("Choose the file of the alignment, or another alignment.")
+    return AlignSettings(method=settings.alignment, file=path, seed=settings.seed, device=device)
+
+
+def cut_settings(settings: StudySettings) -> CutSettings:
+    """How to cut.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read.
+    """
+    return CutSettings(
+        n_components=settings.n_components,
+        gamma=parse_number(settings.gamma, "gamma"),
+        method=settings.method,
+        n_landmarks=settings.n_landmarks or None,
+        seed=settings.seed,
+        device=settings.device.strip() or "auto",
+        memory=settings.memory.strip() or "4GiB",
+    )
+
+
+def run_work(
+    settings: StudySettings,
+    pictures: PictureSet | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> Callable[[ProgressCallback], LoadedStudy]:
+    """The work of computing a study and opening it for the window.
+
+    Parameters
+    ----------
+    settings
+        What to compute.
+    pictures
+        The pictures where the settings name none: those of the study that is shown.
+    on_epoch
+        Called in the thread of the work with the record of each epoch of a training on brain data.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be read, or there are no pictures; nothing has begun then.
+    """
+    if not settings.source.strip() and pictures is None:
+        raise InputError("Choose pictures first: a folder, or the sample pictures.")
+    extract, align, cut = extract_settings(settings), align_settings(settings), cut_settings(settings)
+    path, source = settings.study_path, settings.source.strip()
+    name = settings.cut_name.strip() or "default"
+
+    def work(progress: ProgressCallback) -> LoadedStudy:
+        progress(0, 0, "loading the libraries")
+        from ...pipeline.stages import run
+
+        chosen = pictures
+        if source or chosen is None:
+            chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
+        said: list[str] = []
+        with _one_core_to_the_window():
+            study = run(
+                chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append, on_epoch=on_epoch
+            )
+        loaded = prepare_study(study, name)
+        warnings = (*_stand_ins(loaded, extract.networks), *loaded.warnings)
+        return replace(loaded, warnings=warnings, announcements=tuple(said))
+
+    return work
+
+
+def _stand_ins(loaded: LoadedStudy, asked: tuple[str, ...]) -> list[str]:
+    """A sentence where another network was computed than was asked for."""
+    cut = loaded.cut
+    got = set() if cut is None else {loaded.study.network(nodes.name).network for nodes in cut.index.networks}
+    if OFFLINE_NETWORK not in got or OFFLINE_NETWORK in asked:
+        return []
+    missing = ", ".join(name for name in asked if name not in got)
+    return [f"{OFFLINE_NETWORK} stands in for {missing}, which has no weights to be had; the View tab says why."]
+
+
+@contextmanager
+def _one_core_to_the_window() -> Iterator[None]:
+    """Let torch use one core less than there are.
+
+    Its threads wait for one another at every step: when the window takes one of their cores to paint, all of them wait,
+    busily, and so does the window.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(usual, (os.cpu_count() or 2) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)

@@ -1,0 +1,1 @@
+"""napari's layers that belong to AlignedCut, and the mouse over them."""

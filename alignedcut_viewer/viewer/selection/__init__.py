@@ -1,0 +1,1 @@
+"""The Selection panel: figure and ground, similarity, threshold, named selections."""

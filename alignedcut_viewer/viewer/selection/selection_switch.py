@@ -1,0 +1,86 @@
+"""Figure or ground: which selection is active, how large both are, undo and redo."""
+
+from magicgui.widgets import CheckBox, PushButton
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
+
+from ..coordinator.coordinator import Coordinator
+from ..state.history import SELECTION_COLOURS, SELECTIONS, Selection
+from ..widgets.forms import View, row
+from ..widgets.painting import swatch
+
+__all__ = ["SelectionSwitch"]
+
+KEYS = {"figure": "Shift-F", "ground": "Shift-G"}
+
+
+class SelectionSwitch(View):
+    """The two selections, and what can be done with the active one."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 2)
+        layout.addWidget(QLabel("<b>Selection</b>"))
+        self.buttons: dict[str, QRadioButton] = {}
+        self._group = QButtonGroup(self)
+        line = QHBoxLayout()
+        for which in SELECTIONS:
+            button = QRadioButton(which)
+            button.setIcon(swatch(SELECTION_COLOURS[which]))
+            button.setToolTip(f"Picking changes the {which} selection ({KEYS[which]})")
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.toggled.connect(lambda on, which=which: on and coordinator.set_active(which))
+            self._group.addButton(button)
+            self.buttons[which] = button
+            line.addWidget(button)
+        line.addStretch(1)
+        layout.addLayout(line)
+        self.undo = PushButton(name="undo", text="Undo", tooltip="Take the last change of a selection back (Alt-Z)")
+        self.redo = PushButton(name="redo", text="Redo", tooltip="Change it again (Alt-Y)")
+        self.clear = PushButton(name="clear", text="Clear", tooltip="Empty the active selection (Shift-Delete)")
+        self._line = row(self.undo, self.redo, self.clear)
+        layout.addWidget(self._line.native)
+        self.drag = CheckBox(
+            name="drag_selects",
+            text="drags choose a region",
+            tooltip="Drag to choose instead of moving the picture (Shift-D); with Ctrl, Shift or Alt it always does",
+        )
+        layout.addWidget(self.drag.native)
+        self.undo.changed.connect(lambda: coordinator.history.undo())
+        self.redo.changed.connect(lambda: coordinator.history.redo())
+        self.clear.changed.connect(lambda: coordinator.history.select([], which=coordinator.active))
+        self.drag.changed.connect(coordinator.set_drag_selects)
+
+    def listen(self) -> None:
+        """Follow both selections."""
+        self.coordinator.selection_changed.connect(self._draw_selection)
+        self.coordinator.active_changed.connect(self._draw_active)
+        self.coordinator.drag_changed.connect(self._draw_drag)
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        self.coordinator.selection_changed.disconnect(self._draw_selection)
+        self.coordinator.active_changed.disconnect(self._draw_active)
+        self.coordinator.drag_changed.disconnect(self._draw_drag)
+
+    def redraw(self) -> None:
+        """Show both."""
+        for which in SELECTIONS:
+            self._draw_selection(which, self.coordinator.selection(which))
+        self._draw_active(self.coordinator.active)
+        self._draw_drag(self.coordinator.pointer.drag_selects)
+
+    def _draw_selection(self, which: str, selection: Selection) -> None:
+        self.buttons[which].setText(f"{which} ({len(selection):,})")
+        self.undo.enabled = self.coordinator.history.can_undo
+        self.redo.enabled = self.coordinator.history.can_redo
+        self.clear.enabled = len(self.coordinator.selection()) > 0
+
+    def _draw_active(self, which: str) -> None:
+        self.buttons[which].setChecked(True)
+        self.clear.enabled = len(self.coordinator.selection()) > 0
+
+    def _draw_drag(self, on: bool) -> None:
+        with self.drag.changed.blocked():
+            self.drag.value = on

@@ -1,0 +1,118 @@
+"""Selections under names of the user's choice, kept in the study. Knows neither Qt nor napari."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...atomic_files import replace_file
+from ...errors import InputError, StorageError
+from ...nodes import NodeIndex
+from .node_ranges import as_ranges, from_ranges, translate
+
+__all__ = ["NamedSelections"]
+
+FILE = "selections.json"
+FORMAT = 1
+
+
+class NamedSelections:
+    """Named sets of nodes of one cut, saved whenever they change.
+
+    The file ``selections.json`` in the study holds those of all its cuts, each with the numbering of its nodes: where a
+    cut was made anew from other pictures or layers, its selections find their places again.
+
+    Parameters
+    ----------
+    study
+        The study's folder; None keeps nothing.
+    cut
+        Name of the cut.
+    index
+        Its nodes.
+    """
+
+    def __init__(self, study: Path | None = None, cut: str = "", index: NodeIndex | None = None) -> None:
+        self._path = None if study is None else study / FILE
+        self._cut, self._index = cut, index
+        self._sets: dict[str, NDArray[np.int64]] = {}
+        entry = self._read().get(cut)
+        if entry is not None and index is not None:
+            try:
+                numbered = NodeIndex.from_dict(entry["index"])
+                for name, ranges in entry["selections"].items():
+                    nodes = from_ranges(ranges, len(numbered))
+                    self._sets[str(name)] = translate(nodes, numbered, index)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise StorageError(f"{self._path} is damaged ({error}); named selections cannot be read.") from error
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sets)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sets
+
+    def __getitem__(self, name: str) -> NDArray[np.int64]:
+        if name not in self._sets:
+            raise InputError(f"There is no selection called {name!r}.")
+        return self._sets[name]
+
+    def put(self, name: str, nodes: NDArray[np.int64]) -> None:
+        """Keep nodes under a name, in the place of those it had.
+
+        Raises
+        ------
+        InputError
+            If there is no name, or there are no nodes.
+        StorageError
+            If the study cannot be written; the selection is kept as long as the window is open.
+        """
+        name = name.strip()
+        if not name:
+            raise InputError("Enter a name for the selection.")
+        if not len(nodes):
+            raise InputError("The selection is empty; pick something first.")
+        self._sets[name] = np.asarray(nodes, dtype=np.int64)
+        self._write()
+
+    def remove(self, name: str) -> None:
+        """Forget a name; errors as for :meth:`put`."""
+        self[name]
+        del self._sets[name]
+        self._write()
+
+    def free_name(self, stem: str) -> str:
+        """`stem` with the first number that is not taken."""
+        number = 1
+        while f"{stem} {number}" in self._sets:
+            number += 1
+        return f"{stem} {number}"
+
+    def _read(self) -> dict[str, Any]:
+        """Entries of all cuts; none where there is no file."""
+        if self._path is None or not self._path.is_file():
+            return {}
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            version, cuts = int(content["format"]), dict(content["cuts"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StorageError(f"{self._path} is damaged ({error}); named selections cannot be read.") from error
+        if version > FORMAT:
+            raise StorageError(f"{self._path} was written by a newer version; named selections cannot be read.")
+        return cuts
+
+    def _write(self) -> None:
+        if self._path is None or self._index is None:
+            return
+        selections = {name: as_ranges(nodes) for name, nodes in self._sets.items()}
+        entry = {"index": self._index.as_dict(), "selections": selections}
+        content = {"format": FORMAT, "cuts": {**self._read(), self._cut: entry}}
+        if not self._path.parent.is_dir():
+            raise StorageError(f"The study {self._path.parent} is gone; the selection is kept only in this window.")
+        replace_file(self._path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), safe=True)

@@ -1,0 +1,189 @@
+"""What the Study panel can be set to, as plain values. Knows neither Qt nor napari.
+
+Values are what a person enters: text such as ``4, 8-11`` is read when the study is computed, so that a half-typed
+number is no error.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import InputError
+
+__all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_layers", "parse_names", "parse_number"]
+
+SAMPLES = "sample pictures"
+ALIGNMENTS = {
+    "auto": "automatic",
+    "hyperalignment": "fitted to these pictures",
+    "shipped": "that of the package",
+    "brain": "trained on brain data",
+    "file": "from a file",
+    "none": "none",
+}
+MASK_FORMATS = {
+    "png": "indexed PNG, one a picture",
+    "coco": "COCO RLE (JSON)",
+    "npz": "NumPy archive (npz)",
+    "tiff": "TIFF, one a picture",
+}
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The settings of one study.
+
+    Attributes
+    ----------
+    source
+        Folder, file or glob of pictures, or :data:`SAMPLES`; "" for those that the study has.
+    study
+        Folder of the study; "" for one named after the pictures.
+    cut_name
+        Name of the result in the study.
+    networks
+        Names out of the list of networks.
+    other_networks
+        Further names, separated by commas or spaces.
+    weights
+        A checkpoint file for the only network; "" for published weights.
+    layers
+        ``all``, or numbers and ranges such as ``4, 8-11``.
+    tap
+        Where in a layer features are taken.
+    input_size
+        Side of the network's input in pixels; 0 for its own.
+    alignment
+        A key of :data:`ALIGNMENTS`.
+    alignment_file
+        The file, where `alignment` is ``file``.
+    brain_data
+        Folder or file of responses to the pictures, where `alignment` is ``brain``.
+    eigen_weight, epochs, drop_voxels
+        How it is trained on them: weight of the eigen-constraint, most epochs, and whether unusable voxels are left
+        out.
+    n_components
+        Number of eigenvectors.
+    gamma
+        Width of the affinity: a number, or ``auto``.
+    method
+        Solver of the cut.
+    n_landmarks
+        Number of landmarks; 0 for the solver's own choice.
+    seed
+        Seed of everything random.
+    device, precision, batch_size, memory
+        Where and how to compute.
+    figure_pictures
+        How many pictures an exported figure shows at most.
+    segments
+        Number of segments in exported masks.
+    segments_of
+        ``layer`` to segment the chosen layer alone, ``cut`` to segment all layers and networks of the cut together.
+    mask_formats
+        Keys of :data:`MASK_FORMATS`.
+    """
+
+    source: str = ""
+    study: str = ""
+    cut_name: str = "default"
+    networks: tuple[str, ...] = ("dinov2-vit-s14-saliency",)
+    other_networks: str = ""
+    weights: str = ""
+    layers: str = "all"
+    tap: str = "attention"
+    input_size: int = 0
+    alignment: str = "auto"
+    alignment_file: str = ""
+    brain_data: str = ""
+    eigen_weight: float = 1.0
+    epochs: int = 30
+    drop_voxels: bool = False
+    n_components: int = 20
+    gamma: str = "1.0"
+    method: str = "auto"
+    n_landmarks: int = 0
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int = 8
+    memory: str = "4GiB"
+    figure_pictures: int = 12
+    segments: int = 6
+    segments_of: str = "layer"
+    mask_formats: tuple[str, ...] = ("png",)
+
+    @property
+    def all_networks(self) -> tuple[str, ...]:
+        """Chosen and typed names, each once.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        names = tuple(dict.fromkeys((*self.networks, *parse_names(self.other_networks))))
+        if not names:
+            raise InputError("Choose at least one network in the Study panel.")
+        return names
+
+    @property
+    def study_path(self) -> Path:
+        """Folder of the study.
+
+        Raises
+        ------
+        InputError
+            If none was entered.
+        """
+        if not self.study.strip():
+            raise InputError("Enter a folder for the study in the Study panel.")
+        return Path(self.study.strip()).expanduser()
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, semicolons or white space, each once."""
+    return tuple(dict.fromkeys(name for name in re.split(r"[,;\s]+", text) if name))
+
+
+def parse_layers(text: str) -> tuple[int, ...] | None:
+    """Layer numbers out of a text such as ``4, 8-11``; None for all layers.
+
+    Raises
+    ------
+    InputError
+        If the text is something else.
+    """
+    stripped = text.strip().lower()
+    if stripped in {"", "all"}:
+        return None
+    layers: set[int] = set()
+    for part in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", stripped).strip(",; ")):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise InputError(f"{text!r} does not name layers; write for example 'all', '11' or '4, 8-11'.")
+        first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+        if last < first:
+            raise InputError(f"The range of layers {part!r} runs backwards; write '{last}-{first}'.")
+        layers.update(range(first, last + 1))
+    return tuple(sorted(layers))
+
+
+def parse_number(text: str, name: str) -> float | str:
+    """A positive number, or ``auto``.
+
+    Raises
+    ------
+    InputError
+        If the text is neither.
+    """
+    stripped = text.strip().lower()
+    if stripped == "auto":
+        return "auto"
+    try:
+        number = float(stripped)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise InputError(f"{name} must be a positive number or 'auto'; got {text!r}.")
+    return number

@@ -1,0 +1,1 @@
+"""The Study panel: what to compute, how it is shown, what to export."""

@@ -1,0 +1,218 @@
+"""The part of the Study panel that says what to compute."""
+
+from functools import partial
+from pathlib import Path
+
+from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, Select, SpinBox
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from ...backbones import TAPS, list_networks
+from ..coordinator.coordinator import Coordinator
+from ..frames.loading import list_skipped
+from ..state.settings import ALIGNMENTS, SAMPLES, StudySettings
+from ..widgets.forms import PathField, SettingsForm, View, listing, narrow, note, row, scrolled, section, show_row
+from ..work.dialogs import ask_existing_file, ask_folder
+from .brain_fields import BrainFields
+
+__all__ = ["ComputeTab"]
+
+METHODS = {"auto": "chosen by size", "exact": "exact", "nystrom": "Nyström", "knn": "nearest samples (paper)"}
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+WEIGHT_FILES = "Checkpoints (*.safetensors *.pt *.pth *.bin);;All files (*)"
+
+
+class ComputeTab(View):
+    """Pictures, networks, layers, alignment and cut."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        folder = partial(self._ask_folder, "Folder of pictures")
+        self.source = PathField(
+            "source", "pictures", "A folder of pictures, a file, or a pattern such as photos/*.jpg", folder, "folder"
+        )
+        self.show_pictures = PushButton(name="show_pictures", text="Show", tooltip="Show these pictures")
+        self.use_samples = PushButton(
+            name="use_samples",
+            text="Sample pictures",
+            tooltip="Photographs that come with scikit-image and scikit-learn",
+        )
+        self.picture_note = note(name="picture_note")
+        buttons = row(self.use_samples, self.show_pictures)
+
+        self.networks = Select(
+            name="networks",
+            label="networks",
+            choices=[(spec.title, spec.name) for spec in list_networks()],
+            tooltip="Click to choose one or more; the rest of the list is a timm or Hugging Face name away",
+        )
+        listing(self.networks)
+        for line, spec in enumerate(list_networks()):
+            self.networks.native.item(line).setToolTip(f"{spec.name}: {spec.note or spec.model} ({spec.licence})")
+        self.other_networks = LineEdit(
+            name="other_networks",
+            label="others",
+            tooltip="Any vision transformer of timm by its name, or hf: and a Hugging Face id; separated by commas",
+        )
+        self.other_networks.native.setPlaceholderText("timm name, or hf:owner/model")
+        self.layers = LineEdit(
+            name="layers", label="layers", tooltip="all, or numbers and ranges counted from 0, such as 4, 8-11"
+        )
+
+        self.alignment = ComboBox(
+            name="alignment",
+            label="alignment",
+            choices=[(title, key) for key, title in ALIGNMENTS.items()],
+            tooltip="What brings the channels of layers and networks together, so that they share colours",
+        )
+        self.alignment_file = PathField(
+            "alignment_file",
+            "file",
+            "A saved alignment (safetensors)",
+            lambda text: ask_existing_file(self, "Alignment", text, "Alignments (*.safetensors);;All files (*)"),
+        )
+        self.brain = BrainFields(coordinator, self)
+        self.n_components = SpinBox(
+            name="n_components", label="eigenvectors", min=2, max=1000, tooltip="More of them tell finer parts apart"
+        )
+        self.gamma = LineEdit(
+            name="gamma",
+            label="gamma",
+            tooltip="Width of the affinity exp((cos - 1) / gamma): smaller is sharper. A number, or auto",
+        )
+
+        self.study = PathField(
+            "study", "study", "The folder that keeps all results; computed once, opened again later", self._ask_study
+        )
+        self.cut_name = LineEdit(
+            name="cut_name", label="result", tooltip="Name of the result in the study; a study may hold several"
+        )
+        self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
+
+        narrow(self.alignment)
+        self.form = SettingsForm(
+            coordinator,
+            {
+                "source": self.source,
+                "networks": self.networks,
+                "other_networks": self.other_networks,
+                "layers": self.layers,
+                "alignment": self.alignment,
+                "alignment_file": self.alignment_file,
+                **self.brain.fields,
+                "n_components": self.n_components,
+                "gamma": self.gamma,
+                "study": self.study,
+                "cut_name": self.cut_name,
+                **self._make_more(),
+            },
+        )
+        more = QCollapsible("More settings")
+        more.toggleButton().setToolTip("What seldom needs to be changed: sizes, seeds, devices, memory")
+        more.setDuration(0)
+        more.addWidget(self.more)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(
+            scrolled(
+                section("Pictures", self.source, buttons, self.picture_note, wide=[buttons]),
+                section("Networks", self.networks, self.other_networks, self.layers, wide=[self.networks]),
+                section("Alignment and cut", self.alignment, self.alignment_file, self.n_components, self.gamma),
+                self.brain,
+                section("Study", self.study, self.cut_name, self.open_study),
+                more,
+            )
+        )
+        self.show_pictures.changed.connect(self._open_source)
+        self.source.line.native.returnPressed.connect(self._open_source)
+        self.use_samples.changed.connect(lambda: coordinator.open_pictures(SAMPLES))
+        self.open_study.changed.connect(self._open_study)
+
+    def _make_more(self) -> dict[str, Container]:
+        weights = PathField(
+            "weights",
+            "weights",
+            "A checkpoint file for the network, where only one is chosen; else published weights are used",
+            lambda text: ask_existing_file(self, "Weights", text, WEIGHT_FILES),
+            "published weights",
+        )
+        fields = {
+            "tap": ComboBox(choices=list(TAPS), tooltip="Where in a layer features are taken; the paper: attention"),
+            "input_size": SpinBox(
+                label="input size", max=4096, tooltip="Side of the network's input in pixels; 0 for its own"
+            ),
+            "weights": weights,
+            "method": ComboBox(
+                label="solver", choices=[(title, key) for key, title in METHODS.items()], tooltip="How the graph is cut"
+            ),
+            "n_landmarks": SpinBox(
+                label="landmarks", max=1_000_000, tooltip="Nodes that stand for all in a large graph; 0 for automatic"
+            ),
+            "seed": SpinBox(max=2**31 - 1, tooltip="The same seed gives the same result"),
+            "device": LineEdit(tooltip="auto, cpu, cuda, cuda:1 or mps"),
+            "precision": ComboBox(choices=PRECISIONS, tooltip="auto: half on a GPU, single on the CPU"),
+            "batch_size": SpinBox(
+                label="batch", min=1, max=4096, tooltip="Pictures that go through a network together"
+            ),
+            "memory": LineEdit(tooltip="How much memory the cut may use, such as 4GiB"),
+        }
+        for name, widget in fields.items():
+            widget.name = name
+            if isinstance(widget, ComboBox):
+                narrow(widget)
+        self.more = section("", *fields.values())
+        return fields
+
+    def listen(self) -> None:
+        """Follow settings and what is shown."""
+        self.coordinator.settings_changed.connect(self._draw_settings)
+        self.coordinator.shown_changed.connect(self._draw_pictures)
+        self.brain.start()
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        self.coordinator.settings_changed.disconnect(self._draw_settings)
+        self.coordinator.shown_changed.disconnect(self._draw_pictures)
+        self.brain.stop()
+
+    def redraw(self) -> None:
+        """Show the settings and the number of pictures."""
+        self._draw_settings(self.coordinator.settings)
+        self._draw_pictures()
+
+    def _draw_settings(self, settings: StudySettings) -> None:
+        self.form.show(settings)
+        show_row(self.alignment_file, settings.alignment == "file")
+
+    def _draw_pictures(self) -> None:
+        pictures, study = self.coordinator.pictures, self.coordinator.study
+        self.source.line.native.setPlaceholderText("folder" if study is None else "those of the study")
+        if pictures is None:
+            self.picture_note.value = "Choose a folder, or begin with the sample pictures."
+            return
+        skipped = dict(study.skipped) if study is not None else {}
+        skipped |= {pictures.names[position]: reason for position, reason in pictures.unreadable.items()}
+        line = f"{len(pictures.names)} pictures"
+        if skipped:
+            named = ", ".join(list(skipped)[:5]) + (" and others" if len(skipped) > 5 else "")
+            line += f"; {len(skipped)} skipped: {named} (hover to see why)"
+        self.picture_note.value = line
+        self.picture_note.tooltip = "\n".join(list_skipped(skipped))
+
+    def _open_source(self) -> None:
+        if self.source.text.strip():
+            self.coordinator.open_pictures(self.source.text.strip())
+
+    def _open_study(self) -> None:
+        path = ask_folder(self, "Open study", self.study.text)
+        if path is not None:
+            self.coordinator.open_study(path)
+
+    def _ask_folder(self, title: str, start: str) -> Path | None:
+        path = ask_folder(self, title, "" if start == SAMPLES else start)
+        if path is not None:
+            self.coordinator.open_pictures(path)
+        return path
+
+    def _ask_study(self, start: str) -> Path | None:
+        return ask_folder(self, "Folder of the study", start)

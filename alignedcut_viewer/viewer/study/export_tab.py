@@ -1,0 +1,101 @@
+"""The part of the Study panel that writes figures and masks."""
+
+from magicgui.widgets import ComboBox, PushButton, Select, SpinBox
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..coordinator.coordinator import Coordinator
+from ..state.settings import MASK_FORMATS, StudySettings
+from ..widgets.commands import export_figure, export_masks
+from ..widgets.forms import SettingsForm, View, listing, note, scrolled, section
+
+__all__ = ["ExportTab"]
+
+SEGMENTS_OF = {"layer": "the chosen layer alone", "cut": "all layers together"}
+
+
+class ExportTab(View):
+    """Export figure and Export masks, with what they need to know."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self.figure_pictures = SpinBox(
+            name="figure_pictures", label="pictures", min=1, max=200, tooltip="How many pictures the figure shows"
+        )
+        self.export_figure = PushButton(
+            name="export_figure",
+            text="Export figure…",
+            tooltip="Pictures × layers × networks in AlignedCut colours, as PNG, SVG or PDF",
+        )
+        self.segments = SpinBox(name="segments", label="segments", min=2, max=254, tooltip="Into how many parts")
+        self.segments_of = ComboBox(
+            name="segments_of",
+            label="cut from",
+            choices=[(title, key) for key, title in SEGMENTS_OF.items()],
+            tooltip="Segments of the layer that the sliders show; cut from it alone, or with one meaning in all layers",
+        )
+        self.mask_formats = Select(
+            name="mask_formats",
+            label="formats",
+            choices=[(title, key) for key, title in MASK_FORMATS.items()],
+            tooltip="Click to choose one or more",
+        )
+        listing(self.mask_formats)
+        self.export_masks = PushButton(
+            name="export_masks",
+            text="Export masks…",
+            tooltip="Segments of the chosen layer as masks, at the size of the original pictures",
+        )
+        self.form = SettingsForm(
+            coordinator,
+            {name: getattr(self, name) for name in ("figure_pictures", "segments", "segments_of", "mask_formats")},
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(
+            scrolled(
+                section(
+                    "Figure",
+                    note("All layers and networks of the cut in their colours; as smooth as the colours are shown."),
+                    self.figure_pictures,
+                    self.export_figure,
+                ),
+                section(
+                    "Masks",
+                    note("Of the network and layer that the sliders show, for all pictures, at their original size."),
+                    self.segments,
+                    self.segments_of,
+                    self.mask_formats,
+                    self.export_masks,
+                ),
+            )
+        )
+        self.export_figure.changed.connect(lambda: self._do(export_figure))
+        self.export_masks.changed.connect(lambda: self._do(export_masks))
+
+    def _do(self, command: object) -> None:
+        viewer = self.coordinator.viewer
+        if viewer is not None:
+            command(viewer)
+
+    def listen(self) -> None:
+        """Follow settings and what is shown."""
+        self.coordinator.settings_changed.connect(self._draw_settings)
+        self.coordinator.shown_changed.connect(self._draw_shown)
+
+    def deafen(self) -> None:
+        """Follow them no longer."""
+        self.coordinator.settings_changed.disconnect(self._draw_settings)
+        self.coordinator.shown_changed.disconnect(self._draw_shown)
+
+    def redraw(self) -> None:
+        """Show the settings; without a cut there is nothing to export."""
+        self._draw_settings(self.coordinator.settings)
+        self._draw_shown()
+
+    def _draw_settings(self, settings: StudySettings) -> None:
+        self.form.show(settings)
+
+    def _draw_shown(self) -> None:
+        study = self.coordinator.study
+        for button in (self.export_figure, self.export_masks):
+            button.enabled = study is not None and study.cut is not None

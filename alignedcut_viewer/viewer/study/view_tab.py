@@ -1,0 +1,102 @@
+"""The part of the Study panel that says how the result is shown."""
+
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, FloatSlider
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..coordinator.coordinator import Coordinator
+from ..widgets.forms import View, note, scrolled, section
+
+__all__ = ["ViewTab"]
+
+
+class ViewTab(View):
+    """Which cut, smooth or blocky, how opaque; and what is known of the networks behind it.
+
+    Opacity and visibility are those of the layer of colours: changed here or in napari's own controls, both follow.
+    """
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self.cut = ComboBox(name="cut", label="cut", choices=[], tooltip="Which result of the study is shown")
+        self.visible = CheckBox(
+            name="visible", text="show colours", value=True, tooltip="AlignedCut colours over the pictures"
+        )
+        self.smooth = CheckBox(
+            name="smooth", text="smooth", tooltip="Interpolate colours between tokens, or one colour a token"
+        )
+        self.opacity = FloatSlider(name="opacity", label="opacity", min=0, max=1, step=0.01, value=0.7)
+        self.facts = note(name="facts")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(
+            scrolled(
+                section("Colours", self.cut, self.visible, self.smooth, self.opacity),
+                section("About this result", self.facts),
+            )
+        )
+        self._layer: Any = None
+        self.cut.changed.connect(self._choose_cut)
+        self.smooth.changed.connect(coordinator.set_smooth)
+        self.visible.changed.connect(self._set_visible)
+        self.opacity.changed.connect(self._set_opacity)
+
+    def listen(self) -> None:
+        """Follow what is shown."""
+        self.coordinator.shown_changed.connect(self.redraw)
+        self.coordinator.smooth_changed.connect(self._draw_smooth)
+
+    def deafen(self) -> None:
+        """Follow it no longer."""
+        self.coordinator.shown_changed.disconnect(self.redraw)
+        self.coordinator.smooth_changed.disconnect(self._draw_smooth)
+        self._follow(None)
+
+    def redraw(self) -> None:
+        """Show the cuts of the study and the state of the layer of colours."""
+        study = self.coordinator.study
+        cuts = () if study is None else study.cuts
+        with self.cut.changed.blocked():
+            self.cut.choices = list(cuts)
+            if study is not None and study.cut is not None:
+                self.cut.value = study.cut.name
+        self.facts.value = (
+            "Nothing is computed or opened yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
+        )
+        self._draw_smooth(self.coordinator.smooth)
+        self._follow(self.coordinator.display.colours)
+        for widget in (self.cut, self.visible, self.smooth, self.opacity):
+            widget.enabled = self._layer is not None
+
+    def _draw_smooth(self, smooth: bool) -> None:
+        with self.smooth.changed.blocked():
+            self.smooth.value = smooth
+
+    def _follow(self, layer: Any) -> None:
+        if self._layer is not None:
+            self._layer.events.opacity.disconnect(self._draw_layer)
+            self._layer.events.visible.disconnect(self._draw_layer)
+        self._layer = layer
+        if layer is not None:
+            layer.events.opacity.connect(self._draw_layer)
+            layer.events.visible.connect(self._draw_layer)
+            self._draw_layer()
+
+    def _draw_layer(self, event: Any = None) -> None:
+        if self._layer is not None:
+            with self.visible.changed.blocked(), self.opacity.changed.blocked():
+                self.visible.value = bool(self._layer.visible)
+                self.opacity.value = float(self._layer.opacity)
+
+    def _set_visible(self, visible: bool) -> None:
+        if self._layer is not None:
+            self._layer.visible = visible
+
+    def _set_opacity(self, opacity: float) -> None:
+        if self._layer is not None:
+            self._layer.opacity = opacity
+
+    def _choose_cut(self, name: str | None) -> None:
+        if name:
+            self.coordinator.show_cut(name)

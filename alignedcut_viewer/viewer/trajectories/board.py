@@ -1,0 +1,344 @@
+"""The map with its controls: draws what the coordinator holds, and writes to it what mouse and keys choose."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from ..coordinator.coordinator import Coordinator
+from ..points.raster import Cloud
+from ..state.history import SELECTIONS, Selection
+from ..widgets.forms import View
+from ..widgets.layer_player import LayerPlayer
+from ..widgets.painting import Colours
+from ..widgets.panel_export import export_button
+from ..work.side_task import SideTask
+from .colours import colours_of_nodes, layer_ramp, legend_of
+from .controls import MapControls
+from .map_widget import MapCanvas
+from .paths import MapChoice, PathBundle, all_paths, moving_points, paths_of_selections, shown_nodes
+from .source import PreparedMap, restyle
+from .thumbnails import NodeThumbnails
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...study.cut import Cut
+
+__all__ = ["TrajectoriesBoard"]
+
+STATE = "trajectories"
+"""Key of this panel's part of a session."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """The map that is on the board."""
+
+    cut: "Cut"
+    prepared: PreparedMap
+    thumbnails: NodeThumbnails
+    names: tuple[str, ...]
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        return self.prepared.places
+
+
+class TrajectoriesBoard(View):
+    """Controls, canvas and player of the map."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self._shown: _Shown | None = None
+        self._bundles: list[PathBundle] = []
+        self._cloud_colours: NDArray[np.uint8] | None = None
+        self.canvas = MapCanvas(Colours.of(coordinator.viewer))
+        self.controls = MapControls(export_button(self, self.figure, self.table, "trajectories"))
+        self.controls.show_choice(MapChoice.from_dict(coordinator.panel_state.get(STATE, {})))
+        self.player = LayerPlayer()
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 4, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.controls)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.player)
+        layout.addWidget(self.status)
+        self._styling = SideTask("Colouring the map", self._on_styled)
+        self._pathing = SideTask("Finding paths", self._on_paths)
+        self._picturing = SideTask("Reading a picture", self._on_picture)
+        self._connect()
+
+    def _connect(self) -> None:
+        canvas, controls, player = self.canvas, self.controls, self.player
+        canvas.picked.connect(self._pick)
+        canvas.chosen.connect(self._choose)
+        canvas.pointed.connect(self._point)
+        canvas.tool_changed.connect(controls.show_tool)
+        canvas.stepped.connect(player.step)
+        canvas.played.connect(player.toggle)
+        controls.tool_chosen.connect(canvas.set_tool)
+        controls.fitted.connect(canvas.fit)
+        controls.zoomed.connect(canvas.zoom)
+        controls.choice_changed.connect(self._on_choice)
+        controls.active_toggled.connect(self._toggle_active)
+        player.moved.connect(self._on_player)
+
+    def listen(self) -> None:
+        """Follow selections, hover, values and theme."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.connect(self._on_selection)
+        coordinator.active_changed.connect(self._on_active)
+        coordinator.hover_changed.connect(self._on_hover)
+        coordinator.values_changed.connect(self._on_values)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.connect(self._on_theme)
+
+    def deafen(self) -> None:
+        """Follow them no longer, and drop what is at work."""
+        coordinator = self.coordinator
+        coordinator.selection_changed.disconnect(self._on_selection)
+        coordinator.active_changed.disconnect(self._on_active)
+        coordinator.hover_changed.disconnect(self._on_hover)
+        coordinator.values_changed.disconnect(self._on_values)
+        if coordinator.viewer is not None:
+            coordinator.viewer.events.theme.disconnect(self._on_theme)
+        for task in (self._styling, self._pathing, self._picturing):
+            task.stop()
+        self.player.pause()
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        colours = Colours.of(self.coordinator.viewer)
+        self.canvas.set_colours(colours)
+        self.controls.set_colours(colours)
+        self.player.set_colours(colours)
+        self._on_active(self.coordinator.active)
+        self._restyle()
+
+    @property
+    def choice(self) -> MapChoice:
+        """What of the map is shown, and how."""
+        return self.controls.choice
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being prepared."""
+        return not (self._styling.busy or self._pathing.busy or self._picturing.busy)
+
+    # -- the map -------------------------------------------------------------------------------------------------
+
+    def show_map(self, prepared: PreparedMap | None) -> None:
+        """Show the map of the cut that is shown; None takes it away."""
+        if prepared is None:
+            self._shown = None
+            self.canvas.show_points(None)
+            return
+        loaded, cut = self.coordinator.shown_cut()
+        self._shown = _Shown(cut, prepared, NodeThumbnails(loaded.pictures, cut.index), loaded.pictures.names)
+        self.canvas.interactive, self.canvas.caption = True, ""
+        self.controls.show_index(cut.index)
+        self.canvas.show_points(prepared.raster, prepared.places)
+        self._restyle()
+
+    def show_early(self, prepared: PreparedMap, landmarks: NDArray[np.int64]) -> None:
+        """Show the landmarks of a map that still settles; they cannot be chosen yet."""
+        _, cut = self.coordinator.shown_cut()
+        colours = colours_of_nodes(cut, "layer", dark=self.canvas.colours.dark)
+        prepared.raster.set_colours(colours[landmarks])
+        self._shown = None
+        self.canvas.interactive = False
+        self.canvas.caption = f"the map settles: {len(landmarks):,} of {len(cut.index):,} tokens"
+        self.canvas.set_legend(legend_of(cut.index, "layer", [n.name for n in cut.index.networks]))
+        self.canvas.set_shading("colour")
+        self.canvas.show_points(prepared.raster, prepared.places)
+
+    def _restyle(self) -> None:
+        """Colours, filters, selections, paths: all anew."""
+        shown, choice = self._shown, self.choice
+        if shown is None:
+            return
+        networks = choice.networks(shown.cut.index)
+        self.player.set_layers(sorted({layer for network in networks for layer in choice.layers(network)}))
+        values, dark = self.coordinator.values, self.canvas.colours.dark
+        prepared, cut = shown.prepared, shown.cut
+        self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
+        self._find_paths()
+
+    def _on_styled(self, prepared: PreparedMap) -> None:
+        shown = self._shown
+        if shown is None or shown.prepared is not prepared:
+            return
+        choice, index = self.choice, shown.cut.index
+        self._cloud_colours = None
+        self.canvas.set_shading("density" if choice.colour_by == "density" else "colour")
+        networks = [network.name for network in choice.networks(index)]
+        dark, values = self.canvas.colours.dark, self.coordinator.values
+        self.canvas.set_legend(legend_of(index, choice.colour_by, networks, values=values, dark=dark))
+        for which in SELECTIONS:
+            self.canvas.mark(which, self.coordinator.selection(which).nodes)
+        self._on_player(self.player.layer)
+        self._tell()
+
+    def _on_choice(self, choice: MapChoice) -> None:
+        self.coordinator.panel_state[STATE] = choice.as_dict()
+        self._restyle()
+
+    def _on_theme(self, *_: Any) -> None:
+        self.redraw()
+
+    def _on_values(self, values: Any) -> None:
+        if self.choice.colour_by == "values":
+            self._restyle()
+
+    # -- selections ----------------------------------------------------------------------------------------------
+
+    def _pick(self, node: int, mode: str) -> None:
+        self.coordinator.pick([node], mode)
+        self.coordinator.go_to(node)
+
+    def _choose(self, nodes: NDArray[np.int64], mode: str) -> None:
+        self.coordinator.pick(nodes, mode)
+
+    def _toggle_active(self) -> None:
+        other = SELECTIONS[1 - SELECTIONS.index(self.coordinator.active)]
+        self.coordinator.set_active(other)
+
+    def _on_active(self, which: str) -> None:
+        self.canvas.active = which
+        self.canvas.update()
+        self.controls.show_active(which)
+        self._tell()
+
+    def _on_selection(self, which: str, selection: Selection) -> None:
+        if self._shown is not None and not self._is_stale():
+            self.canvas.mark(which, selection.nodes)
+            self._find_paths()
+            self._tell()
+
+    def _is_stale(self) -> bool:
+        """Whether another cut is shown than the one on the board, which is about to be replaced."""
+        study = self.coordinator.study
+        return self._shown is None or study is None or study.cut is not self._shown.cut
+
+    def _find_paths(self) -> None:
+        shown, choice = self._shown, self.choice
+        if shown is None:
+            return
+        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+
+        def work(progress: Any) -> list[PathBundle]:
+            found = all_paths(shown.cut, shown.places, choice) if choice.flow else []
+            return found + (paths_of_selections(shown.cut, shown.places, selections, choice) if choice.paths else [])
+
+        if choice.flow or (choice.paths and any(len(nodes) for nodes in selections.values())):
+            self._pathing.start(work)
+        else:
+            self._pathing.stop()
+            self._on_paths([])
+
+    def _on_paths(self, bundles: list[PathBundle]) -> None:
+        if self._shown is None:
+            return
+        self._bundles, dark = bundles, self.canvas.colours.dark
+        index = self._shown.cut.index
+        position = {network.name: i for i, network in enumerate(index.networks)}
+        ramps = {b.network: layer_ramp(position[b.network], len(b.layers) - 1, dark) for b in bundles if not b.which}
+        self.canvas.show_paths(bundles, ramps)
+
+    def _tell(self) -> None:
+        if self._shown is None:
+            self.status.setText("")
+            return
+        parts = [f"{self._shown.prepared.raster.grid.n_shown:,} tokens"]
+        for which in SELECTIONS:
+            count = len(self.coordinator.selection(which))
+            if count:
+                parts.append(f"{which} {count:,}")
+        if len(parts) == 1:
+            parts.append("click one, or draw a lasso, to follow it from layer to layer")
+        self.status.setText(" · ".join(parts))
+
+    # -- hover ---------------------------------------------------------------------------------------------------
+
+    def _point(self, node: int | None) -> None:
+        if self._shown is not None and not self._is_stale():
+            self.coordinator.hover(node)
+
+    def _on_hover(self, node: int | None) -> None:
+        shown = self._shown
+        if shown is None or self._is_stale():
+            return
+        self.canvas.set_hovered(node)
+        if node is None or not (self.canvas.underMouse() or self.canvas.crosshair is not None):
+            return
+        known = shown.thumbnails.known(node)
+        if known is not None:
+            self.canvas.set_thumbnail(known)
+        else:
+            self._picturing.start(lambda progress: (node, shown.thumbnails.load(node)))
+
+    def _on_picture(self, found: Any) -> None:
+        node, thumbnail = found
+        if node == self.canvas.hovered:
+            self.canvas.set_thumbnail(thumbnail)
+
+    # -- layers by and by ----------------------------------------------------------------------------------------
+
+    def _on_player(self, layer: float | None) -> None:
+        shown = self._shown
+        if shown is None or layer is None:
+            self.canvas.show_cloud(None)
+            return
+        nodes, places = moving_points(shown.cut.index, shown.places, self.choice, layer)
+        if self._cloud_colours is None:
+            by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by
+            self._cloud_colours = colours_of_nodes(
+                shown.cut, by, values=self.coordinator.values, dark=self.canvas.colours.dark
+            )
+        colours = np.full((len(nodes), 4), 255, dtype=np.uint8)
+        colours[:, :3] = self._cloud_colours[nodes]
+        self.canvas.show_cloud(Cloud(np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1]), colours))
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    def _require(self) -> _Shown:
+        from ...errors import InputError
+
+        if self._shown is None:
+            raise InputError("There is no map to export yet; open a study with a result first.")
+        return self._shown
+
+    def figure(self) -> "Any":
+        """What is seen, for print: a function that draws it in the background."""
+        from .export import map_figure
+
+        shown = self._require()
+        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+        draw: partial[Figure] = partial(
+            map_figure,
+            shown.prepared.raster,
+            shown.cut,
+            self.choice,
+            self.canvas.view,
+            (self.canvas.height(), self.canvas.width()),
+            selections,
+            list(self._bundles),
+            self.coordinator.values,
+        )
+        return draw
+
+    def table(self) -> Any:
+        """Places of all tokens that are shown."""
+        from .export import map_table
+
+        shown = self._require()
+        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+        places = shown.cut.map2d
+        places = shown.places if places is None else np.asarray(places)  # as they are, not as they are scattered
+        return map_table(shown.cut, shown.names, places, shown_nodes(shown.cut.index, self.choice), selections)

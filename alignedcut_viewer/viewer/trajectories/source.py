@@ -1,0 +1,133 @@
+"""Where the map of a cut comes from: the study, or a computation now; and its points made ready to draw. No Qt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import StorageError, StudyError
+from ...progress import ProgressCallback, report
+from ..points.grid import PointGrid
+from ..points.raster import PointRaster, compile_loops
+from ..state.node_values import NodeValues
+from .colours import colours_of_nodes
+from .paths import MapChoice, shown_nodes
+
+if TYPE_CHECKING:
+    from ...study.cut import Cut
+    from ...study.study import Study
+
+__all__ = ["EarlyMap", "PreparedMap", "map_work", "prepare", "restyle", "scattered"]
+
+EarlyMap = Callable[[NDArray[np.int64], NDArray[np.float32]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedMap:
+    """A map that can be drawn and searched.
+
+    Attributes
+    ----------
+    places
+        float32 (N, 2), where all nodes are drawn, or landmarks of a map that still settles.
+    raster
+        Draws them.
+    """
+
+    places: NDArray[np.float32]
+    raster: PointRaster
+
+
+def prepare(places: NDArray[np.float32]) -> PreparedMap:
+    """Sort points into a grid; the compiled loops are loaded, or made, first.
+
+    Parameters
+    ----------
+    places
+        (N, 2) of the map; points on one place are drawn around it, see :func:`scattered`.
+    """
+    compile_loops()
+    drawn = scattered(places)
+    return PreparedMap(drawn, PointRaster(PointGrid(drawn)))
+
+
+def scattered(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points that share a place, drawn from a disc around it, so that they can be seen and chosen one by one.
+
+    The disc reaches half-way to the nearest other place, so that every point stays nearest to its own; points that are
+    alone on their place stay there. The same places give the same result.
+
+    Parameters
+    ----------
+    places
+        (N, 2).
+
+    Returns
+    -------
+    array
+        float32 (N, 2).
+    """
+    from scipy.spatial import cKDTree
+
+    held = np.array(places, dtype=np.float32, order="C")
+    if not np.isfinite(held).all():
+        return held  # what draws them says what is wrong
+    _, first, which, counts = np.unique(
+        held.view(np.uint64).ravel(), return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(first) in (1, len(held)):
+        return held
+    centres = held[first].astype(np.float64)
+    gaps = cKDTree(centres).query(centres, k=2)[0][:, 1]
+    reach = np.where(counts > 1, 0.5 * gaps, 0.0)[which.reshape(-1)]
+    rng = np.random.default_rng(0)
+    radius, angle = reach * np.sqrt(rng.random(len(held))), 2 * np.pi * rng.random(len(held))
+    held += np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
+    return held
+
+
+def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, dark: bool) -> PreparedMap:
+    """Show what is chosen, in the colours that are chosen; for the background: a million nodes take 50 ms."""
+    colours = colours_of_nodes(cut, choice.colour_by, values=values, dark=dark)
+    prepared.raster.grid.show(shown_nodes(cut.index, choice))
+    prepared.raster.set_colours(colours)
+    return prepared
+
+
+def map_work(
+    opened: "Study", cut_name: str, device: str = "auto", on_early: EarlyMap | None = None
+) -> Callable[[ProgressCallback], NDArray[np.float32]]:
+    """The work of computing the map of a cut, and keeping it where the study may be written.
+
+    Parameters
+    ----------
+    opened
+        The study, open for reading.
+    cut_name
+        Name of the cut.
+    device
+        Where to compute.
+    on_early
+        Called with the landmarks and their places while the map settles, in the thread that works.
+    """
+    path = Path(opened.path)
+
+    def work(progress: ProgressCallback) -> NDArray[np.float32]:
+        from ...pipeline.map_stage import spectral_map
+        from ...pipeline.settings import MapSettings
+        from ...study.study import Study
+
+        report(progress, 0, 0, "loading the libraries")
+        settings = MapSettings(device=device)
+        try:
+            writing = Study.open(path, writable=True)
+        except (StudyError, StorageError):
+            # Read-only, or being written by another run: the map is good for this window then.
+            return spectral_map(opened, cut_name, settings, progress, on_update=on_early)
+        with writing:
+            return spectral_map(writing, cut_name, settings, progress, on_update=on_early)
+
+    return work

@@ -1,0 +1,188 @@
+"""What the menus call."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+import numpy as np
+from napari.utils.notifications import show_info, show_warning
+
+from ...errors import AlignedCutError, InputError
+from ..coordinator.coordinator import Coordinator, tell_error
+from ..frames.exports import figure_work, mask_work, masks_work
+from ..frames.stacks import AXES
+from ..state.session_file import ENDING
+from ..state.settings import SAMPLES
+from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, window_of
+
+__all__ = [
+    "demo_study",
+    "export_figure",
+    "export_mask",
+    "export_masks",
+    "new_labels",
+    "open_image_folder",
+    "open_session",
+    "open_study",
+    "save_session",
+    "show_contact_sheet",
+    "show_help_panel",
+    "show_selection_panel",
+    "show_study_panel",
+]
+
+PLUGIN = "alignedcut-viewer"
+SESSION_FILES = f"Sessions (*{ENDING})"
+FIGURE_FILES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
+
+
+def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the Study panel, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Study")[1]
+
+
+def show_selection_panel(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the Selection panel beside the others, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Selection", tabify=True)[1]
+
+
+def show_contact_sheet(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the contact sheet beside the others, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Contact sheet", tabify=True)[1]
+
+
+def show_help_panel(viewer: napari.viewer.Viewer) -> Any:
+    """Dock the help, or find it."""
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Help", tabify=True)[1]
+
+
+def open_image_folder(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder of pictures and show it."""
+    coordinator = Coordinator.of(viewer)
+    start = coordinator.settings.source
+    folder = ask_folder(window_of(viewer), "Open image folder", "" if start == SAMPLES else start)
+    if folder is not None:
+        show_study_panel(viewer)
+        coordinator.open_pictures(folder)
+
+
+def open_study(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a study and show it."""
+    coordinator = Coordinator.of(viewer)
+    folder = ask_folder(window_of(viewer), "Open study", coordinator.settings.study)
+    if folder is not None:
+        show_study_panel(viewer)
+        coordinator.open_study(folder)
+
+
+def save_session(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a file and write how the study is looked at: selections, view, panels."""
+    coordinator = Coordinator.of(viewer)
+    try:
+        study, _ = coordinator.shown_cut()
+        path = ask_new_file(window_of(viewer), "Save session", study.path.with_suffix(ENDING), SESSION_FILES)
+        if path is not None:
+            coordinator.save_session(path)
+            show_info(f"The session is in {path}.")
+    except AlignedCutError as error:
+        tell_error(error)
+
+
+def open_session(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a saved session and show its study as it was."""
+    coordinator = Coordinator.of(viewer)
+    path = ask_existing_file(window_of(viewer), "Open session", coordinator.settings.study, SESSION_FILES)
+    if path is not None:
+        show_study_panel(viewer)
+        coordinator.open_session(path)
+
+
+def demo_study(viewer: napari.viewer.Viewer) -> None:
+    """Compute the sample pictures on the network that needs no download, and show the result."""
+    show_study_panel(viewer)
+    Coordinator.of(viewer).run_demo()
+
+
+def new_labels(viewer: napari.viewer.Viewer) -> None:
+    """Add an empty layer of labels over the pictures, to draw on; saved, it becomes masks of the original pictures."""
+    pictures = Coordinator.of(viewer).pictures
+    if pictures is None:
+        show_warning("Open pictures first; the labels lie over them.")
+        return
+    canvas = pictures.canvas
+    viewer.add_labels(
+        np.zeros((len(canvas), canvas.height, canvas.width), dtype=np.uint8),
+        name="Labels",
+        axis_labels=AXES[2:],
+        metadata={"canvas": canvas, "names": pictures.names},
+    )
+
+
+def export_figure(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a file and write the mosaic of the study that is shown."""
+    coordinator = Coordinator.of(viewer)
+
+    def ask() -> Path | None:
+        start = coordinator.shown_cut()[0].path.parent / "alignedcut.png"
+        return ask_new_file(window_of(viewer), "Export figure", start, FIGURE_FILES)
+
+    def begin(path: Path) -> None:
+        study, _ = coordinator.shown_cut()
+        work = figure_work(study, path, coordinator.settings, smooth=coordinator.smooth)
+        coordinator.start("Exporting the figure", work, lambda written: show_info(f"The figure is in {written}."))
+
+    _ask_and_begin(ask, begin)
+
+
+def export_masks(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder and write masks of the network and layer that the sliders show."""
+    coordinator = Coordinator.of(viewer)
+
+    def ask() -> Path | None:
+        coordinator.shown_slot()
+        return ask_folder(window_of(viewer), "Export masks into a folder", coordinator.shown_cut()[0].path.parent)
+
+    def begin(folder: Path) -> None:
+        study, _ = coordinator.shown_cut()
+        network, layer = coordinator.shown_slot()
+        work = masks_work(study, folder, coordinator.settings, network=network, layer=layer, smooth=coordinator.smooth)
+        coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
+
+    _ask_and_begin(ask, begin)
+
+
+def export_mask(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder and write where the values that are shown reach the threshold."""
+    coordinator = Coordinator.of(viewer)
+
+    def ask() -> Path | None:
+        coordinator.shown_slot()
+        if coordinator.values is None:
+            raise InputError("There is no mask yet; pick a place in a picture first.")
+        return ask_folder(window_of(viewer), "Export masks into a folder", coordinator.shown_cut()[0].path.parent)
+
+    def begin(folder: Path) -> None:
+        study, _ = coordinator.shown_cut()
+        work = mask_work(
+            study,
+            folder,
+            coordinator.settings,
+            coordinator.values,
+            coordinator.similarity.threshold,
+            slot=coordinator.shown_slot(),
+            smooth=coordinator.smooth,
+        )
+        coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
+
+    _ask_and_begin(ask, begin)
+
+
+def _ask_and_begin(ask: Callable[[], Path | None], begin: Callable[[Path], None]) -> None:
+    """Ask where to, then begin; what is wrong is told before the user is asked."""
+    try:
+        path = ask()
+        if path is not None:
+            begin(path)
+    except InputError as error:
+        tell_error(error)

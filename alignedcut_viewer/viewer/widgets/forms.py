@@ -1,0 +1,264 @@
+"""Building blocks of panels: forms bound to the settings, path fields, wrapped text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import CheckBox, Container, Label, LineEdit, PushButton, Select
+from magicgui.widgets.bases import ValueWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QListWidget,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..coordinator.coordinator import Coordinator
+from ..state.settings import StudySettings
+
+__all__ = ["PathField", "SettingsForm", "View", "listing", "narrow", "note", "row", "scrolled", "section", "show_row"]
+
+
+class View(QWidget):
+    """A widget that listens to the coordinator for as long as it is in a window.
+
+    napari's docks are closed without a close event, by taking the widget out of its dock; callbacks would go on firing.
+    Subclasses override :meth:`listen`, :meth:`deafen` and :meth:`redraw`.
+    """
+
+    _listening = False
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        self.coordinator = coordinator
+        super().__init__(parent)
+
+    def event(self, event: QEvent) -> bool:
+        """Follow being put into a window and taken out of it."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.stop()
+            elif self._listening is False and self.layout() is not None:
+                self.start()
+        return super().event(event)
+
+    def start(self) -> None:
+        """Draw the present state and listen for changes."""
+        if not self._listening:
+            self._listening = True
+            self.listen()
+            self.redraw()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        if self._listening:
+            self._listening = False
+            self.deafen()
+
+    def listen(self) -> None:
+        """Connect to the coordinator's signals."""
+
+    def deafen(self) -> None:
+        """Disconnect from them."""
+
+    def redraw(self) -> None:
+        """Show the coordinator's present state."""
+
+
+class PathField(Container):
+    """A line for a path with a button that asks for one.
+
+    Parameters
+    ----------
+    name, label, tooltip
+        As for any magicgui widget.
+    ask
+        Called by the button with the present text; returns a path, or None if the user thought better of it.
+    placeholder
+        Shown while the line is empty.
+    """
+
+    def __init__(
+        self, name: str, label: str, tooltip: str, ask: Callable[[str], Path | None], placeholder: str = ""
+    ) -> None:
+        self.line = LineEdit(name="line", tooltip=tooltip)
+        self.button = PushButton(name="choose", text="Choose…", tooltip=tooltip)
+        super().__init__(
+            name=name, label=label, tooltip=tooltip, layout="horizontal", labels=False, widgets=[self.line, self.button]
+        )
+        self.margins = (0, 0, 0, 0)
+        self.line.native.setPlaceholderText(placeholder)
+        self.line.native.setMinimumWidth(70)
+        self.button.native.setMinimumWidth(self.button.native.fontMetrics().horizontalAdvance("Choose…") + 16)
+        self._ask = ask
+        self.button.changed.connect(self._choose)
+
+    @property
+    def text(self) -> str:
+        """What the line says."""
+        return str(self.line.value)
+
+    def _choose(self) -> None:
+        path = self._ask(self.text)
+        if path is not None:
+            self.line.value = str(path)
+
+
+class SettingsForm:
+    """Widgets named after fields of the settings, kept equal to them both ways.
+
+    Parameters
+    ----------
+    coordinator
+        Holds the settings.
+    widgets
+        Widget of each field.
+    """
+
+    def __init__(self, coordinator: Coordinator, widgets: Mapping[str, ValueWidget | PathField]) -> None:
+        self._coordinator = coordinator
+        self._widgets = {name: w.line if isinstance(w, PathField) else w for name, w in widgets.items()}
+        for name, widget in self._widgets.items():
+            widget.changed.connect(lambda value, name=name: self._store(name, value))
+
+    def _store(self, name: str, value: Any) -> None:
+        kind = type(getattr(self._coordinator.settings, name))
+        self._coordinator.change_settings(**{name: tuple(value) if kind is tuple else kind(value)})
+
+    def show(self, settings: StudySettings) -> None:
+        """Set the widgets to the settings."""
+        for name, widget in self._widgets.items():
+            value = getattr(settings, name)
+            shown = widget.value
+            if (tuple(shown) if isinstance(value, tuple) else shown) != value:
+                with widget.changed.blocked():
+                    widget.value = list(value) if isinstance(value, tuple) else value
+
+
+def note(text: str = "", name: str = "note") -> Label:
+    """A line of explanation that wraps."""
+    label = Label(name=name, value=text)
+    native: QLabel = label.native
+    native.setWordWrap(True)
+    native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def section(title: str, *widgets: Any, wide: Sequence[Any] = ()) -> QWidget:
+    """Widgets under a heading: labelled ones in two columns; notes, buttons and `wide` ones across both."""
+    box = QWidget()
+    form = QFormLayout(box)
+    form.setContentsMargins(6, 6, 6, 2)
+    form.setVerticalSpacing(5)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+    if title:
+        form.addRow(QLabel(f"<b>{title}</b>"))
+    for widget in widgets:
+        native = widget.native
+        if not isinstance(widget, PushButton | CheckBox | Label) and widget not in wide:
+            label = QLabel(widget.label)
+            label.setToolTip(widget.tooltip or "")
+            form.addRow(label, native)
+        else:
+            form.addRow(native)
+    # The panel keeps the widgets, not only their natives, for as long as the section lives.
+    box.widgets = widgets
+    return box
+
+
+def show_row(widget: Any, visible: bool) -> None:
+    """Show or hide a widget of a section together with its label."""
+    native: QWidget = widget.native
+    native.setVisible(visible)
+    parent = native.parentWidget()
+    form = None if parent is None else parent.layout()
+    label = form.labelForField(native) if isinstance(form, QFormLayout) else None
+    if label is not None:
+        label.setVisible(visible)
+
+
+def scrolled(*parts: QWidget) -> QScrollArea:
+    """Parts below one another in an area that scrolls up and down, never sideways."""
+    inside = QWidget()
+    layout = QVBoxLayout(inside)
+    layout.setContentsMargins(2, 2, 2, 2)
+    layout.setSpacing(4)
+    for part in parts:
+        layout.addWidget(part)
+    layout.addStretch(1)
+    area = _TallArea()
+    area.setWidget(inside)
+    return area
+
+
+class _TallArea(QScrollArea):
+    """A scroll area that is never narrower than what it holds, whatever fonts and themes make of that later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        """Wide enough for the contents and the scroll bar."""
+        inside = self.widget()
+        width = 0 if inside is None else inside.minimumSizeHint().width()
+        return QSize(width + self.verticalScrollBar().sizeHint().width() + 2, 80)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask for another width when the contents want one."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
+def listing(select: Select) -> Select:
+    """Let a list show all its entries, and choose them by a click each."""
+    native: QListWidget = select.native
+    native.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
+    native.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    native.setTextElideMode(Qt.TextElideMode.ElideRight)
+    native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    native.setMinimumWidth(120)
+    native.installEventFilter(_FitRows(native))
+    return select
+
+
+class _FitRows(QObject):
+    """Keeps a list as high as its rows, whatever fonts and themes make of them."""
+
+    _occasions = (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange, QEvent.Type.Polish)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in self._occasions and isinstance(watched, QListWidget):
+            rows = sum(watched.sizeHintForRow(row) for row in range(watched.count()))
+            margins = watched.contentsMargins()
+            watched.setFixedHeight(rows + margins.top() + margins.bottom() + 2 * watched.frameWidth() + 2)
+        return super().eventFilter(watched, event)
+
+
+def row(*widgets: Any) -> Container:
+    """Widgets beside one another."""
+    box = Container(layout="horizontal", labels=False, widgets=list(widgets), label="")
+    box.margins = (0, 0, 0, 0)
+    return box
+
+
+def narrow(widget: Any) -> Any:
+    """Let a widget be narrower than its longest entry."""
+    native = widget.native
+    if isinstance(native, QComboBox):
+        native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        native.setMinimumContentsLength(8)
+    native.setMinimumWidth(80)
+    return widget

@@ -1,0 +1,117 @@
+"""All keys in one table: bound from it, and shown from it in the help.
+
+Plain keys belong to napari and its layers; these are with Alt or Shift, and none of them is one of napari's.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...errors import AlignedCutError
+from ..coordinator.coordinator import Coordinator, tell_error
+from ..layers.pointer import GESTURES
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["GESTURES", "KEYS", "PANEL_KEYS", "Key", "bind_keys"]
+
+
+class Key(NamedTuple):
+    """A key, what it does in words, and in deed."""
+
+    key: str
+    what: str
+    do: Callable[[Coordinator], Any]
+
+
+def _toggle_colours(coordinator: Coordinator) -> None:
+    layer = coordinator.display.colours
+    if layer is not None:
+        layer.visible = not layer.visible
+
+
+def _drags(coordinator: Coordinator) -> bool:
+    return coordinator.pointer.drag_selects
+
+
+def _keep(coordinator: Coordinator) -> None:
+    _told(lambda: coordinator.name_selection(coordinator.named.free_name(coordinator.active)))
+
+
+def _select_above(coordinator: Coordinator) -> None:
+    _told(coordinator.select_above)
+
+
+def _told(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except AlignedCutError as error:
+        tell_error(error)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("Alt-Right", "next picture", lambda c: c.display.move("picture", 1)),
+    Key("Alt-Left", "previous picture", lambda c: c.display.move("picture", -1)),
+    Key("Alt-PageUp", "next layer", lambda c: c.display.move("layer", 1)),
+    Key("Alt-PageDown", "previous layer", lambda c: c.display.move("layer", -1)),
+    Key("Alt-End", "next network", lambda c: c.display.move("network", 1)),
+    Key("Alt-Home", "previous network", lambda c: c.display.move("network", -1)),
+    Key("Shift-C", "show or hide the colours", _toggle_colours),
+    Key("Shift-S", "smooth or blocky colours", lambda c: c.set_smooth(not c.smooth)),
+    Key("Shift-R", "run", lambda c: c.run()),
+    Key("Shift-Escape", "cancel what is running", lambda c: c.cancel()),
+    Key("Shift-F", "figure is the active selection", lambda c: c.set_active("figure")),
+    Key("Shift-G", "ground is the active selection", lambda c: c.set_active("ground")),
+    Key("Shift-Up", "point one token up", lambda c: c.step(-1, 0)),
+    Key("Shift-Down", "point one token down", lambda c: c.step(1, 0)),
+    Key("Shift-Left", "point one token to the left", lambda c: c.step(0, -1)),
+    Key("Shift-Right", "point one token to the right", lambda c: c.step(0, 1)),
+    Key("Shift-Enter", "pick what is pointed at", lambda c: c.pick_hovered()),
+    Key("Ctrl-Enter", "add it to the selection", lambda c: c.pick_hovered("add")),
+    Key("Alt-Enter", "remove it from the selection", lambda c: c.pick_hovered("remove")),
+    Key("Alt-Z", "undo the last selection", lambda c: c.history.undo()),
+    Key("Alt-Y", "redo it", lambda c: c.history.redo()),
+    Key("Shift-Delete", "empty the active selection", lambda c: c.history.select([], which=c.active)),
+    Key("Alt-K", "keep the active selection under a name", _keep),
+    Key("Shift-D", "drags choose a region, or move the picture", lambda c: c.set_drag_selects(not _drags(c))),
+    Key("Shift-H", "show or hide similarity", lambda c: c.change_similarity(show=not c.similarity.show)),
+    Key("Shift-M", "show or hide the mask", lambda c: c.change_similarity(mask=not c.similarity.mask)),
+    Key("Shift-PageUp", "raise the threshold of the mask", lambda c: c.move_threshold(1)),
+    Key("Shift-PageDown", "lower it", lambda c: c.move_threshold(-1)),
+    Key("Alt-A", "select all that is above it", _select_above),
+)
+
+# Keys of painted panels work while the panel has the focus (click it, or walk there with Tab); the widgets take them.
+PANEL_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Brain": (
+        ("Left, Right", "next region; Up and Down among the plots over layers"),
+        ("Home, End", "first and last region"),
+        ("Enter", "show over all pictures what drives the region"),
+        ("Escape", "take the heat map away"),
+    ),
+    "Concepts": (
+        ("Up, Down", "choose the next concept, with Shift several"),
+        ("F2", "rename"),
+        ("Ctrl-M", "merge those chosen"),
+        ("Ctrl-P", "pin or unpin"),
+        ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
+    ),
+    "Contact sheet": (
+        ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
+        ("Enter", "go to the picture and the layer of the cell"),
+        ("+ −, Ctrl-wheel", "larger or smaller cells"),
+    ),
+}
+"""Keys inside a panel that has the focus, for the help; those of the Trajectories panel stand with its tools."""
+
+
+def bind_keys(viewer: "ViewerModel") -> None:
+    """Bind all keys in a viewer; doing so again changes nothing."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    for key in KEYS:
+
+        def pressed(viewer: "ViewerModel", key: Key = key) -> None:
+            key.do(Coordinator.of(viewer))
+
+        pressed.__doc__ = f"AlignedCut: {key.what}"
+        viewer.bind_key(key.key, pressed, overwrite=True)

@@ -1,0 +1,59 @@
+"""Run, progress and Cancel."""
+
+from magicgui.widgets import Container, ProgressBar, PushButton
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..coordinator.coordinator import Coordinator, TaskState
+from .forms import View, note
+
+__all__ = ["TaskBar"]
+
+
+class TaskBar(View):
+    """The foot of the Study panel: always in sight."""
+
+    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+        super().__init__(coordinator, parent)
+        self.run = PushButton(name="run", text="Run", tooltip="Compute the study; nothing is computed twice")
+        self.cancel = PushButton(
+            name="cancel", text="Cancel", tooltip="Stop at the next step and keep what is finished"
+        )
+        self.bar = ProgressBar(name="progress", min=0, max=1000, label="")
+        self.text = note(name="progress_text")
+        buttons = Container(layout="horizontal", labels=False, widgets=[self.run, self.cancel])
+        buttons.margins = (0, 0, 0, 0)
+        box = Container(labels=False, widgets=[self.bar, self.text, buttons])
+        box.margins = (6, 2, 6, 4)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(box.native)
+        self._box = box
+        self.run.changed.connect(coordinator.run)
+        self.cancel.changed.connect(coordinator.cancel)
+
+    def listen(self) -> None:
+        """Follow the work in the background."""
+        self.coordinator.task_changed.connect(self._draw)
+
+    def deafen(self) -> None:
+        """Follow it no longer."""
+        self.coordinator.task_changed.disconnect(self._draw)
+
+    def redraw(self) -> None:
+        """Show the work in the background."""
+        self._draw(self.coordinator.task)
+
+    def _draw(self, task: TaskState) -> None:
+        self.run.enabled = not task.busy
+        self.cancel.enabled = task.busy and not task.stopping
+        if task.busy and task.total <= 0:
+            self.bar.native.setRange(0, 0)
+        else:
+            self.bar.native.setRange(0, 1000)
+            self.bar.native.setValue(1000 * task.done // task.total if task.total > 0 else 0)
+        if not task.busy:
+            self.text.value = "Ready."
+        elif task.stopping:
+            self.text.value = f"{task.title}: stopping after this step…"
+        else:
+            self.text.value = f"{task.title}: {task.text}…"

@@ -1,0 +1,163 @@
+"""Work in the background of one viewer: one thing at a time, with progress, Cancel, and its end told to the user."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import progress as activity
+from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
+from psygnal import Signal
+
+from ...errors import AlignedCutError
+from .background import BackgroundTask, Outcome, Work
+from .dialogs import is_open
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+__all__ = ["TaskRunner", "TaskState", "tell_error"]
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """What the background does.
+
+    Attributes
+    ----------
+    title
+        Name of the work, "" when there is none.
+    done, total
+        Steps; a total of 0 means that it is not known yet.
+    text
+        What it is doing.
+    stopping
+        Whether it was told to stop and has not yet.
+    """
+
+    title: str = ""
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    stopping: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work."""
+        return bool(self.title)
+
+
+class TaskRunner:
+    """The part of a coordinator that runs what takes long; says what it does by `task_changed`."""
+
+    task_changed = Signal(TaskState)
+
+    def __init__(self) -> None:
+        self._state = TaskState()
+        self._task: BackgroundTask | None = None
+        self._then: Callable[[Any], None] | None = None
+        self._bar: Any = None
+        self._in_bar = False
+
+    @property
+    def viewer(self) -> "ViewerModel | None":
+        """The viewer, or None after it is gone."""
+        raise NotImplementedError
+
+    @property
+    def task(self) -> TaskState:
+        """What the background does now."""
+        return self._state
+
+    def _tell(self, signal: Any, *values: Any) -> None:
+        """Emit a signal while there is a window; one that closes takes its widgets along without a word to them."""
+        if is_open(self.viewer):
+            signal.emit(*values)
+
+    def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
+        """Do something in the background.
+
+        Parameters
+        ----------
+        title
+            Its name for the user.
+        work
+            Called with a progress callback, in another thread; must not touch the viewer.
+        then
+            Called with what `work` returned, in the window's thread; not called after an error or a cancellation.
+
+        Returns
+        -------
+        bool
+            False where something else is still at work; the user is told.
+        """
+        if self._task is not None:
+            show_warning(f"Please wait, or cancel first: {self._state.title} is still at work.")
+            return False
+        task = BackgroundTask.of(work, title)
+        self._task, self._then = task, then
+        self._bar = activity(total=1000, desc=title)
+        task.progressed.connect(self._on_progress)
+        task.finished.connect(self._on_finished)
+        task.warned.connect(self._on_warning)
+        self._set_state(TaskState(title=title, text="starting"))
+        task.start()
+        return True
+
+    def cancel(self) -> None:
+        """Tell the work in the background to stop at its next step; what it finished stays on disk."""
+        if self._task is not None and not self._state.stopping:
+            self._task.quit()
+            self._set_state(replace(self._state, stopping=True))
+
+    def _set_state(self, state: TaskState) -> None:
+        self._state = state
+        self._tell(self.task_changed, state)
+
+    def _on_progress(self, done: int, total: int, text: str) -> None:
+        if self._task is None:
+            return
+        self._set_state(replace(self._state, done=done, total=total, text=text))
+        bar = self._bar
+        if bar is not None and total > 0 and not self._in_bar:
+            # napari's progress bar lets other events through: the task may have ended when it returns.
+            self._in_bar = True
+            try:
+                bar.update(1000 * done // total - bar.n)
+            finally:
+                self._in_bar = False
+
+    def _on_warning(self, details: tuple[Any, ...]) -> None:
+        message, _, filename = details[:3]
+        if Path(filename).is_relative_to(Path(__file__).parent.parent.parent):
+            show_warning(str(message))
+
+    def _on_finished(self) -> None:
+        task, then, title = self._task, self._then, self._state.title
+        if task is None:
+            return
+        self._task = self._then = None
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        outcome = task.outcome or Outcome(cancelled=True)
+        if not is_open(self.viewer):
+            return
+        self._set_state(TaskState())
+        if outcome.error is not None:
+            tell_error(outcome.error)
+        elif outcome.cancelled:
+            show_info(f"{title}: cancelled. What was finished is kept; run again to go on.")
+        elif then is not None:
+            try:
+                then(outcome.value)
+            except Exception as error:
+                tell_error(error)
+
+
+def tell_error(error: BaseException) -> None:
+    """Notify the user: of an :class:`AlignedCutError` by its sentence, of any other error with its trace."""
+    if isinstance(error, AlignedCutError):
+        show_error(str(error))
+    else:
+        notification_manager.receive_error(type(error), error, error.__traceback__)

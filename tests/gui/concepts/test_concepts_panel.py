@@ -1,0 +1,224 @@
+"""The Concepts panel in a real window: discover, choose, name, merge, pin, and find it all again."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit
+
+from alignedcut_viewer.study import Study
+
+NETWORK = "dinov2-vit-s14-saliency@70x70"
+
+
+@pytest.fixture(scope="session")
+def concept_study(small_study, tmp_path_factory):
+    from alignedcut_viewer.pipeline import discover_concepts
+    from alignedcut_viewer.pipeline.concept_stage import ConceptSettings
+
+    path = tmp_path_factory.mktemp("concepts") / "concepts.zarr"
+    shutil.copytree(small_study, path)
+    with Study.open(path, writable=True) as study:
+        discover_concepts(study, settings=ConceptSettings(n_concepts=4, min_size=5))
+    return path
+
+
+@pytest.fixture
+def own_study(concept_study, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(concept_study, tmp_path / "own.zarr")
+
+
+@pytest.fixture
+def concepts_panel(viewer):
+    return viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Concepts")[1]
+
+
+@pytest.fixture
+def shown(qtbot, coordinator, own_study, concepts_panel, wait_idle):
+    coordinator.open_study(own_study)
+    wait_idle()
+    qtbot.waitUntil(lambda: len(concepts_panel.list.model_.details) == len(concepts_panel.concepts) > 2, timeout=60_000)
+    return coordinator.study.cut
+
+
+def click(qtbot, panel, box, modifier=Qt.KeyboardModifier.NoModifier):
+    qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, modifier, box.center())
+
+
+def names_on_disk(path):
+    with Study.open(path) as study:
+        return {concept.id: (concept.name, concept.size, concept.pinned) for concept in study.cut().concepts}
+
+
+def test_discover_by_its_button(qtbot, coordinator, small_study, tmp_path, concepts_panel, wait_idle):
+    panel = concepts_panel
+    assert "Study panel" in panel.note.text()
+    assert not panel.form.discover.isEnabled()
+    path = shutil.copytree(small_study, tmp_path / "bare.zarr")
+    coordinator.open_study(path)
+    wait_idle()
+    assert "Press Discover" in panel.note.text()
+    coordinator.go_to(coordinator.study.cut.index.node(NETWORK, 7, 1, row=0, column=0))
+    panel.form.count.setValue(3)
+    panel.form.scope.setCurrentIndex(panel.form.scope.findData("layer"))
+    qtbot.mouseClick(panel.form.discover, Qt.MouseButton.LeftButton)
+    assert coordinator.task.busy
+    wait_idle()
+    assert 1 <= len(panel.list.model_.concepts) <= 3
+    index = coordinator.study.cut.index
+    for concept in panel.concepts:
+        assert set(index.locate(concept.members).layer) == {7}
+    assert len(names_on_disk(path)) == len(panel.concepts)
+
+
+def test_clicking_a_concept_chooses_its_pixels_and_goes_there(qtbot, coordinator, shown, concepts_panel):
+    panel = concepts_panel
+    sizes = [concept.size for concept in panel.list.model_.concepts]
+    assert sizes == sorted(sizes, reverse=True)
+    for concept in panel.list.model_.concepts[:2]:
+        click(qtbot, panel, panel.list.row_of(concept.id).facts)
+        np.testing.assert_array_equal(coordinator.selection().nodes, concept.members)
+        network, layer, image = coordinator.position
+        here = shown.index.image_slice(network, layer, image)
+        assert ((concept.members >= here.start) & (concept.members < here.stop)).any()
+        assert panel.list.model_.details[concept.id].layers == tuple(
+            np.unique(shown.index.locate(concept.members).layer)
+        )
+    first, second = panel.list.model_.concepts[:2]
+    click(qtbot, panel, panel.list.row_of(first.id).facts)
+    click(qtbot, panel, panel.list.row_of(second.id).facts, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(
+        coordinator.selection().nodes, np.sort(np.concatenate([first.members, second.members]))
+    )
+    qtbot.keyClick(panel.list, Qt.Key.Key_Down)
+    assert len(panel.list.chosen_ids) == 1
+
+
+def test_clicking_a_picture_goes_to_it(qtbot, coordinator, shown, concepts_panel):
+    panel = concepts_panel
+    concept = panel.list.model_.concepts[0]
+    details, row = panel.list.model_.details[concept.id], panel.list.row_of(concept.id)
+    assert len(details.crops) == len(details.nodes) >= 2
+    for box, node in zip(row.crops, details.nodes, strict=False):
+        click(qtbot, panel, box)
+        place = shown.index.locate(node)
+        assert coordinator.position == (NETWORK, int(place.layer), int(place.image))
+        assert panel.list.words_at(panel.list.indexAt(box.center()), box.center()).startswith("Click to go")
+    assert set(details.nodes) <= set(concept.members)
+
+
+def test_names_merges_and_pins_survive(qtbot, viewer, coordinator, shown, own_study, concepts_panel, wait_idle):
+    panel = concepts_panel
+    first, second, third = panel.list.model_.concepts[:3]
+    click(qtbot, panel, panel.list.row_of(second.id).facts)
+    qtbot.keyClick(panel.list, Qt.Key.Key_F2)
+    editor = panel.list.viewport().findChild(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "whiskers")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: names_on_disk(own_study)[second.id][0] == "whiskers")
+    assert "whiskers" in [concept.name for concept in panel.list.model_.concepts]
+    assert panel.list.chosen_ids == [second.id]
+    click(qtbot, panel, panel.list.row_of(third.id).pin)
+    assert names_on_disk(own_study)[third.id][2]
+    click(qtbot, panel, panel.list.row_of(first.id).facts)
+    click(qtbot, panel, panel.list.row_of(second.id).facts, Qt.KeyboardModifier.ControlModifier)
+    assert panel.merge.isEnabled()
+    qtbot.mouseClick(panel.merge, Qt.MouseButton.LeftButton)
+    found = names_on_disk(own_study)
+    assert first.id not in found
+    assert found[second.id][:2] == ("whiskers", first.size + second.size)
+    assert len(coordinator.selection()) == first.size + second.size
+    # a panel that is opened again, of a study that is opened again, finds them
+    viewer.window.remove_dock_widget(panel)
+    coordinator.open_study(own_study)
+    wait_idle()
+    again = viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Concepts")[1]
+    assert {c.id: (c.name, c.size, c.pinned) for c in again.list.model_.concepts} == found
+    assert again is not panel
+    again.words.setText("whis")
+    assert [concept.id for concept in again.list.model_.concepts] == [second.id]
+    again.words.setText("")
+    again.sort.setCurrentIndex(again.sort.findData("pinned"))
+    assert again.list.model_.concepts[0].id == third.id
+
+
+def test_a_name_that_cannot_be_kept_is_told(qtbot, shown, own_study, concepts_panel, notifications):
+    panel = concepts_panel
+    concept = panel.list.model_.concepts[0]
+    with Study.open(own_study, writable=True):  # as another run would
+        panel._rename(concept.id, "taken")
+    assert notifications[-1][0] == "error"
+    assert panel.list.model_.concepts[0].name == concept.name
+
+
+def test_consistency_of_the_chosen_concept(qtbot, shown, concepts_panel):
+    panel, plot = concepts_panel, concepts_panel.consistency.plot
+    concept = panel.list.model_.concepts[1]
+    click(qtbot, panel, panel.list.row_of(concept.id).facts)
+    panel.tabs.setCurrentIndex(1)
+    mean, std = panel.concepts.channel_statistics(concept.id)
+    np.testing.assert_array_equal(plot.points, np.stack([mean, std], axis=1))
+    qtbot.waitUntil(lambda: plot.fit is not None, timeout=30_000)
+    assert "reverse U" in plot.verdict
+    middle = plot.place(plot.points[:1])[0]
+    assert plot._box().adjusted(-1, -1, 1, 1).contains(*middle) or abs(plot.points[0, 0]) > plot._limits()[0]
+
+
+def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
+    panel, plot = concepts_panel, concepts_panel.transitions.plot
+    index, labels = shown.index, panel.concepts.labels
+    coordinator.go_to(index.node(NETWORK, 7, 0, row=0, column=0))
+    panel.tabs.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: plot.transitions is not None, timeout=30_000)
+    here = index.select(layers=[7], patches_only=True)
+    there = index.select(layers=[8], patches_only=True)
+    ids = [concept.id for concept in panel.concepts]
+    shown_table = plot.transitions
+    assert shown_table.layers == (7, 8)
+    for i, a in enumerate(shown_table.rows):
+        inside = labels[here] == ids.index(a)
+        for j, b in enumerate(shown_table.columns):
+            expected = (labels[there][inside] == ids.index(b)).mean()
+            assert shown_table.probabilities[i, j] == pytest.approx(expected)
+    i, j = np.unravel_index(np.nanargmax(shown_table.probabilities), shown_table.probabilities.shape)
+    cell = plot.cell(int(i), int(j))
+    assert f"{100 * shown_table.probabilities[i, j]:.1f} %" in plot.words_at(cell.center())
+    qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=cell.center().toPoint())
+    a, b = ids.index(shown_table.rows[i]), ids.index(shown_table.columns[j])
+    np.testing.assert_array_equal(coordinator.selection().nodes, here[(labels[here] == a) & (labels[there] == b)])
+    # of figure pixels only, at whichever layer they were chosen
+    chosen = there[:7]
+    coordinator.select(chosen, which="figure")
+    panel.transitions.group.setCurrentIndex(panel.transitions.group.findData("figure"))
+    qtbot.waitUntil(lambda: plot.transitions is None or plot.transitions.n_pixels == 7, timeout=30_000)
+    coordinator.go_to(index.node(NETWORK, 8, 0, row=0, column=0))  # the last layer leads nowhere
+    qtbot.waitUntil(lambda: plot.transitions is None, timeout=30_000)
+
+
+def test_every_tab_is_exported(qtbot, coordinator, shown, concepts_panel, tmp_path):
+    from alignedcut_viewer.viewer.widgets.panel_export import save_panel
+
+    panel = concepts_panel
+    coordinator.go_to(shown.index.node(NETWORK, 2, 0, row=0, column=0))
+    for number, name in enumerate(("list", "consistency", "transitions")):
+        panel.tabs.setCurrentIndex(number)
+        qtbot.waitUntil(panel.export.isEnabled, timeout=30_000)
+        for kind in ("png", "csv"):
+            save_panel(tmp_path / f"{name}.{kind}", panel.figure, panel.table)(lambda done, total, text: None)
+        assert (tmp_path / f"{name}.png").stat().st_size > 3000
+    with open(tmp_path / "list.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["pixels"]) for row in rows] == [concept.size for concept in panel.list.model_.concepts]
+
+
+def test_closed_panels_listen_no_longer(qtbot, viewer, coordinator, shown, concepts_panel):
+    concepts_panel.tabs.setCurrentIndex(2)
+    viewer.window.remove_dock_widget(concepts_panel)
+    qtbot.wait(20)
+    for signal in (coordinator.shown_changed, coordinator.position_changed, coordinator.task_changed):
+        owners = [getattr(slot.dereference(), "__self__", None) for slot in signal._slots]
+        assert not [owner for owner in owners if type(owner).__module__.startswith("alignedcut_viewer.viewer.concepts.")]

@@ -1,0 +1,464 @@
+"""The Trajectories panel with mouse and keys: both ways with the pictures, paths, layers by and by, docks, themes."""
+
+import csv
+import itertools
+import shutil
+
+import numpy as np
+import pytest
+from matplotlib.path import Path as Outline
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication
+
+from alignedcut_viewer.study import Study
+from alignedcut_viewer.viewer.widgets import panel_export
+
+NETWORK = "dinov2-vit-s14-saliency@70x70"
+NONE, SHIFT, ALT, CTRL = (getattr(Qt.KeyboardModifier, f"{name}Modifier") for name in ("No", "Shift", "Alt", "Control"))
+FIGURE, GROUND = (230, 159, 0), (86, 180, 233)
+
+
+def open_panel(viewer):
+    return viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Trajectories")[1]
+
+
+@pytest.fixture
+def settle(qtbot):
+    """Wait until the panel has prepared what it shows, and has painted it."""
+
+    def wait(panel):
+        qtbot.waitUntil(lambda: panel.settled and panel.pages.currentWidget() is panel.board, timeout=60_000)
+        qtbot.wait(20)
+
+    return wait
+
+
+@pytest.fixture
+def trajectories(viewer, coordinator, small_study, wait_idle, settle):
+    coordinator.open_study(small_study)
+    wait_idle()
+    panel = open_panel(viewer)
+    settle(panel)
+    return panel
+
+
+@pytest.fixture
+def canvas(trajectories):
+    return trajectories.board.canvas
+
+
+@pytest.fixture
+def drag(qtbot, canvas):
+    """Drag over the map through logical pixels of the canvas, and let go."""
+
+    def through(points, modifier=NONE):
+        places = [QPoint(round(x), round(y)) for x, y in points]
+        qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, modifier, places[0])
+        for place in places[1:]:
+            canvas.mouseMoveEvent(_moved(canvas, place, modifier))
+        qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, modifier, places[-1])
+        return np.array([(place.x(), place.y()) for place in places], dtype=float)
+
+    return through
+
+
+def _moved(canvas, place, modifier):
+    """A move with the button down: simulated cursors of some platforms lose moves."""
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QMouseEvent
+
+    left = Qt.MouseButton.LeftButton
+    return QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)), left, left, modifier)
+
+
+def pixels_of(canvas):
+    """Places of all nodes on the canvas, logical pixels."""
+    return canvas.view.to_pixels(canvas._places)
+
+
+def seen(canvas):
+    """What the widget really shows, RGB, at its own resolution."""
+    image = canvas.grab().toImage().convertToFormat(canvas.grab().toImage().Format.Format_RGB888)
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):
+        bits.setsize(image.height() * image.bytesPerLine())
+    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
+
+
+def n_like(canvas, colour, within=12):
+    return int((np.abs(seen(canvas) - colour).max(axis=2) <= within).sum())
+
+
+def corners_around(points, margin=9):
+    """A square around some pixels, with many corners, ending where it began."""
+    low, high = np.min(points, axis=0) - margin, np.max(points, axis=0) + margin
+    square = np.array([low, (high[0], low[1]), high, (low[0], high[1]), low])
+    return np.concatenate([a + (b - a) * np.linspace(0, 1, 9)[:, None] for a, b in itertools.pairwise(square)])
+
+
+# -- the map and the pictures --------------------------------------------------------------------------------------
+
+
+def test_all_tokens_of_the_cut_are_on_the_map(trajectories, canvas, coordinator):
+    cut = coordinator.study.cut
+    np.testing.assert_array_equal(canvas._places, cut.map2d)
+    assert f"{len(cut.index)} tokens" in trajectories.board.status.text()
+    pixels = pixels_of(canvas)
+    assert (pixels > 0).all()
+    assert (pixels < (canvas.width(), canvas.height())).all()
+    image = canvas.draw_points()
+    ratio = canvas.devicePixelRatioF()
+    columns, rows = (pixels * ratio).astype(int).T
+    assert (image[rows, columns, 3] > 0).all()
+
+
+def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectories, canvas, coordinator, drag):
+    trajectories.board.controls.tools["lasso"].click()
+    pixels = pixels_of(canvas)
+    target = pixels[np.argsort(pixels[:, 0])[: len(pixels) // 4]]
+    corners = drag(corners_around(target))
+    inside = np.flatnonzero(Outline(corners).contains_points(pixels))
+    assert len(inside) >= len(target)
+    np.testing.assert_array_equal(coordinator.selection("figure").nodes, inside)
+    coordinator.go_to(inside[0])
+    frame = coordinator.overlays.selection.data.frame(*coordinator.display.position())
+    marked = frame[frame[..., 3] > 0][:, :3]
+    assert len(marked)
+    assert (np.abs(marked.astype(int) - FIGURE).max(axis=1) < 5).any()
+    assert n_like(canvas, FIGURE) > 50
+    # Shift adds, Alt removes, and undo walks back.
+    other = pixels[np.argsort(pixels[:, 0])[-20:]]
+    more = np.flatnonzero(Outline(drag(corners_around(other), SHIFT)).contains_points(pixels))
+    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.union1d(inside, more))
+    drag(corners_around(other), ALT)
+    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.setdiff1d(inside, more))
+    coordinator.history.undo()
+    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.union1d(inside, more))
+
+
+def test_a_drag_moves_and_with_ctrl_it_is_a_lasso(canvas, coordinator, drag):
+    before = pixels_of(canvas)
+    drag([(100, 100), (110, 100), (130, 115)])
+    np.testing.assert_allclose(pixels_of(canvas) - before, np.broadcast_to((30, 15), before.shape), atol=1e-3)
+    assert not len(coordinator.selection("figure"))
+    pixels = pixels_of(canvas)
+    corners = drag(corners_around(pixels[:10]), CTRL)
+    np.testing.assert_array_equal(
+        coordinator.selection("figure").nodes, np.flatnonzero(Outline(corners).contains_points(pixels))
+    )
+
+
+def test_the_brush_chooses_what_it_passes(trajectories, canvas, coordinator, drag):
+    trajectories.board.controls.tools["brush"].click()
+    canvas.set_radius(15)
+    pixels = pixels_of(canvas)
+    centre = pixels[len(pixels) // 2]
+    way = drag([(centre[0] - 60, centre[1]), (centre[0], centre[1]), (centre[0] + 60, centre[1])])
+    across = np.abs(pixels[:, 1] - way[0, 1])
+    along = np.clip(pixels[:, 0], way[0, 0], way[-1, 0]) - pixels[:, 0]
+    distance = np.hypot(across, along)
+    chosen = np.zeros(len(pixels), dtype=bool)
+    chosen[coordinator.selection("figure").nodes] = True
+    assert chosen.any()
+    assert chosen[distance < 13.5].all()  # dabs are a third of the radius apart
+    assert not chosen[distance > 15.01].any()
+
+
+def test_a_click_picks_and_shows_the_picture(qtbot, canvas, coordinator):
+    node = coordinator.study.cut.index.node(NETWORK, 2, 2, row=4, column=0)
+    canvas.zoom(2000, canvas.place_of(node))
+    place = canvas.place_of(node).toPoint()
+    same = np.flatnonzero(np.hypot(*(pixels_of(canvas) - (place.x(), place.y())).T) < 2)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, place)
+    assert coordinator.selection("figure").nodes.tolist() == [min(same)]
+    picked = coordinator.study.cut.index.locate(min(same))
+    assert coordinator.position == (NETWORK, int(picked.layer), int(picked.image))
+    coordinator.set_active("ground")
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, place)
+    assert coordinator.selection("ground").nodes.tolist() == [min(same)]
+
+
+def test_what_is_chosen_in_the_pictures_stands_out_on_the_map(canvas, trajectories, coordinator, settle):
+    index = coordinator.study.cut.index
+    assert n_like(canvas, FIGURE) == n_like(canvas, GROUND) == 0
+    coordinator.select([index.node(NETWORK, 7, 0, row=1, column=1)], which="figure")
+    coordinator.select([index.node(NETWORK, 7, 1, row=3, column=3)], which="ground")
+    settle(trajectories)
+    assert n_like(canvas, FIGURE) > 30
+    assert n_like(canvas, GROUND) > 30
+    for which in ("figure", "ground"):
+        coordinator.select([], which=which)
+    settle(trajectories)
+    assert n_like(canvas, FIGURE) == n_like(canvas, GROUND) == 0
+
+
+def test_hover_goes_both_ways_with_a_thumbnail(qtbot, trajectories, canvas, coordinator, settle):
+    index = coordinator.study.cut.index
+    node = index.node(NETWORK, 8, 1, row=2, column=3)
+    canvas.zoom(2000, canvas.place_of(node))
+    place = canvas.place_of(node).toPoint()
+    canvas.mouseMoveEvent(_hover(canvas, place))
+    same = int(np.flatnonzero(np.hypot(*(pixels_of(canvas) - (place.x(), place.y())).T) < 2).min())
+    assert coordinator.hovered == same
+    canvas.crosshair = QPointF(place)  # the simulated cursor may be anywhere
+    coordinator.hover(None)
+    coordinator.hover(same)
+    qtbot.waitUntil(lambda: canvas.thumbnail is not None)
+    found = index.locate(same)
+    assert canvas.thumbnail.lines[0] == coordinator.study.pictures.names[index.images.index(int(found.image))]
+    assert canvas.thumbnail.box == pytest.approx((int(found.row) / 5, int(found.column) / 5, 0.2, 0.2))
+    assert max(canvas.thumbnail.image.shape) == 132
+    coordinator.hover(None)
+    assert canvas.hovered is None
+
+
+def _hover(canvas, place):
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QMouseEvent
+
+    none = Qt.MouseButton.NoButton
+    return QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)), none, none, NONE)
+
+
+# -- view ----------------------------------------------------------------------------------------------------------
+
+
+def test_wheel_and_keys_zoom_and_move(qtbot, canvas):
+    before = pixels_of(canvas)
+    at = QPointF(120, 90)
+    wheel = QWheelEvent(
+        at, QPointF(canvas.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton, NONE,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(canvas, wheel)
+    np.testing.assert_allclose(pixels_of(canvas), (before - (120, 90)) * 1.25 + (120, 90), atol=1e-3)
+    before = pixels_of(canvas)
+    for key, shift in ((Qt.Key.Key_Left, (40, 0)), (Qt.Key.Key_Down, (0, -40))):
+        qtbot.keyClick(canvas, key)
+        np.testing.assert_allclose(pixels_of(canvas) - before, np.broadcast_to(shift, before.shape), atol=1e-3)
+        before = pixels_of(canvas)
+    qtbot.keyClick(canvas, Qt.Key.Key_Plus)
+    middle = (canvas.width() / 2, canvas.height() / 2)
+    np.testing.assert_allclose(pixels_of(canvas) - middle, (before - middle) * 1.25, atol=1e-3)
+    qtbot.keyClick(canvas, Qt.Key.Key_Home)
+    assert (pixels_of(canvas) > 0).all()
+
+
+def test_everything_can_be_chosen_by_keys(qtbot, trajectories, canvas, coordinator):
+    pixels = pixels_of(canvas)
+    qtbot.keyClick(canvas, Qt.Key.Key_L)
+    assert trajectories.board.controls.tools["lasso"].isChecked()
+    corners = [pixels.min(axis=0) - 5, (pixels[:, 0].max() + 5, pixels[:, 1].min() - 5), pixels.max(axis=0) + 5]
+    for corner in corners:
+        canvas.crosshair = QPointF(*corner)
+        qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.keyClick(canvas, Qt.Key.Key_C)
+    inside = np.flatnonzero(Outline([*corners, corners[0]]).contains_points(pixels))
+    np.testing.assert_array_equal(coordinator.selection("figure").nodes, inside)
+    qtbot.keyClick(canvas, Qt.Key.Key_B)
+    canvas.crosshair = QPointF(*pixels[0])
+    qtbot.keyClick(canvas, Qt.Key.Key_Right, CTRL)
+    qtbot.keyClick(canvas, Qt.Key.Key_Left, CTRL)
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    near = np.hypot(*(pixels - pixels[0]).T)
+    chosen = set(coordinator.selection("figure").nodes.tolist())
+    assert set(np.flatnonzero(near < canvas.radius - 0.1).tolist()) <= chosen
+    assert chosen <= set(np.flatnonzero(near < canvas.radius + 0.1).tolist())
+    qtbot.keyClick(canvas, Qt.Key.Key_M)
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert coordinator.selection("figure").nodes.tolist() == [int(near.argmin())]
+    qtbot.keyClick(canvas, Qt.Key.Key_Escape)
+    assert canvas.crosshair is None
+
+
+# -- paths and layers ----------------------------------------------------------------------------------------------
+
+
+def test_paths_lead_through_the_layers_of_the_pixel(trajectories, canvas, coordinator, settle):
+    index = coordinator.study.cut.index
+    chosen = [index.node(NETWORK, 7, image, row=1, column=4) for image in (0, 1)]
+    coordinator.select(chosen, which="figure")
+    coordinator.select([index.node(NETWORK, 2, 2, row=0, column=0)], which="ground")
+    settle(trajectories)
+    figure, ground = canvas._bundles
+    assert (figure.which, ground.which) == ("figure", "ground")
+    assert figure.layers == (2, 7, 8)
+    expected = [[index.node(NETWORK, layer, image, row=1, column=4) for layer in (2, 7, 8)] for image in (0, 1)]
+    np.testing.assert_array_equal(figure.nodes, expected)
+    np.testing.assert_array_equal(figure.places, coordinator.study.cut.map2d[np.array(expected)])
+    np.testing.assert_allclose(figure.mean, figure.places.mean(axis=0), rtol=1e-6)
+    trajectories.board.controls.paths.click()
+    settle(trajectories)
+    assert canvas._bundles == ()
+
+
+def test_filters_leave_out_layers(trajectories, canvas, coordinator, settle, drag):
+    controls = trajectories.board.controls
+    controls.first_layer.setValue(3)
+    settle(trajectories)
+    index = coordinator.study.cut.index
+    assert f"{2 * len(range(index.slot_slice(NETWORK, 2).stop))} tokens" in trajectories.board.status.text()
+    controls.tools["lasso"].click()
+    pixels = pixels_of(canvas)
+    drag(corners_around(pixels))
+    assert sorted(set(index.locate(coordinator.selection("figure").nodes).layer.tolist())) == [7, 8]
+    assert trajectories.board.player._layers == (7, 8)
+    assert coordinator.panel_state["trajectories"]["first_layer"] == 3
+
+
+def test_layers_go_by_and_every_token_moves(qtbot, trajectories, canvas, coordinator, settle):
+    player, index = trajectories.board.player, coordinator.study.cut.index
+    map2d = np.asarray(coordinator.study.cut.map2d)
+    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
+    assert player.layer == 2
+    layers = [index.slot_slice(NETWORK, layer) for layer in (2, 7, 8)]
+    np.testing.assert_array_equal(canvas._cloud.x, map2d[layers[0], 0])
+    player.slider.setValue(player.slider.value() + 10)
+    assert player.layer == 4.5
+    np.testing.assert_allclose(canvas._cloud.y, (map2d[layers[0], 1] + map2d[layers[1], 1]) / 2, atol=1e-4)
+    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
+    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
+    assert player.layer == 8
+    assert player.label.text() == "layer 8"
+    qtbot.keyClick(canvas, Qt.Key.Key_Space)
+    assert player.playing
+    qtbot.waitUntil(lambda: player.slider.value() > 3, timeout=5000)
+    qtbot.keyClick(canvas, Qt.Key.Key_Space)
+    assert not player.playing
+    player.off.click()
+    assert canvas._cloud is None
+
+
+def test_colours_follow_the_choice(trajectories, canvas, coordinator, settle):
+    cut, controls = coordinator.study.cut, trajectories.board.controls
+    raster = canvas.raster
+    drawn = {}
+    for by in ("layer", "alignedcut", "network", "values", "density"):
+        controls.colour_by.setCurrentIndex(controls.colour_by.findData(by))
+        settle(trajectories)
+        drawn[by] = raster._colours[:, :3].copy()
+    np.testing.assert_array_equal(drawn["alignedcut"], cut.rgb[raster.grid.order])
+    luminance = drawn["layer"].astype(int).sum(axis=1)
+    layers = cut.index.locate(raster.grid.order).layer
+    steps = [np.unique(luminance[layers == layer]) for layer in (2, 7, 8)]
+    assert all(len(step) == 1 for step in steps)
+    assert steps[0] < steps[1] < steps[2]
+    assert len(np.unique(drawn["network"], axis=0)) == 1
+    coordinator.show_values(np.linspace(0, 1, len(cut.index)), "a ramp")
+    controls.colour_by.setCurrentIndex(controls.colour_by.findData("values"))
+    settle(trajectories)
+    assert canvas.legend[0].title == "a ramp"
+    first, last = raster._colours[raster.grid.order.argmin(), :3], raster._colours[raster.grid.order.argmax(), :3]
+    np.testing.assert_array_equal(first, (68, 1, 84))  # viridis
+    np.testing.assert_array_equal(last, (253, 231, 37))
+
+
+# -- life of the panel ---------------------------------------------------------------------------------------------
+
+
+def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajectories, canvas, coordinator, settle):
+    dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.inner_widget() is trajectories)
+    node = coordinator.study.cut.index.node(NETWORK, 8, 0, row=2, column=2)
+    coordinator.select([node])
+    settle(trajectories)
+    try:
+        for floating in (True, False, True, False):
+            dock.setFloating(floating)
+            qtbot.wait(50)
+            assert n_like(canvas, FIGURE) > 20
+            assert (pixels_of(canvas) < (canvas.width(), canvas.height())).all()
+        dark = seen(canvas)[5, 5]
+        viewer.theme = "light"
+        settle(trajectories)
+        assert (seen(canvas)[5, 5] > dark + 100).all()
+        assert n_like(canvas, FIGURE) > 20
+    finally:
+        viewer.theme = "dark"
+    coordinator.select([])
+    settle(trajectories)
+    assert n_like(canvas, FIGURE) == 0
+
+
+def test_a_panel_opened_again_finds_its_state(qtbot, viewer, trajectories, settle):
+    controls = trajectories.board.controls
+    controls.colour_by.setCurrentIndex(controls.colour_by.findData("density"))
+    dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.inner_widget() is trajectories)
+    dock.title.close_button.click()
+    qtbot.wait(20)
+    again = open_panel(viewer)
+    settle(again)
+    assert again is not trajectories
+    assert again.board.choice.colour_by == "density"
+
+
+def test_a_study_without_a_map_gets_one(qtbot, viewer, coordinator, small_study, tmp_path, wait_idle, settle):
+    panel = open_panel(viewer)
+    assert "No result yet" in panel.note.text()
+    assert not panel.compute.isVisible()
+    path = without_map(small_study, tmp_path / "old.zarr")
+    coordinator.open_study(path)
+    wait_idle()
+    assert "has no map yet" in panel.note.text()
+    early = []
+    panel.board.canvas.show_points = _counting(panel.board.canvas.show_points, early)
+    qtbot.mouseClick(panel.compute, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: coordinator.task.busy)
+    wait_idle()
+    settle(panel)
+    assert len(early) > 1, "the map is seen while it settles"
+    np.testing.assert_array_equal(panel.board.canvas._places, Study.open(path).cut().map2d)
+    assert panel.board.canvas.interactive
+
+
+def without_map(study_path, path):
+    """A copy of a study as versions before the map wrote it."""
+    shutil.copytree(study_path, path)
+    with Study.open(path, writable=True) as study:
+        cuts = study.store.attributes("cuts")
+        entry = dict(cuts["current"]["default"])
+        part = entry.pop("map")
+        study.store.set_attributes("cuts", {**cuts, "current": {"default": entry}})
+        study.store.remove(f"cuts/{entry['cut']}/{part}")
+    return path
+
+
+def _counting(show, calls):
+    def counted(raster, *more):
+        if raster is not None:
+            calls.append(raster)
+        show(raster, *more)
+
+    return counted
+
+
+def test_a_map_that_is_cancelled_leaves_the_offer(qtbot, viewer, coordinator, small_study, tmp_path, wait_idle):
+    path = without_map(small_study, tmp_path / "old.zarr")
+    coordinator.open_study(path)
+    wait_idle()
+    panel = open_panel(viewer)
+    panel.compute_map()
+    coordinator.cancel()
+    wait_idle()
+    qtbot.waitUntil(lambda: panel.compute.isVisible())
+    assert Study.open(path).cut().map2d is None
+
+
+def test_exports_what_is_seen(qtbot, trajectories, coordinator, tmp_path, monkeypatch, wait_idle, settle):
+    index = coordinator.study.cut.index
+    node = index.node(NETWORK, 8, 1, row=2, column=3)
+    coordinator.select([node], which="ground")
+    settle(trajectories)
+    for name in ("map.png", "map.svg", "map.csv"):
+        monkeypatch.setattr(panel_export, "ask_new_file", lambda *a, name=name, **k: tmp_path / name)
+        qtbot.mouseClick(trajectories.findChild(object, "export_panel"), Qt.MouseButton.LeftButton)
+        wait_idle()
+        assert (tmp_path / name).stat().st_size > 1000
+    assert "layer 2" in (tmp_path / "map.svg").read_text() or "<image" in (tmp_path / "map.svg").read_text()
+    with open(tmp_path / "map.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(index)
+    row = rows[node]
+    assert (row["layer"], row["image"], row["row"], row["column"], row["selection"]) == ("8", "1", "2", "3", "ground")
+    np.testing.assert_allclose((float(row["x"]), float(row["y"])), coordinator.study.cut.map2d[node])

@@ -1,0 +1,65 @@
+"""Prints every text of our panels that is cut off; run in a process of its own, with a scale and a theme."""
+
+import json
+import os
+import sys
+import time
+
+os.environ["NAPARI_CONFIG"] = ""
+
+
+def main(study: str, theme: str) -> None:
+    from qtpy.QtWidgets import QApplication, QCheckBox, QLabel, QPushButton, QRadioButton, QToolButton
+    from superqt import QCollapsible
+
+    from alignedcut_viewer.viewer import launch
+    from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
+    from alignedcut_viewer.viewer.coordinator.session_keeper import PLUGIN, panel_names
+
+    viewer = launch(study, block=False)
+    viewer.theme = theme
+    coordinator = Coordinator.of(viewer)
+
+    def settle(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    coordinator.select([20, 21])
+    coordinator.change_similarity(mask=True, threshold=0.4)
+    cut, seen, untold = [], 0, []
+    for name in panel_names():
+        dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != "Study")
+        dock.raise_()
+        settle(0.4)
+        for folded in panel.findChildren(QCollapsible):
+            folded.expand(animate=False)
+        settle(0.1)
+        tabs = getattr(panel, "tabs", None)
+        for page in range(1 if tabs is None else tabs.count()):
+            if tabs is not None:
+                tabs.setCurrentIndex(page)
+                settle(0.15)
+            for kind in (QLabel, QPushButton, QCheckBox, QRadioButton, QToolButton):
+                for widget in panel.findChildren(kind):
+                    text = widget.text()
+                    if not widget.isVisible() or not text:
+                        continue
+                    seen += 1
+                    if isinstance(widget, QLabel) and widget.wordWrap():
+                        wanted = (0, widget.heightForWidth(widget.width()))
+                    else:
+                        wanted = (widget.minimumSizeHint().width(), widget.fontMetrics().height())
+                    if widget.width() < wanted[0] or widget.height() < wanted[1]:
+                        cut.append([name, kind.__name__, text[:60], [widget.width(), widget.height()], list(wanted)])
+                    if kind is not QLabel and not widget.toolTip() and widget.objectName() != "qt_toolbar_ext_button":
+                        untold.append([name, kind.__name__, text[:60]])
+    ratio = viewer.window._qt_window.devicePixelRatioF()
+    coordinator.sessions.close()
+    viewer.close()
+    print("\n" + json.dumps({"cut": cut, "seen": seen, "ratio": ratio, "untold": untold}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

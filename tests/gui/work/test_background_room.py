@@ -1,0 +1,51 @@
+"""Tasks in the background leave room in Qt's thread pool, which Qt itself needs to convert pictures."""
+
+import threading
+
+from qtpy.QtCore import QRunnable, QThreadPool
+from qtpy.QtGui import QImage
+
+from alignedcut_viewer.viewer.work.background import BackgroundTask
+
+
+class Part(QRunnable):
+    """What Qt gives the pool for a part of a picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.done = threading.Event()
+
+    def run(self):
+        self.done.set()
+
+
+def test_the_pool_has_room_while_many_tasks_wait(qtbot):
+    pool, go_on = QThreadPool.globalInstance(), threading.Event()
+    pool.waitForDone(10_000)
+    before = pool.maxThreadCount(), pool.activeThreadCount()
+    n_tasks = pool.maxThreadCount() + 2
+    begun = threading.Semaphore(0)
+
+    def work(progress):
+        begun.release()
+        assert go_on.wait(60)
+
+    tasks = [BackgroundTask.of(work, f"task {number}") for number in range(n_tasks)]
+    try:
+        for task in tasks:
+            task.start()
+        qtbot.waitUntil(lambda: begun._value == n_tasks, timeout=30_000)
+        part = Part()
+        part.setAutoDelete(False)
+        assert pool.tryStart(part)
+        assert part.done.wait(30)
+        # With the pool full, this would wait for ever: it is divided among the pool's threads.
+        picture = QImage(2000, 1500, QImage.Format.Format_RGB32)
+        picture.fill(0xFF336699)
+        assert picture.convertToFormat(QImage.Format.Format_RGBA8888).pixelColor(7, 7).name() == "#336699"
+    finally:
+        go_on.set()
+    qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks), timeout=30_000)
+    pool.waitForDone(10_000)
+    assert (pool.maxThreadCount(), pool.activeThreadCount()) == before
+    assert not [task.outcome.error for task in tasks if task.outcome.error]

@@ -1,0 +1,154 @@
+"""What of the map is shown, in which colours, and where pixels are on their way; without a window."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
+from alignedcut_viewer.viewer.points.grid import PointGrid, Viewport
+from alignedcut_viewer.viewer.points.raster import PointRaster
+from alignedcut_viewer.viewer.state.node_values import NodeValues
+from alignedcut_viewer.viewer.trajectories.colours import COLOUR_BY, colours_of_nodes, layer_ramp, legend_of
+from alignedcut_viewer.viewer.trajectories.export import HEADER, map_figure, map_rows
+from alignedcut_viewer.viewer.trajectories.paths import (
+    MOST_PATHS,
+    MapChoice,
+    all_paths,
+    moving_points,
+    paths_of_selections,
+    shown_nodes,
+)
+from alignedcut_viewer.viewer.trajectories.source import scattered
+
+pytestmark = pytest.mark.quick
+
+INDEX = NodeIndex([NetworkNodes("a", (0, 1, 2), 2, 3), NetworkNodes("b", (1, 5), 2, 2, False)], (4, 7))
+MAP = np.random.default_rng(0).normal(size=(len(INDEX), 2)).astype(np.float32)
+
+
+class Cut:
+    """What the map wants to know of a cut."""
+
+    index = INDEX
+    rgb = np.random.default_rng(1).integers(0, 256, (len(INDEX), 3), dtype=np.uint8)
+
+
+def luminance(colours):
+    return colours.astype(float) @ (0.2126, 0.7152, 0.0722)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("position", range(8))
+def test_layers_go_from_dark_to_bright(position, dark):
+    steps = luminance(layer_ramp(position, 12, dark))
+    assert (np.diff(steps) > 0).all()
+    assert steps[-1] - steps[0] > 70
+    ground = 38 if dark else 232
+    assert (np.abs(steps - ground) > 10).mean() > 0.7
+
+
+def test_colours_by_layer_network_and_value():
+    cut = Cut()
+    by_layer = colours_of_nodes(cut, "layer")
+    for slot, part in INDEX.iter_slots():
+        assert len(np.unique(by_layer[part], axis=0)) == 1, slot
+    assert len(np.unique(by_layer, axis=0)) == 5
+    assert len(np.unique(colours_of_nodes(cut, "network"), axis=0)) == 2
+    np.testing.assert_array_equal(colours_of_nodes(cut, "alignedcut"), cut.rgb)
+    values = np.linspace(-1, 1, len(INDEX), dtype=np.float32)
+    values[3] = np.nan
+    colours = colours_of_nodes(cut, "values", values=NodeValues(values, "v", signed=True)).astype(int)
+    assert colours[0, 2] > colours[0, 0]
+    assert colours[-1, 0] > colours[-1, 2]
+    np.testing.assert_array_equal(colours[3], (128, 128, 128))
+    for by in COLOUR_BY:
+        assert legend_of(INDEX, by, ["a", "b"])
+    assert [row.title for row in legend_of(INDEX, "layer", ["b"])] == ["b"]
+
+
+def test_filters_hide_networks_and_layers():
+    assert shown_nodes(INDEX, MapChoice()) is None
+    choice = MapChoice(hidden=("b",), first_layer=1)
+    np.testing.assert_array_equal(
+        np.flatnonzero(shown_nodes(INDEX, choice)), INDEX.select(networks=["a"], layers=[1, 2])
+    )
+    assert [n.name for n in MapChoice(first_layer=3).networks(INDEX)] == ["b"]
+    assert not shown_nodes(INDEX, MapChoice(first_layer=9)).any()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["colour_by", "hidden", "first_layer", "paths", "other"]),
+        st.one_of(st.none(), st.integers(), st.text(max_size=5), st.lists(st.text(max_size=3)), st.booleans()),
+    )
+)
+def test_a_session_of_any_kind_gives_a_choice(values):
+    choice = MapChoice.from_dict(values)
+    assert choice.colour_by in COLOUR_BY
+    assert MapChoice.from_dict(choice.as_dict()) == choice
+
+
+def test_points_on_one_place_are_scattered_around_it_and_stay_nearest_to_it():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(40, 2)).astype(np.float32)
+    own = np.concatenate([np.arange(40), rng.integers(0, 30, 2000)])  # ten are alone
+    drawn = scattered(centres[own])
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+    np.testing.assert_array_equal(np.linalg.norm(drawn[:, None] - centres, axis=2).argmin(axis=1), own)
+    np.testing.assert_array_equal(drawn[30:40], centres[30:])
+    np.testing.assert_array_equal(scattered(centres[own]), drawn)
+    np.testing.assert_array_equal(scattered(centres), centres)
+
+
+def test_paths_stay_at_the_place_of_the_pixel():
+    chosen = np.array([INDEX.node("a", 1, 7, row=1, column=2), INDEX.class_token_node("a", 0, 4)])
+    (bundle,) = paths_of_selections(Cut(), MAP, {"figure": chosen, "ground": np.empty(0, np.int64)}, MapChoice())
+    expected = [[INDEX.node("a", layer, 7, row=1, column=2) for layer in (0, 1, 2)]]
+    np.testing.assert_array_equal(bundle.nodes, expected)
+    np.testing.assert_array_equal(bundle.places, MAP[np.array(expected)])
+    class_tokens = {"figure": chosen[1:]}
+    assert paths_of_selections(Cut(), MAP, class_tokens, MapChoice()) == []
+    assert paths_of_selections(Cut(), MAP, {"figure": chosen}, MapChoice(first_layer=2)) == []
+    both = all_paths(Cut(), MAP, MapChoice())
+    assert [(b.network, b.count, len(b.layers)) for b in both] == [("a", 12, 3), ("b", 8, 2)]
+
+
+def test_many_paths_are_drawn_from_evenly_but_their_mean_is_of_all():
+    index = NodeIndex([NetworkNodes("a", (0, 1), 100, 100, False)], 1)
+    places = np.random.default_rng(0).normal(size=(len(index), 2)).astype(np.float32)
+    cut = type("Cut", (), {"index": index})()
+    (bundle,) = paths_of_selections(cut, places, {"ground": np.arange(10_000)}, MapChoice())
+    assert (len(bundle.places), bundle.count) == (MOST_PATHS, 10_000)
+    np.testing.assert_allclose(bundle.mean, places.reshape(2, 10_000, 2).mean(axis=1), atol=1e-5)
+
+
+def test_pixels_move_in_straight_lines_between_layers():
+    nodes, places = moving_points(INDEX, MAP, MapChoice(), 1.0)
+    np.testing.assert_array_equal(nodes, INDEX.select(layers=[1]))
+    np.testing.assert_array_equal(places, MAP[nodes])
+    nodes, places = moving_points(INDEX, MAP, MapChoice(hidden=("a",)), 2.0)
+    there = MAP[INDEX.slot_slice("b", 5)]
+    np.testing.assert_allclose(places, MAP[nodes] + 0.25 * (there - MAP[nodes]), atol=1e-6)
+    assert not len(moving_points(INDEX, MAP, MapChoice(hidden=("a",)), 0.5)[0])
+
+
+def test_print_and_table_hold_what_is_seen():
+    cut, grid = Cut(), PointGrid(MAP)
+    chosen = {"figure": np.array([INDEX.node("a", 1, 7, row=1, column=2)]), "ground": np.empty(0, np.int64)}
+    bundles = paths_of_selections(cut, MAP, chosen, MapChoice())
+    view = Viewport.around(grid.bounds, 300, 200)
+    figure = map_figure(PointRaster(grid), cut, MapChoice(), view, (200, 300), chosen, bundles)
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.get_xlim(), (view.left, view.left + 300 / view.scale))
+    assert any(np.array_equal(line.get_xydata(), bundles[0].mean) for line in axes.lines)
+    assert {text.get_text() for text in figure.texts} >= {"a", "b", "layer 0", "figure: 1 token"}
+    rows = list(map_rows(cut, ("one", "two"), MAP, shown_nodes(INDEX, MapChoice(hidden=("b",))), chosen))
+    assert len(rows) == INDEX.slot_slice("a", 2).stop
+    row = dict(zip(HEADER, rows[chosen["figure"][0]], strict=True))
+    assert row == {
+        "node": int(chosen["figure"][0]), "network": "a", "layer": 1, "image": 7, "picture": "two",
+        "row": 1, "column": 2,
+        "x": float(MAP[chosen["figure"][0], 0]), "y": float(MAP[chosen["figure"][0], 1]), "selection": "figure",
+    }  # fmt: skip
+    assert rows[0][5:7] == (None, None)

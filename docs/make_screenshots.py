@@ -144,7 +144,7 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     board = show_contact_sheet(viewer).board
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.isAncestorOf(board))
     viewer.window._qt_window.resizeDocks([dock], [1010], Qt.Orientation.Horizontal)
-    board.canvas.reveal(board.canvas.shown)
+    board.sheet.reveal(board.sheet.shown)
     settle(4)
     keep(viewer, "window-sheet.png", few_colours=True)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..segmentation import write_coco_rle, write_indexed_png, write_npz, write_tiff
-from .frames.picture_layout import Canvas
+from .frames.picture_layout import PictureLayout
 
 __all__ = ["write_labels"]
 
@@ -69,7 +69,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _masks(labels: NDArray[np.integer], metadata: dict[str, Any]) -> tuple[list[str], list[NDArray[np.integer]]]:
     """Names and masks, at the size of the original pictures where the labels lie on their canvas."""
-    canvas, names = metadata.get("canvas"), metadata.get("names")
-    if isinstance(canvas, Canvas) and labels.shape == (len(canvas), canvas.height, canvas.width):
-        return list(names), [canvas.crop_labels(image, labels[image]) for image in range(len(canvas))]
+    layout, names = metadata.get("layout"), metadata.get("names")
+    if isinstance(layout, PictureLayout) and labels.shape == (len(layout), layout.height, layout.width):
+        return list(names), [layout.crop_labels(image, labels[image]) for image in range(len(layout))]
     return [f"{number:04d}" for number in range(len(labels))], list(labels)

@@ -66,53 +66,53 @@ def outline(n_corners: int = 100) -> NDArray[np.float64]:
 
 
 def ours(places: NDArray[np.float32], colours: Rgb) -> dict[str, NDArray[np.float64]]:
-    """The panel's canvas in a window, driven as mouse events drive it."""
+    """The panel's map_widget in a window, driven as mouse events drive it."""
     from qtpy.QtCore import QPointF, Qt
 
-    from alignedcut_viewer.viewer.trajectories.map_widget import MapCanvas
+    from alignedcut_viewer.viewer.trajectories.map_widget import MapWidget
     from alignedcut_viewer.viewer.trajectories.source import prepare
     from alignedcut_viewer.viewer.widgets.painting import Colours
 
     prepared = prepare(places)
     prepared.raster.set_colours(colours)
-    canvas = MapCanvas(Colours.of(None))
-    canvas.resize(SIDE, SIDE)
-    canvas.show()
-    canvas.show_points(prepared.raster, prepared.places)
+    map_widget = MapWidget(Colours.of(None))
+    map_widget.resize(SIDE, SIDE)
+    map_widget.show()
+    map_widget.show_points(prepared.raster, prepared.places)
     settle()
 
     def pan(step: int) -> None:
-        canvas.pan(3 if step % 2 else -3, 1)
-        canvas.repaint()
+        map_widget.pan(3 if step % 2 else -3, 1)
+        map_widget.repaint()
 
     def zoom(step: int) -> None:
-        canvas.zoom(1.25 if step % 16 < 8 else 0.8, QPointF(300, 320))
-        canvas.repaint()
+        map_widget.zoom(1.25 if step % 16 < 8 else 0.8, QPointF(300, 320))
+        map_widget.repaint()
 
     def choose(chosen: NDArray[np.int64], mode: str) -> None:
-        canvas.mark("figure", chosen)
+        map_widget.mark("figure", chosen)
 
     def lasso(step: int) -> None:
-        canvas.lasso = [QPointF(*corner) for corner in canvas.view.to_pixels(outline())]
-        canvas.dragging = "lasso"
-        canvas.end_drag()
-        canvas.repaint()
+        map_widget.lasso = [QPointF(*corner) for corner in map_widget.view.to_pixels(outline())]
+        map_widget.dragging = "lasso"
+        map_widget.end_drag()
+        map_widget.repaint()
 
     def hover(step: int) -> None:
-        canvas.set_hovered(canvas.point_at(QPointF(100 + 5 * step, 350)))
-        canvas.repaint()
+        map_widget.set_hovered(map_widget.point_at(QPointF(100 + 5 * step, 350)))
+        map_widget.repaint()
 
-    canvas.chosen.connect(choose)
+    map_widget.chosen.connect(choose)
     found = {"pan": frames(pan)}
-    canvas.fit()
+    map_widget.fit()
     found["zoom"] = frames(zoom)
-    canvas.fit()
+    map_widget.fit()
     found["hover"] = frames(hover)
     found["lasso"] = frames(lasso)
-    canvas.set_tool("move")
+    map_widget.set_tool("move")
     found["pan, half of them selected"] = frames(pan)
     assert Qt is not None
-    canvas.close()
+    map_widget.close()
     return found
 
 

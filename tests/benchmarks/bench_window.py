@@ -40,7 +40,7 @@ class Window:
         self.viewer = launch(path, block=False)
         self.viewer.window.resize(1280, 800)
         self.coordinator = Coordinator.of(self.viewer)
-        self.sheet = show_contact_sheet(self.viewer).board.canvas
+        self.sheet = show_contact_sheet(self.viewer).board.sheet
         self.panel = show_selection_panel(self.viewer)
         self.native = self.viewer.window._qt_viewer.canvas.native
         self.painted = 0.0
@@ -79,8 +79,8 @@ class Window:
         """A point of the picture that is shown, in the window."""
         from qtpy.QtCore import QPoint
 
-        canvas = self.coordinator.study.pictures.canvas
-        box = canvas.box(self.coordinator.display.position()[2])
+        layout = self.coordinator.study.pictures.layout
+        box = layout.box(self.coordinator.display.position()[2])
         y, x = box.top + self.rng.random() * box.height * 0.98, box.left + self.rng.random() * box.width * 0.98
         centre, zoom = np.asarray(self.viewer.scene.camera.center)[-2:], self.viewer.scene.camera.zoom
         return QPoint(

@@ -21,20 +21,20 @@ def own_study(brain_study, tmp_path):
     return shutil.copytree(brain_study, tmp_path / "own.zarr")
 
 
-def lasso(qtbot, canvas, points):
+def lasso(qtbot, map_widget, points):
     """Draw a square around points of the map."""
     low, high = points.min(axis=0) - 6, points.max(axis=0) + 6
     square = np.array([low, (high[0], low[1]), high, (low[0], high[1]), low])
     path = np.concatenate([a + (b - a) * np.linspace(0, 1, 7)[:, None] for a, b in itertools.pairwise(square)])
     places = [QPoint(round(x), round(y)) for x, y in path]
     left = Qt.MouseButton.LeftButton
-    qtbot.mousePress(canvas, left, NONE, places[0])
+    qtbot.mousePress(map_widget, left, NONE, places[0])
     for place in places[1:]:
         at = QPointF(place)
-        canvas.mouseMoveEvent(
-            QMouseEvent(QEvent.Type.MouseMove, at, QPointF(canvas.mapToGlobal(place)), left, left, NONE)
+        map_widget.mouseMoveEvent(
+            QMouseEvent(QEvent.Type.MouseMove, at, QPointF(map_widget.mapToGlobal(place)), left, left, NONE)
         )
-    qtbot.mouseRelease(canvas, left, NONE, places[-1])
+    qtbot.mouseRelease(map_widget, left, NONE, places[-1])
 
 
 def test_a_whole_sitting(
@@ -51,27 +51,27 @@ def test_a_whole_sitting(
     cut = coordinator.study.cut
 
     # Pick: the picture, the map and the bars answer.
-    before = (trajectories.board.canvas.grab().toImage(), len(brain.board.bars.series))
-    click_canvas(coordinator.study.pictures.canvas.token_centre(0, 1, 3, 5, 5))
+    before = (trajectories.board.map.grab().toImage(), len(brain.board.bars.series))
+    click_canvas(coordinator.study.pictures.layout.token_centre(0, 1, 3, 5, 5))
     node = cut.index.node(NETWORK, 8, 0, row=1, column=3)
     assert coordinator.selection().nodes.tolist() == [node]
     rows = cut.eigenvectors.astype(float)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     np.testing.assert_allclose(coordinator.values.values, units @ units[node], atol=1e-5)
     qtbot.wait(50)
-    assert trajectories.board.canvas.grab().toImage() != before[0]
+    assert trajectories.board.map.grab().toImage() != before[0]
     qtbot.waitUntil(lambda: len(brain.board.bars.series) > before[1], timeout=20_000)
 
     # Lasso a quarter of the map: pictures and bars follow.
-    canvas = trajectories.board.canvas
+    map_widget = trajectories.board.map
     for dock in window._wrapped_dock_widgets.values():
         if dock.isAncestorOf(trajectories):
             dock.raise_()
     qtbot.wait(50)
     trajectories.board.controls.tools["lasso"].click()
-    pixels = canvas.view.to_pixels(canvas._places)
+    pixels = map_widget.view.to_pixels(map_widget._places)
     target = np.argsort(pixels[:, 0])[: len(pixels) // 4]
-    lasso(qtbot, canvas, pixels[target])
+    lasso(qtbot, map_widget, pixels[target])
     chosen = coordinator.selection().nodes
     assert len(chosen) >= len(target)
     assert set(target.tolist()) <= set(chosen.tolist())

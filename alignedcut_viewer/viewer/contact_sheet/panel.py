@@ -18,7 +18,7 @@ from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table, export_button
 from ..work.side_task import SideTask
 from .layout import Cell
-from .sheet_widget import LARGEST, SMALLEST, SheetCanvas
+from .sheet_widget import LARGEST, SMALLEST, SheetWidget
 from .tiles import SheetTiles
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class SheetBoard(View):
         )
         for widget in (self.network, self.shows):
             narrow(widget)
-        self.canvas = SheetCanvas(Colours.of(coordinator.viewer), self)
-        self.canvas.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
-        self.canvas.set_side(self.side.value)
+        self.sheet = SheetWidget(Colours.of(coordinator.viewer), self)
+        self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
+        self.sheet.set_side(self.side.value)
         self._reader = SideTask("Reading pictures", self._keep_pictures)
         self._going = False
         layout = QVBoxLayout(self)
@@ -95,15 +95,15 @@ class SheetBoard(View):
                 line.addWidget(widget.native, 1)
             layout.addLayout(line)
         line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
-        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.sheet, 1)
         self.network.changed.connect(self._choose_network)
         self.shows.changed.connect(self._choose_shows)
-        self.side.changed.connect(self.canvas.set_side)
-        self.canvas.side_changed.connect(self._keep_side)
-        self.canvas.wants.connect(self._read)
-        self.canvas.pointed.connect(self._point)
-        self.canvas.picked.connect(self._pick)
-        self.canvas.gone_to.connect(self._go)
+        self.side.changed.connect(self.sheet.set_side)
+        self.sheet.side_changed.connect(self._keep_side)
+        self.sheet.wants.connect(self._read)
+        self.sheet.pointed.connect(self._point)
+        self.sheet.picked.connect(self._pick)
+        self.sheet.gone_to.connect(self._go)
 
     @property
     def _state(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class SheetBoard(View):
         study = self.coordinator.study
         cut = None if study is None else study.cut
         names = [] if cut is None else [network.name for network in cut.index.networks]
-        tiles = self.canvas.tiles
+        tiles = self.sheet.tiles
         if cut is None or study is None:
             tiles = None
         elif tiles is None or tiles.cut is not cut:
@@ -154,8 +154,8 @@ class SheetBoard(View):
             self.network.choices = names
             if names:
                 self.network.value = chosen
-        if tiles is not self.canvas.tiles or chosen != self.canvas.network:
-            self.canvas.show_tiles(tiles, chosen or "")
+        if tiles is not self.sheet.tiles or chosen != self.sheet.network:
+            self.sheet.show_tiles(tiles, chosen or "")
         self._draw_smooth(self.coordinator.smooth)
         self._draw_values(self.coordinator.values)
         for which in SELECTIONS:
@@ -164,44 +164,44 @@ class SheetBoard(View):
             self._draw_position(*position)
 
     def _draw_values(self, values: Any) -> None:
-        if self.canvas.tiles is not None:
-            self.canvas.tiles.values = None if self.shows.value == "colours" else values
+        if self.sheet.tiles is not None:
+            self.sheet.tiles.values = None if self.shows.value == "colours" else values
             self._update()
 
     def _draw_selections(self, which: str, selection: Any) -> None:
-        self.canvas.selected[which] = selection.nodes
+        self.sheet.selected[which] = selection.nodes
         self._update()
 
     def _draw_hovered(self, node: int | None) -> None:
-        self.canvas.hovered = node
+        self.sheet.hovered = node
         self._update()
 
     def _draw_position(self, network: str, layer: int, image: int) -> None:
-        canvas = self.canvas
-        canvas.shown = None
-        if canvas.tiles is not None and network == canvas.network and layer in canvas.layers:
-            canvas.shown = Cell(canvas.tiles.cut.index.images.index(image), canvas.layers.index(layer) + 1)
+        sheet = self.sheet
+        sheet.shown = None
+        if sheet.tiles is not None and network == sheet.network and layer in sheet.layers:
+            sheet.shown = Cell(sheet.tiles.cut.index.images.index(image), sheet.layers.index(layer) + 1)
             if not self._going:
-                canvas.reveal(canvas.shown)
+                sheet.reveal(sheet.shown)
         self._update()
 
     def _draw_smooth(self, smooth: bool) -> None:
-        self.canvas.smooth = smooth
+        self.sheet.smooth = smooth
         self._update()
 
     def _draw_theme(self, event: Any = None) -> None:
-        self.canvas.colours = Colours.of(self.coordinator.viewer)
+        self.sheet.colours = Colours.of(self.coordinator.viewer)
         self._update()
 
     def _update(self) -> None:
-        self.canvas.viewport().update()
+        self.sheet.viewport().update()
 
     # -- what the user does --------------------------------------------------------------------------------------
 
     def _choose_network(self, name: str | None) -> None:
-        if name and name != self.canvas.network:
+        if name and name != self.sheet.network:
             self._state["network"] = name
-            self.canvas.show_tiles(self.canvas.tiles, name)
+            self.sheet.show_tiles(self.sheet.tiles, name)
             position = self.coordinator.position
             if position is not None:
                 self._draw_position(*position)
@@ -228,14 +228,14 @@ class SheetBoard(View):
         self.coordinator.pick([node], mode)
 
     def _go(self, row: int, layer: int) -> None:
-        if self.canvas.tiles is not None:
-            index = self.canvas.tiles.cut.index
-            self.coordinator.go_to(index.node(self.canvas.network, layer, index.images[row], row=0, column=0))
+        if self.sheet.tiles is not None:
+            index = self.sheet.tiles.cut.index
+            self.coordinator.go_to(index.node(self.sheet.network, layer, index.images[row], row=0, column=0))
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
     def _read(self, rows: list[int]) -> None:
-        tiles = self.canvas.tiles
+        tiles = self.sheet.tiles
         if tiles is not None and not self._reader.busy:
             wanted = rows[:BATCH]
             self._reader.start(lambda progress: (tiles, tiles.read(wanted, progress)))
@@ -248,17 +248,17 @@ class SheetBoard(View):
     # -- export --------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[int]:
-        tiles = self.canvas.tiles
+        tiles = self.sheet.tiles
         if tiles is None:
             raise InputError("There is nothing to export yet; open a study with a result.")
-        return list(self.canvas.visible_rows())[:MOST_EXPORTED]
+        return list(self.sheet.visible_rows())[:MOST_EXPORTED]
 
     def _figure(self) -> "Figure":
         from ...figures.mosaic import mosaic_from_arrays
 
-        rows, tiles = self._rows(), self.canvas.tiles
+        rows, tiles = self._rows(), self.sheet.tiles
         assert tiles is not None
-        layers, network = self.canvas.layers, self.canvas.network
+        layers, network = self.sheet.layers, self.sheet.network
         maps = [[_opaque(tiles.tile(network, layer, row)) for layer in layers] for row in rows]
         values = tiles.values
         note = "AlignedCut colours."
@@ -269,15 +269,15 @@ class SheetBoard(View):
             [maps],
             titles=[network],
             column_labels=[[str(layer) for layer in layers]],
-            smooth=self.canvas.smooth,
+            smooth=self.sheet.smooth,
             note=note,
         )
 
     def _table(self) -> Table:
-        rows, tiles = self._rows(), self.canvas.tiles
+        rows, tiles = self._rows(), self.sheet.tiles
         assert tiles is not None
-        index, network, names = tiles.cut.index, self.canvas.network, self.coordinator.study.pictures.names
-        cells = [(row, layer) for row in rows for layer in self.canvas.layers]
+        index, network, names = tiles.cut.index, self.sheet.network, self.coordinator.study.pictures.names
+        cells = [(row, layer) for row in rows for layer in self.sheet.layers]
         values = tiles.values
         if values is None:
             lines = [

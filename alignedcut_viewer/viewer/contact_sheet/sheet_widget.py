@@ -13,12 +13,12 @@ from ..widgets.painting import Colours
 from .layout import GAP, Cell, SheetLayout
 from .tiles import SheetTiles, token_edges
 
-__all__ = ["SheetCanvas"]
+__all__ = ["SheetWidget"]
 
 SMALLEST, LARGEST = 24, 320
 
 
-class SheetCanvas(QAbstractScrollArea):
+class SheetWidget(QAbstractScrollArea):
     """Pictures × layers of one network.
 
     Attributes

@@ -54,7 +54,7 @@ class SheetTiles:
 
     def aspect(self, row: int) -> float:
         """Width ÷ height of a picture."""
-        height, width = self._pictures.canvas.size(row)
+        height, width = self._pictures.layout.size(row)
         return width / height
 
     def tile(self, network: str, layer: int, row: int) -> NDArray[np.uint8]:

@@ -179,27 +179,27 @@ class Coordinator(MousePicking, TaskRunner):
             self.overlays.hide_values()
         else:
             _, cut = self.shown_cut()
-            self.overlays.show_values(values, cut.index, self.study.pictures.canvas, smooth=self.smooth)
+            self.overlays.show_values(values, cut.index, self.study.pictures.layout, smooth=self.smooth)
 
     def _draw_mask(self) -> None:
         values, settings = self.values, self.similarity
         if values is None or not settings.mask or self.study is None:
             self.overlays.hide_mask()
             return
-        colour, place = SELECTION_COLOURS[self.active], (self._index(), self.study.pictures.canvas)
+        colour, place = SELECTION_COLOURS[self.active], (self._index(), self.study.pictures.layout)
         self.overlays.show_mask(values, settings.threshold, colour, *place, smooth=self.smooth)
 
     def _draw_selections(self) -> None:
         if self.study is not None and self.study.cut is not None:
             selections = {which: self.selection(which).nodes for which in SELECTIONS}
-            self.overlays.mark(selections, self.study.cut.index, self.study.pictures.canvas)
+            self.overlays.mark(selections, self.study.cut.index, self.study.pictures.layout)
 
     def hover(self, node: int | None) -> None:
         """Point at a node, or at none; where the mouse is not on it already, the picture shows which one."""
         super().hover(node)
         if self.study is not None and self.study.cut is not None:
             marked = None if self.hovered == self._under_mouse else self.hovered
-            self.overlays.point(marked, self.study.cut.index, self.study.pictures.canvas)
+            self.overlays.point(marked, self.study.cut.index, self.study.pictures.layout)
 
     # -- comparison in the background ----------------------------------------------------------------------------
 

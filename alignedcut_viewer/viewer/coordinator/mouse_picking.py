@@ -47,7 +47,7 @@ class MousePicking(Naming):
             return None
         index = self._index()
         network, layer, image = position
-        fraction = self.pictures.canvas.fraction(index.images.index(image), place.y, place.x)
+        fraction = self.pictures.layout.fraction(index.images.index(image), place.y, place.x)
         if fraction is None or layer not in index.network(network).layers:
             return None
         return index.node_at(network, layer, image, y=fraction[0], x=fraction[1])
@@ -55,7 +55,7 @@ class MousePicking(Naming):
     def _on_hover(self, place: Place | None) -> None:
         self._under_mouse = self.node_under(place)
         if self._under_mouse is not None and self.study is not None:
-            self.overlays.prepare(self._index(), self.study.pictures.canvas)
+            self.overlays.prepare(self._index(), self.study.pictures.layout)
         if self._under_mouse != self.hovered:
             self.hover(self._under_mouse)
 
@@ -68,13 +68,13 @@ class MousePicking(Naming):
         position = self.position
         if position is None or self.study is None:
             return
-        index, canvas = self._index(), self.study.pictures.canvas
+        index, layout = self._index(), self.study.pictures.layout
         network, layer, image = position
         if layer not in index.network(network).layers:
             return
         grid = index.network(network)
-        rows, columns = canvas.tokens_between(index.images.index(image), begin, end, grid.rows, grid.columns)
+        rows, columns = layout.tokens_between(index.images.index(image), begin, end, grid.rows, grid.columns)
         nodes = self.nodes_at(network, layer, image, rows, columns)
-        self.overlays.preview(self.active, None if ended else nodes, index, canvas)
+        self.overlays.preview(self.active, None if ended else nodes, index, layout)
         if ended and nodes.size:
             self.pick(nodes, mode)

@@ -43,7 +43,7 @@ def describe_point(
         The point on the canvas, in pixels.
     """
     line = caption(names, colours, network, layer, picture)
-    fraction = colours.canvas.fraction(picture, y, x) if 0 <= picture < len(names) else None
+    fraction = colours.layout.fraction(picture, y, x) if 0 <= picture < len(names) else None
     if fraction is None:
         return f"{line} · beside the picture" if line else ""
     slot = colours.slot(network, layer)

@@ -11,7 +11,7 @@ from ...images import PictureSet, open_pictures, sample_pictures
 from ...progress import ProgressCallback, report
 from ..state.session_file import AUTOSAVE, SessionState, read_session
 from ..state.settings import SAMPLES
-from .picture_layout import Canvas
+from .picture_layout import PictureLayout
 from .stacks import ColourStack, PictureStack
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class LoadedPictures:
         The folder, or the word for the sample pictures.
     files
         The pictures in slider order.
-    canvas
+    layout
         Where they lie.
     unreadable
         Positions of pictures that could not be read, each with the reason.
@@ -41,7 +41,7 @@ class LoadedPictures:
 
     source: str
     files: PictureSet
-    canvas: Canvas
+    layout: PictureLayout
     unreadable: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -63,10 +63,10 @@ class LoadedPictures:
         """The pictures as napari slices them."""
 
         def load(position: int) -> Any:
-            box = self.canvas.box(position)
+            box = self.layout.box(position)
             return self.files.load(position, at_least=(box.height, box.width))
 
-        return PictureStack(load, self.canvas, on_unreadable)
+        return PictureStack(load, self.layout, on_unreadable)
 
 
 @dataclass
@@ -154,7 +154,7 @@ class LoadedStudy:
 
     def colours(self, *, smooth: bool) -> ColourStack | None:
         """The colours of the cut as napari slices them."""
-        return None if self.cut is None else ColourStack(self.cut, self.pictures.canvas, smooth=smooth)
+        return None if self.cut is None else ColourStack(self.cut, self.pictures.layout, smooth=smooth)
 
 
 def load_pictures(source: str, progress: ProgressCallback | None = None) -> LoadedPictures:
@@ -183,7 +183,7 @@ def load_pictures(source: str, progress: ProgressCallback | None = None) -> Load
             unreadable[position] = str(error)
             return UNKNOWN_SIZE
 
-    return LoadedPictures(source, files, Canvas(size, len(files)), unreadable)
+    return LoadedPictures(source, files, PictureLayout(size, len(files)), unreadable)
 
 
 def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallback | None = None) -> LoadedStudy:
@@ -233,12 +233,12 @@ def prepare_study(study: "Study", cut: str | None = None) -> LoadedStudy:
         raise PictureError(f"None of the {len(table)} pictures of the study {study.path} can be read.")
     sizes = [table.sizes[image] for image in images]
     files = study.picture_set().subset(images)
-    canvas = Canvas(lambda position: sizes[position] or _size(files, position), len(images))
+    layout = PictureLayout(lambda position: sizes[position] or _size(files, position), len(images))
     return LoadedStudy(
         study=study,
         cut=shown,
         cuts=cuts,
-        pictures=LoadedPictures(str(study.path), files, canvas),
+        pictures=LoadedPictures(str(study.path), files, layout),
         skipped=skipped,
         networks={name: _source(features) for name, features in study.networks.items()},
         warnings=() if shown is None else tuple(shown.warnings),

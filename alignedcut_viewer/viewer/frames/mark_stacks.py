@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...nodes import NodeIndex
 from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..state.node_values import NodeValues
-from .picture_layout import Canvas
+from .picture_layout import PictureLayout
 from .stacks import SlotStack
 
 __all__ = ["MaskStack", "SelectionStack", "rgb_of"]
@@ -43,12 +43,12 @@ class SelectionStack(SlotStack):
     ----------
     index
         The nodes.
-    canvas
+    layout
         Where the pictures lie, in the order of ``index.images``.
     """
 
-    def __init__(self, index: NodeIndex, canvas: Canvas) -> None:
-        super().__init__(index, canvas)
+    def __init__(self, index: NodeIndex, layout: PictureLayout) -> None:
+        super().__init__(index, layout)
         self._marked: dict[str, _Marked] = {}
         self._pointed: int | None = None
         self._preview: tuple[str, NDArray[np.int64]] | None = None
@@ -91,7 +91,7 @@ class SelectionStack(SlotStack):
     def make_frame(self, *position: int) -> NDArray[np.uint8]:
         """The outlines on one picture at one layer."""
         network, layer, picture = position
-        frame = np.zeros((self.canvas.height, self.canvas.width, 4), dtype=np.uint8)
+        frame = np.zeros((self.layout.height, self.layout.width, 4), dtype=np.uint8)
         slot = self.slot(network, layer)
         if slot is None or self.is_empty:
             return frame
@@ -133,10 +133,10 @@ class SelectionStack(SlotStack):
         grid = self.index.network(network)
         chosen = np.zeros(grid.rows * grid.columns, dtype=np.uint8)
         chosen[patches] = 255
-        box = self.canvas.box(picture)
+        box = self.layout.box(picture)
         # Lines as wide on a small canvas as on a large one.
-        width = max(width * max(self.canvas.height, self.canvas.width) // 512, 1)
-        placed = self.canvas.spread_tokens(picture, chosen.reshape(grid.rows, grid.columns)) > 0
+        width = max(width * max(self.layout.height, self.layout.width) // 512, 1)
+        placed = self.layout.spread_tokens(picture, chosen.reshape(grid.rows, grid.columns)) > 0
         rim = max(width // 2, 1)
         dark = _eroded(placed, rim)
         band = _eroded(dark, width)
@@ -156,7 +156,7 @@ class MaskStack(SlotStack):
     ----------
     index
         The nodes.
-    canvas
+    layout
         Where the pictures lie, in the order of ``index.images``.
     values
         One number a node.
@@ -169,9 +169,9 @@ class MaskStack(SlotStack):
     channels = ()
 
     def __init__(
-        self, index: NodeIndex, canvas: Canvas, values: NodeValues, threshold: float, *, smooth: bool = False
+        self, index: NodeIndex, layout: PictureLayout, values: NodeValues, threshold: float, *, smooth: bool = False
     ) -> None:
-        super().__init__(index, canvas)
+        super().__init__(index, layout)
         self.set(values, threshold, smooth=smooth)
 
     def set(self, values: NodeValues, threshold: float, *, smooth: bool) -> None:
@@ -191,10 +191,10 @@ class MaskStack(SlotStack):
         network, layer, picture = position
         slot = self.slot(network, layer)
         if slot is None:
-            return np.zeros((self.canvas.height, self.canvas.width), dtype=np.uint8)
+            return np.zeros((self.layout.height, self.layout.width), dtype=np.uint8)
         grid = self.index.network(slot[0])
         part = self.values.part(self.index.patch_slice(*slot, self.index.images[picture]))
-        placed = self.canvas.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)
+        placed = self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)
         with np.errstate(invalid="ignore"):
             return (placed >= np.float32(self.threshold)).astype(np.uint8)
 

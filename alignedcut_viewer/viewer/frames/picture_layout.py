@@ -17,7 +17,7 @@ from PIL import Image
 
 from ...errors import InputError
 
-__all__ = ["Box", "Canvas"]
+__all__ = ["Box", "PictureLayout"]
 
 LONGEST_SIDE = 1024
 SHORTEST_SIDE = 256
@@ -38,7 +38,7 @@ class Box(NamedTuple):
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-class Canvas:
+class PictureLayout:
     """One canvas for a list of pictures.
 
     Parameters

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import AlignedCutError, InputError
 from ...nodes import NodeIndex
 from ..state.node_values import NodeValues
-from .picture_layout import Canvas
+from .picture_layout import PictureLayout
 
 __all__ = ["AXES", "ColourStack", "FrameStack", "PictureStack", "SlotStack", "TokenColours", "ValueStack"]
 
@@ -42,7 +42,7 @@ class FrameStack:
     ----------
     leading
         Lengths of the axes before y and x.
-    canvas
+    layout
         The canvas that all frames share.
 
     Attributes
@@ -56,9 +56,9 @@ class FrameStack:
     dtype: np.dtype[Any] = np.dtype(np.uint8)
     channels: tuple[int, ...] = (4,)
 
-    def __init__(self, leading: Sequence[int], canvas: Canvas) -> None:
-        self.canvas = canvas
-        self.shape: tuple[int, ...] = (*(int(n) for n in leading), canvas.height, canvas.width, *self.channels)
+    def __init__(self, leading: Sequence[int], layout: PictureLayout) -> None:
+        self.layout = layout
+        self.shape: tuple[int, ...] = (*(int(n) for n in leading), layout.height, layout.width, *self.channels)
         self._frames: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -138,7 +138,7 @@ class PictureStack(FrameStack):
     ----------
     load
         Gives the picture at a position, uint8 (h, w, 3) of any size.
-    canvas
+    layout
         Where pictures lie.
     on_unreadable
         Called with the position and the reason where a picture cannot be read; its frame stays transparent.
@@ -147,10 +147,10 @@ class PictureStack(FrameStack):
     def __init__(
         self,
         load: Callable[[int], NDArray[np.uint8]],
-        canvas: Canvas,
+        layout: PictureLayout,
         on_unreadable: Callable[[int, str], None] | None = None,
     ) -> None:
-        super().__init__((len(canvas),), canvas)
+        super().__init__((len(layout),), layout)
         self._load = load
         self.on_unreadable = on_unreadable
 
@@ -158,11 +158,11 @@ class PictureStack(FrameStack):
         """The picture, scaled to its box."""
         (image,) = position
         try:
-            return self.canvas.place_picture(image, self._load(image))
+            return self.layout.place_picture(image, self._load(image))
         except (AlignedCutError, OSError) as error:
             if self.on_unreadable is not None:
                 self.on_unreadable(image, str(error))
-            return np.zeros((self.canvas.height, self.canvas.width, 4), dtype=np.uint8)
+            return np.zeros((self.layout.height, self.layout.width, 4), dtype=np.uint8)
 
 
 class SlotStack(FrameStack):
@@ -175,7 +175,7 @@ class SlotStack(FrameStack):
     ----------
     index
         The nodes.
-    canvas
+    layout
         Where the pictures lie, in the order of ``index.images``.
 
     Attributes
@@ -186,11 +186,11 @@ class SlotStack(FrameStack):
         Layer numbers along the layer axis.
     """
 
-    def __init__(self, index: NodeIndex, canvas: Canvas) -> None:
+    def __init__(self, index: NodeIndex, layout: PictureLayout) -> None:
         self.index = index
         self.networks = tuple(network.name for network in index.networks)
         self.layers = tuple(sorted({layer for network in index.networks for layer in network.layers}))
-        super().__init__((len(self.networks), len(self.layers), len(index.images)), canvas)
+        super().__init__((len(self.networks), len(self.layers), len(index.images)), layout)
 
     def slot(self, network: int, layer: int) -> tuple[str, int] | None:
         """Name of the network and number of the layer at slider positions; None where the network lacks the layer."""
@@ -207,14 +207,14 @@ class ColourStack(SlotStack):
     ----------
     cut
         A cut with colours.
-    canvas
+    layout
         Where the pictures of the cut lie, in the order of ``cut.index.images``.
     smooth
         Interpolate between tokens instead of one colour a token.
     """
 
-    def __init__(self, cut: TokenColours, canvas: Canvas, *, smooth: bool = False) -> None:
-        super().__init__(cut.index, canvas)
+    def __init__(self, cut: TokenColours, layout: PictureLayout, *, smooth: bool = False) -> None:
+        super().__init__(cut.index, layout)
         self.cut = cut
         self._smooth = smooth
 
@@ -234,9 +234,9 @@ class ColourStack(SlotStack):
         network, layer, picture = position
         slot = self.slot(network, layer)
         if slot is None:
-            return np.zeros((self.canvas.height, self.canvas.width, 4), dtype=np.uint8)
+            return np.zeros((self.layout.height, self.layout.width, 4), dtype=np.uint8)
         tokens = self.cut.colour_map(*slot, self.index.images[picture])
-        return self.canvas.place_tokens(picture, np.asarray(tokens), smooth=self._smooth)
+        return self.layout.place_tokens(picture, np.asarray(tokens), smooth=self._smooth)
 
 
 class ValueStack(SlotStack):
@@ -248,7 +248,7 @@ class ValueStack(SlotStack):
     ----------
     index
         The nodes.
-    canvas
+    layout
         Where the pictures lie, in the order of ``index.images``.
     values
         The numbers; another lot may be put in their place.
@@ -259,8 +259,8 @@ class ValueStack(SlotStack):
     dtype = np.dtype(np.float32)
     channels = ()
 
-    def __init__(self, index: NodeIndex, canvas: Canvas, values: NodeValues, *, smooth: bool = False) -> None:
-        super().__init__(index, canvas)
+    def __init__(self, index: NodeIndex, layout: PictureLayout, values: NodeValues, *, smooth: bool = False) -> None:
+        super().__init__(index, layout)
         self._values, self._smooth = values, smooth
 
     @property
@@ -289,7 +289,7 @@ class ValueStack(SlotStack):
         network, layer, picture = position
         slot = self.slot(network, layer)
         if slot is None:
-            return np.full((self.canvas.height, self.canvas.width), np.nan, dtype=np.float32)
+            return np.full((self.layout.height, self.layout.width), np.nan, dtype=np.float32)
         grid = self.index.network(slot[0])
         part = self._values.part(self.index.patch_slice(*slot, self.index.images[picture]))
-        return self.canvas.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self._smooth)
+        return self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self._smooth)

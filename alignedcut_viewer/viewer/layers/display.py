@@ -249,7 +249,7 @@ class Display:
             return describe_point(self.names, stack, network, layer_position, picture, y, x)
         if not 0 <= picture < len(self.names):
             return None
-        pixel = layer.data.canvas.pixel(picture, y, x)
+        pixel = layer.data.layout.pixel(picture, y, x)
         where = "beside the picture" if pixel is None else f"pixel row {pixel[0]}, column {pixel[1]}"
         return f"{self.names[picture]} · {where}"
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...nodes import NodeIndex
 from ..frames.mark_stacks import MaskStack, SelectionStack
-from ..frames.picture_layout import Canvas
+from ..frames.picture_layout import PictureLayout
 from ..frames.stacks import AXES, ValueStack
 from ..frames.value_colours import COLOURMAPS
 from ..state.node_values import NodeValues
@@ -53,35 +53,35 @@ class Overlays:
         """The layer of outlines, if it is there."""
         return self._display.layer(SELECTION)
 
-    def prepare(self, index: NodeIndex, canvas: Canvas) -> None:
+    def prepare(self, index: NodeIndex, layout: PictureLayout) -> None:
         """Make the layers that a pick will show, before the first one: that takes a quarter of a second.
 
         They are visible, and empty, so that the graphics driver has all it needs by then.
         """
         if self.values is None:
             nothing = NodeValues(_nothing, "Similarity", n_nodes=len(index), limits=(0.0, 1.0))
-            self._add_values(nothing, index, canvas, smooth=False)
+            self._add_values(nothing, index, layout, smooth=False)
             self._is_empty = True
         if self.selection is None:
-            self._add(SELECTION, SelectionStack(index, canvas), name="Selection", rgb=True)
+            self._add(SELECTION, SelectionStack(index, layout), name="Selection", rgb=True)
 
     # -- values --------------------------------------------------------------------------------------------------
 
-    def show_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool) -> None:
+    def show_values(self, values: NodeValues, index: NodeIndex, layout: PictureLayout, *, smooth: bool) -> None:
         """Lay values over the pictures; colours below them are hidden as long as values are shown."""
         layer = self.values
         fresh = layer is None or not layer.visible or self._is_empty
         self._is_empty = False
         if layer is None:
-            self._add_values(values, index, canvas, smooth=smooth)
+            self._add_values(values, index, layout, smooth=smooth)
         else:
             stack = layer.data
             _set_look(layer, values)
-            if stack.index is index and stack.canvas is canvas:
+            if stack.index is index and stack.layout is layout:
                 stack.smooth = smooth
                 stack.values = values
             else:
-                layer.data = ValueStack(index, canvas, values, smooth=smooth)
+                layer.data = ValueStack(index, layout, values, smooth=smooth)
             _show_anew(layer)
         colours = self._display.colours
         if fresh and colours is not None and colours.visible:
@@ -89,10 +89,10 @@ class Overlays:
             colours.visible = False
             self._hid_colours = True
 
-    def _add_values(self, values: NodeValues, index: NodeIndex, canvas: Canvas, *, smooth: bool) -> None:
+    def _add_values(self, values: NodeValues, index: NodeIndex, layout: PictureLayout, *, smooth: bool) -> None:
         self._add(
             VALUES,
-            ValueStack(index, canvas, values, smooth=smooth),
+            ValueStack(index, layout, values, smooth=smooth),
             name=values.title,
             opacity=VALUES_OPACITY,
             contrast_limits=values.limits,
@@ -113,7 +113,14 @@ class Overlays:
     # -- mask ----------------------------------------------------------------------------------------------------
 
     def show_mask(
-        self, values: NodeValues, threshold: float, colour: str, index: NodeIndex, canvas: Canvas, *, smooth: bool
+        self,
+        values: NodeValues,
+        threshold: float,
+        colour: str,
+        index: NodeIndex,
+        layout: PictureLayout,
+        *,
+        smooth: bool,
     ) -> None:
         """Fill the places where values reach a threshold with a colour."""
         layer = self.mask
@@ -123,7 +130,7 @@ class Overlays:
                 return
             active = viewer.layers.selection.active
             layer = viewer.add_labels(
-                MaskStack(index, canvas, values, threshold, smooth=smooth),
+                MaskStack(index, layout, values, threshold, smooth=smooth),
                 name="Mask",
                 opacity=MASK_OPACITY,
                 axis_labels=AXES,
@@ -149,33 +156,33 @@ class Overlays:
 
     # -- outlines ------------------------------------------------------------------------------------------------
 
-    def mark(self, selections: dict[str, NDArray[np.int64]], index: NodeIndex, canvas: Canvas) -> None:
+    def mark(self, selections: dict[str, NDArray[np.int64]], index: NodeIndex, layout: PictureLayout) -> None:
         """Outline both selections."""
-        stack = self._marks(index, canvas, any(len(nodes) for nodes in selections.values()))
+        stack = self._marks(index, layout, any(len(nodes) for nodes in selections.values()))
         if stack is not None:
             for which, nodes in selections.items():
                 stack.mark(which, nodes)
             self._show_marks()
 
-    def preview(self, which: str, nodes: NDArray[np.int64] | None, index: NodeIndex, canvas: Canvas) -> None:
+    def preview(self, which: str, nodes: NDArray[np.int64] | None, index: NodeIndex, layout: PictureLayout) -> None:
         """Outline what a drag would choose, or nothing any more."""
-        stack = self._marks(index, canvas, nodes is not None)
+        stack = self._marks(index, layout, nodes is not None)
         if stack is not None:
             stack.preview(which, nodes)
             self._show_marks()
 
-    def point(self, node: int | None, index: NodeIndex, canvas: Canvas) -> None:
+    def point(self, node: int | None, index: NodeIndex, layout: PictureLayout) -> None:
         """Outline what is pointed at, or nothing."""
-        stack = self._marks(index, canvas, node is not None)
+        stack = self._marks(index, layout, node is not None)
         if stack is not None and stack.point(node):
             self._show_marks()
 
-    def _marks(self, index: NodeIndex, canvas: Canvas, needed: bool) -> SelectionStack | None:
+    def _marks(self, index: NodeIndex, layout: PictureLayout, needed: bool) -> SelectionStack | None:
         layer = self.selection
         if layer is None:
             if not needed:
                 return None
-            layer = self._add(SELECTION, SelectionStack(index, canvas), name="Selection", rgb=True)
+            layer = self._add(SELECTION, SelectionStack(index, layout), name="Selection", rgb=True)
         return None if layer is None else layer.data
 
     def _show_marks(self) -> None:

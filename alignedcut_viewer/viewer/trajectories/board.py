@@ -18,7 +18,7 @@ from ..widgets.panel_export import export_button
 from ..work.side_task import SideTask
 from .colours import colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
-from .map_widget import MapCanvas
+from .map_widget import MapWidget
 from .paths import MapChoice, PathBundle, all_paths, moving_points, paths_of_selections, shown_nodes
 from .source import PreparedMap, restyle
 from .thumbnails import NodeThumbnails
@@ -56,7 +56,7 @@ class TrajectoriesBoard(View):
         self._shown: _Shown | None = None
         self._bundles: list[PathBundle] = []
         self._cloud_colours: NDArray[np.uint8] | None = None
-        self.canvas = MapCanvas(Colours.of(coordinator.viewer))
+        self.map = MapWidget(Colours.of(coordinator.viewer))
         self.controls = MapControls(export_button(self, self.figure, self.table, "trajectories"))
         self.controls.show_choice(MapChoice.from_dict(coordinator.panel_state.get(STATE, {})))
         self.player = LayerPlayer()
@@ -66,7 +66,7 @@ class TrajectoriesBoard(View):
         layout.setContentsMargins(4, 8, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(self.controls)
-        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.map, 1)
         layout.addWidget(self.player)
         layout.addWidget(self.status)
         self._styling = SideTask("Colouring the map", self._on_styled)
@@ -75,16 +75,16 @@ class TrajectoriesBoard(View):
         self._connect()
 
     def _connect(self) -> None:
-        canvas, controls, player = self.canvas, self.controls, self.player
-        canvas.picked.connect(self._pick)
-        canvas.chosen.connect(self._choose)
-        canvas.pointed.connect(self._point)
-        canvas.tool_changed.connect(controls.show_tool)
-        canvas.stepped.connect(player.step)
-        canvas.played.connect(player.toggle)
-        controls.tool_chosen.connect(canvas.set_tool)
-        controls.fitted.connect(canvas.fit)
-        controls.zoomed.connect(canvas.zoom)
+        map_widget, controls, player = self.map, self.controls, self.player
+        map_widget.picked.connect(self._pick)
+        map_widget.chosen.connect(self._choose)
+        map_widget.pointed.connect(self._point)
+        map_widget.tool_changed.connect(controls.show_tool)
+        map_widget.stepped.connect(player.step)
+        map_widget.played.connect(player.toggle)
+        controls.tool_chosen.connect(map_widget.set_tool)
+        controls.fitted.connect(map_widget.fit)
+        controls.zoomed.connect(map_widget.zoom)
         controls.choice_changed.connect(self._on_choice)
         controls.active_toggled.connect(self._toggle_active)
         player.moved.connect(self._on_player)
@@ -115,7 +115,7 @@ class TrajectoriesBoard(View):
     def redraw(self) -> None:
         """Show everything as it is now."""
         colours = Colours.of(self.coordinator.viewer)
-        self.canvas.set_colours(colours)
+        self.map.set_colours(colours)
         self.controls.set_colours(colours)
         self.player.set_colours(colours)
         self._on_active(self.coordinator.active)
@@ -137,26 +137,26 @@ class TrajectoriesBoard(View):
         """Show the map of the cut that is shown; None takes it away."""
         if prepared is None:
             self._shown = None
-            self.canvas.show_points(None)
+            self.map.show_points(None)
             return
         loaded, cut = self.coordinator.shown_cut()
         self._shown = _Shown(cut, prepared, NodeThumbnails(loaded.pictures, cut.index), loaded.pictures.names)
-        self.canvas.interactive, self.canvas.caption = True, ""
+        self.map.interactive, self.map.caption = True, ""
         self.controls.show_index(cut.index)
-        self.canvas.show_points(prepared.raster, prepared.places)
+        self.map.show_points(prepared.raster, prepared.places)
         self._restyle()
 
     def show_early(self, prepared: PreparedMap, landmarks: NDArray[np.int64]) -> None:
         """Show the landmarks of a map that still settles; they cannot be chosen yet."""
         _, cut = self.coordinator.shown_cut()
-        colours = colours_of_nodes(cut, "layer", dark=self.canvas.colours.dark)
+        colours = colours_of_nodes(cut, "layer", dark=self.map.colours.dark)
         prepared.raster.set_colours(colours[landmarks])
         self._shown = None
-        self.canvas.interactive = False
-        self.canvas.caption = f"the map settles: {len(landmarks):,} of {len(cut.index):,} tokens"
-        self.canvas.set_legend(legend_of(cut.index, "layer", [n.name for n in cut.index.networks]))
-        self.canvas.set_shading("colour")
-        self.canvas.show_points(prepared.raster, prepared.places)
+        self.map.interactive = False
+        self.map.caption = f"the map settles: {len(landmarks):,} of {len(cut.index):,} tokens"
+        self.map.set_legend(legend_of(cut.index, "layer", [n.name for n in cut.index.networks]))
+        self.map.set_shading("colour")
+        self.map.show_points(prepared.raster, prepared.places)
 
     def _restyle(self) -> None:
         """Colours, filters, selections, paths: all anew."""
@@ -165,7 +165,7 @@ class TrajectoriesBoard(View):
             return
         networks = choice.networks(shown.cut.index)
         self.player.set_layers(sorted({layer for network in networks for layer in choice.layers(network)}))
-        values, dark = self.coordinator.values, self.canvas.colours.dark
+        values, dark = self.coordinator.values, self.map.colours.dark
         prepared, cut = shown.prepared, shown.cut
         self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
         self._find_paths()
@@ -176,12 +176,12 @@ class TrajectoriesBoard(View):
             return
         choice, index = self.choice, shown.cut.index
         self._cloud_colours = None
-        self.canvas.set_shading("density" if choice.colour_by == "density" else "colour")
+        self.map.set_shading("density" if choice.colour_by == "density" else "colour")
         networks = [network.name for network in choice.networks(index)]
-        dark, values = self.canvas.colours.dark, self.coordinator.values
-        self.canvas.set_legend(legend_of(index, choice.colour_by, networks, values=values, dark=dark))
+        dark, values = self.map.colours.dark, self.coordinator.values
+        self.map.set_legend(legend_of(index, choice.colour_by, networks, values=values, dark=dark))
         for which in SELECTIONS:
-            self.canvas.mark(which, self.coordinator.selection(which).nodes)
+            self.map.mark(which, self.coordinator.selection(which).nodes)
         self._on_player(self.player.layer)
         self._tell()
 
@@ -210,14 +210,14 @@ class TrajectoriesBoard(View):
         self.coordinator.set_active(other)
 
     def _on_active(self, which: str) -> None:
-        self.canvas.active = which
-        self.canvas.update()
+        self.map.active = which
+        self.map.update()
         self.controls.show_active(which)
         self._tell()
 
     def _on_selection(self, which: str, selection: Selection) -> None:
         if self._shown is not None and not self._is_stale():
-            self.canvas.mark(which, selection.nodes)
+            self.map.mark(which, selection.nodes)
             self._find_paths()
             self._tell()
 
@@ -245,11 +245,11 @@ class TrajectoriesBoard(View):
     def _on_paths(self, bundles: list[PathBundle]) -> None:
         if self._shown is None:
             return
-        self._bundles, dark = bundles, self.canvas.colours.dark
+        self._bundles, dark = bundles, self.map.colours.dark
         index = self._shown.cut.index
         position = {network.name: i for i, network in enumerate(index.networks)}
         ramps = {b.network: layer_ramp(position[b.network], len(b.layers) - 1, dark) for b in bundles if not b.which}
-        self.canvas.show_paths(bundles, ramps)
+        self.map.show_paths(bundles, ramps)
 
     def _tell(self) -> None:
         if self._shown is None:
@@ -274,36 +274,36 @@ class TrajectoriesBoard(View):
         shown = self._shown
         if shown is None or self._is_stale():
             return
-        self.canvas.set_hovered(node)
-        if node is None or not (self.canvas.underMouse() or self.canvas.crosshair is not None):
+        self.map.set_hovered(node)
+        if node is None or not (self.map.underMouse() or self.map.crosshair is not None):
             return
         known = shown.thumbnails.known(node)
         if known is not None:
-            self.canvas.set_thumbnail(known)
+            self.map.set_thumbnail(known)
         else:
             self._picturing.start(lambda progress: (node, shown.thumbnails.load(node)))
 
     def _on_picture(self, found: Any) -> None:
         node, thumbnail = found
-        if node == self.canvas.hovered:
-            self.canvas.set_thumbnail(thumbnail)
+        if node == self.map.hovered:
+            self.map.set_thumbnail(thumbnail)
 
     # -- layers by and by ----------------------------------------------------------------------------------------
 
     def _on_player(self, layer: float | None) -> None:
         shown = self._shown
         if shown is None or layer is None:
-            self.canvas.show_cloud(None)
+            self.map.show_cloud(None)
             return
         nodes, places = moving_points(shown.cut.index, shown.places, self.choice, layer)
         if self._cloud_colours is None:
             by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by
             self._cloud_colours = colours_of_nodes(
-                shown.cut, by, values=self.coordinator.values, dark=self.canvas.colours.dark
+                shown.cut, by, values=self.coordinator.values, dark=self.map.colours.dark
             )
         colours = np.full((len(nodes), 4), 255, dtype=np.uint8)
         colours[:, :3] = self._cloud_colours[nodes]
-        self.canvas.show_cloud(Cloud(np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1]), colours))
+        self.map.show_cloud(Cloud(np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1]), colours))
 
     # -- export --------------------------------------------------------------------------------------------------
 
@@ -325,8 +325,8 @@ class TrajectoriesBoard(View):
             shown.prepared.raster,
             shown.cut,
             self.choice,
-            self.canvas.view,
-            (self.canvas.height(), self.canvas.width()),
+            self.map.view,
+            (self.map.height(), self.map.width()),
             selections,
             list(self._bundles),
             self.coordinator.values,

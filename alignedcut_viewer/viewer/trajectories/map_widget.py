@@ -29,7 +29,7 @@ from .paths import PathBundle
 from .thumbnails import Thumbnail
 from .tools import BRUSH_RADII, ZOOM_STEP, MapTools, mode_of
 
-__all__ = ["MapCanvas"]
+__all__ = ["MapWidget"]
 
 REACH = 9.0
 """Logical pixels between the cursor and a point that it still points at."""
@@ -40,7 +40,7 @@ WITH_ARROWS = 6
 DIMMED = 0.35
 
 
-class MapCanvas(MapTools, PaintedWidget):
+class MapWidget(MapTools, PaintedWidget):
     """Points, paths and what is chosen of them.
 
     Attributes

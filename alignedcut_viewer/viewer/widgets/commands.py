@@ -110,12 +110,12 @@ def new_labels(viewer: napari.viewer.Viewer) -> None:
     if pictures is None:
         show_warning("Open pictures first; the labels lie over them.")
         return
-    canvas = pictures.canvas
+    layout = pictures.layout
     viewer.add_labels(
-        np.zeros((len(canvas), canvas.height, canvas.width), dtype=np.uint8),
+        np.zeros((len(layout), layout.height, layout.width), dtype=np.uint8),
         name="Labels",
         axis_labels=AXES[2:],
-        metadata={"canvas": canvas, "names": pictures.names},
+        metadata={"layout": layout, "names": pictures.names},
     )
 
 

@@ -221,4 +221,6 @@ def test_closed_panels_listen_no_longer(qtbot, viewer, coordinator, shown, conce
     qtbot.wait(20)
     for signal in (coordinator.shown_changed, coordinator.position_changed, coordinator.task_changed):
         owners = [getattr(slot.dereference(), "__self__", None) for slot in signal._slots]
-        assert not [owner for owner in owners if type(owner).__module__.startswith("alignedcut_viewer.viewer.concepts.")]
+        assert not [
+            owner for owner in owners if type(owner).__module__.startswith("alignedcut_viewer.viewer.concepts.")
+        ]

@@ -33,102 +33,102 @@ def board(viewer, coordinator, large_study, wait_idle, qtbot):
     return board
 
 
-def place_of(canvas, cell, down=0.25, right=0.25):
-    box = canvas.layout_.box(cell, canvas.tiles.aspect(cell.row))
-    x = box.left + right * box.width - canvas.horizontalScrollBar().value()
-    y = box.top + down * box.height - canvas.verticalScrollBar().value() + canvas.header
+def place_of(sheet, cell, down=0.25, right=0.25):
+    box = sheet.layout_.box(cell, sheet.tiles.aspect(cell.row))
+    x = box.left + right * box.width - sheet.horizontalScrollBar().value()
+    y = box.top + down * box.height - sheet.verticalScrollBar().value() + sheet.header
     return QPoint(round(x), round(y))
 
 
 def test_only_what_is_in_sight_is_made(qtbot, board):
-    canvas = board.canvas
-    assert canvas.layout_.n_rows == N_PICTURES
-    rows = canvas.visible_rows()
-    qtbot.waitUntil(lambda: not canvas.tiles.missing(rows), timeout=20_000)
-    assert len(canvas.tiles._small) <= len(rows) + 24
-    assert len(canvas.tiles._tiles) <= (len(rows) + 1) * 13
-    canvas.verticalScrollBar().setValue(canvas.verticalScrollBar().maximum())
-    qtbot.waitUntil(lambda: not canvas.tiles.missing([N_PICTURES - 1]), timeout=20_000)
-    assert N_PICTURES - 1 in canvas.visible_rows()
-    assert len(canvas.tiles._small) < 100
+    sheet = board.sheet
+    assert sheet.layout_.n_rows == N_PICTURES
+    rows = sheet.visible_rows()
+    qtbot.waitUntil(lambda: not sheet.tiles.missing(rows), timeout=20_000)
+    assert len(sheet.tiles._small) <= len(rows) + 24
+    assert len(sheet.tiles._tiles) <= (len(rows) + 1) * 13
+    sheet.verticalScrollBar().setValue(sheet.verticalScrollBar().maximum())
+    qtbot.waitUntil(lambda: not sheet.tiles.missing([N_PICTURES - 1]), timeout=20_000)
+    assert N_PICTURES - 1 in sheet.visible_rows()
+    assert len(sheet.tiles._small) < 100
 
 
 def test_it_shows_the_colours_of_the_cut(qtbot, board, coordinator):
-    canvas = board.canvas
-    canvas.reveal(Cell(500, 5))
+    sheet = board.sheet
+    sheet.reveal(Cell(500, 5))
     qtbot.wait(20)
-    shot = canvas.viewport().grab().toImage()
+    shot = sheet.viewport().grab().toImage()
     ratio = shot.devicePixelRatio()
     expected = coordinator.study.cut.colour_map("one", 4, 500)
     for row in (0, 1):
         for column in (0, 1):
-            place = place_of(canvas, Cell(500, 5), 0.25 + row / 2, 0.25 + column / 2)
+            place = place_of(sheet, Cell(500, 5), 0.25 + row / 2, 0.25 + column / 2)
             seen = shot.pixelColor(round(place.x() * ratio), round(place.y() * ratio))
             assert np.abs(np.array(seen.getRgb()[:3]) - expected[row, column]).max() <= 2
 
 
 def test_a_click_picks_and_goes_there(qtbot, viewer, board, coordinator):
-    canvas = board.canvas
-    canvas.reveal(Cell(700, 3))
+    sheet = board.sheet
+    sheet.reveal(Cell(700, 3))
     index = coordinator.study.cut.index
-    place = place_of(canvas, Cell(700, 3), 0.75, 0.25)
-    qtbot.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    place = place_of(sheet, Cell(700, 3), 0.75, 0.25)
+    qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     node = index.node("one", 2, 700, row=1, column=0)
     assert coordinator.selection().nodes.tolist() == [node]
     assert coordinator.position == ("one", 2, 700)
-    assert canvas.shown == Cell(700, 3)
-    assert canvas.tiles.values is coordinator.values
-    place = place_of(canvas, Cell(700, 4), 0.25, 0.75)
-    qtbot.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, place)
+    assert sheet.shown == Cell(700, 3)
+    assert sheet.tiles.values is coordinator.values
+    place = place_of(sheet, Cell(700, 4), 0.25, 0.75)
+    qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, place)
     assert coordinator.selection().nodes.tolist() == [node, index.node("one", 3, 700, row=0, column=1)]
-    canvas.reveal(Cell(700, 2))
-    place, none = place_of(canvas, Cell(700, 2), 0.25, 0.25), Qt.MouseButton.NoButton
-    where = (QPointF(place), QPointF(canvas.viewport().mapToGlobal(place)))
+    sheet.reveal(Cell(700, 2))
+    place, none = place_of(sheet, Cell(700, 2), 0.25, 0.25), Qt.MouseButton.NoButton
+    where = (QPointF(place), QPointF(sheet.viewport().mapToGlobal(place)))
     moved = QMouseEvent(QEvent.Type.MouseMove, *where, none, none, Qt.KeyboardModifier.NoModifier)
-    QCoreApplication.sendEvent(canvas.viewport(), moved)  # simulated cursors lose moves
+    QCoreApplication.sendEvent(sheet.viewport(), moved)  # simulated cursors lose moves
     assert coordinator.hovered == index.node("one", 1, 700, row=0, column=0)
     coordinator.history.undo()
     coordinator.history.undo()
-    assert canvas.tiles.values is None
+    assert sheet.tiles.values is None
 
 
 def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinator):
     viewer.dims.set_current_step((0, 1, 2), (0, 7, 900))
-    assert board.canvas.shown == Cell(900, 8)
-    assert 900 in board.canvas.visible_rows()
+    assert board.sheet.shown == Cell(900, 8)
+    assert 900 in board.sheet.visible_rows()
     viewer.dims.set_current_step(0, 1)
-    assert board.canvas.shown is None
+    assert board.sheet.shown is None
     board.network.value = "two"
-    assert board.canvas.shown == Cell(900, 8)
+    assert board.sheet.shown == Cell(900, 8)
     coordinator.open_pictures(coordinator.study.study.picture_path(0))
     qtbot.waitUntil(lambda: not coordinator.task.busy)
-    assert board.canvas.tiles is None
+    assert board.sheet.tiles is None
 
 
 def test_keys_walk_and_zoom(qtbot, board, coordinator):
-    canvas = board.canvas
-    canvas.setFocus()
+    sheet = board.sheet
+    sheet.setFocus()
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_End, Qt.Key.Key_Up):
-        qtbot.keyClick(canvas, key)
-    assert canvas.current == Cell(N_PICTURES - 2, 2)
-    assert N_PICTURES - 2 in canvas.visible_rows()
-    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+        qtbot.keyClick(sheet, key)
+    assert sheet.current == Cell(N_PICTURES - 2, 2)
+    assert N_PICTURES - 2 in sheet.visible_rows()
+    qtbot.keyClick(sheet, Qt.Key.Key_Return)
     assert coordinator.position == ("one", 1, N_PICTURES - 2)
-    side = canvas.layout_.side
-    qtbot.keyClick(canvas, Qt.Key.Key_Plus)
-    assert canvas.layout_.side > side
-    assert board.side.value == canvas.layout_.side
-    index, place = coordinator.study.cut.index, QPointF(place_of(canvas, Cell(N_PICTURES - 2, 3), 0.5, 0.5))
-    before = index.locate(canvas.node_at(place))
-    canvas.set_side(round(canvas.layout_.side * 1.5), place)
-    after = index.locate(canvas.node_at(place))
+    side = sheet.layout_.side
+    qtbot.keyClick(sheet, Qt.Key.Key_Plus)
+    assert sheet.layout_.side > side
+    assert board.side.value == sheet.layout_.side
+    index, place = coordinator.study.cut.index, QPointF(place_of(sheet, Cell(N_PICTURES - 2, 3), 0.5, 0.5))
+    before = index.locate(sheet.node_at(place))
+    sheet.set_side(round(sheet.layout_.side * 1.5), place)
+    after = index.locate(sheet.node_at(place))
     assert (after.image, after.layer) == (before.image, before.layer)  # what is there stays there
 
 
 def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle):
     from alignedcut_viewer.viewer.widgets.panel_export import save_panel
 
-    qtbot.waitUntil(lambda: not board.canvas.tiles.missing(board.canvas.visible_rows()), timeout=20_000)
+    qtbot.waitUntil(lambda: not board.sheet.tiles.missing(board.sheet.visible_rows()), timeout=20_000)
     coordinator.select([5])
     for name in ("sheet.png", "sheet.csv"):
         coordinator.start("Exporting", save_panel(tmp_path / name, board._figure, board._table))
@@ -136,4 +136,4 @@ def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle
     assert Image.open(tmp_path / "sheet.png").width > 300
     lines = (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0].startswith("picture,network,layer,mean of Similarity")
-    assert len(lines) == 1 + 12 * len(board.canvas.visible_rows())
+    assert len(lines) == 1 + 12 * len(board.sheet.visible_rows())

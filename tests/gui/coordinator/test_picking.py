@@ -32,7 +32,7 @@ def node(shown):
 @pytest.fixture
 def centre(shown):
     def point(row, column, image=0):
-        return shown.pictures.canvas.token_centre(image, row, column, 5, 5)
+        return shown.pictures.layout.token_centre(image, row, column, 5, 5)
 
     return point
 
@@ -231,10 +231,10 @@ def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tm
     )
     coordinator.start("Exporting", work)
     wait_idle()
-    canvas, stack = shown.pictures.canvas, coordinator.overlays.mask.data
+    layout, stack = shown.pictures.layout, coordinator.overlays.mask.data
     for image, name in enumerate(shown.pictures.names):
         mask = np.asarray(Image.open(tmp_path / "png" / f"{name}.png"))
-        seen = canvas.crop_labels(image, stack.frame(0, 2, image))
+        seen = layout.crop_labels(image, stack.frame(0, 2, image))
         assert mask.shape == seen.shape
         assert (mask != seen).mean() < 0.03  # the canvas has another resolution
         assert 0 < mask.mean() < 1

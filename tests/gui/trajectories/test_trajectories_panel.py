@@ -44,42 +44,44 @@ def trajectories(viewer, coordinator, small_study, wait_idle, settle):
 
 
 @pytest.fixture
-def canvas(trajectories):
-    return trajectories.board.canvas
+def map_widget(trajectories):
+    return trajectories.board.map
 
 
 @pytest.fixture
-def drag(qtbot, canvas):
+def drag(qtbot, map_widget):
     """Drag over the map through logical pixels of the canvas, and let go."""
 
     def through(points, modifier=NONE):
         places = [QPoint(round(x), round(y)) for x, y in points]
-        qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, modifier, places[0])
+        qtbot.mousePress(map_widget, Qt.MouseButton.LeftButton, modifier, places[0])
         for place in places[1:]:
-            canvas.mouseMoveEvent(_moved(canvas, place, modifier))
-        qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, modifier, places[-1])
+            map_widget.mouseMoveEvent(_moved(map_widget, place, modifier))
+        qtbot.mouseRelease(map_widget, Qt.MouseButton.LeftButton, modifier, places[-1])
         return np.array([(place.x(), place.y()) for place in places], dtype=float)
 
     return through
 
 
-def _moved(canvas, place, modifier):
+def _moved(map_widget, place, modifier):
     """A move with the button down: simulated cursors of some platforms lose moves."""
     from qtpy.QtCore import QEvent
     from qtpy.QtGui import QMouseEvent
 
     left = Qt.MouseButton.LeftButton
-    return QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)), left, left, modifier)
+    return QMouseEvent(
+        QEvent.Type.MouseMove, QPointF(place), QPointF(map_widget.mapToGlobal(place)), left, left, modifier
+    )
 
 
-def pixels_of(canvas):
+def pixels_of(map_widget):
     """Places of all nodes on the canvas, logical pixels."""
-    return canvas.view.to_pixels(canvas._places)
+    return map_widget.view.to_pixels(map_widget._places)
 
 
-def seen(canvas):
+def seen(map_widget):
     """What the widget really shows, RGB, at its own resolution."""
-    image = canvas.grab().toImage().convertToFormat(canvas.grab().toImage().Format.Format_RGB888)
+    image = map_widget.grab().toImage().convertToFormat(map_widget.grab().toImage().Format.Format_RGB888)
     bits = image.constBits()
     if hasattr(bits, "setsize"):
         bits.setsize(image.height() * image.bytesPerLine())
@@ -87,8 +89,8 @@ def seen(canvas):
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def n_like(canvas, colour, within=12):
-    return int((np.abs(seen(canvas) - colour).max(axis=2) <= within).sum())
+def n_like(map_widget, colour, within=12):
+    return int((np.abs(seen(map_widget) - colour).max(axis=2) <= within).sum())
 
 
 def corners_around(points, margin=9):
@@ -101,22 +103,22 @@ def corners_around(points, margin=9):
 # -- the map and the pictures --------------------------------------------------------------------------------------
 
 
-def test_all_tokens_of_the_cut_are_on_the_map(trajectories, canvas, coordinator):
+def test_all_tokens_of_the_cut_are_on_the_map(trajectories, map_widget, coordinator):
     cut = coordinator.study.cut
-    np.testing.assert_array_equal(canvas._places, cut.map2d)
+    np.testing.assert_array_equal(map_widget._places, cut.map2d)
     assert f"{len(cut.index)} tokens" in trajectories.board.status.text()
-    pixels = pixels_of(canvas)
+    pixels = pixels_of(map_widget)
     assert (pixels > 0).all()
-    assert (pixels < (canvas.width(), canvas.height())).all()
-    image = canvas.draw_points()
-    ratio = canvas.devicePixelRatioF()
+    assert (pixels < (map_widget.width(), map_widget.height())).all()
+    image = map_widget.draw_points()
+    ratio = map_widget.devicePixelRatioF()
     columns, rows = (pixels * ratio).astype(int).T
     assert (image[rows, columns, 3] > 0).all()
 
 
-def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectories, canvas, coordinator, drag):
+def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectories, map_widget, coordinator, drag):
     trajectories.board.controls.tools["lasso"].click()
-    pixels = pixels_of(canvas)
+    pixels = pixels_of(map_widget)
     target = pixels[np.argsort(pixels[:, 0])[: len(pixels) // 4]]
     corners = drag(corners_around(target))
     inside = np.flatnonzero(Outline(corners).contains_points(pixels))
@@ -127,7 +129,7 @@ def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectorie
     marked = frame[frame[..., 3] > 0][:, :3]
     assert len(marked)
     assert (np.abs(marked.astype(int) - FIGURE).max(axis=1) < 5).any()
-    assert n_like(canvas, FIGURE) > 50
+    assert n_like(map_widget, FIGURE) > 50
     # Shift adds, Alt removes, and undo walks back.
     other = pixels[np.argsort(pixels[:, 0])[-20:]]
     more = np.flatnonzero(Outline(drag(corners_around(other), SHIFT)).contains_points(pixels))
@@ -138,22 +140,22 @@ def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectorie
     np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.union1d(inside, more))
 
 
-def test_a_drag_moves_and_with_ctrl_it_is_a_lasso(canvas, coordinator, drag):
-    before = pixels_of(canvas)
+def test_a_drag_moves_and_with_ctrl_it_is_a_lasso(map_widget, coordinator, drag):
+    before = pixels_of(map_widget)
     drag([(100, 100), (110, 100), (130, 115)])
-    np.testing.assert_allclose(pixels_of(canvas) - before, np.broadcast_to((30, 15), before.shape), atol=1e-3)
+    np.testing.assert_allclose(pixels_of(map_widget) - before, np.broadcast_to((30, 15), before.shape), atol=1e-3)
     assert not len(coordinator.selection("figure"))
-    pixels = pixels_of(canvas)
+    pixels = pixels_of(map_widget)
     corners = drag(corners_around(pixels[:10]), CTRL)
     np.testing.assert_array_equal(
         coordinator.selection("figure").nodes, np.flatnonzero(Outline(corners).contains_points(pixels))
     )
 
 
-def test_the_brush_chooses_what_it_passes(trajectories, canvas, coordinator, drag):
+def test_the_brush_chooses_what_it_passes(trajectories, map_widget, coordinator, drag):
     trajectories.board.controls.tools["brush"].click()
-    canvas.set_radius(15)
-    pixels = pixels_of(canvas)
+    map_widget.set_radius(15)
+    pixels = pixels_of(map_widget)
     centre = pixels[len(pixels) // 2]
     way = drag([(centre[0] - 60, centre[1]), (centre[0], centre[1]), (centre[0] + 60, centre[1])])
     across = np.abs(pixels[:, 1] - way[0, 1])
@@ -166,123 +168,123 @@ def test_the_brush_chooses_what_it_passes(trajectories, canvas, coordinator, dra
     assert not chosen[distance > 15.01].any()
 
 
-def test_a_click_picks_and_shows_the_picture(qtbot, canvas, coordinator):
+def test_a_click_picks_and_shows_the_picture(qtbot, map_widget, coordinator):
     node = coordinator.study.cut.index.node(NETWORK, 2, 2, row=4, column=0)
-    canvas.zoom(2000, canvas.place_of(node))
-    place = canvas.place_of(node).toPoint()
-    same = np.flatnonzero(np.hypot(*(pixels_of(canvas) - (place.x(), place.y())).T) < 2)
-    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, place)
+    map_widget.zoom(2000, map_widget.place_of(node))
+    place = map_widget.place_of(node).toPoint()
+    same = np.flatnonzero(np.hypot(*(pixels_of(map_widget) - (place.x(), place.y())).T) < 2)
+    qtbot.mouseClick(map_widget, Qt.MouseButton.LeftButton, NONE, place)
     assert coordinator.selection("figure").nodes.tolist() == [min(same)]
     picked = coordinator.study.cut.index.locate(min(same))
     assert coordinator.position == (NETWORK, int(picked.layer), int(picked.image))
     coordinator.set_active("ground")
-    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, NONE, place)
+    qtbot.mouseClick(map_widget, Qt.MouseButton.LeftButton, NONE, place)
     assert coordinator.selection("ground").nodes.tolist() == [min(same)]
 
 
-def test_what_is_chosen_in_the_pictures_stands_out_on_the_map(canvas, trajectories, coordinator, settle):
+def test_what_is_chosen_in_the_pictures_stands_out_on_the_map(map_widget, trajectories, coordinator, settle):
     index = coordinator.study.cut.index
-    assert n_like(canvas, FIGURE) == n_like(canvas, GROUND) == 0
+    assert n_like(map_widget, FIGURE) == n_like(map_widget, GROUND) == 0
     coordinator.select([index.node(NETWORK, 7, 0, row=1, column=1)], which="figure")
     coordinator.select([index.node(NETWORK, 7, 1, row=3, column=3)], which="ground")
     settle(trajectories)
-    assert n_like(canvas, FIGURE) > 30
-    assert n_like(canvas, GROUND) > 30
+    assert n_like(map_widget, FIGURE) > 30
+    assert n_like(map_widget, GROUND) > 30
     for which in ("figure", "ground"):
         coordinator.select([], which=which)
     settle(trajectories)
-    assert n_like(canvas, FIGURE) == n_like(canvas, GROUND) == 0
+    assert n_like(map_widget, FIGURE) == n_like(map_widget, GROUND) == 0
 
 
-def test_hover_goes_both_ways_with_a_thumbnail(qtbot, trajectories, canvas, coordinator, settle):
+def test_hover_goes_both_ways_with_a_thumbnail(qtbot, trajectories, map_widget, coordinator, settle):
     index = coordinator.study.cut.index
     node = index.node(NETWORK, 8, 1, row=2, column=3)
-    canvas.zoom(2000, canvas.place_of(node))
-    place = canvas.place_of(node).toPoint()
-    canvas.mouseMoveEvent(_hover(canvas, place))
-    same = int(np.flatnonzero(np.hypot(*(pixels_of(canvas) - (place.x(), place.y())).T) < 2).min())
+    map_widget.zoom(2000, map_widget.place_of(node))
+    place = map_widget.place_of(node).toPoint()
+    map_widget.mouseMoveEvent(_hover(map_widget, place))
+    same = int(np.flatnonzero(np.hypot(*(pixels_of(map_widget) - (place.x(), place.y())).T) < 2).min())
     assert coordinator.hovered == same
-    canvas.crosshair = QPointF(place)  # the simulated cursor may be anywhere
+    map_widget.crosshair = QPointF(place)  # the simulated cursor may be anywhere
     coordinator.hover(None)
     coordinator.hover(same)
-    qtbot.waitUntil(lambda: canvas.thumbnail is not None)
+    qtbot.waitUntil(lambda: map_widget.thumbnail is not None)
     found = index.locate(same)
-    assert canvas.thumbnail.lines[0] == coordinator.study.pictures.names[index.images.index(int(found.image))]
-    assert canvas.thumbnail.box == pytest.approx((int(found.row) / 5, int(found.column) / 5, 0.2, 0.2))
-    assert max(canvas.thumbnail.image.shape) == 132
+    assert map_widget.thumbnail.lines[0] == coordinator.study.pictures.names[index.images.index(int(found.image))]
+    assert map_widget.thumbnail.box == pytest.approx((int(found.row) / 5, int(found.column) / 5, 0.2, 0.2))
+    assert max(map_widget.thumbnail.image.shape) == 132
     coordinator.hover(None)
-    assert canvas.hovered is None
+    assert map_widget.hovered is None
 
 
-def _hover(canvas, place):
+def _hover(map_widget, place):
     from qtpy.QtCore import QEvent
     from qtpy.QtGui import QMouseEvent
 
     none = Qt.MouseButton.NoButton
-    return QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)), none, none, NONE)
+    return QMouseEvent(QEvent.Type.MouseMove, QPointF(place), QPointF(map_widget.mapToGlobal(place)), none, none, NONE)
 
 
 # -- view ----------------------------------------------------------------------------------------------------------
 
 
-def test_wheel_and_keys_zoom_and_move(qtbot, canvas):
-    before = pixels_of(canvas)
+def test_wheel_and_keys_zoom_and_move(qtbot, map_widget):
+    before = pixels_of(map_widget)
     at = QPointF(120, 90)
     wheel = QWheelEvent(
-        at, QPointF(canvas.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton, NONE,
+        at, QPointF(map_widget.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton, NONE,
         Qt.ScrollPhase.NoScrollPhase, False,
     )  # fmt: skip
-    QApplication.sendEvent(canvas, wheel)
-    np.testing.assert_allclose(pixels_of(canvas), (before - (120, 90)) * 1.25 + (120, 90), atol=1e-3)
-    before = pixels_of(canvas)
+    QApplication.sendEvent(map_widget, wheel)
+    np.testing.assert_allclose(pixels_of(map_widget), (before - (120, 90)) * 1.25 + (120, 90), atol=1e-3)
+    before = pixels_of(map_widget)
     for key, shift in ((Qt.Key.Key_Left, (40, 0)), (Qt.Key.Key_Down, (0, -40))):
-        qtbot.keyClick(canvas, key)
-        np.testing.assert_allclose(pixels_of(canvas) - before, np.broadcast_to(shift, before.shape), atol=1e-3)
-        before = pixels_of(canvas)
-    qtbot.keyClick(canvas, Qt.Key.Key_Plus)
-    middle = (canvas.width() / 2, canvas.height() / 2)
-    np.testing.assert_allclose(pixels_of(canvas) - middle, (before - middle) * 1.25, atol=1e-3)
-    qtbot.keyClick(canvas, Qt.Key.Key_Home)
-    assert (pixels_of(canvas) > 0).all()
+        qtbot.keyClick(map_widget, key)
+        np.testing.assert_allclose(pixels_of(map_widget) - before, np.broadcast_to(shift, before.shape), atol=1e-3)
+        before = pixels_of(map_widget)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Plus)
+    middle = (map_widget.width() / 2, map_widget.height() / 2)
+    np.testing.assert_allclose(pixels_of(map_widget) - middle, (before - middle) * 1.25, atol=1e-3)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Home)
+    assert (pixels_of(map_widget) > 0).all()
 
 
-def test_everything_can_be_chosen_by_keys(qtbot, trajectories, canvas, coordinator):
-    pixels = pixels_of(canvas)
-    qtbot.keyClick(canvas, Qt.Key.Key_L)
+def test_everything_can_be_chosen_by_keys(qtbot, trajectories, map_widget, coordinator):
+    pixels = pixels_of(map_widget)
+    qtbot.keyClick(map_widget, Qt.Key.Key_L)
     assert trajectories.board.controls.tools["lasso"].isChecked()
     corners = [pixels.min(axis=0) - 5, (pixels[:, 0].max() + 5, pixels[:, 1].min() - 5), pixels.max(axis=0) + 5]
     for corner in corners:
-        canvas.crosshair = QPointF(*corner)
-        qtbot.keyClick(canvas, Qt.Key.Key_Return)
-    qtbot.keyClick(canvas, Qt.Key.Key_C)
+        map_widget.crosshair = QPointF(*corner)
+        qtbot.keyClick(map_widget, Qt.Key.Key_Return)
+    qtbot.keyClick(map_widget, Qt.Key.Key_C)
     inside = np.flatnonzero(Outline([*corners, corners[0]]).contains_points(pixels))
     np.testing.assert_array_equal(coordinator.selection("figure").nodes, inside)
-    qtbot.keyClick(canvas, Qt.Key.Key_B)
-    canvas.crosshair = QPointF(*pixels[0])
-    qtbot.keyClick(canvas, Qt.Key.Key_Right, CTRL)
-    qtbot.keyClick(canvas, Qt.Key.Key_Left, CTRL)
-    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.keyClick(map_widget, Qt.Key.Key_B)
+    map_widget.crosshair = QPointF(*pixels[0])
+    qtbot.keyClick(map_widget, Qt.Key.Key_Right, CTRL)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Left, CTRL)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Return)
     near = np.hypot(*(pixels - pixels[0]).T)
     chosen = set(coordinator.selection("figure").nodes.tolist())
-    assert set(np.flatnonzero(near < canvas.radius - 0.1).tolist()) <= chosen
-    assert chosen <= set(np.flatnonzero(near < canvas.radius + 0.1).tolist())
-    qtbot.keyClick(canvas, Qt.Key.Key_M)
-    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert set(np.flatnonzero(near < map_widget.radius - 0.1).tolist()) <= chosen
+    assert chosen <= set(np.flatnonzero(near < map_widget.radius + 0.1).tolist())
+    qtbot.keyClick(map_widget, Qt.Key.Key_M)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Return)
     assert coordinator.selection("figure").nodes.tolist() == [int(near.argmin())]
-    qtbot.keyClick(canvas, Qt.Key.Key_Escape)
-    assert canvas.crosshair is None
+    qtbot.keyClick(map_widget, Qt.Key.Key_Escape)
+    assert map_widget.crosshair is None
 
 
 # -- paths and layers ----------------------------------------------------------------------------------------------
 
 
-def test_paths_lead_through_the_layers_of_the_pixel(trajectories, canvas, coordinator, settle):
+def test_paths_lead_through_the_layers_of_the_pixel(trajectories, map_widget, coordinator, settle):
     index = coordinator.study.cut.index
     chosen = [index.node(NETWORK, 7, image, row=1, column=4) for image in (0, 1)]
     coordinator.select(chosen, which="figure")
     coordinator.select([index.node(NETWORK, 2, 2, row=0, column=0)], which="ground")
     settle(trajectories)
-    figure, ground = canvas._bundles
+    figure, ground = map_widget._bundles
     assert (figure.which, ground.which) == ("figure", "ground")
     assert figure.layers == (2, 7, 8)
     expected = [[index.node(NETWORK, layer, image, row=1, column=4) for layer in (2, 7, 8)] for image in (0, 1)]
@@ -291,49 +293,49 @@ def test_paths_lead_through_the_layers_of_the_pixel(trajectories, canvas, coordi
     np.testing.assert_allclose(figure.mean, figure.places.mean(axis=0), rtol=1e-6)
     trajectories.board.controls.paths.click()
     settle(trajectories)
-    assert canvas._bundles == ()
+    assert map_widget._bundles == ()
 
 
-def test_filters_leave_out_layers(trajectories, canvas, coordinator, settle, drag):
+def test_filters_leave_out_layers(trajectories, map_widget, coordinator, settle, drag):
     controls = trajectories.board.controls
     controls.first_layer.setValue(3)
     settle(trajectories)
     index = coordinator.study.cut.index
     assert f"{2 * len(range(index.slot_slice(NETWORK, 2).stop))} tokens" in trajectories.board.status.text()
     controls.tools["lasso"].click()
-    pixels = pixels_of(canvas)
+    pixels = pixels_of(map_widget)
     drag(corners_around(pixels))
     assert sorted(set(index.locate(coordinator.selection("figure").nodes).layer.tolist())) == [7, 8]
     assert trajectories.board.player._layers == (7, 8)
     assert coordinator.panel_state["trajectories"]["first_layer"] == 3
 
 
-def test_layers_go_by_and_every_token_moves(qtbot, trajectories, canvas, coordinator, settle):
+def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coordinator, settle):
     player, index = trajectories.board.player, coordinator.study.cut.index
     map2d = np.asarray(coordinator.study.cut.map2d)
-    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
+    qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
     assert player.layer == 2
     layers = [index.slot_slice(NETWORK, layer) for layer in (2, 7, 8)]
-    np.testing.assert_array_equal(canvas._cloud.x, map2d[layers[0], 0])
+    np.testing.assert_array_equal(map_widget._cloud.x, map2d[layers[0], 0])
     player.slider.setValue(player.slider.value() + 10)
     assert player.layer == 4.5
-    np.testing.assert_allclose(canvas._cloud.y, (map2d[layers[0], 1] + map2d[layers[1], 1]) / 2, atol=1e-4)
-    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
-    qtbot.keyClick(canvas, Qt.Key.Key_PageUp)
+    np.testing.assert_allclose(map_widget._cloud.y, (map2d[layers[0], 1] + map2d[layers[1], 1]) / 2, atol=1e-4)
+    qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
+    qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
     assert player.layer == 8
     assert player.label.text() == "layer 8"
-    qtbot.keyClick(canvas, Qt.Key.Key_Space)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Space)
     assert player.playing
     qtbot.waitUntil(lambda: player.slider.value() > 3, timeout=5000)
-    qtbot.keyClick(canvas, Qt.Key.Key_Space)
+    qtbot.keyClick(map_widget, Qt.Key.Key_Space)
     assert not player.playing
     player.off.click()
-    assert canvas._cloud is None
+    assert map_widget._cloud is None
 
 
-def test_colours_follow_the_choice(trajectories, canvas, coordinator, settle):
+def test_colours_follow_the_choice(trajectories, map_widget, coordinator, settle):
     cut, controls = coordinator.study.cut, trajectories.board.controls
-    raster = canvas.raster
+    raster = map_widget.raster
     drawn = {}
     for by in ("layer", "alignedcut", "network", "values", "density"):
         controls.colour_by.setCurrentIndex(controls.colour_by.findData(by))
@@ -349,7 +351,7 @@ def test_colours_follow_the_choice(trajectories, canvas, coordinator, settle):
     coordinator.show_values(np.linspace(0, 1, len(cut.index)), "a ramp")
     controls.colour_by.setCurrentIndex(controls.colour_by.findData("values"))
     settle(trajectories)
-    assert canvas.legend[0].title == "a ramp"
+    assert map_widget.legend[0].title == "a ramp"
     first, last = raster._colours[raster.grid.order.argmin(), :3], raster._colours[raster.grid.order.argmax(), :3]
     np.testing.assert_array_equal(first, (68, 1, 84))  # viridis
     np.testing.assert_array_equal(last, (253, 231, 37))
@@ -358,7 +360,7 @@ def test_colours_follow_the_choice(trajectories, canvas, coordinator, settle):
 # -- life of the panel ---------------------------------------------------------------------------------------------
 
 
-def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajectories, canvas, coordinator, settle):
+def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajectories, map_widget, coordinator, settle):
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.inner_widget() is trajectories)
     node = coordinator.study.cut.index.node(NETWORK, 8, 0, row=2, column=2)
     coordinator.select([node])
@@ -367,18 +369,18 @@ def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajector
         for floating in (True, False, True, False):
             dock.setFloating(floating)
             qtbot.wait(50)
-            assert n_like(canvas, FIGURE) > 20
-            assert (pixels_of(canvas) < (canvas.width(), canvas.height())).all()
-        dark = seen(canvas)[5, 5]
+            assert n_like(map_widget, FIGURE) > 20
+            assert (pixels_of(map_widget) < (map_widget.width(), map_widget.height())).all()
+        dark = seen(map_widget)[5, 5]
         viewer.theme = "light"
         settle(trajectories)
-        assert (seen(canvas)[5, 5] > dark + 100).all()
-        assert n_like(canvas, FIGURE) > 20
+        assert (seen(map_widget)[5, 5] > dark + 100).all()
+        assert n_like(map_widget, FIGURE) > 20
     finally:
         viewer.theme = "dark"
     coordinator.select([])
     settle(trajectories)
-    assert n_like(canvas, FIGURE) == 0
+    assert n_like(map_widget, FIGURE) == 0
 
 
 def test_a_panel_opened_again_finds_its_state(qtbot, viewer, trajectories, settle):
@@ -402,14 +404,14 @@ def test_a_study_without_a_map_gets_one(qtbot, viewer, coordinator, small_study,
     wait_idle()
     assert "has no map yet" in panel.note.text()
     early = []
-    panel.board.canvas.show_points = _counting(panel.board.canvas.show_points, early)
+    panel.board.map.show_points = _counting(panel.board.map.show_points, early)
     qtbot.mouseClick(panel.compute, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: coordinator.task.busy)
     wait_idle()
     settle(panel)
     assert len(early) > 1, "the map is seen while it settles"
-    np.testing.assert_array_equal(panel.board.canvas._places, Study.open(path).cut().map2d)
-    assert panel.board.canvas.interactive
+    np.testing.assert_array_equal(panel.board.map._places, Study.open(path).cut().map2d)
+    assert panel.board.map.interactive
 
 
 def without_map(study_path, path):

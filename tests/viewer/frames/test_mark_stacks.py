@@ -3,7 +3,7 @@ import pytest
 
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
 from alignedcut_viewer.viewer.frames.mark_stacks import MaskStack, SelectionStack, rgb_of
-from alignedcut_viewer.viewer.frames.picture_layout import Canvas
+from alignedcut_viewer.viewer.frames.picture_layout import PictureLayout
 from alignedcut_viewer.viewer.state.history import SELECTION_COLOURS
 from alignedcut_viewer.viewer.state.node_values import NodeValues
 
@@ -17,8 +17,8 @@ def index():
 
 
 @pytest.fixture
-def canvas():
-    return Canvas([(256, 256), (256, 256)])
+def layout():
+    return PictureLayout([(256, 256), (256, 256)])
 
 
 def colours(frame):
@@ -26,8 +26,8 @@ def colours(frame):
     return {tuple(pixel[:3]) for pixel in frame[frame[..., 3] == 255].tolist()} - {(16, 16, 16)}
 
 
-def test_chosen_nodes_are_outlined_where_they_are(index, canvas):
-    stack = SelectionStack(index, canvas)
+def test_chosen_nodes_are_outlined_where_they_are(index, layout):
+    stack = SelectionStack(index, layout)
     node = index.node("wide", 2, 7, row=1, column=2)
     stack.mark("figure", np.array([node]))
     frame = stack[0, 1, 1]
@@ -46,8 +46,8 @@ def test_chosen_nodes_are_outlined_where_they_are(index, canvas):
     assert colours(stack[0, 1, 1]) == {BLUE}
 
 
-def test_what_is_pointed_at_and_dragged_over_is_outlined(index, canvas):
-    stack = SelectionStack(index, canvas)
+def test_what_is_pointed_at_and_dragged_over_is_outlined(index, layout):
+    stack = SelectionStack(index, layout)
     assert stack.is_empty
     assert stack.point(index.node("few", 2, 4, row=0, column=0))
     assert not stack.point(index.node("few", 2, 4, row=0, column=0))
@@ -60,10 +60,10 @@ def test_what_is_pointed_at_and_dragged_over_is_outlined(index, canvas):
     assert not stack[1, 1, 0].any()
 
 
-def test_the_mask_is_where_values_reach_the_threshold(index, canvas):
+def test_the_mask_is_where_values_reach_the_threshold(index, layout):
     numbers = np.arange(len(index), dtype=np.float32)
     numbers[index.node("wide", 0, 4, row=0, column=1)] = np.nan
-    stack = MaskStack(index, canvas, NodeValues(numbers, "numbers"), 8)
+    stack = MaskStack(index, layout, NodeValues(numbers, "numbers"), 8)
     assert stack.dtype == np.uint8
     frame = stack[0, 0, 0]
     first = index.patch_slice("wide", 0, 4).start
@@ -75,8 +75,8 @@ def test_the_mask_is_where_values_reach_the_threshold(index, canvas):
     assert not stack[1, 0, 0].any()  # no such layer
 
 
-def test_the_type_of_labels_is_told_without_making_them(index, canvas):
-    stack = MaskStack(index, canvas, NodeValues(np.zeros(len(index)), "zeros", limits=(0, 1)), 0)
+def test_the_type_of_labels_is_told_without_making_them(index, layout):
+    stack = MaskStack(index, layout, NodeValues(np.zeros(len(index)), "zeros", limits=(0, 1)), 0)
     made = []
     stack.make_frame = lambda *position: made.append(position)
     assert stack[0].dtype == np.uint8

@@ -122,7 +122,7 @@ def test_broken_pictures_do_not_spoil_the_canvas(folder):
     loaded = load_pictures(str(folder))
     assert list(loaded.unreadable) == [2]
     assert "picture2.png" in loaded.unreadable[2]
-    assert (loaded.canvas.height, loaded.canvas.width) == (256, 256)
+    assert (loaded.layout.height, loaded.layout.width) == (256, 256)
 
 
 def test_ten_thousand_pictures_are_laid_out_without_opening_them_all(tmp_path):

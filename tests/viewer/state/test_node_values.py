@@ -3,7 +3,7 @@ import pytest
 
 from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
-from alignedcut_viewer.viewer.frames.picture_layout import Canvas
+from alignedcut_viewer.viewer.frames.picture_layout import PictureLayout
 from alignedcut_viewer.viewer.frames.stacks import ValueStack
 from alignedcut_viewer.viewer.state.node_values import NodeValues
 
@@ -62,17 +62,17 @@ def index():
 
 
 def test_values_lie_over_the_pictures_where_their_nodes_are(index):
-    canvas = Canvas([(300, 400), (400, 300)])
-    stack = ValueStack(index, canvas, NodeValues(np.arange(len(index)), "numbers"))
-    assert stack.shape == (2, 2, 2, canvas.height, canvas.width)
+    layout = PictureLayout([(300, 400), (400, 300)])
+    stack = ValueStack(index, layout, NodeValues(np.arange(len(index)), "numbers"))
+    assert stack.shape == (2, 2, 2, layout.height, layout.width)
     assert stack.dtype == np.float32
     for picture, image in enumerate(index.images):
         for row, column in ((0, 0), (2, 4), (1, 3)):
-            y, x = (round(v) for v in canvas.token_centre(picture, row, column, 3, 5))
+            y, x = (round(v) for v in layout.token_centre(picture, row, column, 3, 5))
             assert stack[0, 1, picture][y, x] == index.node("wide", 2, image, row=row, column=column)
             assert stack[0, 1, picture, y, x] == stack[0, 1, picture][y, x]
     assert np.isnan(stack[1, 0, 0]).all()  # no such layer
-    box = canvas.box(0)
+    box = layout.box(0)
     outside = np.ones(stack.shape[-2:], dtype=bool)
     outside[box.slices] = False
     assert np.isnan(stack[0, 0, 0][outside]).all()
@@ -80,9 +80,9 @@ def test_values_lie_over_the_pictures_where_their_nodes_are(index):
 
 
 def test_other_values_take_the_place_of_those_shown(index):
-    canvas = Canvas([(300, 400), (400, 300)])
-    stack = ValueStack(index, canvas, NodeValues(np.zeros(len(index)), "zeros"))
-    y, x = canvas.height // 2, canvas.width // 2
+    layout = PictureLayout([(300, 400), (400, 300)])
+    stack = ValueStack(index, layout, NodeValues(np.zeros(len(index)), "zeros"))
+    y, x = layout.height // 2, layout.width // 2
     assert stack[0, 0, 0, y, x] == 0
     stack.values = NodeValues(np.ones(len(index)), "ones")
     assert stack[0, 0, 0, y, x] == 1

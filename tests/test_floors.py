@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -117,17 +120,100 @@ def test_no_two_files_import_each_other() -> None:
     assert not [f"{a} and {b}" for a in graph for b in graph[a] if b in graph and a in graph[b] and a < b]
 
 
+def imports_of_window(path: Path) -> list[str]:
+    """Packages of the window that a file imports."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        found += [n for n in names if n.split(".")[0] in WINDOW]
+    return found
+
+
 def test_only_the_viewer_names_qt_or_napari() -> None:
-    wrong = []
-    for name, path in modules().items():
-        if room(name) == "viewer":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                names = [node.module]
-            wrong += [f"{name} imports {n}" for n in names if n.split(".")[0] in WINDOW]
-    assert not wrong
+    found = {name: imports_of_window(path) for name, path in modules().items() if room(name) != "viewer"}
+    assert not {name: packages for name, packages in found.items() if packages}
+
+
+def test_no_circle_of_files() -> None:
+    known = modules()
+    graph = {name: imports(name, path, known) for name, path in known.items() if path.name != "__init__.py"}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+# -- the rooms inside the window: the table and the picture of docs/design.md are the law ----------------------------
+
+
+def window_room(name: str, path: Path) -> str:
+    """The room of a module of the viewer; files that lie beside the rooms are the top."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 2 or (len(parts) == 2 and path.name == "__init__.py") else "top"
+
+
+def window_uses() -> dict[str, set[str]]:
+    """Which rooms of the window each one imports from."""
+    known = {name: path for name, path in modules().items() if room(name) == "viewer"}
+    uses: dict[str, set[str]] = {window_room(name, path): set() for name, path in known.items()}
+    for name, path in known.items():
+        here = window_room(name, path)
+        uses[here] |= {window_room(target, known[target]) for target in imports(name, path, known)} - {here}
+    return uses
+
+
+def rooms_table() -> dict[str, set[str]]:
+    """Rooms of the window and what each may use, as docs/design.md tells it."""
+    rows = re.findall(r"(?m)^\| ([^|]*) \|[^|]*\| ([^|]*) \|$", section("## Rooms of the window"))
+    picture = rooms_picture()
+    below = {name: set(chain(*picture[row + 1 :])) for row, names in enumerate(picture) for name in names}
+    table = {}
+    for names, uses in rows:
+        for name in ["top"] if names == "top" else re.findall(r"`(\w+)/`", names):
+            named = set(re.findall(r"`(\w+)/`", uses))
+            table[name] = below[name] if uses == "all below" else named
+    return table
+
+
+def rooms_picture() -> list[list[str]]:
+    """Rooms of the window as the picture in docs/design.md stacks them, the highest row first."""
+    picture = section("## Rooms of the window").split("```")[1]
+    rows = [re.findall(r"[a-z_]+", line.split("#")[0]) for line in picture.splitlines()]
+    return [row for row in rows if row]
+
+
+def section(title: str) -> str:
+    text = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    return text.split(title)[1].split("\n## ")[0]
+
+
+def test_rooms_of_the_window_use_what_the_table_allows() -> None:
+    table, uses = rooms_table(), window_uses()
+    assert set(table) == set(uses)
+    assert not {here: wrong for here in uses if (wrong := uses[here] - table[here])}
+    assert {"state", "frames", "layers", "work"} == uses["coordinator"] == table["coordinator"]
+
+
+def test_in_the_picture_of_rooms_every_arrow_leads_down() -> None:
+    height = {name: -number for number, row in enumerate(rooms_picture()) for name in row}
+    uses = window_uses()
+    assert set(height) == set(uses)
+    assert not [f"{here} uses {there}" for here in uses for there in uses[here] if height[there] >= height[here]]
+
+
+def test_panels_do_not_know_one_another() -> None:
+    panels, uses = rooms_picture()[1], window_uses()
+    assert "trajectories" in panels
+    assert not [f"{here} uses {there}" for here in panels for there in panels if there in uses[here]]
+
+
+def test_rooms_that_hold_numbers_know_no_window() -> None:
+    names = []
+    for name in ("state", "points", "frames"):
+        paths = list((PACKAGE / "viewer" / name).glob("*.py"))
+        assert len(paths) > 3
+        assert not {path.name: imports_of_window(path) for path in paths if imports_of_window(path)}
+        names += [f"alignedcut_viewer.viewer.{name}.{path.stem}" for path in paths if path.stem != "__init__"]
+    run(f"import sys, {', '.join(names)}; assert not set(sys.modules) & set({WINDOW!r})")
 
 
 def run(code: str) -> str:

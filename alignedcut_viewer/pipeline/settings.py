@@ -333,8 +333,10 @@ class CutSettings(_Settings):
         Width of the affinity (1 in the paper's formula), or ``"auto"``.
     method
         ``"auto"``, ``"exact"``, ``"knn"`` (the paper's approximation) or ``"nystrom"``.
-    n_landmarks, n_neighbors, sampling, orthonormal
+    n_landmarks, n_neighbors, sampling
         None takes the engine's default.
+    orthonormal
+        Whether columns are made orthonormal over all nodes; None does so unless `method` is ``"knn"``.
     balance
         How much dense regions are held back, from 0.
     seed

@@ -249,6 +249,8 @@ def _cut_stage(
         },
         "software": versions()["alignedcut-viewer"],
     }
+    if settings.method == "knn":
+        identity["orthonormal"] = bool(settings.orthonormal)  # what None stands for
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"
     if study.store.exists(path):

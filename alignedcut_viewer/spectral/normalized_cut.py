@@ -6,7 +6,7 @@ The affinity ``A`` of equation 3 of the AlignedCut paper has the degrees ``d = A
 top eigenvectors of ``D^-1/2 A D^-1/2``, in descending order of their eigenvalues ``1 = lambda_1 >= lambda_2 …``:
 
 - **scale**: columns are orthonormal over all nodes of the fit, ``U^T U = I``; an entry is therefore of size
-  ``1/sqrt(N)``;
+  ``1/sqrt(N)``. Those of ``method="knn"`` are averages as equation 4 has them, and shrink from column to column;
 - **first column**: ``u_1 = d^1/2 / |d^1/2|``, positive and nearly constant; it holds the degrees, not a partition;
 - **random walk**: ``D^-1/2 U``, that is ``U`` with every row divided by its first entry up to a constant, are the
   eigenvectors of ``D^-1 A``, the relaxed indicator vectors of Shi and Malik's normalised cut;
@@ -75,7 +75,8 @@ class NormalizedCut:
         kernel to the power ``-balance``, so that small groups count as much as large ones.
     orthonormal
         Make the columns orthonormal over all nodes of the fit. It takes one pass over the nodes in :meth:`fit`
-        (none more in :meth:`fit_transform`).
+        (none more in :meth:`fit_transform`). None does so for all methods but ``"knn"``, whose columns it would make
+        other ones than those of the paper's equation 4.
     seed
         Seed of every random choice. The same seed on the same device gives the same eigenvectors, signs and order.
     device
@@ -114,7 +115,7 @@ class NormalizedCut:
         n_neighbors: int = PAPER_NEIGHBOURS,
         sampling: str = "auto",
         balance: float = 0.0,
-        orthonormal: bool = True,
+        orthonormal: bool | None = None,
         seed: int = 0,
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -254,7 +255,8 @@ class NormalizedCut:
         fit = self._fit_method(problem, method)
         if not fit.eigenvalues[0] > NULL:
             raise too_sharp(gamma)
-        fitted = finish_cut(problem, fit, target, orthonormal=self.orthonormal, progress=span(progress, 0.2, 1.0))
+        orthonormal = method != "knn" if self.orthonormal is None else self.orthonormal
+        fitted = finish_cut(problem, fit, target, orthonormal=orthonormal, progress=span(progress, 0.2, 1.0))
         report(progress, 1, 1, "eigenvectors are ready")
         if fit.explained < _LEAST_EXPLAINED:
             warnings.warn(

@@ -50,7 +50,14 @@ def test_always_finite_orthonormal_and_descending(
     X: NDArray[np.float32], kernel: tuple[str, float], method: str, balance: float, n_components: int
 ) -> None:
     solver = NormalizedCut(
-        n_components, kernel=kernel[0], gamma=kernel[1], method=method, balance=balance, n_landmarks=60, device="cpu"
+        n_components,
+        kernel=kernel[0],
+        gamma=kernel[1],
+        method=method,
+        balance=balance,
+        n_landmarks=60,
+        orthonormal=True,
+        device="cpu",
     )
     found = solver.fit_transform(X)
     assert found.shape == (len(X), n_components)

@@ -113,7 +113,9 @@ def test_random_walk_eigenvectors_follow_from_the_documented_scale(planted: Call
 @pytest.mark.parametrize("balance", [0.0, 0.75])
 def test_columns_are_orthonormal_over_all_nodes(planted: Callable, method: str, balance: float) -> None:
     X = planted(9000).features if method == "nystrom" else planted(1000).features
-    found = NormalizedCut(12, gamma=0.5, method=method, balance=balance, n_landmarks=300, **CPU).fit_transform(X)
+    asked = True if method == "knn" else None
+    cut = NormalizedCut(12, gamma=0.5, method=method, balance=balance, n_landmarks=300, orthonormal=asked, **CPU)
+    found = cut.fit_transform(X)
     np.testing.assert_allclose(found.T @ found, np.eye(12), atol=2e-6)
 
 
@@ -206,9 +208,7 @@ def test_every_sampling_finds_planted_groups(planted: Callable, sampling: str, m
 
 def test_knn_is_equation_4(planted: Callable, dense_cut: Callable) -> None:
     X = planted(500).features
-    cut = NormalizedCut(
-        4, gamma=0.5, method="knn", sampling="uniform", n_landmarks=500, n_neighbors=7, orthonormal=False, **CPU
-    )
+    cut = NormalizedCut(4, gamma=0.5, method="knn", sampling="uniform", n_landmarks=500, n_neighbors=7, **CPU)
     found = cut.fit_transform(X)
     _, vectors, _ = dense_cut(X, 0.5, 4)
     points = X.astype(np.float64) / np.linalg.norm(X, axis=1, keepdims=True)
@@ -218,6 +218,8 @@ def test_knn_is_equation_4(planted: Callable, dense_cut: Callable) -> None:
     expected = (weights[:, :, None] * vectors[nearest]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
     expected *= np.sign((expected * found).sum(axis=0))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    norms = np.linalg.norm(found, axis=0)
+    assert np.abs(norms - 1).max() > 0.005  # made orthonormal, they would not be those of the equation
 
 
 def test_balance_separates_small_groups() -> None:

@@ -237,6 +237,7 @@ def _cut_stage(
     progress: ProgressCallback,
 ) -> str:
     """Eigenvectors of the graph, in a group named after all that decides them."""
+    exactly = {"orthonormal": settings.orthonormal or False} if settings.method == "knn" else {}  # what None stands for
     identity = {
         "index": digest_of(index.as_dict()),
         "features": {network.name: study.network(network.name).digest for network in index.networks},
@@ -246,11 +247,10 @@ def _cut_stage(
             key: value
             for key, value in settings.as_dict().items()
             if key not in ("networks", "layers", "images", "class_token", "colour", "map")
-        },
+        }
+        | exactly,
         "software": versions()["alignedcut-viewer"],
     }
-    if settings.method == "knn":
-        identity["orthonormal"] = bool(settings.orthonormal)  # what None stands for
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"
     if study.store.exists(path):

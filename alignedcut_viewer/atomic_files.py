@@ -72,16 +72,24 @@ def writing(path: str | Path) -> Iterator[None]:
 
 def digest_of(value: Any) -> str:
     """The sha256 of a JSON-ready value, in hexadecimal; equal values have equal digests."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_json_bytes(value, sort_keys=True)).hexdigest()
+
+
+def _json_bytes(value: Any, **options: Any) -> bytes:
+    """Compact JSON; file names that are not UTF-8, which Python spells with lone surrogates, are written as escapes."""
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, **options).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), **options).encode()
 
 
 def safe_name(name: str) -> str:
     """A name that every file system takes, recognisably the given one."""
     cleaned = re.sub(r"[^A-Za-z0-9._@+-]+", "-", name).strip("-.")
-    if cleaned == name:
+    if cleaned == name and len(name) <= 100:
         return name
-    return f"{cleaned[-80:] or 'unnamed'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{cleaned[-80:].strip('-.') or 'unnamed'}-{digest[:6]}"
 
 
 @contextlib.contextmanager
@@ -182,8 +190,7 @@ def replace_json(path: Path, content: dict[str, Any]) -> None:
     StorageError
         If it cannot be written.
     """
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    replace_file(path, text.encode(), safe=True)
+    replace_file(path, _json_bytes(content, allow_nan=False), safe=True)
 
 
 def replace_file(path: Path, data: bytes | memoryview, *, safe: bool = False) -> None:

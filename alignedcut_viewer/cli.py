@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import textwrap
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 when all went well, 2 where the user can mend what went wrong, 130 when stopped by Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding, and file names in none
     words = list(sys.argv[1:] if argv is None else argv)
     commands = {command.name: command for command in all_commands()}
     if " ".join(words[:2]) in commands:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["multiplies_bfloat16", "parse_memory", "resolve_device", "resolve_precision"]
+__all__ = ["multiplies_bfloat16", "parse_memory", "physical_memory", "resolve_device", "resolve_precision"]
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -72,6 +74,20 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if precision not in named:
         raise InputError(f"Unknown precision {precision!r}; use auto, float32, float16 or bfloat16.")
     return named[precision]
+
+
+@cache
+def physical_memory() -> int:
+    """Bytes of memory that this machine has; 8 GiB where it does not say."""
+    if hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names):
+        return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
+    if sys.platform == "win32":
+        import ctypes
+
+        kilobytes = ctypes.c_ulonglong()
+        if ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+            return kilobytes.value * 1024
+    return 8 * 2**30
 
 
 @cache

@@ -9,6 +9,9 @@ from .errors import InputError
 __all__ = ["parse_layers"]
 
 
+_HIGHEST = 9999
+
+
 def parse_layers(text: str) -> tuple[int, ...] | None:
     """Layer numbers from a text.
 
@@ -38,5 +41,7 @@ def parse_layers(text: str) -> tuple[int, ...] | None:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise InputError(f"The range of layers {part!r} runs backwards; write '{last}-{first}'.")
+        if last > _HIGHEST:
+            raise InputError(f"No network has a layer {last}; the highest number that is taken is {_HIGHEST}.")
         layers.update(range(first, last + 1))
     return tuple(sorted(layers))

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from ..device import physical_memory
 from ..errors import InputError
 from .spec import TAPS, NetworkSpec, Tap
 from .taps import TapPoint, capture
@@ -55,6 +56,15 @@ def check_input_size(spec: NetworkSpec, input_size: int | Sequence[int] | None) 
         raise InputError(
             f"{spec.name} cuts pictures into patches of {spec.patch} px, so height and width must be multiples of "
             f"{spec.patch}; got {height} × {width}. The nearest that fits is {near[0]} × {near[1]}."
+        )
+    n_tokens = (height // spec.patch) * (width // spec.patch)
+    # At its widest a block holds an MLP's hidden layer beside its input, about twelve times the residual stream.
+    needed = 4 * (12 * n_tokens * spec.width + 3 * height * width)
+    if needed > physical_memory():
+        raise InputError(
+            f"{spec.name} at {height} × {width} px would make {n_tokens:,} tokens of one picture and need about "
+            f"{needed / 2**30:.0f} GiB, more than the {physical_memory() / 2**30:.0f} GiB of this machine; choose a "
+            "smaller input size."
         )
     return height, width
 

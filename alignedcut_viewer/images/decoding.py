@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ..errors import PictureError, UnreachablePictureError
+from ..regular_files import open_regular
 from .pixels import on_white, rgb_from_channels
 
 __all__ = [
@@ -96,7 +97,7 @@ def read_size(path: Path) -> tuple[int, int]:
         If the header cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(256)
             file.seek(0)
             return _guarded(lambda: _size_of(file, start), path, start)

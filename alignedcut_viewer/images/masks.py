@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PictureError
+from ..regular_files import open_regular
 from .decoding import (
     check_strips,
     exif_orientation,
@@ -119,7 +120,8 @@ def load_mask(path: str | Path, *, size: tuple[int, int] | None = None) -> NDArr
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except OSError as error:
         raise PictureError(f"The mask {path} cannot be read: {error.strerror or error}.") from error
     if not data:

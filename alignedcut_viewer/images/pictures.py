@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PictureError, UnreachablePictureError
+from ..regular_files import exists, is_folder, open_regular, printable
 from .decoding import SUFFIXES, decode, read_size
 
 __all__ = ["PictureSet", "natural_key", "open_pictures"]
@@ -115,7 +116,8 @@ class PictureSet(Sequence[NDArray[np.uint8]]):
         """
         path = self.paths[index]
         try:
-            data = path.read_bytes()
+            with open_regular(path) as file:
+                data = file.read()
         except OSError as error:
             raise _unreadable(path, error) from error
         return decode(data, path, at_least=at_least), hashlib.sha256(data).hexdigest()
@@ -130,7 +132,7 @@ class PictureSet(Sequence[NDArray[np.uint8]]):
         """
         path = self.paths[index]
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -193,9 +195,11 @@ def natural_key(text: str) -> tuple[list[str | int], str]:
 def _expand(source: str | os.PathLike[str], recursive: bool) -> list[Path]:
     text = os.fspath(source)
     path = Path(text).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         return _pictures_in(path, recursive)
-    if path.exists():
+    if exists(path):
+        if not path.is_file():
+            raise PictureError(f"{path} is a pipe or a device, not a file; save the picture to a file first.")
         if not _is_picture_name(path.name) and path.suffix:
             raise PictureError(f"{path} is not a picture; {_READ}.")
         return [path]
@@ -231,11 +235,12 @@ def _pictures_in(folder: Path, recursive: bool) -> list[Path]:
                 for entry in entries:
                     if _is_hidden(entry.name):
                         continue
-                    if entry.is_dir():
+                    kind = _kind_of(entry)
+                    if kind == "folder":
                         n_folders += 1
                         if recursive:
                             waiting.append(Path(entry.path))
-                    elif _is_picture_name(entry.name) and entry.is_file():
+                    elif kind == "file" and _is_picture_name(entry.name):
                         found.append(Path(entry.path))
                     else:
                         others.append(entry.name)
@@ -245,6 +250,13 @@ def _pictures_in(folder: Path, recursive: bool) -> list[Path]:
         raise PictureError(_nothing_found(folder, others, n_folders, recursive))
     # A folder's own pictures stand before those of its subfolders.
     return sorted(found, key=lambda path: (natural_key(path.parent.as_posix()), natural_key(path.name)))
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else "other"
+    except OSError:  # a link that leads to itself: no reason to give up the whole folder
+        return "other"
 
 
 def _is_hidden(name: str) -> bool:
@@ -270,14 +282,18 @@ def _nothing_found(folder: Path, others: list[str], n_folders: int, recursive: b
 def _inventory(names: Iterable[str]) -> str:
     """Describe files by their endings, the most frequent first: ``3 .txt, 1 .csv``."""
     endings = Counter(os.path.splitext(name)[1].lower() or "file without an ending" for name in names)
-    listed = [f"{count} {ending}" for ending, count in sorted(endings.items(), key=lambda item: (-item[1], item[0]))]
+    listed = [
+        f"{count} {printable(ending)}"
+        for ending, count in sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+    ]
     return ", ".join(listed[:5]) + (" and others" if len(listed) > 5 else "")
 
 
 def _missing(path: Path) -> str:
-    parent = next((p for p in path.absolute().parents if p.exists()), None)
+    parent = next((p for p in path.absolute().parents if exists(p)), None)
     hint = f"; the nearest folder that exists is {parent}" if parent is not None else ""
-    return f"{path} does not exist{hint}."
+    shown = str(path) if len(str(path)) <= 300 else f"{str(path)[:100]} … {str(path)[-100:]}"
+    return f"{shown} does not exist{hint}."
 
 
 def _unreadable(path: Path, error: OSError) -> UnreachablePictureError:
@@ -289,8 +305,8 @@ def _unreadable(path: Path, error: OSError) -> UnreachablePictureError:
 def _display_names(paths: Sequence[Path]) -> tuple[str, ...]:
     """Shortest kind of name that tells all files apart: stem, file name, path below the common folder."""
     kinds: list[Callable[[], list[str]]] = [
-        lambda: [path.stem for path in paths],
-        lambda: [path.name for path in paths],
+        lambda: [printable(path.stem) for path in paths],
+        lambda: [printable(path.name) for path in paths],
         lambda: _below_common_folder(paths),
     ]
     names: list[str] = []
@@ -313,5 +329,5 @@ def _below_common_folder(paths: Sequence[Path]) -> list[str]:
     try:
         common = os.path.commonpath([path.parent for path in paths])
     except ValueError:  # different drives
-        return [path.as_posix() for path in paths]
-    return [path.relative_to(common).as_posix() for path in paths]
+        return [printable(path.as_posix()) for path in paths]
+    return [printable(path.relative_to(common).as_posix()) for path in paths]

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..device import physical_memory
 from ..errors import FeatureError, InputError, PictureError, StorageError, UnreachablePictureError
 from ..progress import ProgressCallback, report, span
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from ..versions import versions
-from .feature_writer import FeatureWriter
+from .feature_writer import BATCHES_BEHIND, FeatureWriter
 from .settings import ExtractSettings
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class _Extraction:
             rows=rows,
             columns=columns,
             class_token=backbone.spec.class_token,
-            batch=settings.batch,
+            batch=self._images_in_a_chunk(),
             note={
                 "title": backbone.spec.title,
                 "weights": backbone.source_note,
@@ -248,14 +249,35 @@ class _Extraction:
 
     def _check_space(self, batches: Sequence[_Batch], widths: Sequence[int]) -> None:
         itemsize = np.dtype(self._settings.storage).itemsize
-        values = sum(len(batch.images) * sum(widths[layer] for layer in batch.layers) for batch in batches)
-        needed = values * self._features.n_tokens * itemsize
+        size = self._features.batch
+        # A chunk takes its whole place on disk from its first picture on.
+        chunks = {(image // size, layer) for batch in batches for image in batch.images for layer in batch.layers}
+        held = self._features.layers
+        new = [(chunk, layer) for chunk, layer in chunks if layer not in held or not self._features.holds(layer, chunk)]
+        needed = sum(widths[layer] for _, layer in new) * size * self._features.n_tokens * itemsize
         free = self._study.store.free_bytes()
         if needed > free:
             raise StorageError(
                 f"The features of {self._features.network} need {_size(needed)}, but only {_size(free)} are free on "
                 f"the disk of {self._study.path}; free some space, or take fewer layers or pictures."
             )
+
+    def _images_in_a_chunk(self) -> int:
+        """How many pictures go through the network together at most: no more than there are, or than memory holds.
+
+        A study that begins with a few pictures grows in batches of the usual size, not of one.
+        """
+        asked = self._settings.batch
+        usual = ExtractSettings().batch
+        backbone = self._backbone
+        height, width = backbone.input_size
+        layers = self._layers()
+        widths = backbone.widths(self._settings.tap)  # type: ignore[arg-type]
+        tokens = sum(widths[layer] for layer in layers) * backbone.n_tokens
+        # Pictures are decoded ahead in single precision, features wait behind to be written.
+        each = 4 * (3 * height * width * (_BATCHES_AHEAD + 1) + tokens * (BATCHES_BEHIND + 2))
+        fitting = max(physical_memory() // 4 // each, 1)
+        return min(asked, max(len(self._study.pictures), usual), max(fitting, 1))
 
     # -- decoding, ahead of the network --------------------------------------------------------------------------
 

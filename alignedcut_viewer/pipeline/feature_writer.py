@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 
-__all__ = ["FeatureWriter"]
+__all__ = ["BATCHES_BEHIND", "FeatureWriter"]
 
-_BATCHES_BEHIND = 2
+BATCHES_BEHIND = 2
+"""Batches that wait to be written, at most."""
+
 _SHARE_OF_TIME = 0.05
 """How much of the time may go into recording: in a study of many pictures one record is made of several batches."""
 
@@ -39,7 +41,7 @@ class FeatureWriter:
         self._features = features
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._pending: list[Future[None]] = []
-        self._room = threading.Semaphore(_BATCHES_BEHIND)
+        self._room = threading.Semaphore(BATCHES_BEHIND)
         self._records: dict[int, dict[str, Any]] = {}
         self._written: dict[int, list[int]] = {}
         self._next_record = 0.0

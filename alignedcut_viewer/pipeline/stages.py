@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..atomic_files import digest_of
+from ..device import physical_memory
 from ..errors import InputError, StudyError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
@@ -198,6 +199,17 @@ def cut(
     engine = NormalizedCut(**_engine_options(settings))
     colours = SpectralTSNE(3, **_colour_options(settings.colour))
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
+    if settings.n_components >= len(index):
+        raise InputError(
+            f"{settings.n_components:,} eigenvectors were asked for, but the graph has {len(index):,} nodes; ask for "
+            "fewer, such as 20."
+        )
+    needed = 4 * len(index) * settings.n_components
+    if needed > physical_memory():
+        raise InputError(
+            f"{settings.n_components:,} eigenvectors of {len(index):,} nodes take {needed / 2**30:.0f} GiB, more than "
+            "this machine has; ask for fewer, such as 20."
+        )
     alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2), on_epoch=on_epoch)
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)

@@ -232,6 +232,10 @@ class FeatureSet:
             if complete != attributes["complete"]:
                 self._store.set_attributes(self._group, {**attributes, "complete": complete})
 
+    def holds(self, layer: int, chunk: int) -> bool:
+        """Whether a chunk of a layer has its place on disk, written wholly or in part."""
+        return (self._store.folder(self._array_path(layer)) / "c" / str(chunk) / "0" / "0").is_file()
+
     def verify(self, n_images: int) -> None:
         """Take back the record of images whose chunk is missing or too short, as after a loss of power."""
         lost: dict[int, tuple[Sequence[int], bool]] = {}

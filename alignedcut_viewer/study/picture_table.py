@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import UnreachablePictureError
+from ..regular_files import open_regular
 
 __all__ = ["PictureRecord", "PictureTable", "file_digest"]
 
@@ -28,7 +29,7 @@ def file_digest(path: str | Path) -> str:
         If the file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UnreachablePictureError(f"{path} cannot be read ({error.strerror or error}).") from error

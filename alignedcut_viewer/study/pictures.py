@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, PictureError
+from ..regular_files import printable
 from ..store import Store
 from .picture_table import PictureRecord, PictureTable, file_digest
 
@@ -227,6 +229,8 @@ def _stat(path: Path) -> tuple[int, int]:
         status = path.stat()
     except OSError as error:
         raise PictureError(f"{path} cannot be read ({error.strerror or error}).") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError(f"{path} cannot be read (it is a pipe, a device or a folder, not a file).")
     return status.st_size, status.st_mtime_ns
 
 
@@ -257,9 +261,9 @@ def _free_name(name: str, path: Path, taken: Counter[str]) -> str:
     """A display name that no other picture has: with the folder's name, then with a number."""
     candidate, number = name, 1
     if taken[candidate]:
-        candidate = f"{path.parent.name}/{name}"
+        candidate = f"{printable(path.parent.name)}/{name}"
     while taken[candidate]:
         number += 1
-        candidate = f"{path.parent.name}/{name} ({number})"
+        candidate = f"{printable(path.parent.name)}/{name} ({number})"
     taken[candidate] += 1
     return candidate

@@ -20,7 +20,9 @@ from PIL import Image
 
 from alignedcut_viewer.errors import PictureError
 from alignedcut_viewer.images import PictureSet, open_pictures
+from alignedcut_viewer.images import pictures as pictures_module
 from alignedcut_viewer.images.pictures import natural_key
+from alignedcut_viewer.regular_files import open_regular
 
 pytestmark = pytest.mark.quick
 
@@ -186,13 +188,12 @@ def test_digest_is_of_the_bytes_and_of_one_reading(tmp_path: Path, monkeypatch: 
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert pictures.digest(0) == expected
     readings: list[Path] = []
-    read_bytes = Path.read_bytes
 
-    def counted(self: Path) -> bytes:
-        readings.append(self)
-        return read_bytes(self)
+    def counted(path: Path) -> io.BufferedReader:
+        readings.append(path)
+        return open_regular(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(pictures_module, "open_regular", counted)
     picture, digest = pictures.load_with_digest(0)
     assert digest == expected
     assert (picture == 9).all()

@@ -29,7 +29,7 @@ from alignedcut_viewer.images import find_masks, load_mask, open_pictures
 from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.segmentation import oracle_score
 from alignedcut_viewer.spectral import NormalizedCut
-from tests.benchmarks.brain_features import NETWORKS, NODES_A_PICTURE, pooled_and_nodes, shared_data, tokens
+from tests.benchmarks.brain_features import NETWORKS, Sampled, pooled_and_nodes, shared_data, tokens
 from tests.benchmarks.harness import REPOSITORY, markdown_table, write_section
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -98,15 +98,15 @@ def constraint_of(fitted: BrainAlignment, nodes: Mapping[Slot, NDArray[np.float1
     return float(np.mean(values))
 
 
-def agreement_of(fitted: BrainAlignment, nodes: Mapping[Slot, NDArray[np.float16]], test: NDArray[np.int64]) -> float:
+def agreement_of(fitted: BrainAlignment, sampled: Sampled, test: NDArray[np.int64]) -> float:
     """How well a layer's aligned nodes agree with the sum of the others', at the same places, in the test pictures.
 
     Their correlation over all rows and channels, mean over layers: 1 is perfect, 0 chance.
     """
-    rows = (test[:, None] * NODES_A_PICTURE + np.arange(NODES_A_PICTURE)).ravel()
+    rows = np.isin(sampled.pictures, test)
     aligned = []
     for slot, matrix in fitted.matrices_.items():
-        values = (nodes[slot][rows].astype(np.float32) - fitted.offsets_[slot]) @ matrix
+        values = (sampled.nodes[slot][rows].astype(np.float32) - fitted.offsets_[slot]) @ matrix
         aligned.append(values / np.linalg.norm(values, axis=1, keepdims=True))
     total = np.sum(aligned, axis=0)
     rest = [total - values for values in aligned]
@@ -176,7 +176,8 @@ def contenders(network: str) -> dict[str, Callable[[int], BrainAlignment]]:
 def table_1(dataset: BrainDataset, network: str, seeds: tuple[int, ...]) -> str:
     """Held-out R² by region, the constraint of the maps, and the segmentation of aligned features."""
     paths = [path for path in dataset.pictures.paths if path is not None]
-    pooled, nodes = pooled_and_nodes("bold5000", network, paths)
+    sampled = pooled_and_nodes("bold5000", network, paths)
+    pooled, nodes = sampled.pooled, sampled.nodes
     segmentation = Segmentation(network)
     splits = {seed: split(dataset.n_pictures, seed) for seed in seeds}
     rows = []
@@ -203,11 +204,13 @@ def table_1(dataset: BrainDataset, network: str, seeds: tuple[int, ...]) -> str:
                 nodes,
                 dataset.read(train),
                 corresponding=True,
+                pictures=train,
+                node_pictures=sampled.pictures,
             )
             fitted = make(seed).fit(samples)
             scores.append(scores_of(dataset, test, fitted.predict({s: values[test] for s, values in pooled.items()})))
             constraints.append(constraint_of(fitted, nodes))
-            agreements.append(agreement_of(fitted, nodes, test))
+            agreements.append(agreement_of(fitted, sampled, test))
             if not miou or "isometry" not in name:  # isometries change no affinity but by the offset, the same in all
                 miou.append(segmentation.miou(fitted))
         means = f"{np.mean(constraints):.3f}", f"{np.mean(agreements):.3f}", np.mean(miou, axis=0).tolist()
@@ -222,13 +225,15 @@ def dissimilarities(dataset: BrainDataset) -> str:
     paths = [path for path in measured.pictures.paths if path is not None]
     rows: list[list[Any]] = []
     for network in NETWORKS:
-        pooled, nodes = pooled_and_nodes("bold5000", network, [p for p in dataset.pictures.paths if p is not None])
+        sampled = pooled_and_nodes("bold5000", network, [p for p in dataset.pictures.paths if p is not None])
         train = np.arange(dataset.n_pictures)
         maps: dict[str, BrainAlignment] = {}
         for name, settings in (("isometric", {}), ("trained", {"init": "identity", **LONG})):
-            samples = BrainSamples(pooled, nodes, dataset.read(train), corresponding=True)
+            samples = BrainSamples(
+                sampled.pooled, sampled.nodes, dataset.read(train), corresponding=True, node_pictures=sampled.pictures
+            )
             maps[name] = BrainAlignment(device="cpu", **settings).fit(samples)  # type: ignore[arg-type]
-        own, _ = pooled_and_nodes("brain92", network, paths)
+        own = pooled_and_nodes("brain92", network, paths).pooled
         for layer in range(12):
             slot = Slot(network, layer)
             cells = []

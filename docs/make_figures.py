@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from alignedcut_viewer import cli
-from alignedcut_viewer.figures import CATALOGUE
+from alignedcut_viewer.figures import figure_kinds
 from alignedcut_viewer.study import Study
 
 FIGURES = Path(__file__).resolve().parent / "figures"
@@ -108,7 +108,7 @@ def main() -> int:
         if cut == "brain":
             keep(folder, SIMULATED, "-simulated")
         else:
-            keep(folder, [kind.name for kind in CATALOGUE if kind.name != "roi-maps"])
+            keep(folder, [kind.name for kind in figure_kinds() if kind.name != "roi-maps"])
     return 0
 
 

@@ -19,7 +19,7 @@ WINDOW = ("PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "napari", "vispy", "ma
 HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib", "sklearn", "PIL", "tqdm", *WINDOW)
 
 FLOORS = {
-    1: ["choices", "errors", "progress", "nodes", "device", "regular_files", "resource_files", "versions"],
+    1: ["choices", "errors", "progress", "nodes", "device", "plugins", "regular_files", "resource_files", "versions"],
     1.5: ["atomic_files", "layer_text"],
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store"],
     3: ["study", "alignment", "backbones"],

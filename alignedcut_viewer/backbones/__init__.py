@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backbone import Backbone
+    from .families import NetworkFamily
     from .loading import WEIGHTS_VARIABLE, load_backbone
     from .registry import get_spec, list_networks
     from .spec import BUILT_IN, OFFLINE_NETWORK, TAPS, NetworkSpec, Tap
@@ -21,6 +22,7 @@ _PUBLIC = {
     "TAPS": "spec",
     "WEIGHTS_VARIABLE": "loading",
     "Backbone": "backbone",
+    "NetworkFamily": "families",
     "NetworkSpec": "spec",
     "Tap": "spec",
     "get_spec": "registry",
@@ -34,6 +36,7 @@ __all__ = [
     "TAPS",
     "WEIGHTS_VARIABLE",
     "Backbone",
+    "NetworkFamily",
     "NetworkSpec",
     "Tap",
     "get_spec",

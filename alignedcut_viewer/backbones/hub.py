@@ -11,10 +11,25 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-__all__ = ["PROBE_SECONDS", "cached_file", "download_errors", "forget_probes", "hub_endpoint", "why_unreachable"]
+from ..errors import WeightsUnavailableError
+from .spec import Announce
+
+__all__ = [
+    "PROBE_SECONDS",
+    "cached_file",
+    "download",
+    "download_errors",
+    "forget_probes",
+    "hub_endpoint",
+    "why_unreachable",
+]
+
+Model = TypeVar("Model")
 
 PROBE_SECONDS = 4.0
 """How long the hub may take to answer before it counts as out of reach."""
@@ -112,3 +127,22 @@ def download_errors() -> tuple[type[Exception], ...]:
     # among its bases is the general error of whichever HTTP library this version of the hub's client uses
     bases = [kind for kind in HfHubHTTPError.__mro__ if issubclass(kind, Exception) and kind is not Exception]
     return (*bases, OSError, EntryNotFoundError)
+
+
+def download(name: str, address: str, announce: Announce, fetch: Callable[[], Model]) -> Model:
+    """Run `fetch`, which downloads the weights of a network.
+
+    Raises
+    ------
+    WeightsUnavailableError
+        If the hub cannot be reached or the download fails; half a sentence that says why.
+    """
+    unreachable = why_unreachable(address)
+    if unreachable is not None:
+        raise WeightsUnavailableError(unreachable)
+    announce(f"{name}: downloading its weights from {address}; they are kept in the local cache.")
+    try:
+        return fetch()
+    except download_errors() as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsUnavailableError(f"the download from {address} failed ({first_line})") from error

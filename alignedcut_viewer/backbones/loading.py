@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,12 +13,10 @@ from torch import nn
 from ..device import resolve_device, resolve_precision
 from ..errors import CheckpointError, WeightsUnavailableError
 from .backbone import Backbone, check_input_size
-from .checkpoint import CHECKPOINT_SUFFIXES, read_checkpoint
-from .hub import cached_file, download_errors, hub_endpoint, why_unreachable
-from .offline import offline_note, read_offline_weights
+from .checkpoint import CHECKPOINT_SUFFIXES
+from .families import family_of
 from .registry import get_spec
 from .spec import OFFLINE_NETWORK, Announce, NetworkSpec
-from .vit_timm import TimmBackbone, create_model, has_weights, load_state, randomise
 
 __all__ = ["WEIGHTS_VARIABLE", "load_backbone"]
 
@@ -26,11 +24,6 @@ WEIGHTS_VARIABLE = "ALIGNEDCUT_WEIGHTS"
 """Environment variable: a checkpoint file, or a folder of checkpoints named after their networks."""
 
 _logger = logging.getLogger("alignedcut_viewer")
-_RANDOM_SEED = 0
-
-
-class _Unavailable(Exception):
-    """Trained weights cannot be had; the message says why in half a sentence."""
 
 
 def load_backbone(
@@ -91,8 +84,8 @@ def load_backbone(
     try:
         spec = get_spec(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec
         size = check_input_size(spec, input_size)
-        model, note = _load(spec, size, Path(weights) if weights is not None else None, announce)
-    except (_Unavailable, WeightsUnavailableError) as reason:
+        model, note = _load(spec, size, Path(weights) if weights is not None else None, announce or _logger.info)
+    except WeightsUnavailableError as reason:
         if not fallback or asked == OFFLINE_NETWORK or weights is not None:
             raise WeightsUnavailableError(_how_to_get(asked, reason)) from reason
         spec = get_spec(OFFLINE_NETWORK)
@@ -100,28 +93,14 @@ def load_backbone(
         why = str(reason).rstrip(".")
         try:
             model, origin = _load(spec, size, None, lambda _line: None)
-        except (_Unavailable, WeightsUnavailableError) as missing:
+        except WeightsUnavailableError as missing:
             message = f"{_how_to_get(asked, reason)} {spec.name} cannot stand in for it either: {missing}"
             raise WeightsUnavailableError(message) from reason
         note = f"{origin}; it stands in for {asked}, whose weights cannot be had: {why}"
-        _say(announce, f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin}).", True)
-    kind = _adapter(spec)
-    return kind(spec, model, input_size=size, device=where, dtype=dtype, source_note=note)
-
-
-def _adapter(spec: NetworkSpec) -> type[Backbone]:
-    if spec.source == "transformers":
-        from .vit_transformers import TransformersBackbone
-
-        return TransformersBackbone
-    return TimmBackbone
-
-
-def _say(announce: Announce | None, line: str, warning: bool = False) -> None:
-    if announce is not None:
-        announce(line)
-    else:
-        _logger.log(logging.WARNING if warning else logging.INFO, line)
+        (announce or _logger.warning)(
+            f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin})."
+        )
+    return family_of(spec).adapter_class(spec, model, input_size=size, device=where, dtype=dtype, source_note=note)
 
 
 def _how_to_get(asked: str, reason: Exception) -> str:
@@ -139,101 +118,28 @@ def _nearest_size(spec: NetworkSpec, input_size: int | Sequence[int] | None) -> 
     return check_input_size(spec, [max(round(side / spec.patch), 1) * spec.patch for side in sides])
 
 
-def _load(
-    spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announce: Announce | None
-) -> tuple[nn.Module, str]:
+def _load(spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announce: Announce) -> tuple[nn.Module, str]:
     """The model with its weights, and where they came from."""
+    load = family_of(spec).loader
     if weights is not None:
-        model = _from_file(spec, size, weights)
-        _say(announce, f"{spec.name}: weights from the checkpoint {weights}.")
-        return model, f"checkpoint {weights}"
-    if spec.source == "random":
-        _say(announce, f"{spec.name}: random weights (seed {_RANDOM_SEED}), for tests only.")
-        return randomise(spec, size, _RANDOM_SEED), f"random weights, seed {_RANDOM_SEED}"
+        loaded = load(spec, size, weights, announce)
+        announce(f"{spec.name}: weights from the checkpoint {weights}.")
+        return loaded
     try:
-        if spec.name == OFFLINE_NETWORK:
-            return _from_package(spec, size, announce)
-        if spec.source == "transformers":
-            return _from_transformers(spec, size, announce)
-        return _from_timm(spec, size, announce)
-    except (_Unavailable, WeightsUnavailableError) as reason:
+        return load(spec, size, None, announce)
+    except WeightsUnavailableError as reason:
         path, named = _on_disk(spec)
         if path is None:
             raise
+        why = str(reason).rstrip(".")
         try:
-            model = _from_file(spec, size, path)
+            model, note = load(spec, size, path, announce)
         except CheckpointError as misfit:
             if named:
                 raise
-            raise _Unavailable(f"{str(reason).rstrip('.')}, and ${WEIGHTS_VARIABLE} is of another network") from misfit
-        _say(announce, f"{spec.name}: {str(reason).rstrip('.')}; using the checkpoint {path} of ${WEIGHTS_VARIABLE}.")
-        return model, f"checkpoint {path}, since {str(reason).rstrip('.')}"
-
-
-def _from_file(spec: NetworkSpec, size: tuple[int, int], path: Path) -> nn.Module:
-    if spec.source == "transformers":
-        from .vit_transformers import load_transformers
-
-        return load_transformers(spec, size, file=path)
-    state = read_checkpoint(path)
-    model = create_model(spec, size)
-    load_state(spec, model, state, f"The checkpoint {path}")
-    return model
-
-
-def _from_package(spec: NetworkSpec, size: tuple[int, int], announce: Announce | None) -> tuple[nn.Module, str]:
-    state = read_offline_weights()
-    model = create_model(spec, size)
-    load_state(spec, model, state, offline_note())
-    _say(announce, f"{spec.name}: {offline_note()}.")
-    return model, offline_note()
-
-
-def _from_timm(spec: NetworkSpec, size: tuple[int, int], announce: Announce | None) -> tuple[nn.Module, str]:
-    import timm
-
-    if not has_weights(spec.model):
-        raise _Unavailable(f"timm publishes no weights for {spec.model}")
-    configuration = timm.models.get_pretrained_cfg(spec.model)
-    if configuration.hf_hub_id:
-        address = f"{hub_endpoint()}/{configuration.hf_hub_id}"
-        own = configuration.hf_hub_filename
-        cached = cached_file(configuration.hf_hub_id, *([own] if own else ["model.safetensors", "pytorch_model.bin"]))
-    else:
-        address = str(configuration.url)
-        kept = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
-        cached = kept if kept.is_file() else None
-    if cached is not None:
-        _say(announce, f"{spec.name}: weights of {spec.model} from the local cache of the hub.")
-        return create_model(spec, size, file=cached), f"timm {spec.model}, from the local cache of the hub"
-    model = _download(spec, address, announce, lambda: create_model(spec, size, pretrained=True))
-    return model, f"timm {spec.model}, {address}"
-
-
-def _from_transformers(spec: NetworkSpec, size: tuple[int, int], announce: Announce | None) -> tuple[nn.Module, str]:
-    from .vit_transformers import load_transformers
-
-    if Path(spec.model).is_dir():
-        _say(announce, f"{spec.name}: weights from the folder {spec.model}.")
-        return load_transformers(spec, size), f"transformers folder {spec.model}"
-    if cached_file(spec.model, "model.safetensors", "pytorch_model.bin") is not None:
-        _say(announce, f"{spec.name}: weights from the local cache of the hub.")
-        return load_transformers(spec, size), f"transformers {spec.model}, from the local cache of the hub"
-    address = f"{hub_endpoint()}/{spec.model}"
-    model = _download(spec, address, announce, lambda: load_transformers(spec, size, download=True))
-    return model, f"transformers {spec.model}, {address}"
-
-
-def _download(spec: NetworkSpec, address: str, announce: Announce | None, fetch: Callable[[], nn.Module]) -> nn.Module:
-    unreachable = why_unreachable(address)
-    if unreachable is not None:
-        raise _Unavailable(unreachable)
-    _say(announce, f"{spec.name}: downloading its weights from {address}; they are kept in the local cache.")
-    try:
-        return fetch()
-    except download_errors() as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise _Unavailable(f"the download from {address} failed ({first_line})") from error
+            raise WeightsUnavailableError(f"{why}, and ${WEIGHTS_VARIABLE} is of another network") from misfit
+        announce(f"{spec.name}: {why}; using the checkpoint {path} of ${WEIGHTS_VARIABLE}.")
+        return model, f"{note}, since {why}"
 
 
 def _on_disk(spec: NetworkSpec) -> tuple[Path | None, bool]:
@@ -246,7 +152,7 @@ def _on_disk(spec: NetworkSpec) -> tuple[Path | None, bool]:
     if path.is_file():
         return path, path.stem in names
     if not path.is_dir():
-        raise _Unavailable(f"{WEIGHTS_VARIABLE} is set to {path}, which does not exist")
+        raise WeightsUnavailableError(f"{WEIGHTS_VARIABLE} is set to {path}, which does not exist")
     for candidate in names:
         for suffix in CHECKPOINT_SUFFIXES:
             if (path / f"{candidate}{suffix}").is_file():

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import os
-from dataclasses import replace
-from pathlib import Path
 
 from ..errors import UnknownNetworkError
-from .spec import BUILT_IN, NetworkSpec
+from .families import families
+from .spec import NetworkSpec
 
 __all__ = ["get_spec", "list_networks", "nearest_names"]
-
-_BY_NAME = {spec.name: spec for spec in BUILT_IN}
 
 
 def list_networks() -> list[NetworkSpec]:
     """The networks that have a name of their own; :func:`get_spec` knows more."""
-    return list(BUILT_IN)
+    return [spec for family in families() for spec in family.specs]
 
 
 def get_spec(name: str) -> NetworkSpec:
@@ -42,27 +38,15 @@ def get_spec(name: str) -> NetworkSpec:
     WeightsUnavailableError
         If the description of a network on the hub is neither in the cache nor to be had.
     """
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    kind, separator, rest = name.partition(":")
-    if separator and kind == "hf" and rest:
-        from .vit_transformers import transformers_spec
-
-        return transformers_spec(rest)
-    if os.path.basename(name) != name and Path(name).is_dir():
-        from .vit_transformers import transformers_spec
-
-        return transformers_spec(name)
-    from .vit_timm import looks_like_timm, timm_spec
-
-    if separator and kind in {"timm", "random"} and looks_like_timm(rest):
-        if kind == "timm":
-            return timm_spec(rest)
-        spec = timm_spec(rest, name=name, source="random")
-        return replace(spec, title=f"{rest} with random weights", note="Random weights: for tests only.")
-    if looks_like_timm(name):
-        return timm_spec(name)
-    wanted = rest if separator and kind in {"timm", "random"} else name
+    for spec in list_networks():
+        if spec.name == name:
+            return spec
+    for family in families():
+        found = family.find_spec(name)
+        if found is not None:
+            return found
+    kind, _, rest = name.partition(":")
+    wanted = rest if kind in {"timm", "random"} and rest else name
     near = nearest_names(wanted)
     raise UnknownNetworkError(f"Unknown network {name!r}; the nearest that is known: {', '.join(near)}.")
 
@@ -71,8 +55,9 @@ def nearest_names(name: str, count: int = 3) -> list[str]:
     """Known names that look most like `name`, best first; never empty."""
     from .vit_timm import timm_names
 
-    built_in = difflib.get_close_matches(name.lower(), list(_BY_NAME), n=1, cutoff=0.0)
-    known = difflib.get_close_matches(name.lower(), [*_BY_NAME, *timm_names()], n=count, cutoff=0.5)
+    listed = [spec.name for spec in list_networks()]
+    built_in = difflib.get_close_matches(name.lower(), listed, n=1, cutoff=0.0)
+    known = difflib.get_close_matches(name.lower(), [*listed, *timm_names()], n=count, cutoff=0.5)
     if not known:
         return built_in
     return known if built_in[0] in known else [*known[: count - 1], *built_in]

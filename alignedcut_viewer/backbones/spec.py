@@ -10,9 +10,8 @@ from typing import Literal
 
 from ..choices import TAPS, Tap
 
-__all__ = ["BUILT_IN", "OFFLINE_NETWORK", "TAPS", "Announce", "Interpolation", "NetworkSpec", "Source", "Tap"]
+__all__ = ["BUILT_IN", "OFFLINE_NETWORK", "TAPS", "Announce", "Interpolation", "NetworkSpec", "Tap"]
 
-Source = Literal["timm", "transformers", "checkpoint", "random"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Announce = Callable[[str], None]
 
@@ -34,7 +33,8 @@ class NetworkSpec:
         The name that loads it, unique; see :func:`~alignedcut_viewer.backbones.get_spec`.
     source
         Who builds it: ``"timm"``, ``"transformers"``, ``"checkpoint"`` (timm's architecture, weights from a file only)
-        or ``"random"`` (timm's architecture with seeded random weights, for tests).
+        or ``"random"`` (timm's architecture with seeded random weights, for tests); or the name of another
+        :class:`~alignedcut_viewer.backbones.NetworkFamily`.
     model
         The model's name in timm, or its hub id or folder for transformers.
     title
@@ -60,7 +60,7 @@ class NetworkSpec:
     """
 
     name: str
-    source: Source
+    source: str
     model: str
     title: str
     patch: int

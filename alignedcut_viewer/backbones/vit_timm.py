@@ -17,7 +17,7 @@ from torch.nn import functional
 from ..errors import CheckpointError, UnknownNetworkError
 from .backbone import Backbone
 from .checkpoint import State, load_strictly
-from .spec import Interpolation, NetworkSpec, Source, Tap
+from .spec import Interpolation, NetworkSpec, Tap
 from .taps import TapPoint, first_output, merge_heads
 
 __all__ = ["TimmBackbone", "create_model", "has_weights", "load_state", "randomise", "timm_names", "timm_spec"]
@@ -56,7 +56,7 @@ def has_weights(model: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def timm_spec(model: str, *, name: str | None = None, source: Source = "timm") -> NetworkSpec:
+def timm_spec(model: str, *, name: str | None = None, source: str = "timm") -> NetworkSpec:
     """Describe a vision transformer that timm knows, without its weights.
 
     Parameters

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,11 +24,18 @@ from torch.nn import functional
 from ..errors import CheckpointError, UnknownNetworkError, WeightsUnavailableError
 from .backbone import Backbone
 from .checkpoint import describe_difference, read_raw_checkpoint
-from .hub import cached_file, download_errors, hub_endpoint, why_unreachable
-from .spec import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Interpolation, NetworkSpec, Tap
+from .hub import cached_file, download, download_errors, hub_endpoint, why_unreachable
+from .spec import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Announce, Interpolation, NetworkSpec, Tap
 from .taps import TapPoint, first_output
 
-__all__ = ["TransformersBackbone", "VisionTransformer", "load_transformers", "transformers_spec"]
+__all__ = [
+    "TransformersBackbone",
+    "VisionTransformer",
+    "find_spec",
+    "load_transformers",
+    "load_with_weights",
+    "transformers_spec",
+]
 
 
 @dataclass(frozen=True)
@@ -339,3 +347,28 @@ def _attention(block: nn.Module) -> nn.Module:
     if found is None:
         raise UnknownNetworkError(f"{type(block).__name__} has no attention in this version of transformers.")
     return found
+
+
+def find_spec(name: str) -> NetworkSpec | None:
+    """The spec of ``hf:`` and a hub id or folder, or of a path to a folder; None for any other name."""
+    kind, _, rest = name.partition(":")
+    if kind == "hf" and rest:
+        return transformers_spec(rest)
+    return transformers_spec(name) if os.path.basename(name) != name and Path(name).is_dir() else None
+
+
+def load_with_weights(
+    spec: NetworkSpec, size: tuple[int, int], file: Path | None, announce: Announce
+) -> tuple[nn.Module, str]:
+    """See :class:`~.families.NetworkFamily`."""
+    if file is not None:
+        return load_transformers(spec, size, file=file), f"checkpoint {file}"
+    if Path(spec.model).is_dir():
+        announce(f"{spec.name}: weights from the folder {spec.model}.")
+        return load_transformers(spec, size), f"transformers folder {spec.model}"
+    if cached_file(spec.model, "model.safetensors", "pytorch_model.bin") is not None:
+        announce(f"{spec.name}: weights from the local cache of the hub.")
+        return load_transformers(spec, size), f"transformers {spec.model}, from the local cache of the hub"
+    address = f"{hub_endpoint()}/{spec.model}"
+    model = download(spec.name, address, announce, lambda: load_transformers(spec, size, download=True))
+    return model, f"transformers {spec.model}, {address}"

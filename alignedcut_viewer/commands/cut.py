@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..choices import SPREADS
+from ..spectral.methods import method_names
 from . import options
 from .command import Command
 from .progress_bar import progress_bar
@@ -28,7 +29,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--eigenvectors", type=int, metavar="N", help="how many (default: 20)")
     parser.add_argument("--gamma", metavar="G", help="width of the affinity, or auto")
-    parser.add_argument("--method", choices=("auto", "exact", "knn", "nystrom"), help="how to solve (default: auto)")
+    parser.add_argument("--method", choices=method_names(), help="how to solve (default: auto)")
     parser.add_argument("--landmarks", type=int, metavar="N", help="sampled nodes of the approximations")
     parser.add_argument("--balance", type=float, metavar="B", help="from 0 to 1: how much dense regions are held back")
     parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")

@@ -7,7 +7,7 @@ arrays. Some share their name with the file that they are in, so they are import
 from __future__ import annotations
 
 from .brain_scores import brain_scores, brain_scores_from_arrays, brain_scores_table, brain_scores_table_from_arrays
-from .catalogue import CATALOGUE, FigureKind, all_figures
+from .catalogue import FigureKind, all_figures, figure_kinds
 from .comparison import comparison, comparison_from_arrays
 from .concept_gallery import ConceptRow, concept_gallery, concept_gallery_from_arrays
 from .consistency import consistency, consistency_from_arrays
@@ -28,7 +28,6 @@ from .trajectories import NetworkPaths, trajectories, trajectories_from_arrays
 from .transitions import ConceptPlaces, transitions, transitions_from_arrays
 
 __all__ = [
-    "CATALOGUE",
     "ConceptPlaces",
     "ConceptRow",
     "FIGURE_SUFFIXES",
@@ -39,6 +38,7 @@ __all__ = [
     "Pace",
     "all_figures",
     "brain_scores",
+    "figure_kinds",
     "brain_scores_from_arrays",
     "brain_scores_table",
     "brain_scores_table_from_arrays",

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import AlignedCutError
+from ..plugins import contributed
 from ..progress import ProgressCallback, report, span
+from .brain_scores import brain_scores, brain_scores_table
+from .comparison import comparison
+from .concept_gallery import concept_gallery
+from .consistency import consistency
+from .cortex import figure_ground_cortex
+from .flow import flow
 from .lacking import Lacking
+from .layer_scores import layer_scores
+from .mosaic import mosaic, spread_images
+from .pace import pace
+from .roi_activation import brain_of, figure_ground_activation
+from .roi_maps import roi_maps
+from .similarity import similarity
+from .trajectories import trajectories
+from .transitions import transitions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +33,10 @@ if TYPE_CHECKING:
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["CATALOGUE", "FigureKind", "Material", "all_figures"]
+__all__ = ["ENTRY_POINTS", "FigureKind", "all_figures", "figure_kinds"]
+
+ENTRY_POINTS = "alignedcut_viewer.figures"
+"""Group of entry points by which other packages add figures; each names a :class:`FigureKind`."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +53,34 @@ class FigureKind:
         Which figure of the paper it redraws, or "".
     caption
         How it is read, in a few sentences: beside the picture, and for those who cannot see it.
+    draw
+        Makes it of a study and one of its cuts. Its parameters beside these two say what else it takes:
+        ``figure_ground`` (a :class:`~alignedcut_viewer.figures.FigureGround`; with a default, None where it is not
+        known), ``features`` (aligned features of the cut's nodes, a stream, or None) and ``progress``.
+    needs
+        What there must be besides: ``"masks"`` that say what is figure, an alignment with ``"brain"`` data, or "".
     """
 
     name: str
     title: str
     paper: str
     caption: str
+    draw: Callable[..., Figure]
+    needs: Literal["", "masks", "brain"] = ""
 
 
-CATALOGUE: tuple[FigureKind, ...] = (
+def _mosaic(study: Study, cut: Cut) -> Figure:
+    return mosaic(study, cut, images=spread_images(cut.index, 12))
+
+
+_OWN = (
     FigureKind(
         "mosaic",
         "AlignedCut colours over layers and networks",
         "figure 4",
         "A row a picture, a column a layer, grouped by network. Equal colours mean the same place in the space of "
         "eigenvectors, in whichever picture, layer or network.",
+        draw=_mosaic,
     ),
     FigureKind(
         "layer-scores",
@@ -56,6 +88,8 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 5",
         "Mean IoU of figure and ground by layer, each token assigned to the nearer class centre of the eigenvectors. "
         "Dashed: what calling everything ground would reach.",
+        draw=layer_scores,
+        needs="masks",
     ),
     FigureKind(
         "similarity",
@@ -63,6 +97,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figures 6 and 7",
         "Each row is the cosine similarity of one ringed token to all tokens of all pictures at its layer: bright is "
         "alike. Orange rings lie in the figure, blue ones in the ground.",
+        draw=similarity,
     ),
     FigureKind(
         "figure-ground-activation",
@@ -70,6 +105,8 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figures 6 and 7, appendix E",
         "Above, bars by region at the layer where figure (orange) and ground (blue) differ most; below, all layers: "
         "red is positive, blue negative activation.",
+        draw=figure_ground_activation,
+        needs="brain",
     ),
     FigureKind(
         "cortex",
@@ -77,12 +114,15 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 6",
         "Both hemispheres seen from the side, behind, inside and below, with the outlines of regions. Red: more "
         "activation than by the layer's mean token, blue: less.",
+        draw=figure_ground_cortex,
+        needs="brain",
     ),
     FigureKind(
         "roi-maps",
         "What each region answers to in pictures",
         "figure 2",
         "A row a picture, a column a region: red where tokens drive the region more than on average, blue where less.",
+        draw=roi_maps,
     ),
     FigureKind(
         "concepts",
@@ -90,6 +130,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 8",
         "A row a concept: its colour, crops around its most typical tokens (all that does not belong is paled), and "
         "where brain data are there, activation of regions and cortex.",
+        draw=concept_gallery,
     ),
     FigureKind(
         "consistency",
@@ -97,6 +138,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 8",
         "A point is one channel of one concept: its mean over the concept's members against its standard deviation. "
         "The paper finds a reverse U: channels of large mean, of either sign, vary less.",
+        draw=consistency,
     ),
     FigureKind(
         "trajectories",
@@ -104,6 +146,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 9",
         "The 2-D spectral t-SNE of all layers: dark is early, bright is late; figure orange, ground blue; thick lines "
         "are mean paths, rings mark the first layer.",
+        draw=trajectories,
     ),
     FigureKind(
         "pace",
@@ -111,6 +154,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "section 3.4",
         "Mean distance on the 2-D map from each layer to the next, by network, for all tokens, figure and ground. "
         "Dashed: first layer at which figure and ground can be told apart in pictures not fitted to.",
+        draw=pace,
     ),
     FigureKind(
         "transitions",
@@ -118,6 +162,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 10",
         "Above, circles on the map are concepts of one layer (A) and of the next (B). Below, the probability that a "
         "token in A goes to B, for all tokens, figure and ground.",
+        draw=transitions,
     ),
     FigureKind(
         "flow",
@@ -125,6 +170,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "figure 10",
         "Boxes are concepts of each layer, as high as they have tokens, in the order of their share of figure; bands "
         "are tokens on their way to the next layer.",
+        draw=flow,
     ),
     FigureKind(
         "comparison",
@@ -132,6 +178,7 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "section 3",
         "Layer by layer matrices of likeness; 1 is equal, 0 unrelated. In blocks of two networks, rings mark the most "
         "alike layer of the other.",
+        draw=comparison,
     ),
     FigureKind(
         "brain-scores",
@@ -139,18 +186,28 @@ CATALOGUE: tuple[FigureKind, ...] = (
         "table 1",
         "Correlation of each layer's part of the prediction with held-out responses, by region; rings mark each "
         "region's best layer; right, R² of all layers together.",
+        draw=brain_scores,
     ),
     FigureKind(
         "brain-scores-table",
         "Brain score by region",
         "table 1",
         "R² on held-out pictures by region, for the eigen-constraint weight that the alignment was trained with.",
+        draw=brain_scores_table,
     ),
 )
 
 
+def figure_kinds() -> tuple[FigureKind, ...]:
+    """All kinds of figure: our own in the order of the paper, then those of other packages.
+
+    Another package adds one by an entry point of the group :data:`ENTRY_POINTS` that names a :class:`FigureKind`.
+    """
+    return _OWN + contributed(ENTRY_POINTS, FigureKind, taken=[kind.name for kind in _OWN])
+
+
 @dataclass(frozen=True, eq=False)
-class Material:
+class _Material:
     """What figures are drawn from, beside the study.
 
     Attributes
@@ -200,7 +257,7 @@ def all_figures(
         Aligned features of the cut's nodes, a stream with ``rows(nodes)``, for similarity; without them eigenvectors
         are compared.
     names
-        Which figures, see :data:`CATALOGUE`; all by default.
+        Which figures, see :func:`figure_kinds`; all by default.
     progress
         Called after each figure.
 
@@ -216,7 +273,7 @@ def all_figures(
         If the study has no such cut.
     """
     chosen = study.cut(cut) if isinstance(cut, str) else cut
-    wanted = [kind for kind in CATALOGUE if names is None or kind.name in names]
+    wanted = [kind for kind in figure_kinds() if names is None or kind.name in names]
     known = figure_ground
     if known is None:
         from .figure_ground import figure_ground_from_segments
@@ -225,145 +282,36 @@ def all_figures(
             known = figure_ground_from_segments(study, chosen, span(progress, 0.0, 0.2))
         except AlignedCutError as error:
             known = Lacking(str(error))
-    material = Material(study, chosen, known, masks, features)
+    material = _Material(study, chosen, known, masks, features)
     result: dict[str, Figure | Lacking] = {}
     for number, kind in enumerate(wanted):
         stage = span(progress, 0.2 + 0.8 * number / len(wanted), 0.2 + 0.8 * (number + 1) / len(wanted))
         report(stage, 0, 1, f"Drawing {kind.name}")
         try:
-            result[kind.name] = _DRAWN[kind.name](material, stage)
+            result[kind.name] = _draw(kind, material, stage)
         except AlignedCutError as error:
             result[kind.name] = Lacking(" ".join(str(error).split()))
     report(progress, 1, 1, "Figures")
     return result
 
 
-class _UnknownError(AlignedCutError):
-    """Figure and ground are not known."""
+class _LacksError(AlignedCutError):
+    """Something that a figure needs is not there."""
 
 
-def _split(material: Material) -> FigureGround:
-    if isinstance(material.figure_ground, Lacking):
-        raise _UnknownError(material.figure_ground.reason)
-    return material.figure_ground
-
-
-def _split_or_none(material: Material) -> FigureGround | None:
-    return None if isinstance(material.figure_ground, Lacking) else material.figure_ground
-
-
-def _mosaic(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .mosaic import mosaic, spread_images
-
-    return mosaic(material.study, material.cut, images=spread_images(material.cut.index, 12))
-
-
-def _layer_scores(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .layer_scores import layer_scores
-
-    if not material.masks:
-        raise _UnknownError(
-            "Scores of layers need masks that tell figure from ground, made by somebody who looked; give a folder of "
+def _draw(kind: FigureKind, material: _Material, progress: ProgressCallback) -> Figure:
+    if kind.needs == "brain":
+        brain_of(material.cut)
+    if kind.needs == "masks" and not material.masks:
+        raise _LacksError(
+            f"{kind.title} needs masks that tell figure from ground, made by somebody who looked; give a folder of "
             "them: `alignedcut figures STUDY --all --masks DIR`."
         )
-    return layer_scores(material.study, material.cut, _split(material))
-
-
-def _similarity(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .similarity import similarity
-
-    return similarity(material.study, material.cut, figure_ground=_split_or_none(material), features=material.features)
-
-
-def _activation(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .roi_activation import brain_of, figure_ground_activation
-
-    brain_of(material.cut)
-    return figure_ground_activation(material.study, material.cut, _split(material))
-
-
-def _cortex(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .cortex import figure_ground_cortex
-    from .roi_activation import brain_of
-
-    brain_of(material.cut)
-    return figure_ground_cortex(material.study, material.cut, _split(material))
-
-
-def _roi_maps(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .roi_maps import roi_maps
-
-    return roi_maps(material.study, material.cut)
-
-
-def _concepts(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .concept_gallery import concept_gallery
-
-    return concept_gallery(material.study, material.cut)
-
-
-def _consistency(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .consistency import consistency
-
-    return consistency(material.study, material.cut)
-
-
-def _trajectories(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .trajectories import trajectories
-
-    return trajectories(material.study, material.cut, figure_ground=_split_or_none(material))
-
-
-def _pace(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .pace import pace
-
-    return pace(material.study, material.cut, figure_ground=_split_or_none(material), progress=progress)
-
-
-def _transitions(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .transitions import transitions
-
-    return transitions(material.study, material.cut, _split_or_none(material))
-
-
-def _flow(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .flow import flow
-
-    return flow(material.study, material.cut, _split_or_none(material))
-
-
-def _comparison(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .comparison import comparison
-
-    return comparison(material.study, material.cut, progress=progress)
-
-
-def _brain_scores(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .brain_scores import brain_scores
-
-    return brain_scores(material.study, material.cut)
-
-
-def _brain_scores_table(material: Material, progress: ProgressCallback | None) -> Figure:
-    from .brain_scores import brain_scores_table
-
-    return brain_scores_table(material.study, material.cut)
-
-
-_DRAWN: Mapping[str, Callable[[Material, ProgressCallback | None], Any]] = {
-    "mosaic": _mosaic,
-    "layer-scores": _layer_scores,
-    "similarity": _similarity,
-    "figure-ground-activation": _activation,
-    "cortex": _cortex,
-    "roi-maps": _roi_maps,
-    "concepts": _concepts,
-    "consistency": _consistency,
-    "trajectories": _trajectories,
-    "pace": _pace,
-    "transitions": _transitions,
-    "flow": _flow,
-    "comparison": _comparison,
-    "brain-scores": _brain_scores,
-    "brain-scores-table": _brain_scores_table,
-}
+    known = None if isinstance(material.figure_ground, Lacking) else material.figure_ground
+    offered = {"figure_ground": known, "features": material.features, "progress": progress}
+    takes = inspect.signature(kind.draw).parameters
+    if known is None and "figure_ground" in takes and takes["figure_ground"].default is inspect.Parameter.empty:
+        assert isinstance(material.figure_ground, Lacking)
+        raise _LacksError(material.figure_ground.reason)
+    given = {name: value for name, value in offered.items() if name in takes}
+    return kind.draw(material.study, material.cut, **given)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replace_file, writing
 from ..versions import versions
-from .catalogue import CATALOGUE, FigureKind
+from .catalogue import FigureKind, figure_kinds
 from .lacking import Lacking
 from .provenance import brief_provenance, made_with_simulated_data, network_provenance, without_folders
 from .save import figure_bytes
@@ -126,7 +126,7 @@ def report_html(
     str
         The HTML.
     """
-    kinds = {kind.name: kind for kind in CATALOGUE}
+    kinds = {kind.name: kind for kind in figure_kinds()}
     drawn = {name: figure for name, figure in figures.items() if not isinstance(figure, Lacking)}
     lacking = {name: figure.reason for name, figure in figures.items() if isinstance(figure, Lacking)}
     heading = title or f"{study.path.stem}: what its networks see"

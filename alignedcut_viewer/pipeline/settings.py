@@ -11,6 +11,7 @@ from typing import Any, Self
 from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STARTING_MAPS, STORAGES, TAPS
 from ..device import parse_memory
 from ..errors import InputError
+from ..spectral.methods import method_names
 
 __all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings", "MapSettings"]
 
@@ -386,6 +387,7 @@ class CutSettings(_Settings):
         for name in ("n_landmarks", "n_neighbors"):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name), 1)
+        _one_of("method of the cut", self.method, method_names())
         _real("balance", self.balance, 0, math.inf)
         _whole("seed", self.seed, 0)
         if isinstance(self.colour, Mapping):

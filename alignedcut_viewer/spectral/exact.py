@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .extension import Coordinates, KernelExtension
-from .problem import NULL, CutFit, Problem, too_sharp
+from .problem import NULL, Approximation, CutFit, Problem, too_sharp
 from .sampling import density_of
 from .streaming import sampled_points
 
@@ -33,13 +33,15 @@ _RESIDUAL = 1e-5
 _PRODUCTS = 60
 
 
-def fit_exact(problem: Problem) -> CutFit:
+def fit_exact(problem: Problem, wanted: Approximation | None = None) -> CutFit:
     """Solve the whole graph, in double precision where the affinity matrix then fits into memory.
 
     Parameters
     ----------
     problem
         The graph.
+    wanted
+        Not needed: nothing is approximated.
 
     Returns
     -------

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .exact import graph_eigenvectors, stored_affinity_bytes
-from .problem import NULL, CutFit, Problem
+from .problem import NULL, Approximation, CutFit, Problem
 from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import solver_device
@@ -84,18 +84,17 @@ def paper_samples(n_nodes: int, memory: int) -> int:
     return min(PAPER_SAMPLES, n_nodes, max(64, math.isqrt(memory // (2 * 6))))
 
 
-def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str) -> CutFit:
+def fit_knn(problem: Problem, wanted: Approximation) -> CutFit:
     """Solve the graph of the sampled nodes.
 
     Parameters
     ----------
     problem
         The graph.
-    n_samples, n_neighbors
-        Sampled nodes m and nearest samples K; the samples there are, where those are fewer.
-    sampling
-        ``"farthest"`` (the authors': on eight principal directions), ``"uniform"``, or ``"kmeans"`` (the node nearest
-        to each centre).
+    wanted
+        Sampled nodes m (the paper's number by default) and nearest samples K; the samples there are, where those are
+        fewer. Sampling is ``"farthest"`` by default (the authors': on eight principal directions), ``"uniform"``, or
+        ``"kmeans"`` (the node nearest to each centre).
 
     Returns
     -------
@@ -109,7 +108,8 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
     """
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
     report(problem.progress, 0, 2, "choosing samples")
-    n_samples = min(n_samples, features.shape[0])
+    n_samples = min(wanted.n_landmarks or paper_samples(features.shape[0], problem.memory), features.shape[0])
+    sampling = "farthest" if wanted.sampling == "auto" else wanted.sampling
     if sampling == "uniform":
         index = sample_rows(features, n_samples, rng)
     else:
@@ -134,7 +134,7 @@ def fit_knn(problem: Problem, *, n_samples: int, n_neighbors: int, sampling: str
     vectors *= math.sqrt(len(samples) / features.shape[0])
     report(problem.progress, 2, 2, "solving the sampled graph")
     extension = NeighbourExtension(
-        kernel, samples, torch.from_numpy(vectors).to(samples), max(1, min(n_neighbors, len(samples)))
+        kernel, samples, torch.from_numpy(vectors).to(samples), max(1, min(wanted.n_neighbors, len(samples)))
     )
     return CutFit(extension, values, vectors, "order", math.nan)
 

@@ -28,20 +28,17 @@ from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report, span
 from .affinity import Kernel, check_kernel
 from .bandwidth import automatic_gamma
-from .exact import fit_exact
 from .features import FeatureChunks, as_features
 from .fitted import FittedCut, finish_cut
-from .knn import PAPER_NEIGHBOURS, fit_knn, paper_samples
-from .nystrom import fit_nystrom
-from .problem import NULL, CutFit, Problem, too_sharp
+from .knn import PAPER_NEIGHBOURS
+from .methods import method_names, solver
+from .problem import NULL, Approximation, Problem, too_sharp
 from .sampling import check_sampling
 
-__all__ = ["METHODS", "NormalizedCut"]
+__all__ = ["NormalizedCut"]
 
-METHODS = ("auto", "exact", "knn", "nystrom")
 EXACT_UP_TO = 2048
 """``method="auto"`` solves graphs of up to this many nodes exactly; it takes no longer than the approximation there."""
-DEFAULT_LANDMARKS = (512, 1024)
 _LEAST_EXPLAINED = 0.95
 _SHARPER = 8.0
 """How many times narrower than the kernel of the graph the one is that measures density."""
@@ -121,8 +118,8 @@ class NormalizedCut:
         precision: str = "auto",
         memory: int | float | str = "4GiB",
     ) -> None:
-        if method not in METHODS:
-            raise InputError(f"Unknown method {method!r}; use {', '.join(METHODS[:-1])} or {METHODS[-1]}.")
+        if method not in method_names():
+            raise InputError(f"Unknown method {method!r}; use {', '.join(method_names())}.")
         check_kernel(kernel)
         check_sampling(sampling)
         if n_components < 1:
@@ -235,8 +232,9 @@ class NormalizedCut:
         if method == "auto":
             method = "exact" if features.shape[0] <= EXACT_UP_TO else "nystrom"
         device = resolve_device(self.device)
-        if method == "exact" and device.type == "mps":
-            device = torch.device("cpu")  # MPS has no double precision
+        chosen, solve = solver(method)
+        if chosen.double and device.type == "mps":
+            device = torch.device("cpu")
         if isinstance(self.gamma, str):
             gamma = automatic_gamma(features, self.kernel, self.n_components, np.random.default_rng(self.seed), device)
         else:
@@ -252,10 +250,17 @@ class NormalizedCut:
             device=device,
             progress=span(progress, 0.0, 0.2),
         )
-        fit = self._fit_method(problem, method)
+        precision = resolve_precision(self.precision, device)
+        wanted = Approximation(
+            n_landmarks=None if isinstance(self.n_landmarks, str) else self.n_landmarks,
+            n_neighbors=self.n_neighbors,
+            sampling=self.sampling,
+            half=None if precision == torch.float32 or device.type == "mps" else precision,
+        )
+        fit = solve(problem, wanted)
         if not fit.eigenvalues[0] > NULL:
             raise too_sharp(gamma)
-        orthonormal = method != "knn" if self.orthonormal is None else self.orthonormal
+        orthonormal = chosen.orthonormal if self.orthonormal is None else self.orthonormal
         fitted = finish_cut(problem, fit, target, orthonormal=orthonormal, progress=span(progress, 0.2, 1.0))
         report(progress, 1, 1, "eigenvectors are ready")
         if fit.explained < _LEAST_EXPLAINED:
@@ -275,23 +280,3 @@ class NormalizedCut:
         self.eigenvalues_ = fitted.eigenvalues
         self.explained_ = fit.explained
         self.gamma_, self.method_, self.n_features_in_ = gamma, method, features.shape[1]
-
-    def _fit_method(self, problem: Problem, method: str) -> CutFit:
-        asked = None if isinstance(self.n_landmarks, str) else self.n_landmarks
-        if method == "exact":
-            return fit_exact(problem)
-        if method == "knn":
-            return fit_knn(
-                problem,
-                n_samples=asked or paper_samples(problem.features.shape[0], problem.memory),
-                n_neighbors=self.n_neighbors,
-                sampling="farthest" if self.sampling == "auto" else self.sampling,
-            )
-        precision = resolve_precision(self.precision, problem.device)
-        half = None if precision == torch.float32 or problem.device.type == "mps" else precision
-        return fit_nystrom(
-            problem,
-            n_landmarks=DEFAULT_LANDMARKS if asked is None else (asked,),
-            sampling="kmeans" if self.sampling == "auto" else self.sampling,
-            half=half,
-        )

@@ -21,14 +21,13 @@ themselves, the affinity matrix is approximated by ``C W^+ C^T = Phi Phi^T``, ``
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
-from .problem import NULL, CutFit, Problem, too_sharp
+from .problem import NULL, Approximation, CutFit, Problem, too_sharp
 from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import in_order, solver_device
@@ -62,23 +61,22 @@ _SQUARES = 64
 _BLOCK_ROWS = 1024
 _FARTHEST_DIRECTIONS = 8
 
+DEFAULT_LANDMARKS = (512, 1024)
+
 Block = tuple[torch.Tensor, torch.Tensor | None]
 
 
-def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, half: torch.dtype | None) -> CutFit:
+def fit_nystrom(problem: Problem, wanted: Approximation) -> CutFit:
     """Fit the approximation on a sample of the nodes.
 
     Parameters
     ----------
     problem
         The graph.
-    n_landmarks
-        Numbers of landmarks m to try until they explain 99 % of the affinities; all nodes where there are fewer.
-    sampling
-        ``"kmeans"``, ``"farthest"`` or ``"uniform"``.
-    half
-        None, or the type of half precision in which the extension is to compute, if the columns wanted bear its
-        rounding. The fit is in single precision always.
+    wanted
+        Number of landmarks m, all nodes where there are fewer; by default 512, or 1,024 where these do not explain 99 %
+        of the affinities. Sampling is ``"kmeans"`` by default. In half precision the extension computes if the columns
+        wanted bear its rounding; the fit is in single precision always.
 
     Returns
     -------
@@ -94,6 +92,8 @@ def fit_nystrom(problem: Problem, *, n_landmarks: Sequence[int], sampling: str, 
     """
     features, kernel, rng, device = problem.features, problem.kernel, problem.rng, problem.device
     solver = solver_device(device)
+    n_landmarks = DEFAULT_LANDMARKS if wanted.n_landmarks is None else (wanted.n_landmarks,)
+    sampling, half = "kmeans" if wanted.sampling == "auto" else wanted.sampling, wanted.half
     n_nodes, n_channels = features.shape
     report(problem.progress, 0, 3, "choosing landmarks")
     # Matrices of landmarks against landmarks, of which a dozen are alive at once, get a part of the memory, too.

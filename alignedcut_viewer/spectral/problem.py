@@ -15,7 +15,7 @@ from .affinity import Kernel
 from .extension import Extension
 from .features import FeatureChunks
 
-__all__ = ["NULL", "CutFit", "Problem", "too_sharp"]
+__all__ = ["NULL", "CutFit", "Approximation", "Problem", "too_sharp"]
 
 NULL = 1e-10
 """Eigenvalues below this belong to directions that the graph does not have."""
@@ -55,6 +55,28 @@ class Problem:
     rng: np.random.Generator
     device: torch.device
     progress: ProgressCallback | None = None
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """What the user asked of a method, as far as it approximates; each method takes what concerns it.
+
+    Attributes
+    ----------
+    n_landmarks
+        Landmarks or sampled nodes; None leaves it to the method.
+    n_neighbors
+        Nearest samples.
+    sampling
+        ``"kmeans"``, ``"farthest"`` or ``"uniform"``; ``"auto"`` leaves it to the method.
+    half
+        Type of half precision for products over all nodes; None for single.
+    """
+
+    n_landmarks: int | None = None
+    n_neighbors: int = 100
+    sampling: str = "auto"
+    half: torch.dtype | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from PIL import Image
 from alignedcut_viewer import cli
 from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import (
-    CATALOGUE,
     FigureGround,
     Lacking,
     all_figures,
@@ -26,6 +25,7 @@ from alignedcut_viewer.figures import (
     figure_ground_activation,
     figure_ground_from_masks,
     figure_ground_from_segments,
+    figure_kinds,
     layer_scores,
     report_html,
     similarity,
@@ -34,7 +34,7 @@ from alignedcut_viewer.figures import (
 from alignedcut_viewer.study import Study
 
 BRAIN = {"figure-ground-activation", "cortex", "roi-maps", "brain-scores", "brain-scores-table"}
-NAMES = {kind.name for kind in CATALOGUE}
+NAMES = {kind.name for kind in figure_kinds()}
 
 
 def inside_disc(rows: int, columns: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_all_figures_are_written(drawn_study: tuple[Path, Path, str]) -> None:
 
 def test_what_is_lacking_is_said_with_the_reason(study: Study) -> None:
     found = all_figures(study)
-    assert list(found) == [kind.name for kind in CATALOGUE]
+    assert list(found) == [kind.name for kind in figure_kinds()]
     lacking = {name: figure.reason for name, figure in found.items() if isinstance(figure, Lacking)}
     assert set(lacking) >= BRAIN
     assert {"mosaic", "similarity", "comparison"} & set(lacking) == set()

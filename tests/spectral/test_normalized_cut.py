@@ -315,7 +315,7 @@ def test_wrong_use_is_named(planted: Callable) -> None:
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_fewer_nodes_than_anything_asked_for(planted: Callable, method: str, n: int) -> None:
     X = planted(n, width=5).features
-    cut = NormalizedCut(20, method=method, n_landmarks=100, n_neighbors=50, **CPU)
+    cut = NormalizedCut(20, method=method, n_landmarks=100, n_neighbors=50, orthonormal=True, **CPU)
     found = cut.fit_transform(X)
     assert found.shape == (n, 20)
     np.testing.assert_allclose(found[:, :n].T @ found[:, :n], np.eye(n), atol=1e-4)

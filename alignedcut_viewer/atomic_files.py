@@ -26,6 +26,7 @@ __all__ = [
     "replace_json",
     "replacing",
     "safe_name",
+    "sync_file",
     "writing",
 ]
 
@@ -126,8 +127,7 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
         with writing(path):
             yield partial
             if safe:
-                with open(partial, "rb+") as file:
-                    os.fsync(file.fileno())
+                sync_file(partial)
         for attempt in range(20):
             try:
                 with writing(path):
@@ -142,6 +142,12 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         _begun.discard(str(partial))
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk holds a file."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _sweep_once(folder: Path) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "AlignmentError",
     "Cancelled",
     "CheckpointError",
+    "DamagedError",
     "FeatureError",
     "InputError",
     "PictureError",
@@ -72,6 +73,10 @@ class AlignmentError(AlignedCutError):
 
 class StudyError(AlignedCutError):
     """A study is missing, incomplete, read-only, or of a version that cannot be read."""
+
+
+class DamagedError(StudyError):
+    """Something in a study is not what was written; most can be computed anew."""
 
 
 class StorageError(AlignedCutError, OSError):

@@ -5,7 +5,8 @@ A study is a zarr format 3 group that plain zarr opens. Nothing in it is ever ha
 - attributes (the picture table, what is complete, which cut is current) live in ``zarr.json`` files that are replaced
   in one step by :func:`os.replace`;
 - a result (an alignment, a cut) is built in a folder of its own whose ``zarr.json`` is written last, so that a
-  folder without one is an unfinished result and is swept away by the next writer.
+  folder without one is an unfinished result and is swept away by the next writer. It holds the checksums of the
+  result's arrays, which reach the disk before it does; an array that is not what was written is never read.
 
 The lock is the operating system's own, on the study's root ``zarr.json``: it vanishes with the process that held it,
 so a killed run never leaves a study locked.
@@ -14,6 +15,7 @@ so a killed run never leaves a study locked.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -25,8 +27,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .atomic_files import lock_file, remove_abandoned, replace_file, replace_json, writing
-from .errors import StudyError
+from .array_files import ARRAYS, chunk_of, fault_of
+from .atomic_files import lock_file, remove_abandoned, replace_file, replace_json, replacing, sync_file, writing
+from .errors import DamagedError, StudyError
 
 if TYPE_CHECKING:
     import zarr
@@ -37,6 +40,8 @@ FORMAT_VERSION = 1
 ALIGNMENTS = "alignments"
 _MARK = "alignedcut_study"
 _GROUP = "zarr.json"
+_ALWAYS_COMPARED = 64 * 2**20
+"""Bytes up to which an array is compared with its checksum whenever it is first read; larger ones by the stages."""
 
 
 class Store:
@@ -57,6 +62,7 @@ class Store:
         self.is_new = False
         self._lock_file = lock
         self._cache: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
+        self._written: dict[str, dict[str, Any]] = {}
 
     # -- opening and closing -------------------------------------------------------------------------------------
 
@@ -257,6 +263,8 @@ class Store:
 
         self.require_writable()
         with writing(self.folder(path)):
+            # What is there already was found to be damaged, or left by a run that was killed.
+            (self.folder(path) / _GROUP).unlink(missing_ok=True)
             return zarr.create_array(
                 store=str(self.folder(path)),
                 shape=shape,
@@ -292,9 +300,7 @@ class Store:
 
     def save_array(self, path: str, values: NDArray[Any]) -> None:
         """Write a whole array as one uncompressed chunk, so that :meth:`view` can map it."""
-        array = self.create_array(path, values.shape, tuple(max(n, 1) for n in values.shape), values.dtype, 0)
-        with writing(self.folder(path)):
-            array[...] = values
+        self.save_rows(path, values.shape, values.dtype, [values])
 
     def save_rows(self, path: str, shape: tuple[int, ...], dtype: DTypeLike, blocks: Iterable[NDArray[Any]]) -> None:
         """Write an array that is too large to be held, as one uncompressed chunk, block by block of its rows.
@@ -306,27 +312,81 @@ class Store:
         """
         self.create_array(path, shape, tuple(max(n, 1) for n in shape), dtype, 0)
         stored = np.dtype(dtype).newbyteorder("<")
-        chunk = self.folder(path) / "c" / "/".join(["0"] * len(shape))
+        n_bytes = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+        chunk = chunk_of(self.folder(path), len(shape))
+        digest, length = hashlib.sha256(), 0
         with writing(self.folder(path)):
             chunk.parent.mkdir(parents=True, exist_ok=True)
-            with chunk.open("wb") as file:  # not mapped: a full disk must raise, not kill
-                for block in blocks:
-                    file.write(np.ascontiguousarray(block, dtype=stored).data)
-                if file.tell() != int(np.prod(shape, dtype=np.int64)) * stored.itemsize:
-                    raise ValueError(f"The blocks do not make up an array of shape {shape}.")
-            if not all(shape):
-                chunk.unlink()
+        with replacing(chunk) as partial, partial.open("wb") as file:  # not mapped: a full disk must raise, not kill
+            for block in blocks:
+                data = np.ascontiguousarray(block, dtype=stored).reshape(-1).view(np.uint8).data
+                digest.update(data)
+                length += file.write(data)
+            if length != n_bytes:
+                raise ValueError(f"The blocks do not make up an array of shape {shape}.")
+        if not n_bytes:
+            chunk.unlink()
+        self._written[path] = {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()}
 
     def view(self, path: str) -> NDArray[Any]:
-        """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only."""
+        """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only.
+
+        Raises
+        ------
+        StudyError
+            If it is not there.
+        DamagedError
+            If it is not what was written.
+        """
+        group, _, name = path.rpartition("/")
+        entry = self._manifest(group).get(name)
+        if entry is not None:
+            fault = fault_of(self.folder(path), entry, largest=_ALWAYS_COMPARED)
+            if fault is not None:
+                raise self._damage(path, fault)
         array = self.array(path)
-        chunk = self.folder(path) / "c" / "/".join(["0"] * array.ndim)
+        chunk = chunk_of(self.folder(path), array.ndim)
         size = int(np.prod(array.shape, dtype=np.int64)) * array.dtype.itemsize
         if array.shape == array.chunks and size > 0 and chunk.is_file() and chunk.stat().st_size == size:
             return np.memmap(chunk, dtype=array.dtype.newbyteorder("<"), mode="r", shape=array.shape)
         values: NDArray[Any] = np.asarray(array[...])
         values.flags.writeable = False
         return values
+
+    def _damage(self, path: str, fault: str) -> DamagedError:
+        return DamagedError(
+            f"{self.folder(path)} is {fault}. `alignedcut check {self.root} --repair` computes it anew."
+        )
+
+    def _manifest(self, group: str) -> dict[str, dict[str, Any]]:
+        """Checksums of the arrays of a result; empty for one that is being built."""
+        if not self.exists(group):
+            return {}
+        found: dict[str, dict[str, Any]] = self.attributes(group).get(ARRAYS, {})
+        return found
+
+    def faults(self, group: str) -> dict[str, str]:
+        """Arrays of a result that are not what was written, all of them read and compared: name to what they are."""
+        found = {name: fault_of(self.folder(f"{group}/{name}"), e) for name, e in self._manifest(group).items()}
+        return {name: fault for name, fault in found.items() if fault is not None}
+
+    def intact(self, group: str) -> bool:
+        """Whether a result is there, and what was written."""
+        try:
+            return self.exists(group) and not self.faults(group)
+        except StudyError:  # its description is damaged
+            return False
+
+    def require_intact(self, group: str) -> None:
+        """Raise a DamagedError if an array of a result is not what was written; all of it is read."""
+        for name, fault in self.faults(group).items():
+            raise self._damage(f"{group}/{name}", fault)
+
+    def checksum(self, path: str) -> str | None:
+        """sha256 of an array as it was written; None where that was not recorded."""
+        group, _, name = path.rpartition("/")
+        entry = self._manifest(group).get(name)
+        return None if entry is None else str(entry["sha256"])
 
     @contextlib.contextmanager
     def building(self, group: str, attributes: dict[str, Any]) -> Iterator[None]:
@@ -335,7 +395,8 @@ class Store:
         Parameters
         ----------
         group
-            Where the result goes; what an earlier, killed run left there is removed.
+            Where the result goes; what an earlier, killed run left there is removed. Arrays of a result that is
+            there already are replaced one by one, and results inside it stay.
         attributes
             Attributes of the finished group; entries added inside the block are stored too.
         """
@@ -346,7 +407,12 @@ class Store:
             with writing(self.folder(group)):
                 self.folder(group).mkdir(parents=True, exist_ok=True)
             yield
-            self._write_group(group, attributes)
+            start = f"{group}/" if group else ""
+            names = {path: path.removeprefix(start) for path in self._written if path.startswith(start)}
+            arrays = {name: self._written.pop(path) for path, name in names.items()}
+            for path in names:
+                sync_file(self.folder(path) / _GROUP)
+            self._write_group(group, {**attributes, ARRAYS: arrays})
         except BaseException:
             if not self.exists(group):
                 shutil.rmtree(self.folder(group), ignore_errors=True)

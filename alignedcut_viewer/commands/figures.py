@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AlignedCutError, InputError
+from ..errors import AlignedCutError, DamagedError, InputError
 from ..progress import ProgressCallback, span
 from . import options
 from .command import Command
@@ -201,8 +201,12 @@ def _prepared(
                     stage = span(progress, 0.6 * number / len(missing), 0.6 * (number + 1) / len(missing))
                     try:
                         make(writer, stage)
+                    except DamagedError:
+                        raise
                     except AlignedCutError:
                         continue  # the figure that needs it says what is missing
+        except DamagedError:
+            raise
         except AlignedCutError as error:
             notes.append(f"{', '.join(what for what, _ in missing)} could not be computed and kept: {error}")
         reader = Study.open(path)
@@ -215,6 +219,8 @@ def _prepared(
     else:
         try:
             split = figure_ground_from_segments(reader, cut, stage)
+        except DamagedError:
+            raise
         except AlignedCutError as error:
             split = Lacking(str(error))
     return _Ready(reader, cut, split, pipeline.aligned_features(reader, cut), tuple(notes))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import AlignedCutError
+from ..errors import AlignedCutError, DamagedError
 from ..plugins import contributed
 from ..progress import ProgressCallback, report, span
 from .brain_scores import brain_scores, brain_scores_table
@@ -280,6 +280,8 @@ def all_figures(
 
         try:
             known = figure_ground_from_segments(study, chosen, span(progress, 0.0, 0.2))
+        except DamagedError:
+            raise
         except AlignedCutError as error:
             known = Lacking(str(error))
     material = _Material(study, chosen, known, masks, features)
@@ -289,6 +291,8 @@ def all_figures(
         report(stage, 0, 1, f"Drawing {kind.name}")
         try:
             result[kind.name] = _draw(kind, material, stage)
+        except DamagedError:
+            raise
         except AlignedCutError as error:
             result[kind.name] = Lacking(" ".join(str(error).split()))
     report(progress, 1, 1, "Figures")

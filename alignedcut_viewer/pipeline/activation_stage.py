@@ -56,7 +56,8 @@ def brain_activation(
         If there is no such cut.
     """
     cut = study.cut(cut_name)
-    kept = cut.brain_activation
+    own = f"{CUTS}/{cut.group}/{BRAIN_ACTIVATION}"
+    kept = None if study.writable and study.store.exists(own) and not study.store.intact(own) else cut.brain_activation
     if kept is not None:
         report(progress, 1, 1, "Brain activation is there")
         return kept

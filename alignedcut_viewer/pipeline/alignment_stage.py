@@ -92,7 +92,7 @@ def align(
     identity["software"] = versions()["alignedcut-viewer"]
     name = f"alignment-{digest_of(identity)[:16]}"
     group = f"{ALIGNMENTS}/{name}"
-    if study.store.exists(group):
+    if study.store.intact(group):
         report(progress, 1, 1, "Alignment is there")
         return name
     warning: str | None = None
@@ -126,10 +126,13 @@ def load_alignment(study: Study, name: str) -> ChannelAlignment:
     ------
     StudyError
         If there is none of that name.
+    DamagedError
+        If it is not what was written.
     """
     from ..alignment import ChannelAlignment
 
     path = f"{ALIGNMENTS}/{name}/safetensors"
+    study.store.require_intact(f"{ALIGNMENTS}/{name}")
     study.store.array(path)  # says what is missing
     return ChannelAlignment.load(study.store.folder(path) / "c" / "0")
 

@@ -103,7 +103,7 @@ def build_map(
     identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
     part = f"{MAP}-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}/{part}"
-    if study.store.exists(path):
+    if study.store.intact(path):
         report(progress, 1, 1, "The map is there")
         return part
     report(progress, 0, 1, "Mapping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from ..device import physical_memory
 from ..errors import InputError, StudyError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
-from ..study.cut import COLOUR, CUTS, Cut
+from ..study.cut import COLOUR, CUTS, MAP, Cut
 from ..study.study import Study
 from ..versions import versions
 from . import alignment_stage, extraction
@@ -265,9 +266,10 @@ def _cut_stage(
     }
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"
-    if study.store.exists(path):
+    if study.store.intact(path):
         report(progress, 1, 1, "Eigenvectors are there")
         return group
+    damaged = study.store.checksum(f"{path}/eigenvectors") if study.store.exists(path) else None
     warnings: list[str] = []
     maps = None
     if alignment is not None:
@@ -289,10 +291,20 @@ def _cut_stage(
         "alignment": alignment,
         "warnings": warnings,
     }
+    values = np.ascontiguousarray(eigenvectors, dtype="<f4")
+    if damaged not in (None, hashlib.sha256(values.data).hexdigest()):
+        _remove_derived(study, path)  # of another machine or library than what was damaged
     with study.store.building(path, attributes):
-        study.store.save_array(f"{path}/eigenvectors", np.asarray(eigenvectors, dtype=np.float32))
+        study.store.save_array(f"{path}/eigenvectors", values)
         study.store.save_array(f"{path}/eigenvalues", np.asarray(engine.eigenvalues_))
     return group
+
+
+def _remove_derived(study: Study, path: str) -> None:
+    """Remove what was computed from eigenvectors, so that it is computed again; concepts stay as their nodes do."""
+    for part in study.store.groups(path):
+        if part.split("-")[0] in (COLOUR, MAP, "segments"):
+            study.store.remove(f"{path}/{part}")
 
 
 def _colour_stage(
@@ -309,7 +321,7 @@ def _colour_stage(
     identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
     part = f"{COLOUR}-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}/{part}"
-    if study.store.exists(path):
+    if study.store.intact(path):
         report(progress, 1, 1, "Colours are there")
         return part
     report(progress, 0, 1, "Colouring")

@@ -252,7 +252,7 @@ class Cut:
         path = f"{self._group}/segments-{k}-{digest_of(recipe)[:8]}"
         if path in self._views:
             return self._views[path]
-        if not self._store.exists(path):
+        if not self._store.intact(path):
             from ..spectral import discretise
 
             first = span(progress, 0.0, 0.8)

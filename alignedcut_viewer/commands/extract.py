@@ -25,7 +25,13 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", required=True, metavar="STUDY", help="the study's folder; made if it is not there")
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders too")
     options.layers(parser)
-    parser.add_argument("--tap", default="attention", choices=TAPS, help="where in each layer (default: attention)")
+    parser.add_argument(
+        "--tap",
+        nargs="+",
+        default=["attention"],
+        choices=TAPS,
+        help="where in each layer; several are taken in one pass (default: attention)",
+    )
     parser.add_argument(
         "--size", nargs="+", type=int, metavar="PX", help="input size: one number, or height and width (default: usual)"
     )
@@ -51,7 +57,7 @@ def extract(
     study: str,
     recursive: bool,
     layers: tuple[int, ...] | None,
-    tap: str,
+    tap: Sequence[str],
     size: Sequence[int] | None,
     weights: Sequence[str],
     device: str,
@@ -66,7 +72,7 @@ def extract(
     settings = ExtractSettings(
         networks=tuple(networks),
         layers=layers,
-        tap=tap,
+        tap=tuple(tap),
         input_size=_size(size),
         weights=_weights(weights, networks),
         device=device,

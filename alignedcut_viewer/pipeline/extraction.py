@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,13 @@ from ..progress import ProgressCallback, report, span
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from ..versions import versions
-from .feature_writer import BATCHES_BEHIND, FeatureWriter
+from .feature_writer import BATCHES_BEHIND, Features, FeatureWriter
 from .settings import ExtractSettings
 
 if TYPE_CHECKING:
     import torch
 
-    from ..backbones import Backbone
+    from ..backbones import Backbone, Tap
     from ..images import PictureSet
 
 __all__ = ["extract", "extract_with"]
@@ -57,7 +57,7 @@ def extract(
     Returns
     -------
     tuple of str
-        Names of the feature sets, one a network; two networks of which one stands in for the other share one.
+        Names of the feature sets, one a network and tap; two networks of which one stands in for the other share them.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def extract(
             announce=announce,
             fallback=settings.fallback,
         )
-        names.append(extract_with(study, backbone, settings, span(stage, 0.02, 1.0), announce))
+        names.extend(extract_with(study, backbone, settings, span(stage, 0.02, 1.0), announce))
         del backbone
     return tuple(dict.fromkeys(names))
 
@@ -104,7 +104,7 @@ def extract_with(
     settings: ExtractSettings,
     progress: ProgressCallback | None = None,
     announce: Callable[[str], None] | None = None,
-) -> str:
+) -> tuple[str, ...]:
     """Compute what is missing of the features of one network that is loaded already.
 
     Parameters
@@ -114,14 +114,14 @@ def extract_with(
     backbone
         The network.
     settings
-        Layers, tap, batch and storage; the rest is the backbone's own.
+        Layers, taps, batch and storage; the rest is the backbone's own.
     progress, announce
         As for :func:`extract`.
 
     Returns
     -------
-    str
-        Name of the feature set.
+    tuple of str
+        Names of the feature sets, one a tap.
 
     Raises
     ------
@@ -134,10 +134,10 @@ def extract_with(
 
 @dataclass(frozen=True)
 class _Batch:
-    """Images that go through the network together, and the layers that all of them lack."""
+    """Images that go through the network together, and the places (layer, tap) that all of them lack."""
 
     images: tuple[int, ...]
-    layers: tuple[int, ...]
+    places: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True)
@@ -166,43 +166,49 @@ class _Extraction:
         self._announce = announce
         self._files: PictureSet = study.picture_set()
         self._unreachable: dict[int, str] = {}
+        self._widths = {tap: backbone.widths(cast("Tap", tap)) for tap in settings.taps}
         rows, columns = backbone.grid
-        self._features = FeatureSet.create(
-            study.store,
-            {
-                "network": backbone.name,
-                "tap": settings.tap,
-                "input_size": list(backbone.input_size),
-                "default_size": backbone.input_size == backbone.spec.input_size,
-                "precision": str(backbone.dtype).removeprefix("torch."),
-                "storage": settings.storage,
-                "weights": backbone.digest,
-            },
-            rows=rows,
-            columns=columns,
-            class_token=backbone.spec.class_token,
-            batch=self._images_in_a_chunk(),
-            note={
-                "title": backbone.spec.title,
-                "weights": backbone.source_note,
-                "device": str(backbone.device),
-                "versions": versions("torch", "timm", "transformers", "pillow"),
-            },
-        )
+        batch = self._images_in_a_chunk()
+        self._features: dict[str, FeatureSet] = {}
+        for tap in settings.taps:
+            self._features[tap] = FeatureSet.create(
+                study.store,
+                {
+                    "network": backbone.name,
+                    "tap": tap,
+                    "input_size": list(backbone.input_size),
+                    "default_size": backbone.input_size == backbone.spec.input_size,
+                    "precision": str(backbone.dtype).removeprefix("torch."),
+                    "storage": settings.storage,
+                    "weights": backbone.digest,
+                },
+                rows=rows,
+                columns=columns,
+                class_token=backbone.spec.class_token,
+                batch=batch,
+                note={
+                    "title": backbone.spec.title,
+                    "weights": backbone.source_note,
+                    "device": str(backbone.device),
+                    "versions": versions("torch", "timm", "transformers", "pillow"),
+                },
+                keep=[features.name for features in self._features.values()],
+            )
 
-    def run(self, progress: ProgressCallback | None) -> str:
-        """Compute what is missing; return the name of the feature set."""
-        features, n_images = self._features, len(self._study.pictures)
+    def run(self, progress: ProgressCallback | None) -> tuple[str, ...]:
+        """Compute what is missing; return the names of the feature sets."""
+        n_images, network = len(self._study.pictures), self._backbone.name
         layers = self._layers()
-        widths = self._backbone.widths(self._settings.tap)  # type: ignore[arg-type]
-        features.verify(n_images)
+        for features in self._features.values():
+            features.verify(n_images)
         self._study.complete_records()
         batches = self._missing(layers)
         total = sum(len(batch.images) for batch in batches)
-        text = f"{features.network}: {total} pictures"
+        text = f"{network}: {total} pictures"
         if batches:
-            self._check_space(batches, widths)
-            features.prepare({layer: widths[layer] for layer in layers}, n_images)
+            self._check_space(batches)
+            for tap, features in self._features.items():
+                features.prepare({layer: self._widths[tap][layer] for layer in layers}, n_images)
         report(progress, 0, max(total, 1), text)
         done = 0
         n_threads = _n_cpus()
@@ -212,15 +218,22 @@ class _Extraction:
             for batch, decoded in self._decoded(decoders, batches):
                 self._one_batch(batch, decoded, writer)
                 done += len(batch.images)
-                report(progress, done, total, f"{features.network}: {done} of {total} pictures")
+                report(progress, done, total, f"{network}: {done} of {total} pictures")
         finally:
             decoders.shutdown(wait=True, cancel_futures=True)
             writer.close()
         failed = self._study.skipped | self._unreachable
-        if len(failed) == n_images and not any(features.complete(layer, n_images).any() for layer in layers):
+        if len(failed) == n_images and not any(self._complete(place).any() for place in self._places(layers)):
             raise PictureError(f"None of the {n_images} pictures can be read; the first: {failed[min(failed)]}")
         report(progress, max(total, 1), max(total, 1), text)
-        return features.name
+        return tuple(features.name for features in self._features.values())
+
+    def _places(self, layers: Sequence[int]) -> list[tuple[int, str]]:
+        return [(layer, tap) for tap in self._features for layer in layers]
+
+    def _complete(self, place: tuple[int, str]) -> NDArray[np.bool_]:
+        """Which images are there at a layer and tap."""
+        return self._features[place[1]].complete(place[0], len(self._study.pictures))
 
     def _layers(self) -> tuple[int, ...]:
         n_layers = self._backbone.n_layers
@@ -235,30 +248,36 @@ class _Extraction:
 
     def _missing(self, layers: Sequence[int]) -> list[_Batch]:
         """What is to be done, in batches whose composition depends on image numbers alone."""
-        table = self._study.pictures
-        size = min(self._settings.batch, self._features.batch)
-        held = self._features.layers
-        none = np.zeros(len(table), dtype=bool)
-        lacks = ~np.stack([self._features.complete(layer, len(table)) if layer in held else none for layer in layers])
-        groups: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
-        for image in np.flatnonzero(lacks.any(axis=0)):
-            chunk, place = divmod(int(image), self._features.batch)
-            wanted = tuple(layer for layer, lack in zip(layers, lacks[:, image], strict=True) if lack)
-            groups.setdefault((chunk, place // size, wanted), []).append(int(image))
-        return [_Batch(tuple(images), wanted) for (_, _, wanted), images in groups.items()]
+        places = self._places(layers)
+        lacks = ~np.stack([self._complete(place) for place in places])
+        chunks = [features.batch for features in self._features.values()]
+        size = min(self._settings.batch, *chunks)
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for image in map(int, np.flatnonzero(lacks.any(axis=0))):
+            wanted = tuple(place for place, lack in zip(places, lacks[:, image], strict=True) if lack)
+            # within one chunk of every feature set
+            together = tuple((image // chunk, image % chunk // size) for chunk in chunks)
+            groups.setdefault((together, wanted), []).append(image)
+        return [_Batch(tuple(images), wanted) for (_, wanted), images in groups.items()]
 
-    def _check_space(self, batches: Sequence[_Batch], widths: Sequence[int]) -> None:
+    def _check_space(self, batches: Sequence[_Batch]) -> None:
         itemsize = np.dtype(self._settings.storage).itemsize
-        size = self._features.batch
-        # A chunk takes its whole place on disk from its first picture on.
-        chunks = {(image // size, layer) for batch in batches for image in batch.images for layer in batch.layers}
-        held = self._features.layers
-        new = [(chunk, layer) for chunk, layer in chunks if layer not in held or not self._features.holds(layer, chunk)]
-        needed = sum(widths[layer] for _, layer in new) * size * self._features.n_tokens * itemsize
+        needed = 0
+        for tap, features in self._features.items():
+            # A chunk takes its whole place on disk from its first picture on.
+            chunks = {
+                (layer, image // features.batch)
+                for batch in batches
+                for layer, at in batch.places
+                for image in batch.images
+                if at == tap
+            }
+            new = [layer for layer, chunk in chunks if not features.holds(layer, chunk)]
+            needed += sum(self._widths[tap][layer] for layer in new) * features.batch * features.n_tokens * itemsize
         free = self._study.store.free_bytes()
         if needed > free:
             raise StorageError(
-                f"The features of {self._features.network} need {_size(needed)}, but only {_size(free)} are free on "
+                f"The features of {self._backbone.name} need {_size(needed)}, but only {_size(free)} are free on "
                 f"the disk of {self._study.path}; free some space, or take fewer layers or pictures."
             )
 
@@ -272,10 +291,9 @@ class _Extraction:
         backbone = self._backbone
         height, width = backbone.input_size
         layers = self._layers()
-        widths = backbone.widths(self._settings.tap)  # type: ignore[arg-type]
-        tokens = sum(widths[layer] for layer in layers) * backbone.n_tokens
+        values = sum(widths[layer] for widths in self._widths.values() for layer in layers) * backbone.n_tokens
         # Pictures are decoded ahead in single precision, features wait behind to be written.
-        each = 4 * (3 * height * width * (_BATCHES_AHEAD + 1) + tokens * (BATCHES_BEHIND + 2))
+        each = 4 * (3 * height * width * (_BATCHES_AHEAD + 1) + values * (BATCHES_BEHIND + 2))
         fitting = max(physical_memory() // 4 // each, 1)
         return min(asked, max(len(self._study.pictures), usual), max(fitting, 1))
 
@@ -317,16 +335,15 @@ class _Extraction:
                 self._tell(f"Not reached, to be tried again by the next run: {picture.unreachable}")
             elif picture.prepared is None:
                 self._tell(f"Skipped: {picture.record['reason']}")
-        values: dict[int, NDArray[Any]] = {}
+        values: Features = {}
         good = [picture for picture in decoded if picture.prepared is not None]
         if good:
             stacked = torch.stack([picture.prepared for picture in good if picture.prepared is not None])
-            tensors = self._backbone.features(stacked, batch.layers, self._settings.tap)  # type: ignore[arg-type]
+            tensors = self._backbone.features_at(stacked, cast("list[tuple[int, Tap]]", batch.places))
             storage = getattr(torch, self._settings.storage)
-            values |= {
-                layer: tensor.to(storage).cpu().numpy() for layer, tensor in zip(batch.layers, tensors, strict=True)
-            }
-            for layer, tensor in zip(batch.layers, tensors, strict=True):
+            for (layer, tap), tensor in zip(batch.places, tensors, strict=True):
+                values.setdefault(tap, {})[layer] = tensor.to(storage).cpu().numpy()
+            for (layer, _), tensor in zip(batch.places, tensors, strict=True):
                 if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
                     raise FeatureError(
                         f"{self._backbone.name} gives NaN or infinite values at layer {layer} for one of the pictures "

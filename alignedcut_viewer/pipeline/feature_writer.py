@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 
-__all__ = ["BATCHES_BEHIND", "FeatureWriter"]
+__all__ = ["BATCHES_BEHIND", "FeatureWriter", "Features"]
 
 BATCHES_BEHIND = 2
 """Batches that wait to be written, at most."""
 
 _SHARE_OF_TIME = 0.05
 """How much of the time may go into recording: in a study of many pictures one record is made of several batches."""
+
+
+Features = dict[str, dict[int, NDArray[Any]]]
+"""For each tap and layer an array (image, token, channel)."""
 
 
 class FeatureWriter:
@@ -33,26 +37,26 @@ class FeatureWriter:
     study
         Opened for writing.
     features
-        Where the features go.
+        Where the features go, by tap.
     """
 
-    def __init__(self, study: Study, features: FeatureSet) -> None:
+    def __init__(self, study: Study, features: Mapping[str, FeatureSet]) -> None:
         self._study = study
         self._features = features
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._pending: list[Future[None]] = []
         self._room = threading.Semaphore(BATCHES_BEHIND)
         self._records: dict[int, dict[str, Any]] = {}
-        self._written: dict[int, list[int]] = {}
+        self._written: dict[str, dict[int, list[int]]] = {tap: {} for tap in features}
         self._next_record = 0.0
 
-    def put(self, values: dict[int, NDArray[Any]], images: Sequence[int], records: dict[int, dict[str, Any]]) -> None:
+    def put(self, values: Features, images: Sequence[int], records: dict[int, dict[str, Any]]) -> None:
         """Queue one batch; waits while too many are queued.
 
         Parameters
         ----------
         values
-            For each layer an array (image, token, channel).
+            For each tap and layer an array (image, token, channel).
         images
             Image numbers of its rows.
         records
@@ -62,14 +66,14 @@ class FeatureWriter:
         self._raise_failures()
         self._pending.append(self._pool.submit(self._write, values, images, records))
 
-    def _write(
-        self, values: dict[int, NDArray[Any]], images: Sequence[int], records: dict[int, dict[str, Any]]
-    ) -> None:
+    def _write(self, values: Features, images: Sequence[int], records: dict[int, dict[str, Any]]) -> None:
         try:
-            self._features.put(values, images)
+            for tap, layers in values.items():
+                self._features[tap].put(layers, images)
             self._records |= records
-            for layer in values:
-                self._written.setdefault(layer, []).extend(images)
+            for tap, layers in values.items():
+                for layer in layers:
+                    self._written[tap].setdefault(layer, []).extend(images)
             if time.monotonic() >= self._next_record:
                 self._record()
         finally:
@@ -78,8 +82,9 @@ class FeatureWriter:
     def _record(self) -> None:
         began = time.monotonic()
         self._study.update_pictures(self._records)
-        self._features.mark(self._written)
-        self._records, self._written = {}, {}
+        for tap, written in self._written.items():
+            self._features[tap].mark(written)
+        self._records, self._written = {}, {tap: {} for tap in self._features}
         now = time.monotonic()
         self._next_record = now + (now - began) * (1 / _SHARE_OF_TIME - 1)
 

@@ -51,7 +51,8 @@ class ExtractSettings(_Settings):
     layers
         Layer numbers from 0, the same for all networks; None takes all.
     tap
-        Where in each layer: ``"attention"`` (the paper's choice), ``"block"``, ``"mlp"``, ``"q"``, ``"k"`` or ``"v"``.
+        Where in each layer: ``"attention"`` (the paper's choice), ``"block"``, ``"mlp"``, ``"q"``, ``"k"`` or ``"v"``;
+        several are taken in one forward pass, and each becomes a feature set of its own.
     input_size
         Pixels: one number or (height, width), multiples of the patch; None takes each network's own.
     weights
@@ -59,8 +60,7 @@ class ExtractSettings(_Settings):
     device
         ``"auto"`` (CUDA, else MPS, else the CPU) or a torch device.
     precision
-        What the networks run in: ``"auto"`` (half on CUDA and MPS, single on the CPU), ``"float32"``, ``"float16"`` or
-        ``"bfloat16"``.
+        Of the networks: ``"auto"`` (half on CUDA and MPS, else single), ``"float32"``, ``"float16"``, ``"bfloat16"``.
     batch
         Pictures that go through a network together, at most. What a study began with one batch it goes on with at most
         that batch, so that a run that was stopped gives the same bits when it goes on.
@@ -72,7 +72,7 @@ class ExtractSettings(_Settings):
 
     networks: tuple[str, ...] = (DEFAULT_NETWORK,)
     layers: tuple[int, ...] | None = None
-    tap: str = "attention"
+    tap: str | tuple[str, ...] = "attention"
     input_size: int | tuple[int, int] | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
@@ -99,10 +99,18 @@ class ExtractSettings(_Settings):
         stray = sorted(set(self.weights) - set(self.networks))
         if stray:
             raise InputError(f"Weights are given for {stray[0]}, which is not among the networks.")
-        _one_of("tap", self.tap, TAPS)
+        taps = tuple(dict.fromkeys(_texts("tap", [self.tap] if isinstance(self.tap, str) else self.tap)))
+        for tap in taps or ("",):
+            _one_of("tap", tap, TAPS)
+        _set(self, "tap", taps if len(taps) > 1 else taps[0])
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("storage", self.storage, STORAGES)
         _whole("batch", self.batch, 1)
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The taps, also where there is one only."""
+        return (self.tap,) if isinstance(self.tap, str) else self.tap
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,7 @@ class FeatureSet:
         class_token: bool,
         batch: int,
         note: dict[str, Any],
+        keep: Collection[str] = (),
     ) -> FeatureSet:
         """The feature set with this key: the one that is there, or a new one.
 
@@ -84,6 +85,8 @@ class FeatureSet:
             Number of images that go through the network together, and that one chunk on disk holds.
         note
             What else is worth knowing: versions, device, where the weights came from.
+        keep
+            Names of sets that stay although they are empty still; others that are empty are left-overs.
 
         Returns
         -------
@@ -95,7 +98,7 @@ class FeatureSet:
         for existing in sets.values():
             if existing.key == key:
                 return existing
-        for name in [name for name, existing in sets.items() if existing.is_empty]:
+        for name in [name for name, existing in sets.items() if existing.is_empty and name not in keep]:
             store.remove(f"{FEATURES}/{name}")  # a run that failed or was stopped before its first batch
             del sets[name]
         name = str(key["network"])

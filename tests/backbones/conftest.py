@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from alignedcut_viewer.backbones import NetworkSpec, get_spec
+from alignedcut_viewer.backbones import TAPS, Backbone, NetworkSpec, get_spec
 from alignedcut_viewer.backbones import hub as hub_module
 from alignedcut_viewer.backbones.vit_timm import TimmBackbone
+from alignedcut_viewer.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,26 @@ def as_backbone(small_spec: NetworkSpec) -> Callable[..., TimmBackbone]:
         )
 
     return wrap
+
+
+@pytest.fixture
+def check_one_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[Backbone, torch.Tensor], None]:
+    """Assert that all taps of some layers come from one forward pass, equal to single passes to the bit."""
+
+    def check(backbone: Backbone, batch: torch.Tensor) -> None:
+        places = [(layer, tap) for tap in TAPS for layer in (2, 0)]
+        alone = [backbone.features(batch, [layer], tap)[0] for layer, tap in places]
+        passes: list[int] = []
+        run = backbone._run
+        with monkeypatch.context() as patch:
+            patch.setattr(backbone, "_run", lambda placed: (passes.append(len(placed)), run(placed)))
+            together = backbone.features_at(batch, places)
+        assert passes == [len(batch)]
+        for one, other in zip(alone, together, strict=True):
+            assert torch.equal(one, other)
+        with pytest.raises(InputError, match="only once for each tap"):
+            backbone.features_at(batch, [(0, "q"), (0, "q")])
+        with pytest.raises(InputError, match="Unknown tap"):
+            backbone.features_at(batch, [(0, "q"), (0, "w")])  # type: ignore[list-item]
+
+    return check

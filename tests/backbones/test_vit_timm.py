@@ -71,6 +71,17 @@ def test_taps_are_what_they_are_called(variant: str, scatter, as_backbone, gener
             torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_several_taps_in_one_pass_are_those_of_single_passes(
+    variant, scatter, as_backbone, generator, check_one_pass
+) -> None:
+    options = VARIANTS[variant]
+    model = scatter(VisionTransformer(**SMALL, **options))
+    class_token = options.get("class_token", True)
+    backbone = as_backbone(model, n_registers=options.get("reg_tokens", 0), class_token=class_token)
+    check_one_pass(backbone, torch.randn(2, 3, 32, 32, generator=generator))
+
+
 @torch.no_grad()
 def test_a_block_adds_its_two_branches(scatter, as_backbone, generator: torch.Generator) -> None:
     backbone = as_backbone(scatter(VisionTransformer(**SMALL, init_values=0.3)))

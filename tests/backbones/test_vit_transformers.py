@@ -80,6 +80,11 @@ def in_timm(family: str, state: dict[str, torch.Tensor], size: tuple[int, int], 
     return backbone
 
 
+def test_several_taps_in_one_pass(folder: Path, generator, check_one_pass) -> None:
+    backbone = load_backbone(f"hf:{folder}", input_size=(32, 32), device="cpu")
+    check_one_pass(backbone, torch.randn(2, 3, 32, 32, generator=generator))
+
+
 @pytest.mark.parametrize("size", [(32, 32), (64, 64), (24, 56)], ids=["native", "raised", "not square"])
 @pytest.mark.parametrize("tap", TAPS)
 def test_timm_and_transformers_agree(family: str, folder: Path, size, tap, as_backbone, generator) -> None:

@@ -61,13 +61,13 @@ def folder(tmp_path: Path) -> Path:
 def images_seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, tuple[int, ...]]]:
     """(number of pictures, layers) of every batch that goes through a network."""
     seen: list[tuple[int, tuple[int, ...]]] = []
-    real = Backbone.features
+    real = Backbone.features_at
 
-    def features(self: Backbone, batch: Any, layers: Any, tap: Any = "attention") -> Any:
-        seen.append((len(batch), tuple(layers)))
-        return real(self, batch, layers, tap)
+    def features_at(self: Backbone, batch: Any, places: Any) -> Any:
+        seen.append((len(batch), tuple(dict.fromkeys(layer for layer, _ in places))))
+        return real(self, batch, places)
 
-    monkeypatch.setattr(Backbone, "features", features)
+    monkeypatch.setattr(Backbone, "features_at", features_at)
     return seen
 
 

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from .loading import WEIGHTS_VARIABLE, load_backbone
     from .registry import get_spec, list_networks
     from .spec import BUILT_IN, OFFLINE_NETWORK, TAPS, NetworkSpec, Tap
+    from .taps import TapPoint
 
 _PUBLIC = {
     "BUILT_IN": "spec",
     "OFFLINE_NETWORK": "spec",
     "TAPS": "spec",
+    "TapPoint": "taps",
     "WEIGHTS_VARIABLE": "loading",
     "Backbone": "backbone",
     "NetworkFamily": "families",
@@ -39,6 +41,7 @@ __all__ = [
     "NetworkFamily",
     "NetworkSpec",
     "Tap",
+    "TapPoint",
     "get_spec",
     "list_networks",
     "load_backbone",

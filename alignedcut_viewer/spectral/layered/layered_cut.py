@@ -1,4 +1,4 @@
-r"""The pseudo-eigenvectors that best satisfy the graphs of many layers at once."""
+"""The pseudo-eigenvectors that best satisfy the graphs of many layers at once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from ...device import parse_memory, resolve_device
 from ...errors import InputError
-from ...progress import ProgressCallback, report
+from ...progress import ProgressCallback
+from .direct import fit_pictures, fit_set
+from .fit_parts import LayeredProblem
 from .graph_settings import GraphSettings
-from .layer_tokens import AttentionMaps, LayerInput, check_layers
+from .layer_tokens import LayerInput, check_layers
 from .layer_weights import LayerWeights
-from .objective import LayerTerms, layer_terms
-from .picture_graphs import walk_and_operator
-from .picture_solver import solve_pictures
-from .token_grid import METRICS, Grid, Pooling, common_grid
+from .objective import LayerTerms
+from .token_grid import METRICS, Grid, common_grid
 
-__all__ = ["SCOPES", "LayeredCut"]
+__all__ = ["SCOPES", "SOLVERS", "LayeredCut"]
 
-SCOPES = ("picture",)
+SCOPES = ("picture", "data set")
+SOLVERS = ("direct",)
 
 
 class LayeredCut:
@@ -36,7 +37,10 @@ class LayeredCut:
     n_components
         Number of pseudo-eigenvectors C.
     scope
-        ``"picture"``: every picture is cut by itself.
+        ``"picture"``: every picture is cut by itself. ``"data set"``: all pictures together, by graphs that join
+        tokens across pictures.
+    solver
+        ``"direct"``: the eigenvectors of the layers' averaged operator.
     graph
         How layers become graphs; None is :class:`.graph_settings.GraphSettings` as it is.
     weights
@@ -44,30 +48,40 @@ class LayeredCut:
         for each layer, or :class:`.layer_weights.LayerWeights`.
     power
         Exponent of the mean of the layers' Laplacians: 1 is the arithmetic mean, lower ones (such as -10) ask that a
-        cut be good in *any* layer rather than on average.
+        cut be good in *any* layer rather than on average. Of a data set, 1 or a whole number below 0.
     metric
         What pseudo-eigenvectors are orthonormal in where layers differ in resolution: ``"pooled"``, ``"isometric"`` or
         ``"generalised"``. Where they do not, all three are one.
     grid
         Rows and columns of the pseudo-eigenvectors' grid; None is as fine as the finest layer.
+    n_landmarks
+        Of a data set, tokens of each layer that the graph goes by; None is 2,048 where a layer has more than 20,480
+        tokens, and exact nearest neighbours where it has fewer.
+    n_shared
+        Landmarks that a token is joined to.
+    projections
+        Whether ``P_l X`` of every layer is kept, the joint solution as the layer passes it on.
+    seed
+        Seed of landmarks and of the solver's start.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``…
     memory
-        Bound on the working set.
+        Bound on the working set, beside the tokens that are given and the eigenvectors.
 
     Attributes
     ----------
     eigenvectors_ : numpy.ndarray
-        float32 (pictures, places, C) by descending eigenvalue, of length one, each with a positive sum of cubes. The
-        first one of a picture is nearly constant.
+        float32 (pictures, places, C) by descending eigenvalue, of length one in the metric (over a picture, or over all
+        pictures), each with a positive sum of cubes. The first one is nearly constant.
     eigenvalues_ : numpy.ndarray
-        float64 (pictures, C).
-    weights_ : numpy.ndarray
-        float64 (pictures, graphs): how much each graph counted, their sum 1.
-    agreement_ : numpy.ndarray
-        float64 (pictures, graphs): how well each graph keeps the joint solution, at most 1.
+        float64 (pictures, C), of a data set (C,).
+    weights_, agreement_ : numpy.ndarray
+        float64 (pictures, graphs), of a data set (graphs,): how much each graph counted, their sum 1; and how well each
+        keeps the joint solution, the mean eigenvalue that it would give it, at most 1.
     terms_ : LayerTerms
         Both terms of the paper's objective at every graph, means over the pictures.
+    projections_ : list of numpy.ndarray or None
+        For each layer float32 (pictures, tokens, C).
     graph_layers_ : tuple of (int, int)
         Layer and head of each graph, the head -1 where heads are joined.
     grid_ : Grid
@@ -79,6 +93,7 @@ class LayeredCut:
     weights_: NDArray[np.float64]
     agreement_: NDArray[np.float64]
     terms_: LayerTerms
+    projections_: list[NDArray[np.float32]] | None
     graph_layers_: tuple[tuple[int, int], ...]
     grid_: Grid
 
@@ -87,30 +102,48 @@ class LayeredCut:
         n_components: int = 20,
         *,
         scope: str = "picture",
+        solver: str = "direct",
         graph: GraphSettings | None = None,
         weights: str | Sequence[float] | LayerWeights = "agreement",
         power: float = 1.0,
         metric: str = "pooled",
         grid: tuple[int, int] | None = None,
+        n_landmarks: int | None = None,
+        n_shared: int = 10,
+        projections: bool = False,
+        seed: int = 0,
         device: str | torch.device = "auto",
         memory: int | float | str = "4GiB",
     ) -> None:
-        if n_components < 1:
-            raise InputError(f"n_components must be at least 1; got {n_components}.")
-        if scope not in SCOPES:
-            raise InputError(f"Unknown scope {scope!r}; use {' or '.join(SCOPES)}.")
-        if metric not in METRICS:
-            raise InputError(f"Unknown metric {metric!r}; use {', '.join(METRICS[:-1])} or {METRICS[-1]}.")
+        for what, value in (
+            ("n_components", n_components),
+            ("n_shared", n_shared),
+            ("n_landmarks", 1 if n_landmarks is None else n_landmarks),
+        ):
+            if value < 1:
+                raise InputError(f"{what} must be at least 1; got {value}.")
+        for what, choice, choices in (
+            ("scope", scope, SCOPES),
+            ("solver", solver, SOLVERS),
+            ("metric", metric, METRICS),
+        ):
+            if choice not in choices:
+                raise InputError(f"Unknown {what} {choice!r}; use one of: {', '.join(choices)}.")
         if not math.isfinite(power):
             raise InputError(f"The power of the mean must be a number; got {power}.")
         parse_memory(memory)
         self.n_components = n_components
         self.scope = scope
+        self.solver = solver
         self.graph = graph or GraphSettings()
         self.weights = weights
         self.power = power
         self.metric = metric
         self.grid = grid
+        self.n_landmarks = n_landmarks
+        self.n_shared = n_shared
+        self.projections = projections
+        self.seed = seed
         self.device = device
         self.memory = memory
         self._rule()
@@ -138,93 +171,43 @@ class LayeredCut:
         FeatureError
             If tokens are NaN or infinite.
         """
-        n_pictures = check_layers(X)
-        grid = common_grid([layer.grid for layer in X]) if self.grid is None else Grid(*self.grid)
-        if self.n_components > len(grid):
-            raise InputError(
-                f"{self.n_components} eigenvectors are asked for, but a picture has {len(grid)} places ({grid})."
-            )
-        self._fit_pictures(X, n_pictures, grid, progress)
+        problem = self._problem(X)
+        found = (fit_pictures if self.scope == "picture" else fit_set)(problem, progress)
+        # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
+        self.eigenvectors_, self.eigenvalues_ = found.eigenvectors, found.eigenvalues
+        self.weights_, self.agreement_ = found.weights, found.agreement
+        self.terms_, self.projections_ = found.terms, found.projections
+        self.graph_layers_, self.grid_ = problem.graph_layers, problem.grid
         return self
 
     def fit_transform(self, X: Sequence[LayerInput], progress: ProgressCallback | None = None) -> NDArray[np.float32]:
         """Find the pseudo-eigenvectors and return them, float32 (pictures, places, C); see :meth:`fit`."""
         return self.fit(X, progress).eigenvectors_
 
-    # -- every picture by itself -------------------------------------------------------------------------------------
-
-    def _fit_pictures(
-        self, layers: Sequence[LayerInput], n_pictures: int, grid: Grid, progress: ProgressCallback | None
-    ) -> None:
-        device, rule = resolve_device(self.device), self._rule()
-        if device.type == "mps":
-            device = torch.device("cpu")  # MPS has no double precision
-        counts = [self._graphs_of(layer) for layer in layers]
-        first = rule.first([layer.grid for layer in layers], counts)
-        graph_layers = [
-            (number, head if self.graph.heads == "apart" else -1)
-            for number, count in enumerate(counts)
-            for head in range(count)
-        ]
-        poolings = [Pooling(grid, layers[number].grid, self.metric) for number, _ in graph_layers]
-        shown = [Pooling(grid, layers[number].grid) for number, _ in graph_layers]
-        names = [layers[n].name if head < 0 else f"{layers[n].name}, head {head}" for n, head in graph_layers]
-        vectors = np.empty((n_pictures, len(grid), self.n_components), np.float32)
-        values = np.empty((n_pictures, self.n_components))
-        weights = np.empty((n_pictures, len(graph_layers)))
-        agreement, eigen, orthogonality = np.empty_like(weights), np.empty_like(weights), np.empty_like(weights)
-        size = self._pictures_at_once(layers, counts, grid)
-        report(progress, 0, n_pictures, "Joint cuts")
-        for start in range(0, n_pictures, size):
-            part = slice(start, min(start + size, n_pictures))
-            walks: list[torch.Tensor] = []
-            graphs: list[torch.Tensor] = []
-            for layer in layers:
-                steps, operators = walk_and_operator(layer, part, self.graph, device)
-                walks.extend(steps.unbind(1))
-                graphs.extend(operators.unbind(1))
-            found = solve_pictures(
-                graphs, poolings, first, rule, self.n_components, metric=self.metric, power=self.power
+    def _problem(self, layers: Sequence[LayerInput]) -> LayeredProblem:
+        n_pictures = check_layers(layers)
+        grid = common_grid([layer.grid for layer in layers]) if self.grid is None else Grid(*self.grid)
+        places = len(grid) * (1 if self.scope == "picture" else n_pictures)
+        if self.n_components > places:
+            what = "a picture has" if self.scope == "picture" else f"{n_pictures} pictures have"
+            raise InputError(
+                f"{self.n_components} eigenvectors are asked for, but {what} {places} places on the {grid} grid."
             )
-            signed = _with_signs(found.vectors)
-            vectors[part] = signed.float().cpu().numpy()
-            values[part] = found.values.cpu().numpy()
-            weights[part] = found.weights.cpu().numpy()
-            agreement[part] = found.agreement.cpu().numpy()
-            for i in range(part.stop - part.start):
-                of_one = [lambda z, walk=walk, i=i: walk[i] @ z for walk in walks]
-                terms = layer_terms(signed[i : i + 1].float(), of_one, shown, names, together=False)
-                eigen[start + i], orthogonality[start + i] = terms.eigen, terms.orthogonality
-            report(progress, part.stop, n_pictures, "Joint cuts")
-        # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
-        self.eigenvectors_, self.eigenvalues_, self.weights_, self.agreement_ = vectors, values, weights, agreement
-        grids = tuple(pooling.layer for pooling in shown)
-        self.terms_ = LayerTerms(eigen.mean(axis=0), orthogonality.mean(axis=0), grids, tuple(names))
-        self.graph_layers_, self.grid_ = tuple(graph_layers), grid
-
-    def _graphs_of(self, layer: LayerInput) -> int:
-        return layer.heads if self.graph.heads == "apart" else 1
-
-    def _pictures_at_once(self, layers: Sequence[LayerInput], counts: Sequence[int], grid: Grid) -> int:
-        """Pictures whose graphs fit into the memory together."""
-        single, double = 4, 8
-        # of each graph: itself, its walk and its lifted form; beside them a few matrices on the common grid
-        held = sum(count * (2 * len(layer.grid) ** 2) for layer, count in zip(layers, counts, strict=True)) * single
-        lifted = [count for layer, count in zip(layers, counts, strict=True) if layer.grid != grid]
-        held += sum(lifted) * len(grid) ** 2 * single + 6 * len(grid) ** 2 * double
-        if self.power != 1:
-            held += 2 * sum(counts) * len(grid) ** 2 * double
-        widest = max(_widest(layer, count) for layer, count in zip(layers, counts, strict=True))
-        return max(int(parse_memory(self.memory) // (held + 4 * widest * single)), 1)
-
-
-def _widest(layer: LayerInput, count: int) -> int:
-    """Numbers that making a layer's graphs takes for one picture."""
-    tokens = len(layer.grid)
-    return layer.heads * tokens**2 if isinstance(layer, AttentionMaps) else max(count, layer.heads) * tokens**2
-
-
-def _with_signs(vectors: torch.Tensor) -> torch.Tensor:
-    """Columns (…, n, C) each with a positive sum of cubes, so that the longer tail points up."""
-    cubes = vectors.pow(3).sum(dim=-2, keepdim=True)
-    return torch.where(cubes < 0, -vectors, vectors)
+        device = resolve_device(self.device)
+        return LayeredProblem(
+            layers=layers,
+            n_pictures=n_pictures,
+            grid=grid,
+            graph=self.graph,
+            rule=self._rule(),
+            n_components=self.n_components,
+            power=self.power,
+            metric=self.metric,
+            n_landmarks=self.n_landmarks,
+            n_shared=self.n_shared,
+            projections=self.projections,
+            seed=self.seed,
+            # MPS has no double precision
+            device=torch.device("cpu") if device.type == "mps" else device,
+            memory=parse_memory(self.memory),
+        )

@@ -40,14 +40,19 @@ def noisy_layers(
     return layers
 
 
-def recovery(eigenvectors: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Adjusted Rand index of k-means on the rows of (n, C), scaled to length one, with planted labels (n,)."""
+def clusters(eigenvectors: NDArray[np.floating], k: int) -> NDArray[np.int32]:
+    """k-means on the rows of (n, C), scaled to length one."""
     rows = eigenvectors / np.maximum(np.linalg.norm(eigenvectors, axis=1, keepdims=True), 1e-12)
-    found = KMeans(int(labels.max()) + 1, n_init=5, random_state=0).fit_predict(rows)
-    return float(adjusted_rand_score(labels.ravel(), found))
+    found: NDArray[np.int32] = KMeans(k, n_init=5, random_state=0).fit_predict(rows)
+    return found
+
+
+def recovery(eigenvectors: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Adjusted Rand index of :func:`clusters` with planted labels."""
+    return float(adjusted_rand_score(labels.ravel(), clusters(eigenvectors, int(labels.max()) + 1)))
 
 
 @pytest.fixture(scope="session")
 def planted() -> SimpleNamespace:
     """The functions above."""
-    return SimpleNamespace(labels=planted_labels, layers=noisy_layers, recovery=recovery)
+    return SimpleNamespace(labels=planted_labels, layers=noisy_layers, recovery=recovery, clusters=clusters)

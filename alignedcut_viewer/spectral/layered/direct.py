@@ -1,0 +1,149 @@
+"""The direct solver: the averaged operator and its eigenvectors, of each picture or of all together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import InputError
+from ...progress import ProgressCallback, report, span
+from .fit_parts import LayeredFit, LayeredProblem, mean_projections, terms_of, with_signs
+from .layer_tokens import AttentionMaps, LayerInput
+from .objective import LayerTerms
+from .picture_graphs import walk_and_operator
+from .picture_solver import solve_pictures
+from .set_graphs import DenseGraph, SetGraph, landmark_graph, neighbour_graph
+from .set_solver import solve_set
+
+__all__ = ["EXACT_UP_TO", "fit_pictures", "fit_set", "picture_graphs", "pictures_at_once", "set_graphs"]
+
+EXACT_UP_TO = 20_480
+"""Where landmarks are not named, graphs of up to this many tokens a layer are of exact nearest neighbours."""
+DEFAULT_LANDMARKS = 2048
+
+
+def picture_graphs(problem: LayeredProblem, pictures: slice) -> list[DenseGraph]:
+    """The graphs of some pictures, one a layer or head."""
+    graphs: list[DenseGraph] = []
+    for layer in problem.layers:
+        walk, operator = walk_and_operator(layer, pictures, problem.graph, problem.device)
+        graphs.extend(DenseGraph(w, s, layer.grid) for w, s in zip(walk.unbind(1), operator.unbind(1), strict=True))
+    return graphs
+
+
+def fit_pictures(problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:
+    """Cut every picture by itself."""
+    n, n_graphs, first = problem.n_pictures, len(problem.graph_layers), problem.first_weights()
+    vectors = np.empty((n, len(problem.grid), problem.n_components), np.float32)
+    values = np.empty((n, problem.n_components))
+    weights = np.empty((n, n_graphs))
+    agreement, eigen, orthogonality = np.empty_like(weights), np.empty_like(weights), np.empty_like(weights)
+    projections = [np.empty((n, len(layer.grid), problem.n_components), np.float32) for layer in problem.layers]
+    size = pictures_at_once(problem)
+    report(progress, 0, n, "Joint cuts")
+    for start in range(0, n, size):
+        part = slice(start, min(start + size, n))
+        graphs = picture_graphs(problem, part)
+        found = solve_pictures(
+            [graph.operators for graph in graphs],
+            problem.poolings(problem.metric),
+            first,
+            problem.rule,
+            problem.n_components,
+            metric=problem.metric,
+            power=problem.power,
+        )
+        signed = with_signs(found.vectors, together=False).float()
+        vectors[part], values[part] = signed.cpu().numpy(), found.values.cpu().numpy()
+        weights[part], agreement[part] = found.weights.cpu().numpy(), found.agreement.cpu().numpy()
+        for i in range(part.stop - part.start):
+            terms = terms_of(problem, [graph.picture(i) for graph in graphs], signed[i : i + 1])
+            eigen[start + i], orthogonality[start + i] = terms.eigen, terms.orthogonality
+        if problem.projections:
+            for moved, kept in zip(mean_projections(problem, graphs, signed), projections, strict=True):
+                kept[part] = moved.cpu().numpy()
+        report(progress, part.stop, n, "Joint cuts")
+    terms = LayerTerms(eigen.mean(axis=0), orthogonality.mean(axis=0), problem.grids, problem.names)
+    return LayeredFit(vectors, values, weights, agreement, terms, projections if problem.projections else None)
+
+
+def pictures_at_once(problem: LayeredProblem) -> int:
+    """Pictures whose graphs fit into the memory together, at least one."""
+    single, double, places = 4, 8, len(problem.grid)
+    # of each graph: its walk, its operator and its lifted form; beside them a few matrices on the common grid
+    held = sum(2 * len(grid) ** 2 + (places**2 if grid != problem.grid else 0) for grid in problem.grids) * single
+    held += 6 * places**2 * double
+    if problem.power != 1:
+        held += 2 * len(problem.grids) * places**2 * double
+    widest = max(_widest(layer) for layer in problem.layers)
+    return max(int(problem.memory // (held + 4 * widest * single)), 1)
+
+
+def _widest(layer: LayerInput) -> int:
+    """Numbers that making a layer's graphs takes for one picture."""
+    return layer.heads * len(layer.grid) ** 2
+
+
+def set_graphs(problem: LayeredProblem, progress: ProgressCallback | None) -> list[SetGraph]:
+    """The graphs of all pictures together, one a layer or head.
+
+    Raises
+    ------
+    InputError
+        If layers are given as attention, which knows nothing of other pictures, or by softmax; if there are fewer
+        tokens than neighbours, or more landmarks than tokens; if the graphs do not fit into the memory.
+    """
+    if problem.graph.affinity == "softmax" or any(isinstance(layer, AttentionMaps) for layer in problem.layers):
+        raise InputError(
+            "Attention (softmax) knows nothing of other pictures; cut a data set by affinity='cosine' or 'kernel', or "
+            "each picture by itself (scope='picture')."
+        )
+    rng = np.random.default_rng(problem.seed)
+    graphs: list[SetGraph] = []
+    for number, (index, head) in enumerate(problem.graph_layers):
+        layer = problem.layers[index]
+        assert not isinstance(layer, AttentionMaps)
+        stage = span(progress, number / len(problem.graph_layers), (number + 1) / len(problem.graph_layers))
+        tokens = problem.n_pictures * len(layer.grid)
+        n_landmarks = problem.n_landmarks
+        if n_landmarks is None and tokens > EXACT_UP_TO:
+            n_landmarks = DEFAULT_LANDMARKS
+        if n_landmarks is None:
+            graphs.append(neighbour_graph(layer, head, problem.graph, problem.device, stage))
+        else:
+            graphs.append(
+                landmark_graph(layer, head, problem.graph, n_landmarks, problem.n_shared, rng, problem.device, stage)
+            )
+        held = sum(graph.n_bytes for graph in graphs)
+        if held > problem.memory:
+            raise InputError(
+                f"The graphs of {number + 1} of {len(problem.graph_layers)} layers take {held / 2**30:.1f} GiB, "
+                "more than the memory bound; allow more, or take fewer pictures, layers or neighbours."
+            )
+    return graphs
+
+
+def fit_set(problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:
+    """Cut all pictures together."""
+    graphs = set_graphs(problem, span(progress, 0.0, 0.6))
+    found = solve_set(
+        graphs,
+        problem.poolings(problem.metric),
+        problem.first_weights(),
+        problem.rule,
+        problem.n_components,
+        metric=problem.metric,
+        power=problem.power,
+        seed=problem.seed,
+        device=problem.device,
+        progress=span(progress, 0.6, 1.0),
+    )
+    signed = with_signs(found.vectors, together=True)
+    moved = [p.cpu().numpy() for p in mean_projections(problem, graphs, signed)] if problem.projections else None
+    return LayeredFit(
+        signed.cpu().numpy(),
+        found.values.cpu().numpy(),
+        found.weights.cpu().numpy(),
+        found.agreement.cpu().numpy(),
+        terms_of(problem, graphs, signed),
+        moved,
+    )

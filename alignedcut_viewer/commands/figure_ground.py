@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..atomic_files import replace_json
+from ..brain.centring import Centring, centring_info
 from ..errors import InputError
 from ..progress import span
 from . import options
@@ -21,6 +22,7 @@ __all__ = ["COMMANDS"]
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     options.figure_and_ground(parser)
+    options.about(parser)
     parser.add_argument("--out", metavar="FILE", help="file to write, .csv or .json")
 
 
@@ -31,6 +33,7 @@ def figure_ground(
     figure_labels: Sequence[int] | None,
     unlabelled: Sequence[int] | None,
     segments: bool,
+    about: Centring,
     out: str | None,
 ) -> None:
     """Activation of brain regions by figure and ground."""
@@ -44,8 +47,9 @@ def figure_ground(
         groups = figure_and_ground(opened, chosen, masks, figure_labels, unlabelled, segments, span(progress, 0.0, 0.3))
         if groups is None:
             raise InputError("Say what is figure: with --masks DIR, or with --segments to guess it.")
-        found = pipeline.figure_ground_activation(opened, groups.labels, cut, span(progress, 0.3, 1.0))
+        found = pipeline.figure_ground_activation(opened, groups.labels, cut, span(progress, 0.3, 1.0), about=about)
     print(f"{found.title}. {groups.source}")
+    print(centring_info(about).figure_ground_note)
     print("figure less ground, * where the 95 % interval leaves 0 out")
     width = max(len(str(slot)) for slot in found.slots)
     print(" " * width + "".join(f"{name:>10}" for name in found.names))
@@ -59,7 +63,7 @@ def figure_ground(
     if out is not None:
         rows = found.as_rows()
         if out.endswith(".json"):
-            replace_json(Path(out), {"brain": found.title, "groups": groups.source, "rows": rows})
+            replace_json(Path(out), {"brain": found.title, "groups": groups.source, "about": about, "rows": rows})
         else:
             write_csv(Path(out), rows)
         print(out)

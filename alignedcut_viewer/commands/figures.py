@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import AlignedCutError, DamagedError, InputError
 from ..progress import ProgressCallback, span
 from . import options
@@ -45,12 +46,14 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dpi", type=float, metavar="N", help="dots an inch of PNG files (default: 300)")
     options.masks(parser.add_argument_group("figure and ground"))
+    options.about(parser)
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     parser.add_argument("out", metavar="FILE", help="file to write (.html)")
     options.masks(parser.add_argument_group("figure and ground"))
+    options.about(parser)
 
 
 def figures(
@@ -67,6 +70,7 @@ def figures(
     unlabelled: Sequence[int] | None = None,
     formats: Sequence[str] = ("png", "pdf"),
     dpi: float | None = None,
+    about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """The mosaic of a cut, or all figures of a study."""
     from ..figures import FIGURE_SUFFIXES, mosaic, save_figure
@@ -78,7 +82,7 @@ def figures(
             raise InputError("--all draws everything; --networks, --layers, --images and --smooth go without it.")
         if out and (len(out) > 1 or Path(out[0]).suffix.lower() in FIGURE_SUFFIXES):
             raise InputError("With --all, --out names one folder for all figures.")
-        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, unlabelled, formats, dpi)
+        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, unlabelled, formats, dpi, about)
         return
     if masks is not None or figure_labels is not None or unlabelled is not None:
         raise InputError("--masks, --figure-labels and --unlabelled go with --all.")
@@ -100,6 +104,7 @@ def _all_figures(
     unlabelled: Sequence[int] | None,
     formats: Sequence[str],
     dpi: float | None,
+    about: Centring,
 ) -> None:
     from ..figures import FIGURE_SUFFIXES, Lacking, all_figures, save_figure
 
@@ -115,6 +120,7 @@ def _all_figures(
             figure_ground=ready.figure_ground,
             masks=masks is not None,
             features=ready.features,
+            about=about,
             progress=span(progress, 0.5, 0.9),
         )
         for figure_name, figure in drawn.items():
@@ -137,6 +143,7 @@ def report(
     masks: str | None = None,
     figure_labels: Sequence[int] | None = None,
     unlabelled: Sequence[int] | None = None,
+    about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """A report of a study in one HTML file."""
     from ..figures import Lacking, all_figures, write_report
@@ -151,6 +158,7 @@ def report(
             figure_ground=ready.figure_ground,
             masks=masks is not None,
             features=ready.features,
+            about=about,
             progress=span(progress, 0.5, 0.9),
         )
         target = write_report(ready.study, ready.cut, drawn, Path(out), notes=ready.notes)

@@ -6,10 +6,12 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from ..brain.centring import CENTRING_NAMES, DEFAULT_CENTRING
 from ..errors import InputError
 from ..layer_text import parse_layers
 
 __all__ = [
+    "about",
     "cut",
     "device",
     "figure_and_ground",
@@ -114,6 +116,17 @@ def figure_and_ground(parser: argparse.ArgumentParser) -> None:
     masks(parser, "none")
     parser.add_argument(
         "--segments", action="store_true", help="without masks: guess the figure by a 2-way cut of one layer"
+    )
+
+
+def about(parser: Any) -> None:
+    """What brain activation is told about."""
+    parser.add_argument(
+        "--about",
+        choices=CENTRING_NAMES,
+        default=DEFAULT_CENTRING,
+        help="show brain activation about zero, about the mean of all pixels, or about the mean of each layer of each "
+        f"network (default: {DEFAULT_CENTRING}); figure less ground is the same about any",
     )
 
 

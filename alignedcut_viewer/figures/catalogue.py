@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import AlignedCutError, DamagedError
 from ..plugins import contributed
 from ..progress import ProgressCallback, report, span
@@ -56,7 +57,8 @@ class FigureKind:
     draw
         Makes it of a study and one of its cuts. Its parameters beside these two say what else it takes:
         ``figure_ground`` (a :class:`~alignedcut_viewer.figures.FigureGround`; with a default, None where it is not
-        known), ``features`` (aligned features of the cut's nodes, a stream, or None) and ``progress``.
+        known), ``features`` (aligned features of the cut's nodes, a stream, or None), ``about`` (what brain activation
+        is shown about, see :data:`~alignedcut_viewer.brain.centring.Centring`) and ``progress``.
     needs
         What there must be besides: ``"masks"`` that say what is figure, an alignment with ``"brain"`` data, or "".
     """
@@ -104,7 +106,7 @@ _OWN = (
         "What figure and ground do to regions of the brain",
         "figures 6 and 7, appendix E",
         "Above, bars by region at the layer where figure (orange) and ground (blue) differ most; below, all layers: "
-        "red is positive, blue negative activation.",
+        "red is above, blue below what the title says it is shown about.",
         draw=figure_ground_activation,
         needs="brain",
     ),
@@ -112,8 +114,8 @@ _OWN = (
         "cortex",
         "What figure and ground do to visual cortex",
         "figure 6",
-        "Both hemispheres seen from the side, behind, inside and below, with the outlines of regions. Red: more "
-        "activation than by the layer's mean token, blue: less.",
+        "Both hemispheres seen from the side, behind, inside and below, with the outlines of regions. Red is above, "
+        "blue below what the figure says it is shown about.",
         draw=figure_ground_cortex,
         needs="brain",
     ),
@@ -220,6 +222,8 @@ class _Material:
         Whether figure and ground are from masks and not from the cut itself.
     features
         Aligned features of the cut's nodes, a stream, or None.
+    about
+        What brain activation is shown about.
     """
 
     study: Study
@@ -227,6 +231,7 @@ class _Material:
     figure_ground: FigureGround | Lacking
     masks: bool
     features: Any
+    about: Centring
 
 
 def all_figures(
@@ -236,6 +241,7 @@ def all_figures(
     figure_ground: FigureGround | Lacking | None = None,
     masks: bool = False,
     features: Any = None,
+    about: Centring = DEFAULT_CENTRING,
     names: tuple[str, ...] | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Figure | Lacking]:
@@ -256,6 +262,8 @@ def all_figures(
     features
         Aligned features of the cut's nodes, a stream with ``rows(nodes)``, for similarity; without them eigenvectors
         are compared.
+    about
+        What brain activation is shown about.
     names
         Which figures, see :func:`figure_kinds`; all by default.
     progress
@@ -284,7 +292,7 @@ def all_figures(
             raise
         except AlignedCutError as error:
             known = Lacking(str(error))
-    material = _Material(study, chosen, known, masks, features)
+    material = _Material(study, chosen, known, masks, features, about)
     result: dict[str, Figure | Lacking] = {}
     for number, kind in enumerate(wanted):
         stage = span(progress, 0.2 + 0.8 * number / len(wanted), 0.2 + 0.8 * (number + 1) / len(wanted))
@@ -312,7 +320,7 @@ def _draw(kind: FigureKind, material: _Material, progress: ProgressCallback) -> 
             "them: `alignedcut figures STUDY --all --masks DIR`."
         )
     known = None if isinstance(material.figure_ground, Lacking) else material.figure_ground
-    offered = {"figure_ground": known, "features": material.features, "progress": progress}
+    offered = {"figure_ground": known, "features": material.features, "about": material.about, "progress": progress}
     takes = inspect.signature(kind.draw).parameters
     if known is None and "figure_ground" in takes and takes["figure_ground"].default is inspect.Parameter.empty:
         assert isinstance(material.figure_ground, Lacking)

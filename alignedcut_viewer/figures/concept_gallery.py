@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError, PictureError, StudyError
 from .cortex import SMALL_LAYOUT, cortex_picture
 from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened
@@ -68,6 +69,7 @@ def concept_gallery(
     max_concepts: int = 8,
     max_crops: int = 6,
     with_cortex: bool = True,
+    about: Centring = DEFAULT_CENTRING,
     width: float = PAGE_WIDTH,
 ) -> Figure:
     """Draw the concepts of a cut: crops around their most typical tokens, and their brain activation if it is known.
@@ -84,6 +86,8 @@ def concept_gallery(
         How many pictures each has at most.
     with_cortex
         Whether the cortex is drawn where voxels are known.
+    about
+        What activation is shown about.
     width
         In inches.
 
@@ -101,15 +105,15 @@ def concept_gallery(
     rows = []
     pictures: dict[int, NDArray[np.uint8]] = {}
     cortical = brain is not None and brain.has_cortex and with_cortex
-    maps = _relative_maps(brain, [concept.members for concept in chosen]) if cortical and brain is not None else []
+    maps = _cortex_maps(brain, [concept.members for concept in chosen], about) if cortical and brain is not None else []
     scale = _common_scale(maps)
     for number, concept in enumerate(chosen):
         location = cut.index.locate(concept.members)
         activation = spread = None
         if brain is not None:
-            found = brain.summarise(concept.members)
+            found = brain.summarise(concept.members, about=about)
             columns = [brain.names.index(name) for name in names]
-            activation = (found.mean - brain.baseline)[columns]
+            activation = found.mean[columns]
             spread = found.node_spread[columns]
         rows.append(
             ConceptRow(
@@ -124,7 +128,7 @@ def concept_gallery(
         )
     note = [f"{len(chosen)} of {len(held)} concepts. Crops: tokens most like the concept's mean; the rest is paled."]
     if brain is not None:
-        note.append("Bars: activation less that of the cut's mean node, with its standard deviation over nodes.")
+        note.append(f"{centring_info(about).note} Bars: means over nodes, with the standard deviation.")
         if cortical:
             note.append("Cortex: the same, voxel by voxel; the left hemisphere from the side and from below.")
         note.append(f"Brain data: {brain.title}.")
@@ -155,13 +159,13 @@ def concepts_of(cut: Cut) -> ConceptSet:
     return found
 
 
-def _relative_maps(
-    brain: BrainActivation, selections: Sequence[NDArray[np.int64]]
+def _cortex_maps(
+    brain: BrainActivation, selections: Sequence[NDArray[np.int64]], about: Centring
 ) -> list[dict[str, NDArray[np.float32]]]:
     # of a hundred thousand members a few thousand tell the mean
     rng = np.random.default_rng(0)
     chosen = [np.sort(rng.choice(nodes, min(len(nodes), 4000), replace=False)) for nodes in selections]
-    return [brain.cortex_values(nodes, relative=True) for nodes in chosen]
+    return [brain.cortex_values(nodes, about=about) for nodes in chosen]
 
 
 def _common_scale(maps: Sequence[dict[str, NDArray[np.float32]]]) -> ColourScale:

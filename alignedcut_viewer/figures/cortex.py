@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError
 from .page import PAGE_WIDTH, SMALL, TEXT, Page
 from .provenance import brief_provenance
@@ -116,9 +117,10 @@ def figure_ground_cortex(
     *,
     network: str | None = None,
     layer: int | None = None,
+    about: Centring = DEFAULT_CENTRING,
     width: float = PAGE_WIDTH,
 ) -> Figure:
-    """Draw what figure and ground of one layer do to the cortex, as differences from the layer's mean (figure 6).
+    """Draw what figure and ground of one layer do to the cortex (figure 6).
 
     Parameters
     ----------
@@ -128,6 +130,8 @@ def figure_ground_cortex(
         Which nodes are figure and which ground.
     network, layer
         Where; by default the first network, two thirds up.
+    about
+        What activation is shown about.
     width
         In inches.
 
@@ -142,19 +146,20 @@ def figure_ground_cortex(
     held = cut.index.network(network or cut.index.networks[0].name)
     chosen = held.layers[2 * len(held.layers) // 3] if layer is None else layer
     place = brain.voxel_map
-    base = brain.voxels(cut.index.select(networks=[held.name], layers=[chosen], patches_only=True))
     maps = []
     for name, label in (("figure", 1), ("ground", 0)):
         nodes = figure_ground.nodes(cut.index, label, network=held.name, layer=chosen)
         if not len(nodes):
             raise InputError(f"No token is known to be {name}.")
-        maps.append((f"{name}: {len(nodes):,} tokens", place(brain.voxels(nodes) - base)))
+        maps.append((f"{name}: {len(nodes):,} tokens", place(brain.voxels(nodes, about=about))))
     masks = {side: table.select(shown_rois(table.names)) for side, table in brain.cortex_masks().items()}
-    note = [f"Brain data: {brain.title}.", figure_ground.source, brief_provenance(study, cut)]
+    centring = centring_info(about)
+    note = [f"Brain data: {brain.title}.", centring.figure_ground_note, figure_ground.source]
+    note.append(brief_provenance(study, cut))
     return cortex_from_arrays(
         maps,
         masks=masks,
-        unit="activation less that of the layer's mean token",
+        unit=f"activation {centring.title}",
         title=f"What figure and ground do to visual cortex: layer {chosen} of {held.name}",
         note="\n".join(note),
         simulated=brain.simulated,

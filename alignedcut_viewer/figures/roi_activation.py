@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError, StudyError
 from .page import (
     COLUMN_WIDTH,
@@ -137,7 +138,12 @@ def brain_of(cut: Cut) -> BrainActivation:
 
 
 def figure_ground_activation(
-    study: Study, cut: Cut, figure_ground: FigureGround, *, width: float = PAGE_WIDTH
+    study: Study,
+    cut: Cut,
+    figure_ground: FigureGround,
+    *,
+    about: Centring = DEFAULT_CENTRING,
+    width: float = PAGE_WIDTH,
 ) -> Figure:
     """Draw what figure and ground do to regions of the brain, in every network and layer (figures 6 and 7).
 
@@ -147,6 +153,8 @@ def figure_ground_activation(
         The study and one of its cuts, which holds brain activation.
     figure_ground
         Which nodes are figure and which ground.
+    about
+        What activation is shown about.
     width
         In inches.
 
@@ -167,14 +175,17 @@ def figure_ground_activation(
             pair = [figure_ground.nodes(cut.index, k, network=network.name, layer=layer) for k in (1, 0)]
             if not all(len(nodes) for nodes in pair):
                 raise InputError(f"No token of {network.name} is known to be figure, or none to be ground.")
-            rows.append([np.asarray(brain.table[nodes][:, columns], dtype=np.float64).mean(0) for nodes in pair])
+            rows.append([brain.rows(nodes, about=about)[:, columns].mean(0, dtype=np.float64) for nodes in pair])
         tables[network.name] = np.asarray(rows)
         layers[network.name] = network.layers
-    note = [f"Brain data: {brain.title}. Units of the responses, without intercept.", figure_ground.source]
+    centring = centring_info(about)
+    note = [f"Brain data: {brain.title}. Units of the responses, without intercept.", centring.figure_ground_note]
+    note.append(figure_ground.source)
     return figure_ground_activation_from_arrays(
         names,
         tables,
         layers,
+        about=centring.title,
         note="\n".join([*note, brief_provenance(study, cut)]),
         simulated=brain.simulated,
         width=width,
@@ -243,6 +254,7 @@ def figure_ground_activation_from_arrays(
     layers: Mapping[str, Sequence[int]],
     *,
     shown: Mapping[str, int] | None = None,
+    about: str = "",
     note: str = "",
     simulated: bool = False,
     width: float = PAGE_WIDTH,
@@ -259,6 +271,8 @@ def figure_ground_activation_from_arrays(
         For each network its L layer numbers.
     shown
         For each network the layer whose bars are drawn; by default that where figure and ground differ most.
+    about
+        What activation is shown about, for the title.
     note, simulated, width
         See :class:`~alignedcut_viewer.figures.page.Page`.
 
@@ -287,7 +301,7 @@ def figure_ground_activation_from_arrays(
     page = Page(
         body,
         width=width,
-        title="What figure and ground do to regions of the brain, by layer",
+        title=f"What figure and ground do to regions of the brain, by layer{f' ({about})' if about else ''}",
         note=note,
         simulated=simulated,
     )

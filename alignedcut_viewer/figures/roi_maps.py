@@ -62,7 +62,7 @@ def roi_maps(
     names = shown_rois(brain.names)
     columns = [brain.names.index(name) for name in names]
     maps = [
-        np.asarray(brain.table[index.patch_slice(held.name, chosen, image)][:, columns], dtype=np.float32).reshape(
+        brain.rows(np.arange(len(index))[index.patch_slice(held.name, chosen, image)])[:, columns].reshape(
             held.rows, held.columns, len(names)
         )
         for image in numbers

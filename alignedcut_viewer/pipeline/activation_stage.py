@@ -77,13 +77,14 @@ def brain_activation(
     store = study.store
     if not store.writable:
         table = np.concatenate(list(_rows(features, dtype, progress)))
-        arrays |= {"table": table, "mean_features": fold.mean_features(len(features))}
+        arrays |= {"table": table, **fold.means(cut.index.slots)}
         sets = {network.name: study.network(network.name) for network in cut.index.networks}
         return BrainActivation(description, arrays, cut.index, sets)
     group = f"{CUTS}/{store.attributes(CUTS)['current'][cut_name]['cut']}/{BRAIN_ACTIVATION}"
+    store.remove(group)  # of an earlier version, which kept less
     with store.building(group, description):
         store.save_rows(f"{group}/table", features.shape, dtype, _rows(features, dtype, progress))
-        arrays["mean_features"] = fold.mean_features(len(features))
+        arrays |= fold.means(cut.index.slots)
         for name, values in arrays.items():
             store.save_array(f"{group}/{name}", values)
     result = study.cut(cut_name).brain_activation
@@ -136,12 +137,12 @@ class _Folded:
         self.totals.clear()
         self.counts.clear()
 
-    def mean_features(self, n_nodes: int) -> NDArray[np.float32]:
-        """(D',) mean over all nodes met of their aligned features."""
-        mean = np.zeros(self._alignment.n_channels)
-        for slot, total in self.totals.items():
-            mean += total @ self._alignment.matrix(slot) + self.counts[slot] * self._alignment.bias(slot)
-        return (mean / n_nodes).astype(np.float32)
+    def means(self, slots: list[Slot]) -> dict[str, NDArray[np.float32]]:
+        """Of every slot: the mean of its aligned features (D',), and what its offset does to each region."""
+        features = np.empty((len(slots), self._alignment.n_channels), dtype=np.float32)
+        for row, slot in zip(features, slots, strict=True):
+            row[:] = self.totals[slot] @ self._alignment.matrix(slot) / self.counts[slot] + self._alignment.bias(slot)
+        return {"slot_features": features, "slot_offsets": np.stack([self._biases[slot] for slot in slots])}
 
 
 def _rows(features: Any, dtype: np.dtype[Any], progress: ProgressCallback | None) -> Iterator[NDArray[Any]]:

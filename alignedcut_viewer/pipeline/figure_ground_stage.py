@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
@@ -32,11 +33,14 @@ class FigureGroundActivation:
         For each (network, layer) its :class:`~alignedcut_viewer.concepts.GroupActivation` over the regions.
     title
         Name of the brain data; says where they were simulated.
+    about
+        What activation is told about.
     """
 
     names: tuple[str, ...]
     slots: dict[Slot, GroupActivation]
     title: str
+    about: Centring = DEFAULT_CENTRING
 
     def profile(self, network: str) -> NDArray[np.float64]:
         """Figure less ground at each layer of a network, (layers, R)."""
@@ -62,6 +66,7 @@ class FigureGroundActivation:
                         "network": slot.network,
                         "layer": slot.layer,
                         "region": name,
+                        "about": self.about,
                         "figure": float(found.figure[i]),
                         "ground": float(found.ground[i]),
                         "difference": float(found.difference[i]),
@@ -73,7 +78,12 @@ class FigureGroundActivation:
 
 
 def figure_ground_activation(
-    study: Study, groups: ArrayLike, cut_name: str = "default", progress: ProgressCallback | None = None
+    study: Study,
+    groups: ArrayLike,
+    cut_name: str = "default",
+    progress: ProgressCallback | None = None,
+    *,
+    about: Centring = DEFAULT_CENTRING,
 ) -> FigureGroundActivation:
     """Mean activation of every brain region by figure and ground (AlignedCut, section 3.2, Figs. 6 and 7).
 
@@ -90,6 +100,8 @@ def figure_ground_activation(
         Which cut.
     progress
         Called all along.
+    about
+        What activation is told about; the difference of figure and ground is the same about any.
 
     Returns
     -------
@@ -113,8 +125,8 @@ def figure_ground_activation(
     found: dict[Slot, GroupActivation] = {}
     slots = cut.index.slots
     for number, (slot, nodes) in enumerate(cut.index.iter_slots()):
-        table = np.asarray(activation.table[nodes], dtype=np.float32)
+        table = activation.rows(np.arange(nodes.start, nodes.stop), about=about)
         images = np.repeat(np.arange(len(cut.index.images)), cut.index.network(slot.network).n_tokens)
         found[slot] = group_activation(table, known[nodes], images)
         report(progress, 700 + round(300 * (number + 1) / len(slots)), 1000, "Figure and ground")
-    return FigureGroundActivation(activation.names, found, activation.title)
+    return FigureGroundActivation(activation.names, found, activation.title, about)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..brain.centring import Centring, centring_info
 from ..errors import AlignmentError, InputError
 from ..nodes import NodeIndex
 from .feature_set import FeatureSet
@@ -35,14 +36,16 @@ class BrainActivation:
 
     Obtained from :func:`alignedcut_viewer.pipeline.brain_activation` or
     :attr:`alignedcut_viewer.study.Cut.brain_activation`. Activations are in the units of the responses that the
-    alignment was trained on, without its intercept, so that those of all nodes of a picture, summed over the layers
-    and averaged over tokens, add up to the prediction.
+    alignment was trained on, without its intercept; those of all nodes of a picture, summed over the layers and
+    averaged over tokens, add up to the prediction but for a constant. The methods tell them about zero, where not
+    asked otherwise, see :data:`~alignedcut_viewer.brain.centring.Centring`.
 
     Attributes
     ----------
     table : numpy.ndarray
-        (N, n_rois) mean activation of each region by each node, half precision (single where half would lose it),
-        mapped from disk.
+        (N, n_rois) mean activation of each region by each node, less that of the offset which the alignment takes off
+        the node's slot; half precision (single where half would lose it), mapped from disk. :meth:`rows` gives it
+        about zero or a mean.
     names : tuple of str
         Regions in the order in which they are shown; see :func:`display_order`.
     source : str
@@ -69,7 +72,8 @@ class BrainActivation:
         description
             ``rois``, ``source``, ``simulated``.
         arrays
-            ``table``, ``roi_voxels``, ``mean_features`` and, where voxels travel, ``beta`` (D', n_voxels),
+            ``table``, ``roi_voxels``; of every slot ``slot_features`` (its mean aligned features) and
+            ``slot_offsets`` (what its offset adds to each region); where voxels travel, ``beta`` (D', n_voxels),
             ``roi_masks``, ``hemisphere``, ``fsaverage_vertex``; ``map-I`` and ``bias-I`` of the I-th slot.
         index
             The nodes of the cut.
@@ -115,20 +119,22 @@ class BrainActivation:
 
     # -- regions -------------------------------------------------------------------------------------------------
 
-    def summarise(self, nodes: ArrayLike, *, voxel_spread: bool = False) -> RoiActivation:
+    def summarise(self, nodes: ArrayLike, *, about: Centring = "zero", voxel_spread: bool = False) -> RoiActivation:
         """Mean and spread of each region's activation by some nodes; a few milliseconds for 100,000.
 
         Parameters
         ----------
         nodes
             Node numbers.
+        about
+            What activation is told about.
         voxel_spread
             Also give the spread over each region's voxels, which takes :meth:`voxels`.
 
         Raises
         ------
         InputError
-            If there is no node, or a number is out of range.
+            If there is no node, a number is out of range, or there is no such centring.
         AlignmentError
             If the spread over voxels is asked for where only regions travelled.
         """
@@ -136,14 +142,14 @@ class BrainActivation:
 
         chosen = self._checked(nodes)
         # Deviations from one node, so that the variance keeps its digits where the mean is large.
-        deviations: NDArray[np.float64] = self.table[chosen].astype(np.float64)
+        deviations: NDArray[np.float64] = self.rows(chosen, about=about).astype(np.float64)
         first = deviations[0].copy()
         deviations -= first
         mean = np.einsum("nr->r", deviations) / len(chosen)
         variance = np.einsum("nr,nr->r", deviations, deviations) / len(chosen) - mean**2
         spread = None
         if voxel_spread:
-            values = self.voxels(chosen)
+            values = self.voxels(chosen, about=about)
             masks = self._rois
             spread = np.array([values[masks.voxels(name)].std() for name in self.names], dtype=np.float32)
         return RoiActivation(
@@ -154,25 +160,77 @@ class BrainActivation:
             len(chosen),
         )
 
-    def values(self, roi: str) -> FloatArray:
+    def rows(self, nodes: ArrayLike, *, about: Centring = "zero") -> FloatArray:
+        """(n, n_rois) activation of each region by some nodes.
+
+        Parameters
+        ----------
+        nodes
+            Node numbers.
+        about
+            What activation is told about.
+
+        Raises
+        ------
+        InputError
+            If there is no node, a number is out of range, or there is no such centring.
+        """
+        chosen = self._checked(nodes)
+        result: FloatArray = self.table[chosen].astype(np.float32)
+        result -= self.centres(about)[self._slot_of(chosen)]
+        return result
+
+    def values(self, roi: str, *, about: Centring = "zero") -> FloatArray:
         """(N,) activation of one region by every node, for a heat map over the pictures.
 
         Raises
         ------
         InputError
-            If there is no such region.
+            If there is no such region, or no such centring.
         """
         if roi not in self.names:
             raise InputError(f"There is no ROI {roi!r} here; there are: {', '.join(self.names) or 'none'}.")
-        return np.asarray(self.table[:, self.names.index(roi)], dtype=np.float32)
+        number = self.names.index(roi)
+        result: FloatArray = np.array(self.table[:, number], dtype=np.float32)
+        for centre, (_, part) in zip(self.centres(about)[:, number], self.index.iter_slots(), strict=True):
+            result[part.start : part.stop] -= centre
+        return result
+
+    def centres(self, about: Centring) -> FloatArray:
+        """(n_slots, n_rois): what :attr:`table` is lessened by, slot by slot, to tell activation about something.
+
+        Raises
+        ------
+        InputError
+            If there is no such centring.
+        """
+        centring_info(about)
+        offsets = np.asarray(self._arrays["slot_offsets"], dtype=np.float32)
+        if about == "zero":
+            return offsets
+        return self._slot_means if about == "layer" else offsets + self.baseline
+
+    @cached_property
+    def _slot_means(self) -> FloatArray:
+        parts = [part for _, part in self.index.iter_slots()]
+        means = [self.table[part.start : part.stop].mean(axis=0, dtype=np.float64) for part in parts]
+        return np.asarray(means, dtype=np.float32)
 
     @cached_property
     def baseline(self) -> FloatArray:
-        """(n_rois,) mean over all nodes of the cut: what a selection may be held against."""
-        total = np.zeros(len(self.names))
-        for start in range(0, len(self), 1 << 18):
-            total += self.table[start : start + (1 << 18)].sum(axis=0, dtype=np.float64)
-        return (total / len(self)).astype(np.float32)
+        """(n_rois,) mean over all nodes of the cut, about zero."""
+        about_zero = self._slot_means - np.asarray(self._arrays["slot_offsets"], dtype=np.float32)
+        return (self._slot_shares @ about_zero.astype(np.float64)).astype(np.float32)
+
+    @cached_property
+    def _slot_shares(self) -> NDArray[np.float64]:
+        """(n_slots,) share of all nodes that each slot has."""
+        return np.asarray([part.stop - part.start for _, part in self.index.iter_slots()]) / len(self)
+
+    def _slot_of(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Position of the slot of each node."""
+        ends = np.asarray([part.stop for _, part in self.index.iter_slots()], dtype=np.int64)
+        return np.searchsorted(ends, nodes, side="right")
 
     # -- voxels --------------------------------------------------------------------------------------------------
 
@@ -184,7 +242,7 @@ class BrainActivation:
         """
         chosen = np.sort(self._checked(nodes))
         images = np.asarray(self.index.images, dtype=np.int64)
-        total = np.zeros(self._arrays["mean_features"].shape[0], dtype=np.float64)
+        total = np.zeros(self._arrays["slot_features"].shape[1], dtype=np.float64)
         for number, (slot, part) in enumerate(self.index.iter_slots()):
             low, high = np.searchsorted(chosen, [part.start, part.stop])
             if low == high:
@@ -199,7 +257,7 @@ class BrainActivation:
             total += summed @ matrix + (high - low) * self._arrays[f"bias-{number:03d}"]
         return (total / len(chosen)).astype(np.float32)
 
-    def voxels(self, nodes: ArrayLike) -> FloatArray:
+    def voxels(self, nodes: ArrayLike, *, about: Centring = "zero") -> FloatArray:
         """(n_voxels,) activation of every voxel by the mean of some nodes: one product with beta.
 
         Raises
@@ -207,15 +265,22 @@ class BrainActivation:
         AlignmentError
             If only regions travelled with the alignment.
         InputError
-            If there is no node, or a number is out of range.
+            If there is no node, a number is out of range, or there is no such centring.
         """
-        return self.mean_features(nodes) @ self._voxel_beta
+        beta = self._voxel_beta
+        chosen = self._checked(nodes)
+        share = np.bincount(self._slot_of(chosen), minlength=len(self._slot_shares)) / len(chosen)
+        centre = share @ self._centre_features(about)
+        return (self.mean_features(chosen) - centre.astype(np.float32)) @ beta
 
-    @cached_property
-    def voxel_baseline(self) -> FloatArray:
-        """(n_voxels,) activation of every voxel by the mean of all nodes of the cut."""
-        mean: FloatArray = np.asarray(self._arrays["mean_features"], dtype=np.float32)
-        return mean @ self._voxel_beta
+    def _centre_features(self, about: Centring) -> NDArray[np.float64]:
+        """(n_slots, D'): what aligned features are lessened by, as :meth:`centres` for regions."""
+        centring_info(about)
+        means = np.asarray(self._arrays["slot_features"], dtype=np.float64)
+        if about == "layer":
+            return means
+        offsets = np.stack([self._arrays[f"bias-{number:03d}"] for number in range(len(means))]).astype(np.float64)
+        return offsets if about == "zero" else offsets + self._slot_shares @ (means - offsets)
 
     @property
     def has_cortex(self) -> bool:
@@ -252,7 +317,9 @@ class BrainActivation:
             )
         )
 
-    def cortex_values(self, nodes: ArrayLike, *, relative: bool = False) -> dict[str, FloatArray]:
+    def cortex_values(
+        self, nodes: ArrayLike, *, about: Centring = "zero", relative: bool = False
+    ) -> dict[str, FloatArray]:
         """Activation of the cortex by the mean of some nodes, as :meth:`~alignedcut_viewer.brain.CortexRaster.render`
         takes it.
 
@@ -260,8 +327,10 @@ class BrainActivation:
         ----------
         nodes
             Node numbers.
+        about
+            What activation is told about.
         relative
-            Less :attr:`voxel_baseline`: how these nodes differ from the cut's mean node.
+            The same as ``about="all"``.
 
         Returns
         -------
@@ -273,9 +342,7 @@ class BrainActivation:
         AlignmentError
             If the places of the voxels are not known.
         """
-        place = self.voxel_map
-        values = self.voxels(nodes)
-        return place(values - self.voxel_baseline if relative else values)
+        return self.voxel_map(self.voxels(nodes, about="all" if relative else about))
 
     def cortex_masks(self) -> dict[str, RoiTable]:
         """Regions as masks over fsaverage, for outlines; an AlignmentError where places are not known."""
@@ -326,8 +393,8 @@ def open_brain_activation(store: Store, cut: str, index: NodeIndex) -> BrainActi
         Nodes of the cut.
     """
     group = f"{cut}/{BRAIN_ACTIVATION}"
-    if not store.exists(group):
-        return None
+    if not store.exists(f"{group}/slot_offsets") or not store.exists(group):
+        return None  # those of earlier versions lack what the choice of a centre needs, and are computed anew
     arrays = {name: store.view(f"{group}/{name}") for name in store.groups(group)}
     features = {network.name: FeatureSet(store, network.name) for network in index.networks}
     return BrainActivation(store.attributes(group), arrays, index, features)

@@ -42,7 +42,11 @@ def main() -> None:
     nodes_of_a_cut = NodeIndex([NetworkNodes("simulated", (0,), 10, 10, False)], range(3000))
     kept = BrainActivation(
         {"rois": space.rois.names, "source": "random", "simulated": True},
-        {"table": table.astype(np.float16), "roi_voxels": np.array(list(space.rois.counts().values()))},
+        {
+            "table": table.astype(np.float16),
+            "roi_voxels": np.array(list(space.rois.counts().values())),
+            "slot_offsets": np.zeros((1, table.shape[1]), dtype=np.float32),
+        },
         nodes_of_a_cut,
         {},
     )

@@ -171,6 +171,11 @@ def test_planted_activation_is_drawn(drawn_study: tuple[Path, Path, str]) -> Non
     split = figure_ground_from_masks(study, cut, path.parent / "masks")
     figure = figure_ground_activation(study, cut, split)
     assert "simulated brain data" in words(figure)
+    assert "by layer (about the layer's mean)" in words(figure)
+    assert "read their difference, not their signs" in words(figure)
+    plain = words(figure_ground_activation(study, cut, split, about="zero"))
+    assert "(about zero)" in plain
+    assert "their signs" not in plain
     shown = {axes.get_label(): axes for axes in figure.axes}
     table = np.asarray(shown["wide-simulated figure"].images[0].get_array())
     v1, ppa = 0, 9

@@ -13,18 +13,21 @@ from PIL import Image
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
 from alignedcut_viewer.brain import BrainDataset, PictureTable, RoiTable, paper_rois
+from alignedcut_viewer.brain.centring import Centring, centring_info
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
-from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.nodes import NetworkNodes, NodeIndex, Slot
 from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.brain_activation import display_order
+from alignedcut_viewer.study.brain_activation import BrainActivation, display_order
 
 NETWORK = "random:vit_tiny_patch16_224"
 ROIS = {"FFA": slice(0, 6), "EarlyVis": slice(6, 10), "V1": slice(8, 14)}
 N_VOXELS, N_CHANNELS = 20, 16
 
 
-def alignment(*, scale: float = 1.0, places: bool = True, voxels: bool = True) -> ChannelAlignment:
+def alignment(
+    *, scale: float = 1.0, places: bool = True, voxels: bool = True, offsets: bool = True
+) -> ChannelAlignment:
     rng = np.random.default_rng(0)
     masks = {name: np.isin(np.arange(N_VOXELS), np.arange(N_VOXELS)[part]) for name, part in ROIS.items()}
     dataset = BrainDataset.build(
@@ -40,7 +43,7 @@ def alignment(*, scale: float = 1.0, places: bool = True, voxels: bool = True) -
     slots = [Slot(NETWORK, layer) for layer in (0, 2)]
     return ChannelAlignment(
         {slot: rng.standard_normal((192, N_CHANNELS)) / 14 for slot in slots},
-        offsets={slot: rng.standard_normal(192) / 14 for slot in slots},
+        offsets={slot: rng.standard_normal(192) / 14 * offsets for slot in slots},
         kind="brain",
         simulated=True,
         readout=BrainReadout.of(beta, dataset, voxels=voxels),
@@ -109,13 +112,78 @@ def test_the_table_holds_the_mean_over_voxels_of_every_node(study: Study) -> Non
     for number, name in enumerate(activation.names):
         truth = voxels[:, ROIS[name]].mean(axis=1)
         np.testing.assert_allclose(activation.table[:, number], truth, rtol=2e-3, atol=2e-3)
-        np.testing.assert_array_equal(activation.values(name), activation.table[:, number])
-        np.testing.assert_allclose(activation.baseline[number], truth.mean(), atol=1e-3)
-    np.testing.assert_allclose(activation.voxel_baseline, voxels.mean(axis=0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("about", ["zero", "all", "layer"])
+def test_activation_is_told_about_zero_or_a_mean(study: Study, about: Centring) -> None:
+    """Against the paper's U = V W beta, held whole, less nothing, its mean, or its mean in each layer."""
+    given = alignment()
+    cut_with(study, given)
+    activation = pipeline.brain_activation(study)
+    index = study.cut().index
+    plain = ChannelAlignment(given.matrices, kind="brain", readout=given.readout)  # no slot has an offset
+    _, voxels = expected(study, plain)
+    if about == "all":
+        voxels = voxels - voxels.mean(axis=0)
+    elif about == "layer":
+        voxels = np.concatenate([voxels[part] - voxels[part].mean(axis=0) for _, part in index.iter_slots()])
+    truth = np.stack([voxels[:, ROIS[name]].mean(axis=1) for name in activation.names], axis=1)
+    nodes = np.random.default_rng(2).permutation(len(index))[:50]
+    np.testing.assert_allclose(activation.rows(nodes, about=about), truth[nodes], atol=3e-3)
+    np.testing.assert_allclose(activation.values("FFA", about=about), truth[:, 2], atol=3e-3)
+    found = activation.summarise(nodes, about=about, voxel_spread=True)
+    np.testing.assert_allclose(found.mean, truth[nodes].mean(axis=0), atol=2e-3)
+    np.testing.assert_allclose(found.node_spread, truth[nodes].std(axis=0), atol=2e-3)
+    assert found.voxel_spread is not None
+    np.testing.assert_allclose(found.voxel_spread[2], voxels[nodes].mean(0)[ROIS["FFA"]].std(), atol=2e-3)
+    np.testing.assert_allclose(activation.voxels(nodes, about=about), voxels[nodes].mean(axis=0), atol=2e-3)
+    np.testing.assert_allclose(activation.cortex_values([3], about=about)["lh"][:10], voxels[3, :10], atol=3e-3)
+    if about == "zero":
+        np.testing.assert_allclose(activation.baseline, truth.mean(axis=0), atol=2e-3)
+        np.testing.assert_array_equal(activation.rows(nodes), activation.rows(nodes, about="zero"))
+
+
+def test_centring_nearly_forces_figure_and_ground_to_opposite_signs_and_zero_does_not(study: Study) -> None:
+    """One region that figure drives by 1.15 and ground by .89, of an alignment that centres its slots."""
+    index = NodeIndex([NetworkNodes("net", (0,), 2, 5, class_token=False)], 1)
+    activation_about_zero = np.asarray([1.15] * 3 + [0.89] * 7)[:, None]
+    arrays = {
+        "table": (activation_about_zero - 0.9).astype(np.float16),
+        "roi_voxels": np.ones(1, np.int64),
+        "slot_offsets": np.full((1, 1), -0.9, np.float32),
+        "slot_features": np.zeros((1, 4), np.float32),
+    }
+    activation = BrainActivation({"rois": ["V1"], "source": "made up", "simulated": True}, arrays, index, {})
+    figure, ground = np.arange(3), np.arange(3, 10)
+    told = {
+        about: [float(activation.summarise(nodes, about=about).mean[0]) for nodes in (figure, ground)]
+        for about in ("zero", "all", "layer")
+    }
+    assert told["zero"] == pytest.approx([1.15, 0.89], abs=1e-3)
+    assert told["layer"] == pytest.approx([0.182, -0.078], abs=1e-3)
+    assert told["all"] == pytest.approx(told["layer"], abs=1e-3)  # there is but one layer
+    assert "nearly forces" in centring_info("layer").figure_ground_note
+    assert "nearly forces" not in centring_info("zero").figure_ground_note
+    with pytest.raises(InputError, match="about zero, all, layer"):
+        activation.summarise(figure, about="mean")  # type: ignore[arg-type]
+
+
+def test_what_an_earlier_version_kept_is_computed_anew(study: Study) -> None:
+    cut_with(study, alignment())
+    (folder,) = study.path.glob("cuts/*/brain_activation")
+    before = pipeline.brain_activation(study).voxels([1, 2], about="all")
+    for name in ("slot_offsets", "slot_features"):
+        shutil.rmtree(folder / name)
+    again = Study.open(study.path)
+    assert again.cut().brain_activation is None
+    np.testing.assert_array_equal(pipeline.brain_activation(again).voxels([1, 2], about="all"), before)  # not kept
+    assert study.cut().brain_activation is None
+    np.testing.assert_array_equal(pipeline.brain_activation(study).voxels([1, 2], about="all"), before)
+    assert study.cut().brain_activation is not None
 
 
 def test_selections_are_summarised_over_nodes_and_voxels(study: Study) -> None:
-    given = alignment()
+    given = alignment(offsets=False)
     cut_with(study, given)
     activation = pipeline.brain_activation(study)
     _, voxels = expected(study, given)
@@ -145,8 +213,6 @@ def test_voxels_lie_on_the_cortex_where_their_places_are_known(study: Study) -> 
     assert activation.has_cortex
     np.testing.assert_allclose(cortex["lh"][:10], values[:10])
     np.testing.assert_allclose(cortex["rh"][10:20], values[10:])
-    relative = activation.cortex_values([3], relative=True)
-    np.testing.assert_allclose(relative["lh"][:10], (values - activation.voxel_baseline)[:10])
     assert activation.cortex_masks()["lh"].mask("V1")[8]
     picture = activation.raster(layout=(("lh lateral",),), height=40, width=40).render(cortex)
     assert picture.shape == (40, 40, 4)

@@ -300,8 +300,14 @@ def test_figure_and_ground_on_the_command_line(
     text = alignedcut(capsys, "figure-ground", study.path, "--masks", masks, "--out", out)
     assert "planted (simulated)" in text
     assert "a and b: correlation over regions 1.00" in text
+    assert "about the mean of each layer" in text
+    assert "read their difference, not their signs" in text
+    text = alignedcut(capsys, "figure-ground", study.path, "--masks", masks, "--about", "zero")
+    assert "about zero" in text
+    assert "their signs" not in text
     with out.open() as file:
         rows = {(row["network"], row["layer"], row["region"]): row for row in csv.DictReader(file)}
+    assert rows["a", "4", "V1"]["about"] == "layer"
     assert float(rows["a", "4", "V1"]["difference"]) == pytest.approx(4, abs=1e-2)
     assert len(rows) == 8 * 3
     assert "--masks DIR" in alignedcut(capsys, "figure-ground", study.path, code=2)

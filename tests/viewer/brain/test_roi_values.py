@@ -32,7 +32,8 @@ NONE = np.empty(0, dtype=np.int64)
 def activation() -> BrainActivation:
     table = np.random.default_rng(0).standard_normal((len(INDEX), 3)).astype(np.float32)
     description = {"rois": ["V1", "FFA", "mystery"], "source": "made up", "simulated": True}
-    return BrainActivation(description, {"table": table, "roi_voxels": np.array([5, 6, 7])}, INDEX, {})
+    arrays = {"table": table, "roi_voxels": np.array([5, 6, 7]), "slot_offsets": np.zeros((7, 3), np.float32)}
+    return BrainActivation(description, arrays, INDEX, {})
 
 
 def node(network: str, layer: int, image: int, row: int, column: int) -> int:

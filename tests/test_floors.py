@@ -20,7 +20,7 @@ HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib"
 
 FLOORS = {
     1: ["choices", "errors", "progress", "nodes", "device", "plugins", "regular_files", "resource_files", "versions"],
-    1.5: ["array_files", "atomic_files", "layer_text"],
+    1.5: ["array_files", "atomic_files", "layer_text", "node_ranges"],
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store"],
     3: ["study", "alignment", "backbones"],
     4: ["pipeline", "figures"],

@@ -24,6 +24,7 @@ from .settings import _numbers, _real, _set, _Settings, _texts, _whole
 
 if TYPE_CHECKING:
     from ..concepts import Concepts
+    from ..store import Store
     from ..study.node_features import NodeFeatures
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "cut_map",
     "discover_concepts",
     "representative_nodes",
+    "save_concepts",
 ]
 
 
@@ -175,12 +177,7 @@ def discover_concepts(
         if store.exists(group):
             store.remove(group)
         with store.building(group, attributes):
-            store.save_array(f"{group}/order", all_parts.order)
-            store.save_array(f"{group}/starts", all_parts.starts)
-            if statistics is not None:
-                store.save_array(f"{group}/means", statistics[0])
-                store.save_array(f"{group}/stds", statistics[1])
-                store.save_array(f"{group}/counts", all_parts.sizes)
+            save_concepts(store, group, all_parts, statistics)
         attach_to_cut(store, cut_name, CONCEPTS, name)
     report(progress, 1, 1, "Finished")
     result = study.cut(cut_name).concepts
@@ -188,9 +185,23 @@ def discover_concepts(
     return result
 
 
+def save_concepts(
+    store: Store, group: str, parts: Concepts, statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+) -> None:
+    """Write the arrays of concepts into a group that is being built, as :class:`ConceptSet` reads them."""
+    store.save_array(f"{group}/order", parts.order)
+    store.save_array(f"{group}/starts", parts.starts)
+    if statistics is not None:
+        store.save_array(f"{group}/means", statistics[0])
+        store.save_array(f"{group}/stds", statistics[1])
+        store.save_array(f"{group}/counts", parts.sizes)
+
+
 def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether an earlier discovery already kept these very pins under these settings."""
-    return all(old.get(key) == new[key] for key in ("embedding", "settings", "software")) and not new["pinned"]
+    if new["pinned"] or "carried_from" in old:
+        return False
+    return all(old.get(key) == new[key] for key in ("embedding", "settings", "software"))
 
 
 def _chosen(cut: Cut, settings: ConceptSettings) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from ..versions import versions
 from . import alignment_stage, extraction
 from .activation_stage import brain_activation, has_readout
 from .alignment_stage import align, load_alignment, portable_alignment
+from .concept_carrying import carry_concepts
 from .extraction import extract
 from .map_stage import build_map
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
@@ -159,7 +160,9 @@ def cut(
     Where the alignment was trained on brain data, each node's activation of brain regions is computed too.
 
     Until the new result is complete the cut of that name stays what it was. What a cancelled run finished (an
-    alignment, eigenvectors) is found again by the next.
+    alignment, eigenvectors) is found again by the next. Concepts that the user named, pinned or merged go over to the
+    new result as far as their nodes are in it; where some are not, the earlier cut stays under another name, and
+    :attr:`~alignedcut_viewer.study.Cut.warnings` says so.
 
     Parameters
     ----------
@@ -215,9 +218,12 @@ def cut(
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)
     places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 0.95))
-    result = study.publish_cut(name, group, part, places)
+    carried = carry_concepts(study, name, group, part, span(progress, 0.95, 0.97))
+    result = study.publish_cut(
+        name, group, part, places, concepts=carried.part, earlier=carried.earlier, notes=carried.notes
+    )
     if has_readout(study, alignment):
-        brain_activation(study, name, span(progress, 0.95, 1.0))
+        brain_activation(study, name, span(progress, 0.97, 1.0))
     report(progress, 1000, 1000, "Finished")
     return result
 

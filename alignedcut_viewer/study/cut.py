@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut"]
 CUTS = "cuts"
 COLOUR = "colour"
 MAP = "map"
+_NOTES = "notes"
 
 
 class Cut:
@@ -76,7 +78,8 @@ class Cut:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of this result, one sentence each."""
-        return tuple(self._attributes.get("warnings", ()))
+        notes = self._store.attributes(CUTS).get(_NOTES, {}).get(self.name, ())
+        return (*self._attributes.get("warnings", ()), *notes)
 
     @property
     def identity(self) -> str:
@@ -306,7 +309,17 @@ def attach_to_cut(store: Store, name: str, kind: str, part: str) -> None:
     _remove_unused(store)
 
 
-def publish_cut(store: Store, name: str, cut: str | None, colour: str | None, places: str | None = None) -> None:
+def publish_cut(
+    store: Store,
+    name: str,
+    cut: str | None,
+    colour: str | None,
+    places: str | None = None,
+    *,
+    concepts: str | None = None,
+    earlier: str | None = None,
+    notes: Sequence[str] = (),
+) -> None:
     """Make a result the cut of a name in one step, then remove what no name refers to any more.
 
     What was attached to the cut of that name stays attached where the eigenvectors and the colours stay the same.
@@ -321,15 +334,30 @@ def publish_cut(store: Store, name: str, cut: str | None, colour: str | None, pl
         Groups that hold the eigenvectors and, inside it, the colours, both complete; None takes the name away.
     places
         Group inside `cut` that holds the map; None keeps the one that is there, if there is one.
+    concepts
+        Group inside `cut` that holds concepts; None as for `places`.
+    earlier
+        Name under which the cut stays that had this name; None lets it go.
+    notes
+        What the user should know of the new cut. Those of a cut that stays the same stay, too.
     """
     attributes = store.attributes(CUTS)
+    told = dict(attributes.get(_NOTES, {}))
     old = attributes["current"].get(name, {})
     current = {key: value for key, value in attributes["current"].items() if key != name}
     if cut is not None and colour is not None:
         same = {key for key in old if old["cut"] == cut and (old[COLOUR] == colour or key == MAP)}
         entry = {**{key: old[key] for key in old if key in same}, "cut": cut, COLOUR: colour}
-        current[name] = entry if places is None else {**entry, MAP: places}
-    store.set_attributes(CUTS, {**attributes, "current": current})
+        given = {MAP: places, CONCEPTS: concepts}
+        current[name] = {**entry, **{kind: part for kind, part in given.items() if part is not None}}
+    if old and earlier is not None:
+        current[earlier] = old
+        told[earlier] = told.get(name, [])
+    if not old or current.get(name, {}).get(COLOUR) != old[COLOUR] or current[name]["cut"] != old["cut"]:
+        told.pop(name, None)
+    if notes:
+        told[name] = list(notes)
+    store.set_attributes(CUTS, {**attributes, "current": current, _NOTES: {k: v for k, v in told.items() if v}})
     _remove_unused(store)
 
 

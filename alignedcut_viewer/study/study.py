@@ -390,7 +390,17 @@ class Study:
         """Whether the pictures of a cut still have the content that it was computed from."""
         return bool(digest_of(self.picture_digests(cut.index.images)) == cut.recipe["cut"]["pictures"])
 
-    def publish_cut(self, name: str, cut: str, colour: str, places: str | None = None) -> Cut:
+    def publish_cut(
+        self,
+        name: str,
+        cut: str,
+        colour: str,
+        places: str | None = None,
+        *,
+        concepts: str | None = None,
+        earlier: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> Cut:
         """Make a result the cut of that name in one step, and remove what no name refers to any more.
 
         Parameters
@@ -401,8 +411,14 @@ class Study:
             Names of the groups that hold the eigenvectors and, inside it, the colours; both complete.
         places
             Name of the group inside `cut` that holds the map; None keeps the one that is there, if there is one.
+        concepts
+            Name of the group inside `cut` that holds concepts; None as for `places`.
+        earlier
+            Name under which the cut stays that had this name; None lets it go.
+        notes
+            What the user should know of this cut, one sentence each.
         """
-        publish_cut(self.store, name, cut, colour, places)
+        publish_cut(self.store, name, cut, colour, places, concepts=concepts, earlier=earlier, notes=notes)
         return self.cut(name)
 
     def remove_cut(self, name: str) -> None:

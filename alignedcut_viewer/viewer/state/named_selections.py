@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ...atomic_files import replace_file
 from ...errors import InputError, StorageError
+from ...node_ranges import as_ranges, from_ranges, translate
 from ...nodes import NodeIndex
-from .node_ranges import as_ranges, from_ranges, translate
 
 __all__ = ["NamedSelections"]
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import InputError, StorageError
+from alignedcut_viewer.node_ranges import as_ranges, from_ranges, translate
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
 from alignedcut_viewer.viewer.state.named_selections import NamedSelections
-from alignedcut_viewer.viewer.state.node_ranges import as_ranges, from_ranges, translate
 from alignedcut_viewer.viewer.state.session_file import SessionState, read_session, write_session
 
 pytestmark = pytest.mark.quick

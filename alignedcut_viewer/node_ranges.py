@@ -1,12 +1,14 @@
-"""Sets of nodes as text, and from one numbering to another. Knows neither Qt nor napari."""
+"""Sets of nodes as text, and from one numbering to another."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import StorageError
-from ...nodes import NodeIndex
+from .errors import StorageError
+from .nodes import NodeIndex
 
 __all__ = ["as_ranges", "from_ranges", "translate"]
 

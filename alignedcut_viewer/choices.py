@@ -13,6 +13,7 @@ __all__ = [
     "FIGURE_SUFFIXES",
     "MASK_FORMATS",
     "PRECISIONS",
+    "PRESETS",
     "SPREADS",
     "STARTING_MAPS",
     "STORAGES",
@@ -39,6 +40,9 @@ TAPS: tuple[Tap, ...] = get_args(Tap)
 
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 """What networks run in; ``auto`` is half on CUDA and MPS, single on the CPU."""
+
+PRESETS = ("paper",)
+"""Recipes by name; see :mod:`alignedcut_viewer.pipeline.presets`."""
 
 STORAGES = ("float16", "float32")
 """What features are kept in."""

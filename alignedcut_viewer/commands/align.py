@@ -32,6 +32,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="places in the pictures whose tokens are fitted to (default: 10000; with --brain 12000)",
     )
+    options.preset(parser)
     options.seed(parser)
     options.device(parser)
     brain = parser.add_argument_group("with brain data")
@@ -43,6 +44,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     brain.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: 30)")
     brain.add_argument("--patience", type=int, metavar="N", help="epochs without a better score (default: 5)")
     brain.add_argument("--test", type=float, metavar="SHARE", help="pictures kept apart for the scores (default: 0.1)")
+    brain.add_argument("--keep", choices=("best", "last"), help="which epoch (default: best on held-out pictures)")
+    brain.add_argument("--batch", type=int, metavar="N", help="pictures a step (default: 64)")
+    brain.add_argument("--no-center", action="store_true", help="leave each layer's mean in its features")
+    brain.add_argument("--no-focal", action="store_true", help="constrain all pairs of nodes alike")
+    brain.add_argument("--constraint-nodes", type=int, metavar="N", help="nodes of its graph (default: 100)")
+    brain.add_argument("--constraint-eigenvectors", type=int, metavar="N", help="that it compares (default: 6)")
     brain.add_argument("--memory", metavar="SIZE", help="bound on what training allocates (default: 4GiB)")
     brain.add_argument(
         "--table",
@@ -59,6 +66,7 @@ def align(
     networks: Sequence[str] | None,
     layers: tuple[int, ...] | None,
     samples: int | None,
+    preset: str | None,
     seed: int,
     device: str,
     brain: str | None,
@@ -69,10 +77,17 @@ def align(
     epochs: int | None,
     patience: int | None,
     test: float | None,
+    keep: str | None,
+    batch: int | None,
+    no_center: bool,
+    no_focal: bool,
+    constraint_nodes: int | None,
+    constraint_eigenvectors: int | None,
     memory: str | None,
     table: Sequence[float] | None,
 ) -> None:
     """An alignment fitted to a study's pictures, or to brain responses to them, into a file."""
+    from ..pipeline.presets import paper_brain
     from ..pipeline.settings import AlignSettings, BrainSettings
 
     given = {
@@ -83,21 +98,26 @@ def align(
         "n_epochs": epochs,
         "patience": patience,
         "test": test,
+        "keep": keep,
+        "batch_size": batch,
+        "center": False if no_center else None,
+        "focal": False if no_focal else None,
+        "n_nodes": constraint_nodes,
+        "n_eigenvectors": constraint_eigenvectors,
         "memory": memory,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if brain is None and (chosen or table is not None):
+    if brain is None and (chosen or preset or table is not None):
         raise InputError("These options need brain data; name them with --brain.")
-    places: dict[str, Any] = {}
+    common: dict[str, Any] = {"seed": seed, "device": device}
     if samples is not None:
-        (places if brain is None else chosen)["n_samples" if brain is None else "n_nodes"] = samples
-    settings = AlignSettings(
-        method="hyperalignment" if brain is None else "brain",
-        **places,
-        seed=seed,
-        device=device,
-        brain=None if brain is None else BrainSettings(brain, **chosen),
-    )
+        (common if brain is None else chosen)["n_samples"] = samples
+    if brain is None:
+        settings = AlignSettings("hyperalignment", **common)
+    elif preset:
+        settings = AlignSettings(brain=paper_brain(brain, **chosen), **common)
+    else:
+        settings = AlignSettings(brain=BrainSettings(brain, **chosen), **common)
     if table is not None:
         if out is not None:
             raise InputError("--table prints scores and writes no alignment; leave --out out.")

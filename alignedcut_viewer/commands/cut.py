@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..choices import SPREADS
@@ -27,12 +28,19 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="WHICH",
         help="auto, none, hyperalignment (fitted to these pictures), shipped, or a file of `align` (default: auto)",
     )
+    options.preset(parser)
     parser.add_argument("--eigenvectors", type=int, metavar="N", help="how many (default: 20)")
     parser.add_argument("--gamma", metavar="G", help="width of the affinity, or auto")
     parser.add_argument("--method", choices=method_names(), help="how to solve (default: auto)")
     parser.add_argument("--landmarks", type=int, metavar="N", help="sampled nodes of the approximations")
+    parser.add_argument("--neighbours", type=int, metavar="K", help="nearest samples of `knn` (default: 100)")
+    parser.add_argument("--sampling", choices=("kmeans", "farthest", "uniform"), help="how landmarks are chosen")
+    parser.add_argument("--orthonormal", action="store_true", help="make the vectors of `knn` orthonormal")
     parser.add_argument("--balance", type=float, metavar="B", help="from 0 to 1: how much dense regions are held back")
     parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
+    parser.add_argument("--colour-landmarks", type=int, metavar="N", help="nodes that it places (default: 2000)")
+    parser.add_argument("--map-perplexity", type=float, metavar="P", help="of the t-SNE that makes the map")
+    parser.add_argument("--map-landmarks", type=int, metavar="N", help="nodes that it places (default: 3000)")
     parser.add_argument("--spread", choices=SPREADS, help="colours between t-SNE's landmarks")
     parser.add_argument("--no-map", action="store_true", help="leave out the map that the Trajectories panel shows")
     options.seed(parser)
@@ -48,12 +56,19 @@ def cut(
     images: Sequence[int] | None,
     no_class_token: bool,
     alignment: str,
+    preset: str | None,
     eigenvectors: int | None,
     gamma: str | None,
     method: str | None,
     landmarks: int | None,
+    neighbours: int | None,
+    sampling: str | None,
+    orthonormal: bool,
     balance: float | None,
     perplexity: float | None,
+    colour_landmarks: int | None,
+    map_perplexity: float | None,
+    map_landmarks: int | None,
     spread: str | None,
     no_map: bool,
     seed: int,
@@ -61,32 +76,35 @@ def cut(
     device: str,
 ) -> None:
     """Eigenvectors and colours of a study."""
+    from ..pipeline.presets import paper_cut
     from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, MapSettings
 
     given: dict[str, Any] = {
         "networks": None if networks is None else tuple(networks),
         "layers": layers,
         "images": None if images is None else tuple(images),
+        "class_token": False if no_class_token else None,
         "n_components": eigenvectors,
         "gamma": None if gamma is None else options.number_or_auto("--gamma", gamma),
         "method": method,
         "n_landmarks": landmarks,
+        "n_neighbors": neighbours,
+        "sampling": sampling,
+        "orthonormal": True if orthonormal else None,
         "balance": balance,
         "memory": memory,
+        "seed": seed,
+        "device": device,
     }
-    colour = {"perplexity": perplexity, "spread": spread}
-    settings = CutSettings(
-        **{key: value for key, value in given.items() if value is not None},
-        class_token=not no_class_token,
-        seed=seed,
-        device=device,
-        colour=ColourSettings(
-            **{key: value for key, value in colour.items() if value is not None},  # type: ignore[arg-type]
-            seed=seed,
-            device=device,
-        ),
-        map=None if no_map else MapSettings(seed=seed, device=device),
-    )
+    common = {"seed": seed, "device": device}
+    colour = _given(perplexity=perplexity, spread=spread, n_landmarks=colour_landmarks) | common
+    plane = _given(perplexity=map_perplexity, n_landmarks=map_landmarks) | common
+    if preset:
+        settings = paper_cut(colour=colour, map=plane, **_given(**given))
+    else:
+        settings = CutSettings(**_given(**given), colour=ColourSettings(**colour), map=MapSettings(**plane))
+    if no_map:
+        settings = replace(settings, map=None)
     named = alignment in ("auto", "none", "hyperalignment", "shipped")
     aligned = AlignSettings(
         method=alignment if named else "file", file=None if named else alignment, seed=seed, device=device
@@ -102,6 +120,11 @@ def cut(
         f"{opened.path}: cut {name!r} of {len(result.index)} nodes, {result.eigenvectors.shape[1]} eigenvectors. "
         f"Next: alignedcut figures {study}, or alignedcut view {study}"
     )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What was said on the command line."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 COMMANDS = (

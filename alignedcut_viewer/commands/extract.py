@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..choices import DEFAULT_NETWORK, PRECISIONS, STORAGES, TAPS
 from ..errors import InputError
@@ -20,15 +22,15 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "pictures", nargs="+", metavar="PICTURES", help="folders, files, or patterns such as 'cats/*.jpg'"
     )
     parser.add_argument(
-        "--networks", nargs="+", metavar="NAME", default=[DEFAULT_NETWORK], help="see `alignedcut networks`"
+        "--networks", nargs="+", metavar="NAME", help=f"see `alignedcut networks` (default: {DEFAULT_NETWORK})"
     )
+    options.preset(parser)
     parser.add_argument("--study", required=True, metavar="STUDY", help="the study's folder; made if it is not there")
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders too")
     options.layers(parser)
     parser.add_argument(
         "--tap",
         nargs="+",
-        default=["attention"],
         choices=TAPS,
         help="where in each layer; several are taken in one pass (default: attention)",
     )
@@ -53,11 +55,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def extract(
     pictures: Sequence[str],
-    networks: Sequence[str],
+    networks: Sequence[str] | None,
+    preset: str | None,
     study: str,
     recursive: bool,
     layers: tuple[int, ...] | None,
-    tap: Sequence[str],
+    tap: Sequence[str] | None,
     size: Sequence[int] | None,
     weights: Sequence[str],
     device: str,
@@ -67,14 +70,18 @@ def extract(
     no_fallback: bool,
 ) -> None:
     """Features of pictures into a study."""
+    from ..pipeline.presets import paper_extract
     from ..pipeline.settings import ExtractSettings
 
-    settings = ExtractSettings(
-        networks=tuple(networks),
+    given: dict[str, Any] = {} if tap is None else {"tap": tuple(tap)}
+    if networks is not None:
+        given["networks"] = tuple(networks)
+    chosen = paper_extract(**given) if preset else ExtractSettings(**given)
+    settings = replace(
+        chosen,
         layers=layers,
-        tap=tuple(tap),
         input_size=_size(size),
-        weights=_weights(weights, networks),
+        weights=_weights(weights, chosen.networks),
         device=device,
         precision=precision,
         batch=batch,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..brain.centring import CENTRING_NAMES, DEFAULT_CENTRING
+from ..choices import PRESETS
 from ..errors import InputError
 from ..layer_text import parse_layers
 
@@ -20,6 +21,7 @@ __all__ = [
     "networks_and_layers",
     "none",
     "number_or_auto",
+    "preset",
     "seed",
     "study",
 ]
@@ -75,6 +77,16 @@ def device(parser: argparse.ArgumentParser) -> None:
 def seed(parser: argparse.ArgumentParser, what: str = "every random choice") -> None:
     """The seed."""
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"seed of {what} (default: 0)")
+
+
+def preset(parser: argparse.ArgumentParser) -> None:
+    """A recipe by name; single options beside it win."""
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="every setting as in the AlignedCut paper, what it leaves open as assumed (docs/method.md); options that "
+        "are given beside it win",
+    )
 
 
 def masks(parser: Any, otherwise: str = "figure and ground are guessed from a 2-way cut") -> None:

@@ -10,12 +10,17 @@ from typing import Any
 
 _PUBLIC = {
     "AlignSettings": "settings",
-    "BrainSettings": "settings",
+    "BrainSettings": "brain_settings",
     "ColourSettings": "settings",
     "ConceptSettings": "concept_stage",
     "CutSettings": "settings",
     "ExtractSettings": "settings",
     "MapSettings": "settings",
+    "PAPER": "presets",
+    "PresetValue": "presets",
+    "paper_brain": "presets",
+    "paper_cut": "presets",
+    "paper_extract": "presets",
     "align": "alignment_stage",
     "aligned_features": "concept_stage",
     "concept_crops": "concept_stage",

@@ -191,7 +191,7 @@ class BrainTraining:
             "features": {slot.network: study.network(slot.network).digest for slot in slots},
             "images": [int(image) for image in data.images],
             "data": data.digest,
-            "n_nodes": self._brain.n_nodes,
+            "n_samples": self._brain.n_samples,
             "nodes": "every token alike, of training pictures",
             "test": self._brain.test,
             "seed": settings.seed,
@@ -232,19 +232,10 @@ class BrainTraining:
         samples = self.samples(span(progress, 0.0, 0.4))
         train, test = self._split()
         data, brain, settings = self._data.dataset, self._brain, self._settings
-        weight = brain.eigen_weight if eigen_weight is None else eigen_weight
-        estimator = BrainAlignment(
-            settings.n_channels,
-            eigen_weight=weight,
-            zero_weight=brain.zero_weight,
-            covariance_weight=brain.covariance_weight,
-            init=brain.init,
-            n_epochs=brain.n_epochs,
-            patience=brain.patience,
-            seed=settings.seed,
-            device=settings.device,
-            memory=brain.memory,
-        )
+        training = brain.training()
+        if eigen_weight is not None:
+            training["eigen_weight"] = eigen_weight
+        estimator = BrainAlignment(settings.n_channels, **training, seed=settings.seed, device=settings.device)
         checkpoint = self.folder / f"checkpoint-{digest_of(estimator.settings())[:16]}.pt"
         part = BrainSamples(
             {slot: SelectedRows(array, train) for slot, array in samples.pooled.items()},
@@ -370,7 +361,7 @@ class BrainTraining:
         train, _ = self._split()
         share = class_share([self._study.network(slot.network) for slot in self._slots])
         return sample_positions(
-            self._data.images[train], self._brain.n_nodes, class_share=share, seed=self._settings.seed
+            self._data.images[train], self._brain.n_samples, class_share=share, seed=self._settings.seed
         )
 
     def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

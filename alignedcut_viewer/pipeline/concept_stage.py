@@ -20,7 +20,7 @@ from ..study.study import Study
 from ..versions import versions
 from .alignment_stage import load_alignment
 from .map_stage import spectral_map
-from .settings import _numbers, _real, _set, _Settings, _texts, _whole
+from .setting_values import Settings, numbers, real, set_value, texts, whole
 
 if TYPE_CHECKING:
     from ..concepts import Concepts
@@ -39,7 +39,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class ConceptSettings(_Settings):
+class ConceptSettings(Settings):
     """Which concepts are sought, and how; see :func:`alignedcut_viewer.concepts.discover`.
 
     Parameters
@@ -76,20 +76,20 @@ class ConceptSettings(_Settings):
 
     def __post_init__(self) -> None:
         if self.networks is not None:
-            _set(self, "networks", _texts("networks", self.networks))
+            set_value(self, "networks", texts("networks", self.networks))
         if isinstance(self.layers, Mapping):
-            _set(self, "layers", {str(name): _numbers("layers", chosen) for name, chosen in self.layers.items()})
+            set_value(self, "layers", {str(name): numbers("layers", chosen) for name, chosen in self.layers.items()})
         else:
-            _set(self, "layers", _numbers("layers", self.layers))
-        _set(self, "images", _numbers("images", self.images))
+            set_value(self, "layers", numbers("layers", self.layers))
+        set_value(self, "images", numbers("images", self.images))
         if self.radius != "auto":
-            _real("radius", self.radius, 0, math.inf)
+            real("radius", self.radius, 0, math.inf)
         if self.n_concepts is not None:
-            _whole("n_concepts", self.n_concepts, 1)
-        _whole("min_size", self.min_size, 1)
+            whole("n_concepts", self.n_concepts, 1)
+        whole("min_size", self.min_size, 1)
         if self.statistics_nodes is not None:
-            _whole("statistics_nodes", self.statistics_nodes, 0)
-        _whole("seed", self.seed, 0)
+            whole("statistics_nodes", self.statistics_nodes, 0)
+        whole("seed", self.seed, 0)
 
 
 def discover_concepts(

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STARTING_MAPS, STORAGES, TAPS
-from ..device import parse_memory
+from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STORAGES, TAPS
 from ..errors import InputError
 from ..spectral.methods import method_names
+from .brain_settings import BrainSettings
+from .setting_values import Settings, numbers, one_of, real, set_value, texts, whole
 
 __all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings", "MapSettings"]
 
 
 @dataclass(frozen=True)
-class _Settings:
-    """What all settings share: a way to JSON and back."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """A JSON-ready description, for :meth:`from_dict`."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The settings that :meth:`as_dict` described; what is left out keeps its default.
-
-        Raises
-        ------
-        InputError
-            If a setting is unknown or its value does not fit.
-        """
-        known = [f.name for f in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise InputError(f"Unknown setting {unknown[0]!r}; {cls.__name__} has: {', '.join(known)}.")
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class ExtractSettings(_Settings):
+class ExtractSettings(Settings):
     """Which features are taken, and how.
 
     Parameters
@@ -83,29 +59,30 @@ class ExtractSettings(_Settings):
 
     def __post_init__(self) -> None:
         given: Any = self.networks
-        _set(self, "networks", tuple(dict.fromkeys(_texts("networks", [given] if isinstance(given, str) else given))))
+        named = texts("networks", [given] if isinstance(given, str) else given)
+        set_value(self, "networks", tuple(dict.fromkeys(named)))
         if not self.networks:
             raise InputError("Name at least one network.")
-        _set(self, "layers", _numbers("layers", self.layers))
+        set_value(self, "layers", numbers("layers", self.layers))
         if isinstance(self.input_size, Sequence):
-            _set(self, "input_size", tuple(_whole("input_size", side, 1) for side in self.input_size))
+            set_value(self, "input_size", tuple(whole("input_size", side, 1) for side in self.input_size))
             if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
                 raise InputError(f"input_size must be one number or (height, width); got {self.input_size!r}.")
         elif self.input_size is not None:
-            _whole("input_size", self.input_size, 1)
+            whole("input_size", self.input_size, 1)
         if not isinstance(self.weights, Mapping):
             raise InputError("weights must give a file for each network, as {network: file}.")
-        _set(self, "weights", {str(name): str(file) for name, file in self.weights.items()})
+        set_value(self, "weights", {str(name): str(file) for name, file in self.weights.items()})
         stray = sorted(set(self.weights) - set(self.networks))
         if stray:
             raise InputError(f"Weights are given for {stray[0]}, which is not among the networks.")
-        taps = tuple(dict.fromkeys(_texts("tap", [self.tap] if isinstance(self.tap, str) else self.tap)))
+        taps = tuple(dict.fromkeys(texts("tap", [self.tap] if isinstance(self.tap, str) else self.tap)))
         for tap in taps or ("",):
-            _one_of("tap", tap, TAPS)
-        _set(self, "tap", taps if len(taps) > 1 else taps[0])
-        _one_of("precision", self.precision, PRECISIONS)
-        _one_of("storage", self.storage, STORAGES)
-        _whole("batch", self.batch, 1)
+            one_of("tap", tap, TAPS)
+        set_value(self, "tap", taps if len(taps) > 1 else taps[0])
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("storage", self.storage, STORAGES)
+        whole("batch", self.batch, 1)
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -114,64 +91,7 @@ class ExtractSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class BrainSettings(_Settings):
-    """Which brain data guide an alignment, and how; see :class:`alignedcut_viewer.alignment.BrainAlignment`.
-
-    Parameters
-    ----------
-    data
-        Folder or file of brain data, see :func:`alignedcut_viewer.brain.open_brain_data`.
-    pictures
-        Folder that the picture names in it are relative to; None where the data say it themselves.
-    unusable
-        What becomes of voxels with NaN, zero or constant responses: ``"raise"`` or ``"drop"``.
-    eigen_weight, zero_weight, covariance_weight
-        Weights of the terms that keep the features what they are.
-    init
-        Where training begins: ``"isometry"``, ``"ridge"``, ``"identity"`` or ``"random"``.
-    n_epochs, patience
-        Most epochs, and epochs without a better score after which training stops.
-    test
-        Share of the pictures that takes no part in the training, for the scores that are reported.
-    n_nodes
-        Nodes of each layer that are kept for the other terms.
-    voxels
-        Whether the readout of all voxels is kept (for the cortex), or its means over regions only.
-    memory
-        Bound on what training allocates.
-    """
-
-    data: str
-    pictures: str | None = None
-    unusable: str = "raise"
-    eigen_weight: float = 1.0
-    zero_weight: float = 0.01
-    covariance_weight: float = 0.01
-    init: str = "isometry"
-    n_epochs: int = 30
-    patience: int = 5
-    test: float = 0.1
-    n_nodes: int = 12_000
-    voxels: bool = True
-    memory: str = "4GiB"
-
-    def __post_init__(self) -> None:
-        _set(self, "data", str(self.data))
-        if self.pictures is not None:
-            _set(self, "pictures", str(self.pictures))
-        _one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))
-        for name in ("eigen_weight", "zero_weight", "covariance_weight"):
-            _real(name, getattr(self, name), 0, math.inf)
-        _one_of("init", self.init, STARTING_MAPS)
-        _whole("n_epochs", self.n_epochs, 0)
-        _whole("patience", self.patience, 1)
-        _real("test", self.test, 0, 1)
-        _whole("n_nodes", self.n_nodes, 10)
-        parse_memory(self.memory)
-
-
-@dataclass(frozen=True)
-class AlignSettings(_Settings):
+class AlignSettings(Settings):
     """How layers and networks get into one channel space.
 
     Parameters
@@ -211,33 +131,33 @@ class AlignSettings(_Settings):
 
     def __post_init__(self) -> None:
         if self.file is not None:
-            _set(self, "file", str(self.file))
+            set_value(self, "file", str(self.file))
             if self.method == "auto":
-                _set(self, "method", "file")
+                set_value(self, "method", "file")
         brain: Any = self.brain
         if isinstance(brain, Mapping):
-            _set(self, "brain", BrainSettings.from_dict(brain))
+            set_value(self, "brain", BrainSettings.from_dict(brain))
         elif brain is not None and not isinstance(brain, BrainSettings):
             raise InputError("brain must be BrainSettings, or a mapping of them.")
         if self.brain is not None and self.method == "auto":
-            _set(self, "method", "brain")
-        _one_of("alignment method", self.method, ALIGNMENT_METHODS)
+            set_value(self, "method", "brain")
+        one_of("alignment method", self.method, ALIGNMENT_METHODS)
         if (self.method == "brain") != (self.brain is not None):
             raise InputError("Name brain data exactly when the alignment method is 'brain'.")
         if (self.method == "file") != (self.file is not None):
             raise InputError("Name a file exactly when the alignment method is 'file'.")
-        _whole("n_samples", self.n_samples, 1)
+        whole("n_samples", self.n_samples, 1)
         if self.n_channels is not None:
-            _whole("n_channels", self.n_channels, 1)
+            whole("n_channels", self.n_channels, 1)
         if self.strength != "auto":
-            _real("strength", self.strength, 0, math.inf)
-        _whole("n_iterations", self.n_iterations, 1)
-        _real("held_out", self.held_out, 0, 1)
-        _whole("seed", self.seed, 0)
+            real("strength", self.strength, 0, math.inf)
+        whole("n_iterations", self.n_iterations, 1)
+        real("held_out", self.held_out, 0, 1)
+        whole("seed", self.seed, 0)
 
 
 @dataclass(frozen=True)
-class ColourSettings(_Settings):
+class ColourSettings(Settings):
     """How eigenvectors become colours; see :class:`alignedcut_viewer.spectral.SpectralTSNE` and ``rgb``.
 
     Parameters
@@ -252,6 +172,9 @@ class ColourSettings(_Settings):
         Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or ``"interpolated"``.
     method
         ``"auto"``, ``"exact"``, ``"scikit-learn"`` or ``"umap"``.
+    metric, sampling, n_neighbors, max_iter
+        Distance between nodes, choice of landmarks, landmarks between which nodes are interpolated, and iterations; see
+        :class:`alignedcut_viewer.spectral.SpectralTSNE`.
     quantile
         Share of nodes that is clipped at either end of each colour axis.
     seed
@@ -265,23 +188,24 @@ class ColourSettings(_Settings):
     init: str = "pca"
     spread: str = "nearest"
     method: str = "auto"
+    metric: str = "euclidean"
+    sampling: str = "farthest"
+    n_neighbors: int = 8
+    max_iter: int = 1000
     quantile: float = 0.05
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
         if self.n_landmarks is not None:
-            _whole("n_landmarks", self.n_landmarks, 1)
-        _real("perplexity", self.perplexity, 1, math.inf)
-        _one_of("init", self.init, ("pca", "spectral"))
-        _one_of("spread", self.spread, SPREADS)
-        _one_of("colour method", self.method, ("auto", "exact", "scikit-learn", "umap"))
-        _real("quantile", self.quantile, 0, 0.5)
-        _whole("seed", self.seed, 0)
+            whole("n_landmarks", self.n_landmarks, 1)
+        _check_tsne(self)
+        one_of("colour method", self.method, ("auto", "exact", "scikit-learn", "umap"))
+        real("quantile", self.quantile, 0, 0.5)
 
 
 @dataclass(frozen=True)
-class MapSettings(_Settings):
+class MapSettings(Settings):
     """How eigenvectors become a planar map; see :class:`alignedcut_viewer.spectral.SpectralTSNE`.
 
     Parameters
@@ -297,6 +221,8 @@ class MapSettings(_Settings):
         (``"interpolated"``), which tells nodes apart but falls between clusters.
     method
         ``"auto"``, ``"exact"``, ``"openTSNE"``, ``"scikit-learn"`` or ``"umap"``.
+    metric, sampling, n_neighbors, max_iter
+        As of :class:`ColourSettings`.
     seed
         Seed of the draw of landmarks.
     device
@@ -308,20 +234,32 @@ class MapSettings(_Settings):
     init: str = "pca"
     spread: str = "nearest"
     method: str = "auto"
+    metric: str = "euclidean"
+    sampling: str = "farthest"
+    n_neighbors: int = 8
+    max_iter: int = 1000
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _whole("n_landmarks", self.n_landmarks, 1)
-        _real("perplexity", self.perplexity, 1, math.inf)
-        _one_of("init", self.init, ("pca", "spectral"))
-        _one_of("spread", self.spread, SPREADS)
-        _one_of("map method", self.method, ("auto", "exact", "openTSNE", "scikit-learn", "umap"))
-        _whole("seed", self.seed, 0)
+        whole("n_landmarks", self.n_landmarks, 1)
+        _check_tsne(self)
+        one_of("map method", self.method, ("auto", "exact", "openTSNE", "scikit-learn", "umap"))
+
+
+def _check_tsne(settings: ColourSettings | MapSettings) -> None:
+    """What colours and maps ask of t-SNE alike."""
+    real("perplexity", settings.perplexity, 1, math.inf)
+    one_of("init", settings.init, ("pca", "spectral"))
+    one_of("spread", settings.spread, SPREADS)
+    one_of("metric", settings.metric, ("euclidean", "cosine"))
+    one_of("sampling", settings.sampling, ("farthest", "uniform"))
+    for name, least in (("n_neighbors", 1), ("max_iter", 1), ("seed", 0)):
+        whole(name, getattr(settings, name), least)
 
 
 @dataclass(frozen=True)
-class CutSettings(_Settings):
+class CutSettings(Settings):
     """Which nodes make the graph, and how it is cut; see :class:`alignedcut_viewer.spectral.NormalizedCut`.
 
     Parameters
@@ -380,75 +318,30 @@ class CutSettings(_Settings):
 
     def __post_init__(self) -> None:
         if self.networks is not None:
-            _set(self, "networks", _texts("networks", self.networks))
+            set_value(self, "networks", texts("networks", self.networks))
         if isinstance(self.layers, Mapping):
-            _set(self, "layers", {str(name): _numbers("layers", chosen) for name, chosen in self.layers.items()})
+            set_value(self, "layers", {str(name): numbers("layers", chosen) for name, chosen in self.layers.items()})
         else:
-            _set(self, "layers", _numbers("layers", self.layers))
+            set_value(self, "layers", numbers("layers", self.layers))
         if self.images is not None:
-            _set(self, "images", tuple(_whole("images", image, 0) for image in self.images))
-        _whole("n_components", self.n_components, 1)
+            set_value(self, "images", tuple(whole("images", image, 0) for image in self.images))
+        whole("n_components", self.n_components, 1)
         if self.gamma != "auto":
-            _real("gamma", self.gamma, 0, math.inf)
+            real("gamma", self.gamma, 0, math.inf)
             if not float(self.gamma) > 0:
                 raise InputError("gamma must be greater than 0, or 'auto'.")
         for name in ("n_landmarks", "n_neighbors"):
             if getattr(self, name) is not None:
-                _whole(name, getattr(self, name), 1)
-        _one_of("method of the cut", self.method, method_names())
-        _real("balance", self.balance, 0, math.inf)
-        _whole("seed", self.seed, 0)
+                whole(name, getattr(self, name), 1)
+        one_of("method of the cut", self.method, method_names())
+        real("balance", self.balance, 0, math.inf)
+        whole("seed", self.seed, 0)
         if isinstance(self.colour, Mapping):
-            _set(self, "colour", ColourSettings.from_dict(self.colour))
+            set_value(self, "colour", ColourSettings.from_dict(self.colour))
         if not isinstance(self.colour, ColourSettings):
             raise InputError("colour must be ColourSettings, or a mapping of them.")
         described: Any = self.map  # from JSON it comes as a mapping
         if isinstance(described, Mapping):
-            _set(self, "map", MapSettings.from_dict(described))
+            set_value(self, "map", MapSettings.from_dict(described))
         if self.map is not None and not isinstance(self.map, MapSettings):
             raise InputError("map must be MapSettings, a mapping of them, or None.")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Settings):
-        return value.as_dict()
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(entry) for entry in value]
-    return value
-
-
-def _set(settings: _Settings, name: str, value: Any) -> None:
-    object.__setattr__(settings, name, value)
-
-
-def _texts(name: str, values: Any) -> tuple[str, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence) or not all(isinstance(v, str) for v in values):
-        raise InputError(f"{name} must be a list of names; got {values!r}.")
-    return tuple(values)
-
-
-def _numbers(name: str, values: Any) -> tuple[int, ...] | None:
-    if values is None:
-        return None
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise InputError(f"{name} must be a list of numbers from 0, or None for all; got {values!r}.")
-    return tuple(sorted({_whole(name, value, 0) for value in values}))
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return value
-
-
-def _real(name: str, value: Any, least: float, below: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
-        limit = "" if below == math.inf else f" and less than {below:g}"
-        raise InputError(f"{name} must be a number of at least {least:g}{limit}; got {value!r}.")
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")

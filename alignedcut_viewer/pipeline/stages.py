@@ -241,10 +241,8 @@ def _engine_options(settings: CutSettings) -> dict[str, Any]:
 
 
 def _colour_options(settings: ColourSettings) -> dict[str, Any]:
-    options = {name: getattr(settings, name) for name in ("perplexity", "init", "spread", "method", "seed", "device")}
-    if settings.n_landmarks is not None:
-        options["n_landmarks"] = settings.n_landmarks
-    return options
+    """What t-SNE is told; its own number of landmarks stands where none is given."""
+    return {name: value for name, value in settings.as_dict().items() if name != "quantile" and value is not None}
 
 
 def _cut_stage(

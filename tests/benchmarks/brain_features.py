@@ -103,7 +103,7 @@ def pooled_and_nodes(name: str, network: str, paths: Sequence[Path], *, n_views:
         for layers, (rows, columns) in _batches(network, paths, n_views):
             if places is None:
                 share = class_share([NetworkNodes(network, (0,), rows, columns)])
-                places = sample_positions(n_pictures, BrainSettings("").n_nodes, class_share=share)
+                places = sample_positions(n_pictures, BrainSettings("").n_samples, class_share=share)
                 chosen = places.tokens(rows, columns)
             last = first + len(layers[0])
             low, high = np.searchsorted(places.image, [first, last])

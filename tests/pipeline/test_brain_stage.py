@@ -76,7 +76,7 @@ def study(root: Path) -> Iterator[Study]:
 
 
 def settings(root: Path, **more: object) -> AlignSettings:
-    values = {"n_epochs": 3, "patience": 3, "test": 0.2, "n_nodes": 300} | more
+    values = {"n_epochs": 3, "patience": 3, "test": 0.2, "n_samples": 300} | more
     return AlignSettings(brain=BrainSettings(str(root / "brain.npz"), **values), device="cpu")  # type: ignore[arg-type]
 
 
@@ -121,7 +121,7 @@ def test_pictures_in_any_order_some_twice_some_not_at_all(study: Study, root: Pa
     content = dict(np.load(root / "brain.npz"))
     rows = np.array([30, 7, 7, 0, 39, 12, 13, 14, 30, 21, 5, 6])
     np.savez(root / "brain.npz", **(content | {k: content[k][rows] for k in ("responses", "files")}))
-    given = settings(root, n_nodes=10_000)
+    given = settings(root, n_samples=10_000)
     assert given.brain is not None
     data = read_brain_data(study, slots(study), given.brain)
     np.testing.assert_array_equal(data.images, rows)
@@ -141,7 +141,7 @@ def test_pictures_in_any_order_some_twice_some_not_at_all(study: Study, root: Pa
 
 def test_class_tokens_do_not_move_the_centre_of_the_patches(study: Study, root: Path) -> None:
     """With as many pictures as nodes, class tokens must not crowd in; the centre is the mean of all tokens."""
-    given = settings(root, n_nodes=N_PICTURES, n_epochs=0)
+    given = settings(root, n_samples=N_PICTURES, n_epochs=0)
     assert given.brain is not None
     data = read_brain_data(study, slots(study), given.brain)
     training = BrainTraining(study, slots(study), given, data)
@@ -226,7 +226,7 @@ def test_a_killed_training_of_a_study_goes_on_and_gives_the_same(root: Path) -> 
             if sys.argv[1] == "slowly" and text.startswith("training"):
                 time.sleep(0.1)
 
-        brain = BrainSettings("brain.npz", n_epochs=6, patience=6, test=0.2, n_nodes=300)
+        brain = BrainSettings("brain.npz", n_epochs=6, patience=6, test=0.2, n_samples=300)
         with Study.open("study", writable=True) as study:
             print(pipeline.align(study, study.node_index(), AlignSettings(brain=brain, device="cpu"), slowly))
         """

@@ -1,0 +1,100 @@
+"""The settings of alignments that are trained on brain data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..choices import STARTING_MAPS
+from ..device import parse_memory
+from .setting_values import Settings, one_of, real, set_value, whole
+
+__all__ = ["BrainSettings"]
+
+_NOT_OF_TRAINING = ("data", "pictures", "unusable", "test", "n_samples", "voxels")
+
+
+@dataclass(frozen=True)
+class BrainSettings(Settings):
+    """Which brain data guide an alignment, and how.
+
+    Parameters
+    ----------
+    data
+        Folder or file of brain data, see :func:`alignedcut_viewer.brain.open_brain_data`.
+    pictures
+        Folder that the picture names in it are relative to; None where the data say it themselves.
+    unusable
+        What becomes of voxels with NaN, zero or constant responses: ``"raise"`` or ``"drop"``.
+    test
+        Share of the pictures that takes no part in the training, for the scores that are reported.
+    n_samples
+        Tokens of each layer that are drawn from the pictures that are trained on, for the start and the constraint.
+    voxels
+        Whether the readout of all voxels is kept (for the cortex), or its means over regions only.
+    eigen_weight, zero_weight, covariance_weight, focal, n_eigenvectors, n_nodes, gamma, broadening, slots_per_step, \
+center, guidance, init, learning_rate, map_learning_rate, schedule, weight_decay, batch_size, n_epochs, patience, \
+validation, keep, readout, memory
+        See :class:`alignedcut_viewer.alignment.BrainAlignment`.
+    """
+
+    data: str
+    pictures: str | None = None
+    unusable: str = "raise"
+    test: float = 0.1
+    n_samples: int = 12_000
+    voxels: bool = True
+    eigen_weight: float = 1.0
+    zero_weight: float = 0.01
+    covariance_weight: float = 0.01
+    focal: bool = True
+    n_eigenvectors: int = 6
+    n_nodes: int = 100
+    gamma: float = 1.0
+    broadening: float = 0.03
+    slots_per_step: int | None = None
+    center: bool = True
+    guidance: float = 0.7
+    init: str = "isometry"
+    learning_rate: float = 1e-3
+    map_learning_rate: float | None = None
+    schedule: str = "cosine"
+    weight_decay: float = 0.01
+    batch_size: int = 64
+    n_epochs: int = 30
+    patience: int = 5
+    validation: float = 0.1
+    keep: str = "best"
+    readout: str = "best"
+    memory: str = "4GiB"
+
+    def __post_init__(self) -> None:
+        set_value(self, "data", str(self.data))
+        if self.pictures is not None:
+            set_value(self, "pictures", str(self.pictures))
+        one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))
+        real("test", self.test, 0, 1)
+        whole("n_samples", self.n_samples, 10)
+        for name in ("eigen_weight", "zero_weight", "covariance_weight", "weight_decay"):
+            real(name, getattr(self, name), 0, math.inf)
+        for name in ("gamma", "broadening", "learning_rate", "map_learning_rate"):
+            if getattr(self, name) is not None:
+                real(name, getattr(self, name), math.ulp(0.0), math.inf)
+        real("guidance", self.guidance, 0, math.nextafter(1, 2))
+        real("validation", self.validation, math.ulp(0.0), 1)
+        whole("n_eigenvectors", self.n_eigenvectors, 1)
+        whole("n_nodes", self.n_nodes, self.n_eigenvectors + 1)
+        whole("n_epochs", self.n_epochs, 0)
+        for name in ("slots_per_step", "batch_size", "patience"):
+            if getattr(self, name) is not None:
+                whole(name, getattr(self, name), 1)
+        one_of("init", self.init, STARTING_MAPS)
+        one_of("schedule", self.schedule, ("cosine", "constant"))
+        one_of("keep", self.keep, ("best", "last"))
+        one_of("readout", self.readout, ("best", "trained"))
+        parse_memory(self.memory)
+
+    def training(self) -> dict[str, Any]:
+        """What :class:`alignedcut_viewer.alignment.BrainAlignment` is told of these settings."""
+        return {name: value for name, value in self.as_dict().items() if name not in _NOT_OF_TRAINING}

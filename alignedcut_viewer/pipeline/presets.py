@@ -1,0 +1,133 @@
+"""The recipe of the AlignedCut paper (Yang, Gee, Shi 2024, arXiv 2406.18344) as settings.
+
+Every value says whether it was published; what was not is marked as assumed, with what it was assumed from. The
+features of the paper are the default ones: attention outputs, all layers, class token included, DINOv2 at 196 px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .brain_settings import BrainSettings
+from .settings import ColourSettings, CutSettings, ExtractSettings, MapSettings
+
+__all__ = ["PAPER", "PresetValue", "paper_brain", "paper_cut", "paper_extract"]
+
+
+@dataclass(frozen=True)
+class PresetValue:
+    """One setting of a preset.
+
+    Attributes
+    ----------
+    settings
+        Which settings it belongs to: ``"extract"``, ``"brain"``, ``"cut"``, ``"colour"`` or ``"map"``.
+    name, value
+        The setting.
+    published
+        Whether the paper says so; else it is assumed.
+    source
+        Where it stands, or what it was assumed from.
+    """
+
+    settings: str
+    name: str
+    value: Any
+    published: bool
+    source: str
+
+
+_ENCODER = "the authors' earlier encoder"
+_MEMORY = "remembered of the authors' code"
+_PUBLIC_CODE = "the authors' public code"
+
+PAPER: tuple[PresetValue, ...] = (
+    PresetValue("extract", "networks", ("clip-vit-b16", "dinov2-vit-b14-reg", "mae-vit-b16"), True, "section 3"),
+    PresetValue("extract", "tap", "attention", True, "section 2"),
+    PresetValue("brain", "center", False, True, "equation 1"),
+    PresetValue("brain", "init", "random", False, "no other start is spoken of"),
+    PresetValue("brain", "eigen_weight", 1.0, True, "best row of table 1"),
+    PresetValue("brain", "focal", True, True, "equation 8; its exponential is remembered"),
+    PresetValue("brain", "zero_weight", 0.01, False, _MEMORY),
+    PresetValue("brain", "covariance_weight", 0.01, False, _MEMORY),
+    PresetValue("brain", "n_eigenvectors", 6, False, _MEMORY),
+    PresetValue("brain", "n_nodes", 100, False, _MEMORY),
+    PresetValue("brain", "gamma", 1.0, True, "equation 3"),
+    PresetValue("brain", "learning_rate", 1e-3, False, _ENCODER),
+    PresetValue("brain", "map_learning_rate", 1e-3, False, _ENCODER),
+    PresetValue("brain", "batch_size", 8, False, _ENCODER),
+    PresetValue("brain", "schedule", "constant", False, "none is spoken of"),
+    PresetValue("brain", "n_epochs", 30, False, "not published; ours"),
+    PresetValue("brain", "patience", 30, False, "no early stopping is spoken of"),
+    PresetValue("brain", "keep", "last", False, "no early stopping is spoken of"),
+    PresetValue("brain", "readout", "trained", False, "maps and readout are trained together"),
+    PresetValue("cut", "class_token", True, True, "197 tokens"),
+    PresetValue("cut", "n_components", 20, True, "appendix"),
+    PresetValue("cut", "gamma", 1.0, True, "equation 3"),
+    PresetValue("cut", "method", "knn", True, "equation 4"),
+    PresetValue("cut", "n_landmarks", 50_000, False, _MEMORY),
+    PresetValue("cut", "n_neighbors", 100, False, _MEMORY),
+    PresetValue("cut", "sampling", "farthest", True, _PUBLIC_CODE),
+    PresetValue("cut", "orthonormal", False, True, "equation 4"),
+    PresetValue("colour", "n_landmarks", 10_000, False, _MEMORY),
+    PresetValue("colour", "perplexity", 150.0, True, _PUBLIC_CODE + ": 100 to 150"),
+    PresetValue("colour", "metric", "euclidean", True, "appendix C.5"),
+    PresetValue("colour", "spread", "nearest", True, "appendix C.5: one nearest neighbour"),
+    PresetValue("colour", "quantile", 0.05, True, _PUBLIC_CODE),
+    PresetValue("map", "n_landmarks", 10_000, False, _MEMORY),
+    PresetValue("map", "perplexity", 150.0, True, _PUBLIC_CODE + ": 100 to 150"),
+    PresetValue("map", "spread", "nearest", True, "appendix C.5: one nearest neighbour"),
+)
+"""Every setting of the paper that ours can be given."""
+
+
+def _values(settings: str) -> dict[str, Any]:
+    return {entry.name: entry.value for entry in PAPER if entry.settings == settings}
+
+
+def paper_extract(**changes: Any) -> ExtractSettings:
+    """The paper's three networks.
+
+    Parameters
+    ----------
+    **changes
+        Settings that shall differ.
+    """
+    return ExtractSettings(**(_values("extract") | changes))
+
+
+def paper_brain(data: str, **changes: Any) -> BrainSettings:
+    """The paper's training on brain data.
+
+    Parameters
+    ----------
+    data
+        Folder or file of brain data.
+    **changes
+        Settings that shall differ.
+    """
+    return BrainSettings(str(data), **(_values("brain") | changes))
+
+
+def paper_cut(
+    *, colour: Mapping[str, Any] | None = None, map: Mapping[str, Any] | None = None, **changes: Any
+) -> CutSettings:
+    """The paper's cut, colours and map.
+
+    Parameters
+    ----------
+    colour, map
+        Settings of colours and map that shall differ.
+    **changes
+        Settings of the cut that shall differ.
+
+    Notes
+    -----
+    The affinities of 50,000 sampled nodes take 10 GB. Within less memory they are computed anew for every product,
+    which is slow; ``n_landmarks`` may be lowered.
+    """
+    colours = replace(ColourSettings(**_values("colour")), **(colour or {}))
+    plane = replace(MapSettings(**_values("map")), **(map or {}))
+    return CutSettings(**(_values("cut") | changes), colour=colours, map=plane)

@@ -5,38 +5,9 @@ The public names below are imported when they are first used, so that ``import a
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "AlignedCutError": "errors",
-    "Cancelled": "errors",
-    "NodeIndex": "nodes",
-    "NetworkNodes": "nodes",
-    "Slot": "nodes",
-    "PictureSet": "images",
-    "open_pictures": "images",
-    "sample_pictures": "images",
-    "list_networks": "backbones",
-    "load_backbone": "backbones",
-    "NormalizedCut": "spectral",
-    "SpectralTSNE": "spectral",
-    "Hyperalignment": "alignment",
-    "BrainAlignment": "alignment",
-    "Study": "study",
-    "run": "pipeline",
-}
-
-__all__ = ["__version__", *_PUBLIC]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["__version__", *__all__]

@@ -251,5 +251,14 @@ def test_the_help_of_every_command_imports_nothing_heavy() -> None:
     assert run(code.format(heavy=HEAVY)).split() == ["True"]
 
 
+STUBS = sorted(path.parent.relative_to(PACKAGE.parent).as_posix().replace("/", ".") for path in PACKAGE.rglob("*.pyi"))
+
+
 def test_public_names_resolve() -> None:
-    run("import alignedcut_viewer as a\nfor name in a.__all__: getattr(a, name)")
+    run(
+        "import importlib\n"
+        f"for room in {STUBS!r}:\n"
+        "    module = importlib.import_module(room)\n"
+        "    assert module.__all__\n"
+        "    for name in module.__all__: getattr(module, name)"
+    )

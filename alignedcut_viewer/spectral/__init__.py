@@ -5,36 +5,6 @@ The public names below are imported when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
-_PUBLIC = {
-    "FeatureChunks": "features",
-    "AttentionMaps": "layered.layer_tokens",
-    "GraphSettings": "layered.graph_settings",
-    "Kernel": "affinity",
-    "LayerTokens": "layered.layer_tokens",
-    "LayerWeights": "layered.layer_weights",
-    "LayeredCut": "layered.layered_cut",
-    "NormalizedCut": "normalized_cut",
-    "as_features": "features",
-    "PromptedCut": "prompted",
-    "SpectralTSNE": "tsne",
-    "discretise": "discretisation",
-    "hierarchical_cut": "hierarchy",
-    "pathway_layers": "layered.layer_tokens",
-    "prompted_cut": "prompted",
-    "rgb": "colour",
-}
-
-__all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

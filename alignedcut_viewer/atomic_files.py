@@ -66,6 +66,9 @@ def writing(path: str | Path) -> Iterator[None]:
             text = f"{path} grew beyond the largest file that is allowed here; choose another disk or raise the limit."
         elif error.errno in refused:
             text = f"{path} cannot be written: permission is denied; choose a folder that you may write to."
+        elif error.errno in (errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", None)):
+            text = f"Writing {path} failed: {error.strerror}; bring its folder back and run again: "
+            text += "what is finished is kept."
         else:
             text = f"Writing {path} failed: {error.strerror or error}."
         raise StorageError(text) from error

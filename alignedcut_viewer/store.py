@@ -15,6 +15,7 @@ so a killed run never leaves a study locked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -22,14 +23,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .array_files import ARRAYS, chunk_of, fault_of
-from .atomic_files import lock_file, remove_abandoned, replace_file, replace_json, replacing, sync_file, writing
+from .atomic_files import remove_abandoned, replace_file, replace_json, replacing, sync_file, writing
 from .errors import DamagedError, StudyError
+from .writer_lock import WriterLock
 
 if TYPE_CHECKING:
     import zarr
@@ -40,6 +42,7 @@ FORMAT_VERSION = 1
 ALIGNMENTS = "alignments"
 _MARK = "alignedcut_study"
 _GROUP = "zarr.json"
+_HOLDER = f"{ALIGNMENTS}/writer.json"  # not in the study's own folder, where plain zarr wonders at what is not its own
 _ALWAYS_COMPARED = 64 * 2**20
 """Bytes up to which an array is compared with its checksum whenever it is first read; larger ones by the stages."""
 
@@ -57,10 +60,10 @@ class Store:
         Whether this very object made the study.
     """
 
-    def __init__(self, root: Path, lock: IO[bytes] | None) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.is_new = False
-        self._lock_file = lock
+        self._lock: WriterLock | None = None
         self._cache: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
         self._written: dict[str, dict[str, Any]] = {}
 
@@ -94,7 +97,7 @@ class Store:
         try:
             with writing(root):
                 root.mkdir(parents=True, exist_ok=True)
-            store = cls(root, None)
+            store = cls(root)
             for name, attributes in groups.items():
                 store._write_group(name, attributes)
             mark = {"format": FORMAT_VERSION, "software": __version__, "created": _now()}
@@ -125,7 +128,7 @@ class Store:
             If there is no study, if it is of a newer version, read-only, or being written by another run.
         """
         root = Path(path).expanduser().absolute()
-        store = cls(root, None)
+        store = cls(root)
         try:
             mark = store.attributes("")[_MARK]
             version = int(mark["format"])
@@ -141,38 +144,20 @@ class Store:
                 "`pip install -U alignedcut-viewer`."
             )
         if writable:
-            store._take_lock()
+            store._lock = WriterLock(root, root / _GROUP, root / _HOLDER)
             store._sweep()
         return store
 
-    def _take_lock(self) -> None:
-        read_only = StudyError(
-            f"The study {self.root} is read-only; make it writable, or copy it to a place you may write to."
-        )
-        # Write bits are asked for as well, because an administrator may open files that nobody should write.
-        if not all(path.stat().st_mode & 0o222 for path in (self.root, self.root / _GROUP)):
-            raise read_only
-        if not os.access(self.root, os.W_OK):
-            raise read_only
-        try:
-            file = open(self.root / _GROUP, "r+b")  # noqa: SIM115 - held open as long as the study
-        except OSError:
-            raise read_only from None
-        if not lock_file(file):
-            file.close()
-            raise StudyError(f"The study {self.root} is being written by another run; wait for it, or cancel it.")
-        self._lock_file = file
-
     def close(self) -> None:
         """Give the lock back; the store then only reads."""
-        if self._lock_file is not None:
-            self._lock_file.close()
-            self._lock_file = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     @property
     def writable(self) -> bool:
         """Whether this store holds the study's lock."""
-        return self._lock_file is not None
+        return self._lock is not None
 
     def require_writable(self) -> None:
         """Raise a StudyError unless this store may be written."""
@@ -196,6 +181,24 @@ class Store:
     def folder(self, group: str) -> Path:
         """Where a group or an array lies on disk."""
         return self.root / group if group else self.root
+
+    def make_folder(self, group: str) -> Path:
+        """Make a folder of the study, and those between; never the study's own, which a share may have taken along.
+
+        Raises
+        ------
+        StorageError
+            If the study is gone, or the disk refuses.
+        """
+        folder = self.folder(group)
+        with writing(folder):
+            if self.writable and not self.exists(""):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            here = self.root
+            for part in folder.relative_to(self.root).parts:
+                here = here / part
+                here.mkdir(exist_ok=True)
+        return folder
 
     def exists(self, group: str) -> bool:
         """Whether a complete group or array of that name is there."""
@@ -236,9 +239,7 @@ class Store:
         self._write_group(group, attributes)
 
     def _write_group(self, group: str, attributes: dict[str, Any]) -> None:
-        folder = self.folder(group)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        folder = self.make_folder(group)
         replace_json(
             folder / _GROUP,
             {"zarr_format": 3, "node_type": "group", "attributes": attributes},
@@ -262,6 +263,7 @@ class Store:
         import zarr
 
         self.require_writable()
+        self.make_folder(path)
         with writing(self.folder(path)):
             # What is there already was found to be damaged, or left by a run that was killed.
             (self.folder(path) / _GROUP).unlink(missing_ok=True)
@@ -277,8 +279,8 @@ class Store:
     def copy_metadata(self, source: str, target: str) -> None:
         """An empty array of the shape and type of another; many times faster than through zarr."""
         self.require_writable()
+        self.make_folder(target)
         with writing(self.folder(target)):
-            self.folder(target).mkdir(parents=True, exist_ok=True)
             metadata = (self.folder(source) / _GROUP).read_bytes()
         replace_file(self.folder(target) / _GROUP, metadata)
 
@@ -315,8 +317,7 @@ class Store:
         n_bytes = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
         chunk = chunk_of(self.folder(path), len(shape))
         digest, length = hashlib.sha256(), 0
-        with writing(self.folder(path)):
-            chunk.parent.mkdir(parents=True, exist_ok=True)
+        self.make_folder(chunk.parent.relative_to(self.root).as_posix())
         with replacing(chunk) as partial, partial.open("wb") as file:  # not mapped: a full disk must raise, not kill
             for block in blocks:
                 data = np.ascontiguousarray(block, dtype=stored).reshape(-1).view(np.uint8).data
@@ -404,8 +405,7 @@ class Store:
         if not self.exists(group):
             shutil.rmtree(self.folder(group), ignore_errors=True)
         try:
-            with writing(self.folder(group)):
-                self.folder(group).mkdir(parents=True, exist_ok=True)
+            self.make_folder(group)
             yield
             start = f"{group}/" if group else ""
             names = {path: path.removeprefix(start) for path in self._written if path.startswith(start)}

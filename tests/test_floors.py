@@ -21,7 +21,7 @@ HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib"
 FLOORS = {
     1: ["choices", "errors", "progress", "nodes", "device", "plugins", "regular_files", "resource_files", "versions"],
     1.5: ["array_files", "atomic_files", "layer_text", "node_ranges"],
-    2: ["images", "spectral", "segmentation", "brain", "concepts", "store"],
+    2: ["images", "spectral", "segmentation", "brain", "concepts", "store", "writer_lock"],
     3: ["study", "alignment", "backbones"],
     4: ["pipeline", "figures"],
     5: ["cli", "commands", "viewer"],
@@ -37,6 +37,7 @@ SAME_FLOOR = {
     "nodes": {"errors"},
     "device": {"errors"},
     "resource_files": {"errors"},
+    "store": {"writer_lock"},
     "cli": {"commands"},
     "commands": {"viewer"},
 }

@@ -233,3 +233,35 @@ def test_names_fit_every_file_system() -> None:
 def test_equal_recipes_have_equal_digests() -> None:
     assert digest_of({"a": 1, "b": [1, 2]}) == digest_of({"b": [1, 2], "a": 1})
     assert digest_of({"a": 1}) != digest_of({"a": 2})
+
+
+def test_the_second_writer_is_told_who_the_first_is(store: Store) -> None:
+    with pytest.raises(StudyError, match=rf"another run \(process {os.getpid()} on .*, since \d{{4}}-") as caught:
+        Store.open(store.root, writable=True)
+    assert str(caught.value).endswith("; wait for it, or cancel it.")
+    store.close()
+    assert not list(store.root.rglob("writer.json"))
+    again = Store.open(store.root, writable=True)
+    (store.root / "alignments" / "writer.json").write_text("{}")  # whatever lies there, it is a message and no lock
+    with pytest.raises(StudyError, match=r"written by another run; wait"):
+        Store.open(store.root, writable=True)
+    again.close()
+
+
+def test_a_study_whose_share_vanished_is_not_begun_anew_in_its_place(store: Store, tmp_path: Path) -> None:
+    store.root.rename(tmp_path / "elsewhere")
+    for write in (
+        lambda: store.set_attributes("cuts", {"current": {}}),
+        lambda: store.save_array("cuts/a/values", np.ones(3)),
+    ):
+        with pytest.raises(StorageError, match=r"bring its folder back and run again"):
+            write()
+        assert not store.root.exists()
+    store.root.mkdir()  # the place where it was mounted, now empty
+    with pytest.raises(StorageError, match=r"bring its folder back"):
+        store.set_attributes("cuts", {"current": {}})
+    assert not list(store.root.iterdir())
+    store.root.rmdir()
+    (tmp_path / "elsewhere").rename(store.root)
+    store.set_attributes("cuts", {"current": {}})
+    assert Store.open(store.root).attributes("cuts") == {"current": {}}

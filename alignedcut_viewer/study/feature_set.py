@@ -363,8 +363,7 @@ class FeatureSet:
                 if kept.size == block.size:
                     block = kept.reshape(shape)
             block[np.asarray(images) - number * self.batch] = values
-        with writing(self._store.folder(self._array_path(layer))):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._store.make_folder(f"{self._array_path(layer)}/c/{number}/0")
         replace_file(folder / "0", block.data)
 
     def _refuse(self, layer: int, values: NDArray[np.floating[Any]], images: Sequence[int]) -> None:

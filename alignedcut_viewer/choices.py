@@ -12,6 +12,9 @@ __all__ = [
     "DISTRIBUTION",
     "FIGURE_SUFFIXES",
     "MASK_FORMATS",
+    "LAYERED_SOLVERS",
+    "PATHWAYS",
+    "PATHWAY_TAPS",
     "PRECISIONS",
     "PRESETS",
     "SPREADS",
@@ -67,3 +70,12 @@ MASK_FORMATS = ("png", "coco", "npz", "tiff", "coco-polygons", "csv", "label-stu
 
 DEFAULT_MASK_FORMATS = MASK_FORMATS[:4]
 """What masks are written as where nothing is said."""
+
+PATHWAYS = ("what", "where", "both")
+"""Kinds of joint cut of many layers' graphs: values with values, queries with keys, or the graphs of both."""
+
+PATHWAY_TAPS = {"what": ("v",), "where": ("q", "k"), "both": ("q", "k", "v")}
+"""The taps that each needs."""
+
+LAYERED_SOLVERS = ("direct",)
+"""How a joint cut of many layers is solved."""

@@ -31,6 +31,8 @@ from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSetting
 
 if TYPE_CHECKING:
     from ..images import PictureSet
+    from ..spectral import SpectralTSNE
+    from .layered_settings import LayeredSettings
 
 __all__ = [
     "AlignSettings",
@@ -39,7 +41,9 @@ __all__ = [
     "ExtractSettings",
     "align",
     "cut",
+    "colour_engine",
     "extract",
+    "finish_cut",
     "load_alignment",
     "open_study",
     "portable_alignment",
@@ -193,7 +197,7 @@ def cut(
     StudyError
         If features are missing, or the study was opened for reading.
     """
-    from ..spectral import NormalizedCut, SpectralTSNE
+    from ..spectral import NormalizedCut
 
     settings = settings or CutSettings()
     study.store.require_writable()
@@ -201,7 +205,7 @@ def cut(
         raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
     # Made before any work, because they check their parameters.
     engine = NormalizedCut(**_engine_options(settings))
-    colours = SpectralTSNE(3, **_colour_options(settings.colour))
+    colours = colour_engine(settings.colour)
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
     if settings.n_components >= len(index):
         raise InputError(
@@ -216,12 +220,7 @@ def cut(
         )
     alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2), on_epoch=on_epoch)
     group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
-    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.6, 0.85), on_update)
-    places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.85, 0.95))
-    carried = carry_concepts(study, name, group, part, span(progress, 0.95, 0.97))
-    result = study.publish_cut(
-        name, group, part, places, concepts=carried.part, earlier=carried.earlier, notes=carried.notes
-    )
+    result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 0.97), on_update)
     if has_readout(study, alignment):
         brain_activation(study, name, span(progress, 0.97, 1.0))
     report(progress, 1000, 1000, "Finished")
@@ -229,6 +228,43 @@ def cut(
 
 
 _cut = cut  # a name that the parameter of run does not hide
+
+
+def finish_cut(
+    study: Study,
+    name: str,
+    group: str,
+    settings: CutSettings | LayeredSettings,
+    colours: SpectralTSNE,
+    progress: ProgressCallback | None = None,
+    on_update: Callable[[int, Any], None] | None = None,
+) -> Cut:
+    """Colour and map eigenvectors that are on disk, carry the concepts over, and make it all the cut of a name.
+
+    Parameters
+    ----------
+    study, name, progress, on_update
+        As for :func:`cut`.
+    group
+        Group of the eigenvectors, inside the group of all cuts.
+    settings
+        How it is coloured and mapped.
+    colours
+        The engine of the colours; see :func:`colour_engine`.
+    """
+    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
+    places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.67, 0.95))
+    carried = carry_concepts(study, name, group, part, span(progress, 0.95, 1.0))
+    return study.publish_cut(
+        name, group, part, places, concepts=carried.part, earlier=carried.earlier, notes=carried.notes
+    )
+
+
+def colour_engine(settings: ColourSettings) -> SpectralTSNE:
+    """The t-SNE that makes colours; made before any work, because it checks its parameters."""
+    from ..spectral import SpectralTSNE
+
+    return SpectralTSNE(3, **_colour_options(settings))
 
 
 def _engine_options(settings: CutSettings) -> dict[str, Any]:

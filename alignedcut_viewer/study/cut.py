@@ -15,7 +15,8 @@ from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS, Store
 from .brain_activation import BrainActivation, open_brain_activation
 from .concept_set import CONCEPTS, ConceptSet
-from .feature_set import FeatureSet
+from .feature_set import FEATURES, FeatureSet
+from .layered_record import LayeredRecord
 from .node_features import NodeFeatures
 
 __all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut"]
@@ -121,6 +122,15 @@ class Cut:
         if f"{CUTS}/{entry.get('cut')}" != self._group or kind not in entry:
             return None
         return f"{self._group}/{entry[kind]}"
+
+    @property
+    def layered(self) -> LayeredRecord | None:
+        """What a joint cut of many layers' graphs found out about each; None of an AlignedCut.
+
+        See :func:`alignedcut_viewer.pipeline.layered_cut`.
+        """
+        found = self._attributes.get("layered")
+        return None if found is None else LayeredRecord.from_dict(found)
 
     @property
     def concepts(self) -> ConceptSet | None:
@@ -362,7 +372,7 @@ def publish_cut(
 
 
 def _remove_unused(store: Store) -> None:
-    """Remove the groups of cuts, their parts, and the alignments that no name refers to."""
+    """Remove the groups of cuts, their parts, derived features, and alignments that no name refers to."""
     current = store.attributes(CUTS)["current"]
     kept = {entry["cut"] for entry in current.values()}
     kinds = {COLOUR, MAP}.union(*(entry.keys() - {"cut"} for entry in current.values()))
@@ -374,6 +384,10 @@ def _remove_unused(store: Store) -> None:
         for part in store.groups(f"{CUTS}/{group}"):
             if part.split("-")[0] in kinds and part not in used:
                 store.remove(f"{CUTS}/{group}/{part}")
+    derived = {name for group in kept for name in store.attributes(f"{CUTS}/{group}").get("derived", ())}
+    for name, features in FeatureSet.all_of(store).items():
+        if features.derived and name not in derived:
+            store.remove(f"{FEATURES}/{name}")
     alignments = {store.attributes(f"{CUTS}/{group}").get("alignment") for group in kept}
     for group in store.groups(ALIGNMENTS):
         if group not in alignments:

@@ -66,6 +66,7 @@ class FeatureSet:
         batch: int,
         note: dict[str, Any],
         keep: Collection[str] = (),
+        derived: bool = False,
     ) -> FeatureSet:
         """The feature set with this key: the one that is there, or a new one.
 
@@ -87,6 +88,8 @@ class FeatureSet:
             What else is worth knowing: versions, device, where the weights came from.
         keep
             Names of sets that stay although they are empty still; others that are empty are left-overs.
+        derived
+            Whether they are computed from other features of the study rather than by a network.
 
         Returns
         -------
@@ -122,6 +125,7 @@ class FeatureSet:
                 "class_token": class_token,
                 "batch": batch,
                 "note": note,
+                "derived": derived,
                 "complete": {},
             },
         )
@@ -142,6 +146,11 @@ class FeatureSet:
     def note(self) -> dict[str, Any]:
         """Versions, device and origin of the weights, as of the first run."""
         return dict(self._attributes["note"])
+
+    @property
+    def derived(self) -> bool:
+        """Whether the features belong to a cut, computed from others, rather than come out of a network."""
+        return bool(self._attributes.get("derived", False))
 
     @property
     def digest(self) -> str:

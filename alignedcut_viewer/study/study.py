@@ -225,15 +225,15 @@ class Study:
         return self._pictures.digests(images)
 
     def _forget(self, images: Sequence[int]) -> None:
-        for features in self.networks.values():
+        for features in FeatureSet.all_of(self.store).values():
             features.forget(images)
 
     # -- features ------------------------------------------------------------------------------------------------
 
     @property
     def networks(self) -> dict[str, FeatureSet]:
-        """Feature sets by name, in the order in which they were made."""
-        return FeatureSet.all_of(self.store)
+        """Feature sets that networks gave, by name, in the order in which they were made."""
+        return {name: features for name, features in FeatureSet.all_of(self.store).items() if not features.derived}
 
     def network(self, name: str) -> FeatureSet:
         """The feature set of that name, or the only one of the network of that name.
@@ -243,9 +243,9 @@ class Study:
         StudyError
             If there is none, or more than one of that network.
         """
-        sets = self.networks
-        if name in sets:
-            return sets[name]
+        every, sets = FeatureSet.all_of(self.store), self.networks
+        if name in every:
+            return every[name]
         fitting = [s for s in sets.values() if s.network == name]
         if len(fitting) == 1:
             return fitting[0]

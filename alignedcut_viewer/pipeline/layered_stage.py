@@ -1,0 +1,249 @@
+"""The stage that cuts the graphs of many layers together: "what", "where", or both.
+
+The joint solution has one row for every place of every picture, whatever the layers. It becomes a cut of the study like
+any other: its nodes are the places of one joint layer (a feature set of its own, ``joint.what``), and beside them every
+layer's tokens with the joint solution as that layer passes it on, ``P_l X``, which is what changes from layer to layer.
+All of them have the pseudo-eigenvectors as channels, so that similarity, concepts and paths compare them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..atomic_files import digest_of
+from ..errors import InputError
+from ..nodes import NetworkNodes, NodeIndex
+from ..progress import ProgressCallback, report, span
+from ..spectral import GraphSettings, LayeredCut, LayerTokens, LayerWeights
+from ..study.cut import CUTS, Cut
+from ..study.feature_set import FeatureSet
+from ..study.layered_record import GraphRecord, LayeredRecord
+from ..study.study import Study
+from ..versions import versions
+from .layered_settings import LayeredSettings
+from .layered_sources import LayeredSources, find_sources
+from .stages import colour_engine, finish_cut
+
+__all__ = ["engine_of", "layered_cut"]
+
+_JOINT = "joint"
+_CHUNK = 32
+
+
+def layered_cut(
+    study: Study,
+    settings: LayeredSettings | None = None,
+    name: str = "default",
+    progress: ProgressCallback | None = None,
+    *,
+    on_update: Callable[[int, Any], None] | None = None,
+) -> Cut:
+    """Cut the graphs of many layers of a study together, and colour and map the result, as far as not done before.
+
+    Until the new result is complete the cut of that name stays what it was.
+
+    Parameters
+    ----------
+    study
+        Opened for writing; holds queries, keys or values (taps ``q``, ``k``, ``v``).
+    settings
+        Which layers, and how.
+    name
+        Name of the cut in the study.
+    progress
+        Called all along.
+    on_update
+        Called with the iteration and the landmarks' places while the colours settle.
+
+    Returns
+    -------
+    Cut
+        The result; :attr:`~alignedcut_viewer.study.cut.Cut.layered` tells of every layer.
+
+    Raises
+    ------
+    InputError
+        If a setting does not fit, or there are fewer pictures or tokens than neighbours.
+    StudyError
+        If features are missing, or the study was opened for reading.
+    """
+    settings = settings or LayeredSettings()
+    study.store.require_writable()
+    if not name or name != name.strip():
+        raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
+    engine, colours = engine_of(settings), colour_engine(settings.colour)
+    sources = find_sources(study, settings.pathway, settings.networks, settings.layers, settings.images)
+    group = _cut_group(study, sources, settings, engine, span(progress, 0.0, 0.6))
+    result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 1.0), on_update)
+    report(progress, 1000, 1000, "Finished")
+    return result
+
+
+def engine_of(settings: LayeredSettings) -> LayeredCut:
+    """The engine that some settings ask for."""
+    graph = GraphSettings(
+        affinity=settings.affinity,
+        heads=settings.heads,
+        normalisation=settings.normalisation,
+        centred=settings.centred,
+        gamma=settings.affinity_gamma,
+        n_inside=settings.n_inside,
+        n_across=settings.n_across,
+        threshold=settings.threshold,
+    )
+    return LayeredCut(
+        settings.n_components,
+        scope="data set",
+        solver=settings.solver,
+        graph=graph,
+        weights=LayerWeights(settings.weights, settings.temperature, settings.rounds),
+        power=settings.power,
+        metric=settings.metric,
+        n_landmarks=settings.n_landmarks,
+        n_shared=settings.n_shared,
+        projections=True,
+        seed=settings.seed,
+        device=settings.device,
+        memory=settings.memory,
+    )
+
+
+def _pathways(pathway: str) -> tuple[str, ...]:
+    return ("what", "where") if pathway == "both" else (pathway,)
+
+
+def _cut_group(
+    study: Study, sources: LayeredSources, settings: LayeredSettings, engine: LayeredCut, progress: ProgressCallback
+) -> str:
+    """Joint solution and projections, in a group named after all that decides them."""
+    identity = {
+        "features": {s.name: s.digest for sets in sources.networks.values() for s in sets.values()},
+        "layers": {network: list(layers) for network, layers in sources.layers.items()},
+        "images": list(sources.images),
+        "pictures": digest_of(study.picture_digests(sources.images)),
+        "alignment": None,
+        "settings": {
+            key: value
+            for key, value in settings.as_dict().items()
+            if key not in ("networks", "layers", "images", "colour", "map")
+        },
+        "software": versions()["alignedcut-viewer"],
+    }
+    group = f"cut-{digest_of(identity)[:16]}"
+    path = f"{CUTS}/{group}"
+    if study.store.intact(path) and set(study.store.attributes(path)["derived"]) <= set(FeatureSet.all_of(study.store)):
+        report(progress, 1, 1, "Eigenvectors are there")
+        return group
+    apart = settings.heads == "apart"
+    tokens = [(p, t) for p in _pathways(settings.pathway) for t in sources.tokens(p, heads_apart=apart)]
+    report(progress, 0, 1, f"A joint cut of {len(tokens)} layers' graphs of {len(sources.images)} pictures")
+    engine.fit([layer for _, layer in tokens], span(progress, 0.0, 0.95))
+    rows = _rows_of(sources, engine, [layer for _, layer in tokens])
+    sets = _write_sets(study, sources, engine, group, settings, rows)
+    networks = [
+        NetworkNodes(sets[source].name, layers, sets[source].rows, sets[source].columns, False)
+        for source, layers in ((_JOINT, (0,)), *sources.layers.items())
+    ]
+    index = NodeIndex(networks, sources.images)
+    record = _record(sources, engine, settings.pathway, {name: s.name for name, s in sets.items()})
+    attributes = {
+        "recipe": {
+            **identity,
+            "method": f"{settings.solver}, {settings.pathway}",
+            "gamma": settings.affinity_gamma,
+            "versions": versions("torch", "numpy", "scipy"),
+        },
+        "index": index.as_dict(),
+        "alignment": None,
+        "warnings": [],
+        "derived": [features.name for features in sets.values()],
+        "layered": record.as_dict(),
+    }
+    eigenvectors = np.concatenate([values.reshape(-1, values.shape[2]) for values in rows.values()])
+    with study.store.building(path, attributes):
+        study.store.save_array(f"{path}/eigenvectors", np.ascontiguousarray(eigenvectors, dtype="<f4"))
+        study.store.save_array(f"{path}/eigenvalues", np.asarray(engine.eigenvalues_))
+    return group
+
+
+_Rows = dict[tuple[str, int], NDArray[np.float32]]
+
+
+def _rows_of(sources: LayeredSources, engine: LayeredCut, layers: list[LayerTokens]) -> _Rows:
+    """Rows of the joint solution and of each layer's projection, (pictures, tokens, C), in the order of the nodes."""
+    projections = engine.projections_ or []
+    n_slots = len(sources.slots)
+    rows: _Rows = {(_JOINT, 0): engine.eigenvectors_}
+    for number, slot in enumerate(sources.slots):
+        # of both pathways, a layer passes on the mean of what its two graphs do
+        rows[slot] = np.mean(projections[number::n_slots], axis=0, dtype=np.float32)
+    assert len(projections) == len(layers)
+    return rows
+
+
+def _write_sets(
+    study: Study, sources: LayeredSources, engine: LayeredCut, group: str, settings: LayeredSettings, rows: _Rows
+) -> dict[str, FeatureSet]:
+    """The joint solution and the projections as feature sets, which all that reads features can read."""
+    sets: dict[str, FeatureSet] = {}
+    n_images = len(study.pictures)
+    for name, layers in ((_JOINT, (0,)), *sources.layers.items()):
+        source = None if name == _JOINT else sources.any_set(name)
+        grid = engine.grid_
+        title = "Joint solution of all layers" if source is None else str(source.note.get("title", source.network))
+        features = FeatureSet.create(
+            study.store,
+            {
+                "network": name,
+                "tap": settings.pathway,
+                "input_size": [0, 0] if source is None else list(source.input_size),
+                "default_size": True,
+                "precision": "float32",
+                "storage": "float32",
+                "weights": group,
+            },
+            rows=grid.rows if source is None else source.rows,
+            columns=grid.columns if source is None else source.columns,
+            class_token=False,
+            batch=_CHUNK,
+            note={"title": title, "weights": "" if source is None else source.note.get("weights", "")},
+            keep=[s.name for s in sets.values()],
+            derived=True,
+        )
+        sets[name] = features
+        features.prepare(dict.fromkeys(layers, engine.n_components), n_images)
+        images = np.asarray(sources.images)
+        order = np.argsort(images, kind="stable")
+        for chunk in np.unique(images // _CHUNK):
+            here = order[images[order] // _CHUNK == chunk]
+            values = {layer: rows[name, layer][here] for layer in layers}
+            features.write(values, [int(image) for image in images[here]])
+    return sets
+
+
+def _record(sources: LayeredSources, engine: LayeredCut, pathway: str, names: dict[str, str]) -> LayeredRecord:
+    slots = [(p, *slot) for p in _pathways(pathway) for slot in sources.slots]
+    graphs = []
+    for number, (layer, head) in enumerate(engine.graph_layers_):
+        of, network, own = slots[layer]
+        grid = engine.terms_.grids[number]
+        graphs.append(
+            GraphRecord(
+                network=network,
+                layer=own,
+                head=head,
+                pathway=of,
+                agreement=float(engine.agreement_[number]),
+                weight=float(engine.weights_[number]),
+                eigen=float(engine.terms_.eigen[number]),
+                orthogonality=float(engine.terms_.orthogonality[number]),
+                rows=grid.rows,
+                columns=grid.columns,
+            )
+        )
+    sets = {name: network for network, name in names.items() if network != _JOINT}
+    return LayeredRecord(pathway, names[_JOINT], sets, tuple(graphs))

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..choices import SPREADS
+from ..errors import InputError
 from ..spectral.methods import method_names
 from . import options
 from .command import Command
+from .layered import LAYERED_OPTIONS, add_layered_options, cut_layers
 from .progress_bar import progress_bar
 
 __all__ = ["COMMANDS"]
@@ -46,6 +48,19 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.seed(parser)
     parser.add_argument("--memory", metavar="SIZE", help="bound on the working set, such as 2GiB (default: 4GiB)")
     options.device(parser)
+    add_layered_options(parser)
+
+
+def _cut_either(study: str, name: str, pathway: str | None, **values: Any) -> None:
+    """A joint cut where a pathway is named, else AlignedCut."""
+    joint = {option: values.pop(option) for option in LAYERED_OPTIONS}
+    if pathway is not None:
+        cut_layers(study, name, pathway, values | joint)
+        return
+    stray = [option for option, value in joint.items() if value is not None]
+    if stray:
+        raise InputError(f"--{stray[0]} is an option of joint cuts; say --pathway what, where or both as well.")
+    cut(study, name, **values)
 
 
 def cut(
@@ -138,6 +153,6 @@ COMMANDS = (
         ),
         example="alignedcut cut my-study --layers 6-11 --eigenvectors 10 --name late",
         options=_options,
-        run=cut,
+        run=_cut_either,
     ),
 )

@@ -1,0 +1,173 @@
+"""Joint cuts of many layers in a study: a cut like any other, resumable, and told of in sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alignedcut_viewer import cli, pipeline
+from alignedcut_viewer.errors import Cancelled, InputError, StudyError
+from alignedcut_viewer.pipeline import ColourSettings, ExtractSettings, LayeredSettings, MapSettings
+from alignedcut_viewer.spectral import GraphSettings, LayeredCut, pathway_layers
+from alignedcut_viewer.study import Study
+
+NETWORK = "random:vit_tiny_patch16_224"
+SETTINGS = LayeredSettings(
+    n_components=5,
+    n_inside=4,
+    n_across=6,
+    device="cpu",
+    colour=ColourSettings(perplexity=5, n_landmarks=60, device="cpu"),
+    map=MapSettings(perplexity=5, n_landmarks=60, device="cpu"),
+)
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("layered")
+    (folder / "pictures").mkdir()
+    for i in range(8):
+        pixels = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((90, 120), Image.Resampling.BICUBIC).save(folder / "pictures" / f"p{i}.png")
+    study, _ = pipeline.open_study(folder / "study", folder / "pictures")
+    with study:
+        pipeline.extract(
+            study, ExtractSettings((NETWORK,), (0, 2, 5), tap=("q", "k", "v"), input_size=64, device="cpu")
+        )
+    return folder / "study"
+
+
+@pytest.fixture
+def study(extracted: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    shutil.copytree(extracted, tmp_path / "study")
+    return tmp_path / "study"
+
+
+def cut(path: Path, name: str = "default", progress: Any = None, **changes: Any) -> Any:
+    from dataclasses import replace
+
+    with Study.open(path, writable=True) as study:
+        return pipeline.layered_cut(study, replace(SETTINGS, **changes), name, progress)
+
+
+def test_the_cut_holds_the_joint_solution_and_every_layers_projection(study: Path) -> None:
+    result = cut(study)
+    opened = Study.open(study)
+    v = next(features for features in opened.networks.values() if features.tap == "v")
+    layers = pathway_layers("what", [{"v": v.array(layer)[:]} for layer in (0, 2, 5)], [(4, 4)] * 3, leading=1)
+    graph = GraphSettings(n_inside=4, n_across=6)
+    expected = LayeredCut(5, scope="data set", graph=graph, projections=True, device="cpu").fit(layers)
+    joint = result.layered.joint
+    assert [len(network.layers) for network in result.index.networks] == [1, 3]
+    assert result.eigenvectors.shape == (8 * 16 * 4, 5)
+    np.testing.assert_allclose(
+        result.eigenvectors[result.index.slot_slice(joint, 0)], expected.eigenvectors_.reshape(-1, 5), atol=1e-6
+    )
+    own = next(iter(result.layered.sources))
+    for layer, rows in zip((0, 2, 5), expected.projections_, strict=True):
+        np.testing.assert_allclose(
+            result.eigenvectors[result.index.slot_slice(own, layer)], rows.reshape(-1, 5), atol=1e-6
+        )
+    np.testing.assert_allclose([g.weight for g in result.layered.graphs], expected.weights_, atol=1e-6)
+    assert [(g.network, g.layer, g.pathway) for g in result.layered.graphs] == [(NETWORK, n, "what") for n in (0, 2, 5)]
+    # features of its nodes are the rows themselves, for all that reads features
+    features = opened.node_features(result.index)
+    np.testing.assert_allclose(features[np.arange(50)], result.eigenvectors[:50], atol=1e-6)
+    assert result.rgb.shape == (512, 3)
+    assert result.map2d.shape == (512, 2)
+
+
+def test_both_pathways_and_two_cuts_beside_one_another(study: Path) -> None:
+    both = cut(study, "both", pathway="both")
+    assert [(g.pathway, g.layer) for g in both.layered.graphs] == [(p, n) for p in ("what", "where") for n in (0, 2, 5)]
+    assert sum(g.weight for g in both.layered.graphs) == pytest.approx(1)
+    cut(study, "where", pathway="where")
+    opened = Study.open(study)
+    assert opened.cuts == ("both", "where")
+    # what belongs to cuts is no network of the study, and leaves with its cut
+    assert all(not features.derived for features in opened.networks.values())
+    assert len(opened.node_index().networks) == 3
+    with Study.open(study, writable=True) as writable:
+        names = [network.name for network in writable.cut("both").index.networks]
+        writable.remove_cut("both")
+        for name in names:
+            with pytest.raises(StudyError):
+                writable.network(name)
+        assert writable.node_features(writable.cut("where").index).shape == (512, 5)
+
+
+def test_a_cancelled_cut_goes_on_and_nothing_is_done_twice(study: Path) -> None:
+    seen: list[str] = []
+
+    def stop(done: int, total: int, text: str) -> None:
+        seen.append(text)
+        if text.startswith("Colouring"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cut(study, progress=stop)
+    assert Study.open(study).cuts == ()
+    again: list[str] = []
+    cut(study, progress=lambda *told: again.append(told[2]))
+    assert "Eigenvectors are there" in again
+    assert not any(text.startswith(("Neighbours", "A joint cut")) for text in again)
+    assert any(text.startswith("Neighbours") for text in seen)
+
+
+def test_consumers_of_cuts_work_on_it(study: Path, tmp_path: Path) -> None:
+    from alignedcut_viewer.figures import all_figures
+    from alignedcut_viewer.pipeline.mask_export import export_segments
+
+    cut(study)
+    with Study.open(study, writable=True) as opened:
+        result = opened.cut()
+        joint = result.layered.joint
+        assert result.label_map(joint, 0, 3, 3).shape == (4, 4)
+        assert result.label_map(joint, 0, 3, 3, one_layer=True).shape == (4, 4)
+        pipeline.discover_concepts(opened, "default", pipeline.ConceptSettings(n_concepts=4))
+        files = export_segments(opened, result, tmp_path / "masks", network=joint, layer=0, k=3, formats=("png",))
+        assert len(files) == 8
+    drawn = all_figures(Study.open(study), Study.open(study).cut())
+    assert drawn
+
+
+def test_the_command_line_makes_it(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--eigenvectors", "4", "--neighbours", "5", "--perplexity", "5", "--map-perplexity", "5", "--device", "cpu"]
+    for pathway in ("what", "where", "both"):
+        options = ["--pathway", pathway, "--solver", "direct", "--name", pathway, *few, "--no-map"]
+        assert cli.main(["cut", str(study), *options]) == 0
+        assert "agrees most" in capsys.readouterr().out
+    assert Study.open(study).cuts == ("both", "what", "where")
+    assert cli.main(["cut", str(study), "--pathway", "what", "--gamma", "1"]) == 2
+    assert "--gamma is an option of AlignedCut" in capsys.readouterr().err
+    assert cli.main(["cut", str(study), "--solver", "direct"]) == 2
+    assert "say --pathway what, where or both" in capsys.readouterr().err
+    assert cli.main(["cut", str(study), "--pathway", "what"]) == 2
+    assert "cannot have 50 neighbours inside its picture" in capsys.readouterr().err
+    assert (
+        cli.main(["cut", str(study), "--pathway", "what", "--neighbours", "9", "--images", "0", "--eigenvectors", "4"])
+        == 2
+    )
+    assert "cannot have 9 neighbours in other pictures" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_said_in_a_sentence(study: Path) -> None:
+    with Study.open(study, writable=True) as opened:
+        for name in [name for name in opened.networks if name.endswith((".q", ".k"))]:
+            opened.store.remove(f"features/{name}")
+    with pytest.raises(StudyError, match="needs the queries and keys of any network, which the study"):
+        cut(study, pathway="where")
+    with pytest.raises(StudyError, match="Extract them first: alignedcut extract PICTURES"):
+        cut(study, pathway="where", networks=(NETWORK,))
+    with pytest.raises(InputError, match="None of the chosen layers"):
+        cut(study, layers=(7,))
+    with pytest.raises(InputError, match="There is no image 12"):
+        cut(study, images=(0, 12))
+    with pytest.raises(InputError, match="Unknown pathway"):
+        LayeredSettings(pathway="who")

@@ -17,6 +17,9 @@ __all__ = [
     "PATHWAY_TAPS",
     "PRECISIONS",
     "PRESETS",
+    "REFINEMENTS",
+    "SEGMENT_METHODS",
+    "SEGMENT_SCOPES",
     "SPREADS",
     "STARTING_MAPS",
     "STORAGES",
@@ -79,3 +82,12 @@ PATHWAY_TAPS = {"what": ("v",), "where": ("q", "k"), "both": ("q", "k", "v")}
 
 LAYERED_SOLVERS = ("direct",)
 """How a joint cut of many layers is solved."""
+
+REFINEMENTS = ("bilateral", "guided", "none")
+"""How edges of segments are drawn to those of the picture: quality, speed, or not at all."""
+
+SEGMENT_METHODS = ("k-way", "hierarchical", "recursive")
+"""How a picture is divided."""
+
+SEGMENT_SCOPES = ("picture", "joint")
+"""Whether each picture has segments of its own, or one label means one thing in all pictures."""

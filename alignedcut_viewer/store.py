@@ -171,7 +171,7 @@ class Store:
                 remove_abandoned(folder)  # not of those alive: a window keeps its session here without the lock
                 with contextlib.suppress(OSError):
                     (folder / f".{_GROUP}.partial").unlink()  # as version 0.1.0 called them
-        for kind in (ALIGNMENTS, "cuts", "cuts/*"):
+        for kind in (ALIGNMENTS, "cuts", "cuts/*", "segmentations"):
             for folder in self.root.glob(f"{kind}/*/"):
                 if not (folder / _GROUP).exists():
                     shutil.rmtree(folder, ignore_errors=True)

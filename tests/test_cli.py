@@ -86,22 +86,22 @@ def test_from_pictures_to_masks(capsys: pytest.CaptureFixture[str], cut_study: P
         cli.main(["figures", str(cut_study), "--out", *map(str, files), "--images", "1", "4", "--layers", "2-5"]) == 0
     )
     assert all(file.stat().st_size > 1000 for file in files)
-    assert cli.main(["segment", str(cut_study), "--segments", "3", "--layer", "2", "--out", str(tmp_path / "m")]) == 0
+    assert cli.main(["segment", str(cut_study), "--segments", "3", "--layers", "2", "--out", str(tmp_path / "m")]) == 0
     masks = sorted((tmp_path / "m" / "png").glob("*.png"))
     assert [mask.stem for mask in masks] == [f"p{i}" for i in range(6)]
     labels = np.asarray(Image.open(masks[3]))
     assert labels.shape == (43, 30)
     assert set(np.unique(labels)) <= {1, 2, 3}
     info = json.loads((tmp_path / "m" / "annotations.json").read_text())["info"]
-    assert info["layer"] == 2
-    assert info["segments"] == 3
+    assert list(info["layers"].values()) == [[2]]
+    assert info["settings"]["choice"]["segments"] == 3
     assert (tmp_path / "m" / "masks.npz").exists()
     assert len(list((tmp_path / "m" / "tiff").glob("*.tif"))) == 6
 
 
 def test_default_places_lie_beside_the_study(cut_study: Path) -> None:
     assert cli.main(["figures", f"{cut_study}/"]) == 0
-    assert cli.main(["segment", str(cut_study), "--formats", "npz", "--joint", "--blocky"]) == 0
+    assert cli.main(["segment", str(cut_study), "--formats", "npz", "--scope", "joint", "--refine", "none"]) == 0
     assert (cut_study.parent / "study-figures" / "mosaic.pdf").exists()
     assert [p.name for p in (cut_study.parent / "study-masks").iterdir()] == ["masks.npz"]
 
@@ -285,7 +285,7 @@ def test_a_read_only_study(cut_study: Path, folder: Path, fails: Fails) -> None:
         assert "is read-only" in fails("cut", cut_study)
         out = cut_study.parent / "m.png"
         assert cli.main(["figures", str(cut_study), "--out", str(out)]) == 0  # reading needs no right to write
-        assert cli.main(["segment", str(cut_study), "--out", str(cut_study.parent / "m")]) == 0
+        assert "is read-only" in fails("segment", cut_study, "--out", cut_study.parent / "m")
     finally:
         cut_study.chmod(0o755)
     assert sorted(p for p in cut_study.rglob("*")) == before
@@ -305,9 +305,8 @@ def test_other_mistakes(cut_study: Path, folder: Path, tmp_path: Path, fails: Fa
     assert "is not a study" in fails("figures", folder)
     assert "holds no cut 'late'; it holds: default" in fails("figures", cut_study, "--cut", "late")
     assert "must end in" in fails("figures", cut_study, "--out", tmp_path / "m.bmp")
-    assert "between 2 and the 5 eigenvectors" in fails("segment", cut_study, "--segments", "9", "--joint")
-    assert "between 2 and the 30 nodes" in fails("segment", cut_study, "--segments", "99")
-    assert "Layer 4 of" in fails("segment", cut_study, "--layer", "4")
+    assert "None of the layers" in fails("segment", cut_study, "--layers", "9")
+    assert "number of segments" in fails("segment", cut_study, "--segments", "99")
     assert "Unknown mask format bmp" in fails("segment", cut_study, "--formats", "bmp")
     (cut_study.parent / "study-masks" / "png").mkdir(parents=True)
     (cut_study.parent / "study-masks" / "png" / "p0.png").touch()

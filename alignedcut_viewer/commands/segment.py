@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS
+from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS, REFINEMENTS, SEGMENT_METHODS, SEGMENT_SCOPES
+from ..errors import InputError
 from . import options
 from .command import Command
 from .progress_bar import progress_bar
@@ -16,14 +17,28 @@ __all__ = ["COMMANDS"]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    options.study(parser)
-    parser.add_argument("--segments", type=int, default=2, metavar="K", help="how many (default: 2)")
-    parser.add_argument("--network", metavar="NAME", help="which network (default: the first of the cut)")
-    parser.add_argument("--layer", type=int, metavar="N", help="which layer, from 0 (default: two thirds up)")
+    options.study(parser, with_cut=False)
+    options.networks_and_layers(parser, "to cut together")
     parser.add_argument(
-        "--joint", action="store_true", help="segment all nodes of the cut together, not this layer's alone"
+        "--segments", default="auto", metavar="K", help="how many, or auto: by eigengap and silhouette (default: auto)"
     )
-    parser.add_argument("--blocky", action="store_true", help="do not interpolate edges between tokens")
+    parser.add_argument(
+        "--scope",
+        default="picture",
+        choices=SEGMENT_SCOPES,
+        help="picture: each has segments of its own; joint: one label means one thing everywhere (default: picture)",
+    )
+    parser.add_argument("--method", default="k-way", choices=SEGMENT_METHODS, help="how to divide (default: k-way)")
+    parser.add_argument("--instances", action="store_true", help="tell connected things of one segment apart")
+    parser.add_argument("--gamma", type=float, metavar="G", help="width of the kernel (default: 0.06)")
+    parser.add_argument(
+        "--refine", default="bilateral", choices=REFINEMENTS, help="edges at pixels (default: bilateral)"
+    )
+    parser.add_argument("--upsampler", metavar="FILE", help="TorchScript file of a learned upsampler")
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, metavar="C", help="leave out segments below it (default: 0)"
+    )
+    parser.add_argument("--name", default="default", metavar="NAME", help="what to call the segments in the study")
     parser.add_argument(
         "--formats",
         nargs="+",
@@ -34,54 +49,78 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: STUDY-masks)")
     parser.add_argument("--replace", action="store_true", help="overwrite masks that are there already")
     options.seed(parser)
+    options.device(parser)
 
 
 def segment(
     study: str,
-    cut: str,
-    segments: int,
-    network: str | None,
-    layer: int | None,
-    joint: bool,
-    blocky: bool,
+    networks: Sequence[str] | None,
+    layers: Sequence[int] | None,
+    segments: str,
+    scope: str,
+    method: str,
+    instances: bool,
+    gamma: float | None,
+    refine: str,
+    upsampler: str | None,
+    min_confidence: float,
+    name: str,
     formats: Sequence[str],
     out: str | None,
     replace: bool,
     seed: int,
+    device: str,
 ) -> None:
-    """Masks of a layer's segments."""
-    from ..pipeline.mask_export import export_segments
+    """Segments of the pictures of a study, kept in it and written as masks."""
+    from ..pipeline.mask_export import check_target, export_segment_set
+    from ..pipeline.segment_stage import GAMMA, SegmentSettings
+    from ..pipeline.segment_stage import segment as run
+    from ..progress import span
+    from ..segmentation import RefineSettings, SegmentChoice, check_formats
     from ..study.study import Study
 
-    opened = Study.open(study)
-    folder = Path(out or f"{study.rstrip('/' + os.sep)}-masks")
-    with progress_bar() as progress:
-        files = export_segments(
-            opened,
-            opened.cut(cut),
-            folder,
-            network=network,
-            layer=layer,
-            k=segments,
-            one_layer=not joint,
-            smooth=not blocky,
-            formats=formats,
+    if segments != "auto" and not segments.isdecimal():
+        raise InputError(f"The number of segments is a whole number or auto; got {segments!r}.")
+    check_formats(formats)
+    settings = SegmentSettings(
+        networks=tuple(networks) if networks else None,
+        layers=tuple(layers) if layers is not None else None,
+        scope=scope,
+        gamma=GAMMA if gamma is None else gamma,
+        choice=SegmentChoice(
+            segments=None if segments == "auto" else int(segments),
+            method=method,
+            instances=instances,
+            min_confidence=min_confidence,
+            refine=RefineSettings(filter=refine),
             seed=seed,
-            replace=replace,
-            progress=progress,
+        ),
+        upsampler=upsampler,
+        device=device,
+    )
+    folder = Path(out or f"{study.rstrip('/' + os.sep)}-masks")
+    with Study.open(study, writable=True) as opened, progress_bar() as progress:
+        if not replace:
+            check_target(opened, folder, formats)  # before the work, not after it
+        found = run(opened, settings, name, progress=span(progress, 0.0, 0.9))
+        files = export_segment_set(
+            opened, found, folder, formats=formats, replace=replace, progress=span(progress, 0.9, 1.0)
         )
+    print(f"segments {name!r} of {len(found.images)} pictures are kept in {study}")
+    print(f"first picture: {found.reason(found.images[0])}")
     print(f"{folder}: {len(files)} files")
 
 
 COMMANDS = (
     Command(
         name="segment",
-        summary="segments of one layer as masks of the original pictures",
+        summary="segments of the pictures, kept in the study and written as masks",
         description=(
-            "Divides the tokens of one layer into segments and writes them as masks of each picture's own size: "
-            "indexed PNG with a palette, COCO RLE (JSON), npz and TIFF."
+            "Cuts the graphs of many layers and networks of a study together, picture by picture or all pictures at "
+            "once, chooses the number of segments by eigengap and silhouette, draws the edges at pixels, and writes "
+            "masks of each picture's own size."
         ),
-        example="alignedcut segment my-study --segments 3 --layer 8 --formats png coco",
+        example="alignedcut segment my-study --segments auto --formats png coco csv",
         options=_options,
         run=segment,
     ),

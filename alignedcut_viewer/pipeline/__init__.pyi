@@ -24,6 +24,8 @@ from .presets import PresetValue as PresetValue
 from .presets import paper_brain as paper_brain
 from .presets import paper_cut as paper_cut
 from .presets import paper_extract as paper_extract
+from .segment_stage import SegmentSettings as SegmentSettings
+from .segment_stage import segment as segment
 from .settings import AlignSettings as AlignSettings
 from .settings import ColourSettings as ColourSettings
 from .settings import CutSettings as CutSettings

@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import ProgressCallback, report, span
-from ..segmentation import DEFAULT_FORMATS, check_formats, export_masks, upsample_labels, upsample_scores
+from ..segmentation import (
+    DEFAULT_FORMATS,
+    check_formats,
+    export_masks,
+    file_names,
+    upsample_labels,
+    upsample_scores,
+)
+from ..segmentation.export import refuse_to_replace
+from ..segmentation.writers import expected_files
 from ..study.cut import Cut
+from ..study.segment_set import SegmentSet
 from ..study.study import Study
 
-__all__ = ["export_segments", "export_threshold", "middle_layer"]
+__all__ = ["check_target", "export_segment_set", "export_segments", "export_threshold", "middle_layer"]
 
 
 def middle_layer(cut: Cut, network: str) -> int:
@@ -107,6 +117,67 @@ def export_segments(
         },
         replace=replace,
         progress=span(progress, 0.1, 1.0),
+    )
+
+
+def check_target(study: Study, folder: str | Path, formats: Sequence[str]) -> None:
+    """Say with an InputError that masks would be overwritten, before any work is done."""
+    refuse_to_replace(Path(folder).expanduser().absolute(), expected_files(formats, file_names(study.pictures.names)))
+
+
+def export_segment_set(
+    study: Study,
+    segments: SegmentSet,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    replace: bool = False,
+    progress: ProgressCallback | None = None,
+) -> list[Path]:
+    """Write segments that are kept in a study, with their names and confidence.
+
+    Parameters
+    ----------
+    study, segments
+        The study, and some of its segments.
+    folder
+        Where to write.
+    formats
+        Some of :data:`~alignedcut_viewer.segmentation.FORMATS`.
+    replace
+        Whether masks that are there already may be overwritten.
+    progress
+        Called once a picture.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        If a format is unknown, or files are there and may not be replaced.
+    StorageError
+        If the folder cannot be written.
+    """
+    check_formats(formats)
+    names = study.pictures.names
+    categories: dict[int, str] = {}
+    for image in segments.images:
+        categories.update(segments.names(image) if segments.joint else {})
+    recipe = segments.recipe
+    return export_masks(
+        folder,
+        [names[image] for image in segments.images],
+        (segments.labels(image) for image in segments.images),
+        formats=formats,
+        picture_files=[study.picture_path(image).name for image in segments.images],
+        categories=categories,
+        confidence=(segments.confidence(image) for image in segments.images),
+        info={"segments": segments.name, "settings": recipe["settings"], "layers": recipe["layers"]},
+        replace=replace,
+        progress=progress,
     )
 
 

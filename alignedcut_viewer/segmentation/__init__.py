@@ -11,9 +11,10 @@ from .labels import upsample_colours, upsample_labels, upsample_scores
 from .metrics import best_assignment_iou, class_iou, confusion_matrix, match_labels, mean_iou
 from .oracle import ORACLE_THRESHOLDS, UNLABELLED, OracleCentres, OracleScore, oracle_score
 from .palette import segment_colours
+from .picture_segments import PictureSegments, SegmentChoice, segment_eigenvectors
 from .polygons import mask_from_polygons, polygons_of_mask
 from .reading import ReadMask, ReadMasks, read_masks
-from .refinement import REFINEMENTS, RefineSettings, class_probabilities, clean_labels, refine
+from .refinement import RefineSettings, class_probabilities, clean_labels, refine
 from .rle import decode_mask, encode_mask
 from .segments import Segment, Segmentation, SegmentKey
 from .token_graph import TokenGraph
@@ -23,17 +24,18 @@ __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
     "ORACLE_THRESHOLDS",
-    "REFINEMENTS",
     "UNLABELLED",
     "Clusters",
     "CountChoice",
     "Instances",
     "OracleCentres",
     "OracleScore",
+    "PictureSegments",
     "ReadMask",
     "ReadMasks",
     "RefineSettings",
     "Segment",
+    "SegmentChoice",
     "SegmentKey",
     "Segmentation",
     "TokenGraph",
@@ -58,6 +60,7 @@ __all__ = [
     "read_masks",
     "refine",
     "segment_colours",
+    "segment_eigenvectors",
     "segment_tokens",
     "upsample_colours",
     "upsample_labels",

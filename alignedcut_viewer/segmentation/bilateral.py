@@ -78,11 +78,11 @@ def bilateral_solve(
     matrix = weight * (diags_array(mass) - diags_array(scale) @ blur @ diags_array(scale)) + diags_array(held)
     matrix = matrix.tocsr()
     flat = targets.reshape(len(cell), -1)
-    result = np.empty(flat.shape, dtype=np.float32)
-    for channel in range(flat.shape[1]):
-        right = np.bincount(cell, sure * flat[:, channel], n).astype(np.float64)
-        solved = _conjugate_gradients(matrix, right, right / np.maximum(held, 1e-12), steps)
-        result[:, channel] = solved[cell]
+    right = np.zeros((n, flat.shape[1]))
+    for i in range(flat.shape[1]):
+        right[:, i] = np.bincount(cell, sure * flat[:, i], n)
+    solved = _conjugate_gradients(matrix, right, right / np.maximum(held, 1e-12)[:, None], steps)
+    result = solved.astype(np.float32)[cell]
     return result.reshape(targets.shape)
 
 
@@ -123,20 +123,22 @@ def _grid(
 def _conjugate_gradients(
     matrix: Any, right: NDArray[np.float64], start: NDArray[np.float64], steps: int
 ) -> NDArray[np.float64]:
-    """Conjugate gradients with the diagonal as preconditioner."""
-    inverse = 1 / np.maximum(matrix.diagonal(), 1e-12)
+    """Conjugate gradients with the diagonal as preconditioner, every column by itself."""
+    inverse = 1 / np.maximum(matrix.diagonal(), 1e-12)[:, None]
     solution = start.copy()
     residual = right - matrix @ solution
     direction = inverse * residual
-    energy = residual @ direction
+    energy = (residual * direction).sum(0)
     for _ in range(steps):
-        if energy <= 1e-20:
+        if (energy <= 1e-20).all():
             break
         moved = matrix @ direction
-        length = energy / (direction @ moved)
+        curvature = (direction * moved).sum(0)
+        length = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
         solution += length * direction
         residual -= length * moved
         pre = inverse * residual
-        energy, before = residual @ pre, energy
-        direction = pre + (energy / before) * direction
+        after = (residual * pre).sum(0)
+        direction = pre + np.divide(after, energy, out=np.zeros_like(energy), where=energy > 0) * direction
+        energy = after
     return solution

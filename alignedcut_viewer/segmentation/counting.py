@@ -81,7 +81,13 @@ def cluster_eigenvectors(eigenvectors: ArrayLike, k: int, *, n_starts: int = 5, 
 
 
 def choose_count(
-    eigenvectors: ArrayLike, eigenvalues: ArrayLike, *, largest: int = 8, n_starts: int = 5, seed: int = 0
+    eigenvectors: ArrayLike,
+    eigenvalues: ArrayLike,
+    *,
+    smallest: int = 4,
+    largest: int = 10,
+    n_starts: int = 5,
+    seed: int = 0,
 ) -> CountChoice:
     """Number of segments by eigengap and silhouette.
 
@@ -91,8 +97,9 @@ def choose_count(
     ----------
     eigenvectors, eigenvalues
         ``(N, C)`` and ``(C,)`` of a normalised cut, descending.
-    largest
-        Largest number that is tried; the smallest is 2.
+    smallest, largest
+        Numbers that are tried. Photographs of several things are described better by four segments and more than by
+        the two or three that hold together best; for figure and ground begin with 2.
     n_starts, seed
         Of k-means.
 
@@ -105,13 +112,15 @@ def choose_count(
     InputError
         If there are too few eigenvectors.
     """
+    if smallest < 2:
+        raise InputError(f"There are at least 2 segments; got {smallest}.")
     from sklearn.metrics import silhouette_score
 
     values = np.asarray(eigenvalues, dtype=np.float64)
     points = np.asarray(eigenvectors, dtype=np.float32)
     if values.shape != points.shape[1:] or len(values) < 3:
         raise InputError("At least three eigenvectors, each with its eigenvalue, are needed to choose a number.")
-    candidates = np.arange(2, min(largest, len(values) - 1) + 1)
+    candidates = np.arange(min(smallest, len(values) - 1), min(max(largest, smallest), len(values) - 1) + 1)
     gaps = values[candidates - 1] - values[candidates]
     favoured = candidates[np.argsort(-gaps, kind="stable")[:_FAVOURED_GAPS]]
     silhouettes = np.full(len(candidates), np.nan)
@@ -120,7 +129,7 @@ def choose_count(
         found = cluster_eigenvectors(points, k, n_starts=n_starts, seed=seed)
         used = len(np.unique(found.labels))
         score = float(silhouette_score(points[:, 1:k], found.labels)) if 1 < used < len(points) else -1.0
-        silhouettes[k - 2] = score
+        silhouettes[k - candidates[0]] = score
         if best is None or score > best[0]:
             best = (score, found)
     assert best is not None

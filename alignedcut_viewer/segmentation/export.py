@@ -20,7 +20,7 @@ from ..progress import ProgressCallback, report
 from .formats import paired
 from .writers import DEFAULT_FORMATS, FORMATS, MaskWriter, check_formats, expected_files, make_writer
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "export_masks", "file_names"]
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "export_masks", "file_names", "refuse_to_replace"]
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -94,7 +94,7 @@ def export_masks(
         raise InputError(f"{len(names)} masks need as many file names of pictures; got {len(picture_files)}.")
     target = Path(folder).expanduser().absolute()
     if not replace:
-        _refuse_to_replace(target, expected_files(formats, file_names(names)))
+        refuse_to_replace(target, expected_files(formats, file_names(names)))
     with writing(target):
         made = _make_folders(target)
         staging = Path(tempfile.mkdtemp(prefix=".masks-", suffix=".partial", dir=target))
@@ -151,7 +151,8 @@ def _stage(
     return files
 
 
-def _refuse_to_replace(target: Path, files: Iterable[Path]) -> None:
+def refuse_to_replace(target: Path, files: Iterable[Path]) -> None:
+    """Raise an InputError that names the first of the files that are in a folder already."""
     there = [file for file in files if (target / file).exists()]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""

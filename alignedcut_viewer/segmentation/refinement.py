@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..choices import REFINEMENTS
 from ..errors import InputError
 from .bilateral import bilateral_solve
 from .labels import upsample_scores
 
 __all__ = ["REFINEMENTS", "RefineSettings", "class_probabilities", "clean_labels", "guided_filter", "refine"]
-
-REFINEMENTS = ("guided", "bilateral", "none")
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class RefineSettings:
     Attributes
     ----------
     filter
-        ``"guided"`` (He, Sun and Tang 2013: fast), ``"bilateral"`` (Barron and Poole 2016: quality) or ``"none"``.
+        ``"bilateral"`` (Barron and Poole 2016: quality), ``"guided"`` (He, Sun and Tang 2013: fast) or ``"none"``.
     band
         Share of the picture's longer side: only pixels that are nearer to a boundary may change their segment; 0 lets
         all.
@@ -35,7 +34,7 @@ class RefineSettings:
         Share of the picture: connected parts and holes below it are given to what surrounds them; 0 keeps all.
     """
 
-    filter: str = "guided"
+    filter: str = "bilateral"
     band: float = 0.05
     radius: float = 0.025
     smoothness: float = 1e-3

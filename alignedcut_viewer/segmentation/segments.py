@@ -183,6 +183,11 @@ class Segmentation:
             raise InputError(f"Picture {image} is not part of these segments.")
         return self._place[image]
 
+    def restore(self, key: SegmentKey, *, name: str, colour: Sequence[int], locked: bool) -> None:
+        """Give a segment the name, colour and lock that it had when it was stored; no step to be undone."""
+        known = replace(self[key], name=name, colour=_rgb(colour), locked=locked)
+        self._state = _State({**self._state.segments, key: known}, self._state.maps, self._state.what)
+
     # -- editing -------------------------------------------------------------------------------------------------
 
     def rename(self, key: SegmentKey, name: str) -> None:

@@ -21,6 +21,7 @@ from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
+from .segment_set import SegmentSet, open_segments, segment_names
 
 if TYPE_CHECKING:
     import zarr
@@ -425,3 +426,14 @@ class Study:
         """Remove a cut from the study; a StudyError if there is none of that name."""
         self.cut(name)
         publish_cut(self.store, name, None, None)
+
+    # -- segments ------------------------------------------------------------------------------------------------
+
+    @property
+    def segmentations(self) -> tuple[str, ...]:
+        """Names of the segments that are kept; see :func:`alignedcut_viewer.pipeline.segment`."""
+        return segment_names(self.store)
+
+    def segments(self, name: str = "default") -> SegmentSet:
+        """Segments that are kept; a StudyError if there are none of that name."""
+        return open_segments(self.store, name)

@@ -34,7 +34,7 @@ def planted() -> np.ndarray:
 def test_the_planted_number_is_found(k: int) -> None:
     labels = np.repeat(np.arange(k), 30)
     vectors, values = cut(blocks(labels, np.eye(k) + 0.02), 9)
-    choice = choose_count(vectors, values)
+    choice = choose_count(vectors, values, smallest=2, largest=8)
     assert choice.k == k
     assert adjusted_rand_score(labels, choice.clusters.labels) == 1
     assert f"{k} segments of 2 to 8" in choice.reason
@@ -51,6 +51,8 @@ def test_clusters_of_a_given_number(planted: np.ndarray) -> None:
             cluster_eigenvectors(vectors, k)
     with pytest.raises(InputError, match="three eigenvectors"):
         choose_count(vectors[:, :2], np.ones(2))
+    with pytest.raises(InputError, match="at least 2"):
+        choose_count(vectors, np.ones(6), smallest=1)
 
 
 def test_levels_nest_and_follow_the_planted_tree(planted: np.ndarray) -> None:

@@ -63,18 +63,18 @@ def keep(viewer: napari.Viewer, name: str, *, few_colours: bool = False) -> None
 
 def go(coordinator: Coordinator, picture: str, layer: int) -> None:
     """Move the sliders to a picture, by the beginning of its name, and a layer of the last network."""
-    stack, names = coordinator.display.stack, coordinator.pictures.names
+    stack, names = coordinator.display.stack, coordinator.shown.pictures.names
     number = next(i for i, name in enumerate(names) if name.startswith(picture))
     coordinator.display.move_to(len(stack.networks) - 1, stack.layers.index(layer), number)
 
 
 def pick(coordinator: Coordinator, y: float, x: float, reach: int = 0) -> None:
     """Pick what lies at shares of the height and width of the picture, with some tokens around it."""
-    network, layer, image = coordinator.position
-    grid = coordinator.study.cut.index.network(network)
+    network, layer, image = coordinator.view.position
+    grid = coordinator.shown.study.cut.index.network(network)
     row, column = int(y * grid.rows), int(x * grid.columns)
     rows, columns = (slice(max(at - reach, 0), at + reach + 1) for at in (row, column))
-    coordinator.pick(coordinator.nodes_at(network, layer, image, rows, columns))
+    coordinator.selection.select(coordinator.picking.nodes_at(network, layer, image, rows, columns))
 
 
 def only(viewer: napari.Viewer, *names: str) -> list[QWidget]:
@@ -88,30 +88,30 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     """The demo: from pictures to colours, picks and the contact sheet."""
     coordinator, panel = Coordinator.of(viewer), show_study_panel(viewer)
     coordinator.open_pictures("sample pictures")
-    turn_until(lambda: not coordinator.task.busy)
-    coordinator.change_settings(study=study)
+    turn_until(lambda: not coordinator.tasks.state.busy)
+    coordinator.settings.update(study=study)
     keep(viewer, "window-pictures.png", few_colours=True)
     coordinator.run()
-    turn_until(lambda: not coordinator.task.busy)
-    if coordinator.study is None or coordinator.study.cut is None:
+    turn_until(lambda: not coordinator.tasks.state.busy)
+    if coordinator.shown.study is None or coordinator.shown.study.cut is None:
         print("the run failed; see the notifications above", file=sys.stderr)
         return False
     go(coordinator, PICTURE, LAYER)
     keep(viewer, "window.png")
-    coordinator.set_smooth(True)
+    coordinator.view.smooth = True
     panel.tabs.setCurrentWidget(panel.view)
     keep(viewer, "window-smooth.png")
-    coordinator.set_smooth(False)
+    coordinator.view.smooth = False
     panel.tabs.setCurrentWidget(panel.export)
     keep(viewer, "window-export.png")
     show_selection_panel(viewer)
     settle()
     viewer.reset_view()
     pick(coordinator, 0.39, 0.4)
-    coordinator.set_active("ground")
+    coordinator.selection.set_active("ground")
     pick(coordinator, 0.25, 0.93, 1)
-    coordinator.set_active("figure")
-    coordinator.name_selection("eye")
+    coordinator.selection.set_active("figure")
+    coordinator.named.keep("eye")
     keep(viewer, "window-pick.png")
     coordinator.sessions.close()
     return True
@@ -121,7 +121,7 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     """The linked panels, and the contact sheet."""
     coordinator = Coordinator.of(viewer)
     coordinator.open_study(study)
-    turn_until(lambda: not coordinator.task.busy)
+    turn_until(lambda: not coordinator.tasks.state.busy)
     coordinator.sessions.close()
     viewer.window.resize(*LARGE)
     go(coordinator, picture, layer)
@@ -133,11 +133,11 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     settle()
     viewer.reset_view()
     pick(coordinator, *place, 1)
-    coordinator.set_active("ground")
+    coordinator.selection.set_active("ground")
     pick(coordinator, 0.08, 0.08, 1)
-    coordinator.set_active("figure")
+    coordinator.selection.set_active("figure")
     settle(2)
-    turn_until(lambda: not coordinator.task.busy)
+    turn_until(lambda: not coordinator.tasks.state.busy)
     settle(4)
     keep(viewer, "window-linked.png", few_colours=True)
     only(viewer, "Contact sheet")

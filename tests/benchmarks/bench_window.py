@@ -79,7 +79,7 @@ class Window:
         """A point of the picture that is shown, in the window."""
         from qtpy.QtCore import QPoint
 
-        layout = self.coordinator.study.pictures.layout
+        layout = self.coordinator.shown.study.pictures.layout
         box = layout.box(self.coordinator.display.position()[2])
         y, x = box.top + self.rng.random() * box.height * 0.98, box.left + self.rng.random() * box.width * 0.98
         centre, zoom = np.asarray(self.viewer.scene.camera.center)[-2:], self.viewer.scene.camera.zoom
@@ -136,13 +136,13 @@ class Window:
     def undo(self) -> float:
         """Undo of a pick."""
         self.settle()
-        return self.until_painted(self.coordinator.history.undo)
+        return self.until_painted(self.coordinator.selection.history.undo)
 
     def all_values(self) -> float:
         """Similarity of every node, as panels ask for it after a pick."""
         self.pick()
         began = time.perf_counter()
-        self.coordinator.values.values  # noqa: B018
+        self.coordinator.heat_map.values.values  # noqa: B018
         return 1000 * (time.perf_counter() - began)
 
     def scroll(self) -> float:

@@ -142,7 +142,7 @@ def viewer(qtbot):
     yield viewer
     WorkerBase.await_workers(60_000)
     qtbot.wait(1)
-    Coordinator.of(viewer).sessions.close()
+    Coordinator.of(viewer).close()
     if is_open(viewer):
         viewer.window.remove_dock_widget("all")
         qtbot.wait(1)
@@ -192,7 +192,7 @@ def wait_idle(qtbot, coordinator):
     """Wait until nothing is at work in the background."""
 
     def wait(timeout=120_000):
-        qtbot.waitUntil(lambda: not coordinator.task.busy, timeout=timeout)
+        qtbot.waitUntil(lambda: not coordinator.tasks.state.busy, timeout=timeout)
         qtbot.wait(1)
 
     return wait

@@ -48,16 +48,16 @@ def test_a_whole_sitting(
     trajectories = window.add_plugin_dock_widget(plugin, "Trajectories", tabify=True)[1]
     qtbot.waitUntil(lambda: trajectories.settled, timeout=60_000)
     qtbot.waitUntil(lambda: brain.board.cortex.scene is not None, timeout=60_000)
-    cut = coordinator.study.cut
+    cut = coordinator.shown.study.cut
 
     # Pick: the picture, the map and the bars answer.
     before = (trajectories.board.map.grab().toImage(), len(brain.board.bars.series))
-    click_canvas(coordinator.study.pictures.layout.token_centre(0, 1, 3, 5, 5))
+    click_canvas(coordinator.shown.study.pictures.layout.token_centre(0, 1, 3, 5, 5))
     node = cut.index.node(NETWORK, 8, 0, row=1, column=3)
-    assert coordinator.selection().nodes.tolist() == [node]
+    assert coordinator.selection.of().nodes.tolist() == [node]
     rows = cut.eigenvectors.astype(float)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    np.testing.assert_allclose(coordinator.values.values, units @ units[node], atol=1e-5)
+    np.testing.assert_allclose(coordinator.heat_map.values.values, units @ units[node], atol=1e-5)
     qtbot.wait(50)
     assert trajectories.board.map.grab().toImage() != before[0]
     qtbot.waitUntil(lambda: len(brain.board.bars.series) > before[1], timeout=20_000)
@@ -72,7 +72,7 @@ def test_a_whole_sitting(
     pixels = map_widget.view.to_pixels(map_widget._places)
     target = np.argsort(pixels[:, 0])[: len(pixels) // 4]
     lasso(qtbot, map_widget, pixels[target])
-    chosen = coordinator.selection().nodes
+    chosen = coordinator.selection.of().nodes
     assert len(chosen) >= len(target)
     assert set(target.tolist()) <= set(chosen.tolist())
     assert not coordinator.overlays.selection.data.is_empty
@@ -83,7 +83,7 @@ def test_a_whole_sitting(
     # Mask above a threshold, and its export by the button.
     selection = show_selection_panel(viewer)
     selection.similar.threshold.value = 0.3
-    expected = coordinator.values.values >= np.float32(0.3)
+    expected = coordinator.heat_map.values.values >= np.float32(0.3)
     assert coordinator.overlays.mask.visible
     folder = tmp_path / "masks"
     folder.mkdir()
@@ -91,13 +91,13 @@ def test_a_whole_sitting(
     selection.similar.export.native.click()
     wait_idle()
     patches = cut.index.patch_slice(NETWORK, 8, cut.index.images[0])
-    mask = np.asarray(Image.open(folder / "png" / f"{coordinator.study.pictures.names[0]}.png"))
+    mask = np.asarray(Image.open(folder / "png" / f"{coordinator.shown.study.pictures.names[0]}.png"))
     assert mask.shape == (140, 200)
     np.testing.assert_array_equal(mask[14::28, 20::40], expected[patches].reshape(5, 5))
 
     # Undo by key: back to the click.
     qtbot.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.AltModifier)
-    assert coordinator.selection().nodes.tolist() == [node]
+    assert coordinator.selection.of().nodes.tolist() == [node]
     qtbot.keyClick(native, Qt.Key.Key_Y, Qt.KeyboardModifier.AltModifier)
 
     # Save, look at something else, open again.
@@ -106,11 +106,11 @@ def test_a_whole_sitting(
     assert (tmp_path / "sitting.session.json").is_file()
     coordinator.open_pictures(picture_folder)
     wait_idle()
-    assert len(coordinator.selection()) == 0
+    assert len(coordinator.selection.of()) == 0
     answer_dialog(qtbot, tmp_path / "sitting.session.json")
     open_session(viewer)
     wait_idle()
-    np.testing.assert_array_equal(coordinator.selection().nodes, chosen)
+    np.testing.assert_array_equal(coordinator.selection.of().nodes, chosen)
     assert coordinator.overlays.mask.visible
-    assert coordinator.similarity.threshold == pytest.approx(0.3)
+    assert coordinator.similarity.settings.threshold == pytest.approx(0.3)
     assert not [message for severity, message in notifications if severity == "error"]

@@ -28,7 +28,7 @@ def test_a_run_may_be_cancelled_in_every_stage(
 ):
     """Cancel at the first word of each stage; every run goes on where the last one stopped."""
     path = tmp_path / "cancelled.zarr"
-    coordinator.change_settings(source=str(picture_folder), study=str(path), **QUICK)
+    coordinator.settings.update(source=str(picture_folder), study=str(path), **QUICK)
     passed, cancelled = set(), 0
 
     def cancel_at_something_new(task):
@@ -37,17 +37,17 @@ def test_a_run_may_be_cancelled_in_every_stage(
         if task.busy and not task.stopping and stage not in ("starting", "") and stage not in passed:
             passed.add(stage)
             cancelled += 1
-            coordinator.cancel()
+            coordinator.tasks.cancel()
 
-    coordinator.task_changed.connect(cancel_at_something_new)
+    coordinator.tasks.changed.connect(cancel_at_something_new)
     for _ in range(30):
         coordinator.run()
         wait_idle()
         assert panel.task_bar.run.enabled
-        if coordinator.study is not None:
+        if coordinator.shown.study is not None:
             break
-    coordinator.task_changed.disconnect(cancel_at_something_new)
-    assert coordinator.study is not None
+    coordinator.tasks.changed.disconnect(cancel_at_something_new)
+    assert coordinator.shown.study is not None
     assert cancelled >= 4
     assert sum("cancelled" in message for _, message in notifications) >= 4
     assert not [message for severity, message in notifications if severity == "error"]
@@ -61,20 +61,20 @@ def test_the_study_is_deleted_under_the_window(
     show_selection_panel(viewer)
     show_contact_sheet(viewer)
     shutil.rmtree(own_study)
-    coordinator.select([20, 21])
+    coordinator.selection.select([20, 21])
     viewer.dims.set_current_step((1, 2), (0, 2))
-    coordinator.change_similarity(mask=True, threshold=0.3)
-    assert coordinator.values.values.size == len(coordinator.study.cut.index)  # mapped, so still there
-    coordinator.change_similarity(space="raw")
-    qtbot.waitUntil(lambda: not coordinator._similar.busy, timeout=20_000)
-    coordinator.name_selection("lost")
+    coordinator.similarity.settings.update(mask=True, threshold=0.3)
+    assert coordinator.heat_map.values.values.size == len(coordinator.shown.study.cut.index)  # mapped, so still there
+    coordinator.similarity.settings.update(space="raw")
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=20_000)
+    coordinator.named.keep("lost")
     coordinator.sessions.flush()
     from alignedcut_viewer.viewer.frames.exports import masks_work
 
     work = masks_work(
-        coordinator.study, tmp_path / "masks", coordinator.settings, network=NETWORK, layer=8, smooth=False
+        coordinator.shown.study, tmp_path / "masks", coordinator.settings, network=NETWORK, layer=8, smooth=False
     )
-    coordinator.start("Exporting masks", work)
+    coordinator.tasks.start("Exporting masks", work)
     wait_idle()
     coordinator.open_study(own_study)
     wait_idle()
@@ -83,7 +83,7 @@ def test_the_study_is_deleted_under_the_window(
     assert any("does not exist" in message for message in errors)
     assert not own_study.exists()
     qtbot.wait(50)
-    assert not coordinator.task.busy
+    assert not coordinator.tasks.state.busy
 
 
 def test_an_exception_in_a_comparison_is_told(
@@ -96,13 +96,13 @@ def test_an_exception_in_a_comparison_is_told(
         raise ZeroDivisionError("by nought")
 
     monkeypatch.setattr("alignedcut_viewer.viewer.state.similarity.cosine_similarity", fail)
-    coordinator.change_similarity(space="raw")
-    coordinator.select([20])
-    qtbot.waitUntil(lambda: not coordinator._similar.busy, timeout=20_000)
+    coordinator.similarity.settings.update(space="raw")
+    coordinator.selection.select([20])
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=20_000)
     assert any("by nought" in message for _, message in notifications)
     monkeypatch.undo()
-    coordinator.select([21])
-    qtbot.waitUntil(lambda: coordinator.values is not None, timeout=20_000)
+    coordinator.selection.select([21])
+    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None, timeout=20_000)
 
 
 def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinator, small_study, wait_idle, monkeypatch):
@@ -124,8 +124,8 @@ def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinato
             stopped.append(True)
 
     monkeypatch.setattr(similarity, "cosine_similarity", slowly)
-    coordinator.change_similarity(space="raw")
-    coordinator.select([20])
+    coordinator.similarity.settings.update(space="raw")
+    coordinator.selection.select([20])
     qtbot.wait(100)
     viewer.close()
     qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)

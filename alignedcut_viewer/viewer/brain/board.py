@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
 from ..coordinator.coordinator import Coordinator
+from ..state.view_state import Position
 from ..widgets.forms import View
 from ..widgets.painting import SIMULATED, Colours, choice
 from ..widgets.panel_export import Table, export_button
@@ -70,7 +71,7 @@ class BrainBoard(View):
         for view in self._views:
             view.current_changed.connect(self._go_to_region)
             view.chosen.connect(self.choose_region)
-            view.dismissed.connect(coordinator.clear_values)
+            view.dismissed.connect(coordinator.heat_map.clear)
 
     @property
     def _views(self) -> tuple[RegionWidget, ...]:
@@ -118,7 +119,7 @@ class BrainBoard(View):
         self.lower.kind.currentIndexChanged.connect(self._settings_changed)
         self.relative.toggled.connect(self._settings_changed)
         self.lower.back_only.toggled.connect(self._settings_changed)
-        self.clear.clicked.connect(self.coordinator.clear_values)
+        self.clear.clicked.connect(self.coordinator.heat_map.clear)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -141,20 +142,20 @@ class BrainBoard(View):
     def listen(self) -> None:
         """Follow selections, sliders, heat map and theme."""
         coordinator = self.coordinator
-        coordinator.selection_changed.connect(self._on_selection)
-        coordinator.active_changed.connect(self._on_selection)
-        coordinator.values_changed.connect(self._on_values)
-        coordinator.position_changed.connect(self._on_position)
+        coordinator.selection.changed.connect(self._on_selection)
+        coordinator.selection.active_changed.connect(self._on_selection)
+        coordinator.heat_map.changed.connect(self._on_values)
+        coordinator.view.events.position.connect(self._on_position)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.connect(self._on_theme)
 
     def deafen(self) -> None:
         """Follow them no longer."""
         coordinator = self.coordinator
-        coordinator.selection_changed.disconnect(self._on_selection)
-        coordinator.active_changed.disconnect(self._on_selection)
-        coordinator.values_changed.disconnect(self._on_values)
-        coordinator.position_changed.disconnect(self._on_position)
+        coordinator.selection.changed.disconnect(self._on_selection)
+        coordinator.selection.active_changed.disconnect(self._on_selection)
+        coordinator.heat_map.changed.disconnect(self._on_values)
+        coordinator.view.events.position.disconnect(self._on_position)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._on_theme)
         self.lower.stop()
@@ -162,17 +163,18 @@ class BrainBoard(View):
     def redraw(self) -> None:
         """Show everything as it is now."""
         self._on_theme()
-        self._on_values(self.coordinator.values)
-        position = self.coordinator.position
+        self._on_values(self.coordinator.heat_map.values)
+        position = self.coordinator.view.position
         if position is not None:
-            self._on_position(*position)
+            self._on_position(position)
         self.refresh()
 
     def _on_selection(self, *_: Any) -> None:
         self.refresh()
 
-    def _on_position(self, network: str, layer: int, image: int) -> None:
-        self.curves.show_layer(layer)
+    def _on_position(self, position: Position | None) -> None:
+        if position is not None:
+            self.curves.show_layer(position[1])
 
     def _on_theme(self, *_: Any) -> None:
         colours = Colours.of(self.coordinator.viewer)
@@ -200,7 +202,7 @@ class BrainBoard(View):
         self.lower.set_activation(activation)
         if activation is not None and not activation.has_cortex:
             self.splitter.setSizes([10_000, 1])  # room for the bars; below is but a sentence
-        self._on_values(self.coordinator.values)
+        self._on_values(self.coordinator.heat_map.values)
         self.refresh()
 
     def refresh(self) -> None:
@@ -212,12 +214,12 @@ class BrainBoard(View):
         if self._stale:
             return
         kind, relative = self.kind.currentData(), self.relative.isChecked()
-        selections = {name: self.coordinator.selection(name).nodes for name in COLOURS}
+        selections = {name: self.coordinator.selection.of(name).nodes for name in COLOURS}
         if kind == "layers":
             self.series = layer_series(activation, selections, COLOURS, relative=relative)
             self.curves.show_series(self.series, HINT)
         elif kind == "networks":
-            active = self.coordinator.active
+            active = self.coordinator.selection.active
             name = active if len(selections[active]) else next((n for n in COLOURS if len(selections[n])), active)
             nodes = selections[name]
             self.series = network_series(activation, name, nodes, SERIES_COLOURS, relative=relative)
@@ -235,7 +237,7 @@ class BrainBoard(View):
     @property
     def driving(self) -> int:
         """The region whose heat map lies over the pictures, -1 for none."""
-        values, activation = self.coordinator.values, self.activation
+        values, activation = self.coordinator.heat_map.values, self.activation
         if values is None or activation is None:
             return -1
         titles = [self._title_of(region) for region in range(len(activation.names))]
@@ -257,7 +259,7 @@ class BrainBoard(View):
             values = values - activation.baseline[region]
         limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
         try:
-            self.coordinator.show_values(values, self._title_of(region), limits=(-limit, limit), signed=True)
+            self.coordinator.heat_map.show(values, self._title_of(region), limits=(-limit, limit), signed=True)
         except Exception as error:
             tell_error(error)
 

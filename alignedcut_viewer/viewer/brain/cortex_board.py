@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from ..coordinator.coordinator import Coordinator
 from ..widgets.painting import Colours, choice
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from .cortex_scene import MOST_NODES, CortexScene, build_scene, cortex_limit, is_sampled, values_of
 from .cortex_view import CortexView
 from .cortex_window import CortexWindow
@@ -70,7 +70,7 @@ class CortexBoard(QWidget):
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.view, 1)
-        self._scenes = SideTask("Drawing the cortex", self._show_scene)
+        self._scenes = LatestTask("Drawing the cortex", self._show_scene)
         self._soon = self._timer(PAUSE, self.draw)
         # Three hundred thousand vertices take a while to go to the graphics card: not while the user drags.
         self._later = self._timer(WINDOW_PAUSE, self._recolour_3d)
@@ -153,12 +153,12 @@ class CortexBoard(QWidget):
     def subject(self) -> tuple[str, str]:
         """Whose activation is shown, and the title that says so."""
         kind = str(self.kind.currentData())
-        kind = self._coordinator.active if kind == "active" else kind
+        kind = self._coordinator.selection.active if kind == "active" else kind
         title = KINDS[kind]
         if self._relative and kind != "difference":
             title += " minus the mean"
         names = ("figure", "ground") if kind == "difference" else (kind,)
-        if any(is_sampled(self._coordinator.selection(name).nodes) for name in names):
+        if any(is_sampled(self._coordinator.selection.of(name).nodes) for name in names):
             title += f", from {MOST_NODES:,} of the pixels"
         return kind, title
 
@@ -166,7 +166,7 @@ class CortexBoard(QWidget):
         from ...brain import ColourScale
 
         names = ("figure", "ground") if kind == "difference" else (kind,)
-        selections = {name: self._coordinator.selection(name).nodes for name in names}
+        selections = {name: self._coordinator.selection.of(name).nodes for name in names}
         if not all(len(nodes) for nodes in selections.values()):
             return None
         relative = self._relative and kind != "difference"

@@ -98,14 +98,14 @@ class BrainPanel(View):
 
     def listen(self) -> None:
         """Follow what is shown and what is at work."""
-        self.coordinator.shown_changed.connect(self._on_shown)
-        self.coordinator.task_changed.connect(self._on_task)
+        self.coordinator.shown.changed.connect(self._on_shown)
+        self.coordinator.tasks.changed.connect(self._on_task)
         self.board.start()
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.shown_changed.disconnect(self._on_shown)
-        self.coordinator.task_changed.disconnect(self._on_task)
+        self.coordinator.shown.changed.disconnect(self._on_shown)
+        self.coordinator.tasks.changed.disconnect(self._on_task)
         self.board.stop()
 
     def redraw(self) -> None:
@@ -113,7 +113,7 @@ class BrainPanel(View):
         self._on_shown()
 
     def _on_shown(self) -> None:
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         cut = None if study is None else study.cut
         activation = None if cut is None else known_activation(cut)
         if activation is not None:
@@ -124,7 +124,7 @@ class BrainPanel(View):
             self._say(HOW_TO_GET_ONE, study=True)
         elif self._asked == study.identity:
             self._say(STOPPED, compute=True)
-        elif self.coordinator.task.busy:
+        elif self.coordinator.tasks.state.busy:
             self._say(COMPUTING)  # begun when what is at work has ended
         else:
             self._compute()
@@ -146,14 +146,14 @@ class BrainPanel(View):
         self.pages.setCurrentIndex(0)
 
     def _compute(self) -> None:
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         cut = None if study is None else study.cut
         if study is None or cut is None:
             return
         self._asked = study.identity
         opened = study.study
         self._say(COMPUTING)
-        if not self.coordinator.start(
+        if not self.coordinator.tasks.start(
             "Brain activation", lambda progress: activation_work(opened, cut, progress), self._computed
         ):
             self._say(STOPPED, compute=True)
@@ -174,7 +174,7 @@ def _look_again(reference: "weakref.ref[BrainPanel]") -> None:
     panel = reference()
     with contextlib.suppress(RuntimeError):  # deleted meanwhile
         waits = panel is not None and panel._listening and panel.pages.currentIndex() == 0
-        if panel is not None and waits and not panel.coordinator.task.busy:
+        if panel is not None and waits and not panel.coordinator.tasks.state.busy:
             panel._on_shown()
 
 

@@ -28,7 +28,7 @@ from ..widgets.forms import View
 from ..widgets.keys import bind_keys
 from ..widgets.painting import Colours
 from ..widgets.panel_export import Table, export_button
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from ..work.task_runner import tell_error
 from .concept_list import ConceptList
 from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered
@@ -68,7 +68,7 @@ class ConceptsPanel(View):
         self._details: dict[tuple[Any, ...], ConceptDetails] = {}
         self._everything: list[Concept] = []
         self._looked_at: Any = None
-        self._looking = SideTask("Looking at concepts", self._on_details)
+        self._looking = LatestTask("Looking at concepts", self._on_details)
         self._build()
         bind_keys(viewer)
         self.start()
@@ -158,8 +158,8 @@ class ConceptsPanel(View):
     def listen(self) -> None:
         """Follow what is shown, what is at work, and the theme."""
         coordinator = self.coordinator
-        coordinator.shown_changed.connect(self.refresh)
-        coordinator.task_changed.connect(self._on_task)
+        coordinator.shown.changed.connect(self.refresh)
+        coordinator.tasks.changed.connect(self._on_task)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.connect(self._on_theme)
         self.consistency.start()
@@ -168,8 +168,8 @@ class ConceptsPanel(View):
     def deafen(self) -> None:
         """Follow them no longer."""
         coordinator = self.coordinator
-        coordinator.shown_changed.disconnect(self.refresh)
-        coordinator.task_changed.disconnect(self._on_task)
+        coordinator.shown.changed.disconnect(self.refresh)
+        coordinator.tasks.changed.disconnect(self._on_task)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._on_theme)
         self.consistency.stop()
@@ -179,7 +179,7 @@ class ConceptsPanel(View):
     def redraw(self) -> None:
         """Show everything as it is now."""
         self._on_theme()
-        self._on_task(self.coordinator.task)
+        self._on_task(self.coordinator.tasks.state)
         self.refresh()
 
     def _on_theme(self, *_: Any) -> None:
@@ -196,7 +196,7 @@ class ConceptsPanel(View):
 
     @property
     def _cut(self) -> "Cut | None":
-        return None if self.coordinator.study is None else self.coordinator.study.cut
+        return None if self.coordinator.shown.study is None else self.coordinator.shown.study.cut
 
     @property
     def concepts(self) -> "ConceptSet | None":
@@ -223,7 +223,7 @@ class ConceptsPanel(View):
         self.consistency.show_concepts(concepts)
         self.transitions.show_concepts(concepts)
         self._on_enabled()
-        self._on_task(self.coordinator.task)
+        self._on_task(self.coordinator.tasks.state)
         self._look_at_more()
 
     def _show_list(self) -> None:
@@ -241,7 +241,7 @@ class ConceptsPanel(View):
 
     def _look_at_more(self) -> None:
         """Compute the details of the next few concepts that have none, from the top of the list."""
-        study, cut = self.coordinator.study, self._cut
+        study, cut = self.coordinator.shown.study, self._cut
         if study is None or cut is None or not self._listening:
             return
         missing = [one for one in self.list.model_.concepts if detail_key(cut, one) not in self._details][:AT_A_TIME]
@@ -287,14 +287,14 @@ class ConceptsPanel(View):
             return
         members = np.concatenate([one.members for one in chosen])
         try:
-            self.coordinator.select(members)
+            self.coordinator.selection.select(members)
             self._show_one_of(members, chosen[0])
         except AlignedCutError as error:
             tell_error(error)
 
     def _show_one_of(self, members: Any, concept: "Concept") -> None:
         """Go to the best example where the sliders show none of the members."""
-        cut, position = self._cut, self.coordinator.position
+        cut, position = self._cut, self.coordinator.view.position
         if cut is None or position is None:
             return
         network, layer, image = position
@@ -313,11 +313,11 @@ class ConceptsPanel(View):
 
     def discover(self) -> None:
         """Discover concepts with the settings, in the background."""
-        study, cut = self.coordinator.study, self._cut
+        study, cut = self.coordinator.shown.study, self._cut
         if study is None or cut is None:
             return
-        work = partial(_discover, study.study, cut.name, self.form.settings(self.coordinator.position))
-        self.coordinator.start("Discovering concepts", work, self._discovered)
+        work = partial(_discover, study.study, cut.name, self.form.settings(self.coordinator.view.position))
+        self.coordinator.tasks.start("Discovering concepts", work, self._discovered)
 
     def _discovered(self, _: Any) -> None:
         if self._listening:
@@ -378,7 +378,7 @@ class ConceptsPanel(View):
             return self.consistency.figure()
         if page == 2:
             return self.transitions.figure()
-        study, cut = self.coordinator.shown_cut()
+        study, cut = self.coordinator.shown.study_and_cut()
         shown = list(self.list.model_.concepts)
         return partial(concepts_figure, study.study, cut, shown, self._known_details())
 

@@ -13,7 +13,7 @@ from ..coordinator.coordinator import Coordinator
 from ..widgets.forms import View
 from ..widgets.painting import Colours
 from ..widgets.panel_export import Table
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from ..work.task_runner import tell_error
 from .details import Transitions, pixels_of, transitions_between
 from .plots import ConsistencyPlot, TransitionPlot
@@ -53,7 +53,7 @@ class ConsistencyView(View):
         layout.addWidget(self.plot)
         self._concepts: ConceptSet | None = None
         self._chosen: int | None = None
-        self._fits = SideTask("Fitting", self._show_fit)
+        self._fits = LatestTask("Fitting", self._show_fit)
 
     def listen(self) -> None:
         """Follow the theme."""
@@ -193,23 +193,23 @@ class TransitionView(View):
         layout.addWidget(self.plot, 1)
         self._concepts: ConceptSet | None = None
         self._labels: NDArray[np.int32] | None = None
-        self._tables = SideTask("Counting transitions", self._show_table)
+        self._tables = LatestTask("Counting transitions", self._show_table)
         self.group.currentIndexChanged.connect(self._draw)
         self.plot.chosen.connect(self._choose_pixels)
 
     def listen(self) -> None:
         """Follow sliders, selections and the theme."""
         coordinator = self.coordinator
-        coordinator.position_changed.connect(self._on_position)
-        coordinator.selection_changed.connect(self._on_selection)
+        coordinator.view.events.position.connect(self._on_position)
+        coordinator.selection.changed.connect(self._on_selection)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.connect(self._on_theme)
 
     def deafen(self) -> None:
         """Follow them no longer."""
         coordinator = self.coordinator
-        coordinator.position_changed.disconnect(self._on_position)
-        coordinator.selection_changed.disconnect(self._on_selection)
+        coordinator.view.events.position.disconnect(self._on_position)
+        coordinator.selection.changed.disconnect(self._on_selection)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._on_theme)
         self._tables.stop()
@@ -245,14 +245,14 @@ class TransitionView(View):
         return self.plot.transitions is not None
 
     def _draw(self, *_: Any) -> None:
-        concepts, position = self._concepts, self.coordinator.position
+        concepts, position = self._concepts, self.coordinator.view.position
         if not self.isVisible():
             return
         if concepts is None or position is None:
             self._show_nothing(NO_CONCEPTS)
             return
         group = str(self.group.currentData())
-        nodes = None if group == "all" else self.coordinator.selection(group).nodes
+        nodes = None if group == "all" else self.coordinator.selection.of(group).nodes
         if nodes is not None and not len(nodes):
             self._show_nothing(f"Choose pixels for the {group} first.")
             return
@@ -282,12 +282,12 @@ class TransitionView(View):
         if concepts is None or labels is None or shown is None:
             return
         group = str(self.group.currentData())
-        nodes = None if group == "all" else self.coordinator.selection(group).nodes
+        nodes = None if group == "all" else self.coordinator.selection.of(group).nodes
         here, there = pixels_of(concepts.index, shown.network, *shown.layers, nodes)
         ids = [concept.id for concept in concepts]
         chosen = here[(labels[here] == ids.index(a)) & (labels[there] == ids.index(b))]
         try:
-            self.coordinator.select(chosen)
+            self.coordinator.selection.select(chosen)
         except AlignedCutError as error:
             tell_error(error)
 

@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from ...errors import InputError
 from ..coordinator.coordinator import Coordinator
 from ..state.history import SELECTIONS
+from ..state.view_state import Position
 from ..widgets.forms import View, narrow
 from ..widgets.keys import bind_keys
 from ..widgets.painting import Colours
 from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table, export_button
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from .layout import Cell
 from .sheet_widget import LARGEST, SMALLEST, SheetWidget
 from .tiles import SheetTiles
@@ -82,7 +83,7 @@ class SheetBoard(View):
         self.sheet = SheetWidget(Colours.of(coordinator.viewer), self)
         self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
         self.sheet.set_side(self.side.value)
-        self._reader = SideTask("Reading pictures", self._keep_pictures)
+        self._reader = LatestTask("Reading pictures", self._keep_pictures)
         self._going = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
@@ -112,24 +113,24 @@ class SheetBoard(View):
     def listen(self) -> None:
         """Follow everything that the sheet shows."""
         coordinator = self.coordinator
-        coordinator.shown_changed.connect(self.redraw)
-        coordinator.values_changed.connect(self._draw_values)
-        coordinator.selection_changed.connect(self._draw_selections)
-        coordinator.hover_changed.connect(self._draw_hovered)
-        coordinator.position_changed.connect(self._draw_position)
-        coordinator.smooth_changed.connect(self._draw_smooth)
+        coordinator.shown.changed.connect(self.redraw)
+        coordinator.heat_map.changed.connect(self._draw_values)
+        coordinator.selection.changed.connect(self._draw_selections)
+        coordinator.selection.hovered_changed.connect(self._draw_hovered)
+        coordinator.view.events.position.connect(self._draw_position)
+        coordinator.view.events.smooth.connect(self._draw_smooth)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.connect(self._draw_theme)
 
     def deafen(self) -> None:
         """Follow nothing any longer."""
         coordinator = self.coordinator
-        coordinator.shown_changed.disconnect(self.redraw)
-        coordinator.values_changed.disconnect(self._draw_values)
-        coordinator.selection_changed.disconnect(self._draw_selections)
-        coordinator.hover_changed.disconnect(self._draw_hovered)
-        coordinator.position_changed.disconnect(self._draw_position)
-        coordinator.smooth_changed.disconnect(self._draw_smooth)
+        coordinator.shown.changed.disconnect(self.redraw)
+        coordinator.heat_map.changed.disconnect(self._draw_values)
+        coordinator.selection.changed.disconnect(self._draw_selections)
+        coordinator.selection.hovered_changed.disconnect(self._draw_hovered)
+        coordinator.view.events.position.disconnect(self._draw_position)
+        coordinator.view.events.smooth.disconnect(self._draw_smooth)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._draw_theme)
         self._reader.stop()
@@ -138,7 +139,7 @@ class SheetBoard(View):
 
     def redraw(self) -> None:
         """Show the cut that is shown."""
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         cut = None if study is None else study.cut
         names = [] if cut is None else [network.name for network in cut.index.networks]
         tiles = self.sheet.tiles
@@ -146,7 +147,7 @@ class SheetBoard(View):
             tiles = None
         elif tiles is None or tiles.cut is not cut:
             tiles = SheetTiles(cut, study.pictures)
-        position = self.coordinator.position
+        position = self.coordinator.view.position
         chosen = self.network.value if self.network.value in names else self._state.get("network")
         if chosen not in names:
             chosen = position[0] if position is not None else next(iter(names), "")
@@ -156,12 +157,12 @@ class SheetBoard(View):
                 self.network.value = chosen
         if tiles is not self.sheet.tiles or chosen != self.sheet.network:
             self.sheet.show_tiles(tiles, chosen or "")
-        self._draw_smooth(self.coordinator.smooth)
-        self._draw_values(self.coordinator.values)
+        self._draw_smooth(self.coordinator.view.smooth)
+        self._draw_values(self.coordinator.heat_map.values)
         for which in SELECTIONS:
-            self._draw_selections(which, self.coordinator.selection(which))
+            self._draw_selections(which, self.coordinator.selection.of(which))
         if position is not None:
-            self._draw_position(*position)
+            self._draw_position(position)
 
     def _draw_values(self, values: Any) -> None:
         if self.sheet.tiles is not None:
@@ -176,9 +177,10 @@ class SheetBoard(View):
         self.sheet.hovered = node
         self._update()
 
-    def _draw_position(self, network: str, layer: int, image: int) -> None:
+    def _draw_position(self, position: Position | None) -> None:
         sheet = self.sheet
         sheet.shown = None
+        network, layer, image = position or (None, -1, -1)
         if sheet.tiles is not None and network == sheet.network and layer in sheet.layers:
             sheet.shown = Cell(sheet.tiles.cut.index.images.index(image), sheet.layers.index(layer) + 1)
             if not self._going:
@@ -202,13 +204,13 @@ class SheetBoard(View):
         if name and name != self.sheet.network:
             self._state["network"] = name
             self.sheet.show_tiles(self.sheet.tiles, name)
-            position = self.coordinator.position
+            position = self.coordinator.view.position
             if position is not None:
-                self._draw_position(*position)
+                self._draw_position(position)
 
     def _choose_shows(self, key: str) -> None:
         self._state["shows"] = key
-        self._draw_values(self.coordinator.values)
+        self._draw_values(self.coordinator.heat_map.values)
 
     def _keep_side(self, side: int) -> None:
         self._state["side"] = side
@@ -216,8 +218,8 @@ class SheetBoard(View):
             self.side.value = side
 
     def _point(self, node: int | None) -> None:
-        if node != self.coordinator.hovered:
-            self.coordinator.hover(node)
+        if node != self.coordinator.selection.hovered:
+            self.coordinator.selection.hover(node)
 
     def _pick(self, node: int, mode: str) -> None:
         self._going = True  # the cell under the mouse must not move away
@@ -225,7 +227,7 @@ class SheetBoard(View):
             self.coordinator.go_to(node)
         finally:
             self._going = False
-        self.coordinator.pick([node], mode)
+        self.coordinator.selection.select([node], mode)
 
     def _go(self, row: int, layer: int) -> None:
         if self.sheet.tiles is not None:
@@ -276,7 +278,7 @@ class SheetBoard(View):
     def _table(self) -> Table:
         rows, tiles = self._rows(), self.sheet.tiles
         assert tiles is not None
-        index, network, names = tiles.cut.index, self.sheet.network, self.coordinator.study.pictures.names
+        index, network, names = tiles.cut.index, self.sheet.network, self.coordinator.shown.study.pictures.names
         cells = [(row, layer) for row in rows for layer in self.sheet.layers]
         values = tiles.values
         if values is None:

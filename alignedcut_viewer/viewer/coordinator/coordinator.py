@@ -1,18 +1,17 @@
-"""One coordinator a viewer: it holds what is shown and selected, and runs what takes long.
+"""One coordinator a viewer: it puts together what is shown, selected and computed, and opens studies.
 
-Panels are views. They draw from the coordinator, write to it, listen to its signals, and never speak to one another; a
-panel that is closed and opened again is a new widget and finds everything here. Signals are emitted in the window's
-thread.
+Panels are views. They draw from the coordinator's parts, write to them, listen to their signals, and never speak to one
+another; a panel that is closed and opened again is a new widget and finds everything here. Signals are emitted in the
+window's thread.
 """
 
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
-from psygnal import Signal
 
 from ...backbones import list_networks
 from ...errors import AlignedCutError, InputError
@@ -22,84 +21,103 @@ from ..frames.stacks import PictureStack
 from ..layers.display import Display
 from ..layers.overlays import Overlays
 from ..layers.pointer import Pointer
-from ..state.history import SELECTION_COLOURS, SELECTIONS
-from ..state.node_values import NodeValues
-from ..state.session_file import read_session, write_session
+from ..state.session_file import read_session
 from ..state.settings import SAMPLES, StudySettings
 from ..state.training_log import TrainingLog
+from ..state.view_state import Position, ViewState
 from ..work.dialogs import is_open
-from ..work.similarity_stream import SimilarityStream
-from ..work.task_runner import TaskRunner, TaskState, tell_error
-from .mouse_picking import MousePicking
-from .session_keeper import Sessions
+from ..work.latest_task import LatestTask
+from ..work.task_runner import TaskRunner, tell_error
+from .heat_map import HeatMap
+from .node_selection import NodeSelection
+from .overlay_binding import OverlayBinding
+from .picking import Picking
+from .selection_names import SelectionNames
+from .session_window import Autosave, ViewerWindow
+from .sessions import Sessions
+from .shown import Shown
+from .similarity import Similarity
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Coordinator", "TaskState", "tell_error"]
+__all__ = ["Coordinator"]
 
 _COORDINATORS: "weakref.WeakKeyDictionary[ViewerModel, Coordinator]" = weakref.WeakKeyDictionary()
 
 
-class Coordinator(MousePicking, TaskRunner):
+class Coordinator:
     """State and actions of AlignedCut in one viewer; get it with :meth:`of`.
 
     Attributes
     ----------
     settings
         What the Study panel is set to.
+    view
+        What the sliders show, and how.
+    shown
+        Pictures and study that are shown.
+    selection
+        Figure and ground, and what is pointed at.
+    heat_map
+        Values over the pictures.
+    similarity
+        Lets the heat map follow the selection; its threshold.
+    named
+        Selections under names.
+    picking
+        Turns places over the pictures into nodes.
+    tasks
+        Runs what takes long.
+    sessions
+        Keeps how the study is looked at.
     display
         The layers of pictures and colours in the viewer.
     overlays
         The layers above them: heat map, mask, outlines of the selections.
-    pointer
-        The mouse over the canvas.
-    sessions
-        Keeps how the study is looked at.
-    history
-        Both selections and their past.
-    pictures
-        Pictures that are shown, or None.
-    study
-        The study that is shown, or None.
     training
         What the latest training on brain data said of its epochs.
     panel_state
         What each panel, by its name, wants to find again when it is opened anew or in another session; JSON-ready.
-    shown_changed
-        Signal: another study, another cut, or other pictures are shown.
     """
-
-    settings_changed = Signal(StudySettings)
-    shown_changed = Signal()
-    smooth_changed = Signal(bool)
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = weakref.ref(viewer)
         self.settings = StudySettings()
-        self.pictures: LoadedPictures | None = None
-        self.study: LoadedStudy | None = None
+        self.view = ViewState()
+        self.shown = Shown()
         self.training = TrainingLog()
-        self.smooth = False
         self.panel_state: dict[str, dict[str, Any]] = {}
-        self._position: tuple[str, int, int] | None = None
-        MousePicking.__init__(self)
-        TaskRunner.__init__(self)
+        self.selection = NodeSelection(self.shown)
+        self.heat_map = HeatMap(self.shown)
+        self.similarity = Similarity(self.shown, self.selection, self.heat_map, self.view, LatestTask)
+        self.named = SelectionNames(self.shown, self.selection)
+        self.picking = Picking(self.shown, self.selection, self.view)
         # What the viewer calls must not keep the coordinator, which the viewer keeps.
-        self.display = Display(viewer, _weakly(self._tell_position))
+        still_open = _weakly(self._is_open)
+        self.tasks = TaskRunner(still_open)
+        self.display = Display(viewer, _weakly(self._on_move))
         self.overlays = Overlays(self.display)
-        self.pointer = Pointer(viewer, _weakly(self._on_hover), _weakly(self._on_click), _weakly(self._on_drag))
-        self._similar = SimilarityStream(_weakly(self._tell_stream), tell_error)
-        self.sessions = Sessions(self)
-        for signal in (
-            self.selection_changed,
-            self.active_changed,
-            self.position_changed,
-            self.similarity_changed,
-            self.smooth_changed,
-            self.drag_changed,
-        ):
-            signal.connect(self.sessions.touch)
+        mouse = (_weakly(method) for method in (self.picking.hover, self.picking.click, self.picking.drag))
+        self._pointer = Pointer(viewer, self.view, *mouse)
+        self._binding = OverlayBinding(
+            self.display,
+            self.overlays,
+            still_open,
+            shown=self.shown,
+            selection=self.selection,
+            heat_map=self.heat_map,
+            similarity=self.similarity,
+            picking=self.picking,
+            view=self.view,
+        )
+        self.sessions = Sessions(
+            self.shown, self.selection, self.similarity, self.view, self.panel_state, ViewerWindow(self.display)
+        )
+        self._autosave = Autosave(self.sessions, viewer)
+        self.similarity.failed.connect(tell_error)
+        self.named.failed.connect(tell_error)
+        self.sessions.warned.connect(show_warning)
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> "Coordinator":
@@ -115,44 +133,27 @@ class Coordinator(MousePicking, TaskRunner):
         """The viewer, or None after it is gone."""
         return self._viewer()
 
-    # -- settings ------------------------------------------------------------------------------------------------
+    def _is_open(self) -> bool:
+        return is_open(self._viewer())
 
-    def change_settings(self, **fields: Any) -> None:
-        """Replace some settings and tell the panels."""
-        new = replace(self.settings, **fields)
-        if new != self.settings:
-            self.settings = new
-            self._tell(self.settings_changed, new)
-
-    def set_smooth(self, smooth: bool) -> None:
-        """Interpolate colours between tokens, or not."""
-        if smooth != self.smooth:
-            self.smooth = smooth
-            self.display.set_smooth(smooth)
-            self.overlays.set_smooth(smooth)
-            self._tell(self.smooth_changed, smooth)
+    def close(self) -> None:
+        """Let go of the window; the viewer can be given another coordinator."""
+        self._autosave.close()
+        self.display.close()
 
     # -- what the sliders show -----------------------------------------------------------------------------------
 
-    @property
-    def position(self) -> tuple[str, int, int] | None:
-        """Network, layer and image that the sliders show, as the cut's index counts them; None without a cut.
+    def _on_move(self) -> None:
+        self.view.position = self._position()
 
-        The network need not have the layer: see :meth:`shown_slot`.
-        """
-        stack = self.display.stack
-        if self.study is None or self.study.cut is None or stack is None:
+    def _position(self) -> Position | None:
+        cut, stack = self.shown.cut, self.display.stack
+        if cut is None or stack is None:
             return None
         network, layer, picture = self.display.position()
         if not (network < len(stack.networks) and layer < len(stack.layers) and picture < len(stack.index.images)):
             return None
         return stack.networks[network], stack.layers[layer], stack.index.images[picture]
-
-    def _tell_position(self) -> None:
-        position = self.position
-        if position is not None and position != self._position:
-            self._tell(self.position_changed, *position)
-        self._position = position
 
     def go_to(self, node: int) -> None:
         """Move the sliders to the network, layer and picture of a node.
@@ -162,94 +163,67 @@ class Coordinator(MousePicking, TaskRunner):
         InputError
             If no cut is shown, or the node is not in it.
         """
-        stack, index = self.display.stack, self._index()
+        stack, index = self.display.stack, self.shown.index
         place = index.locate(int(node))
         if stack is not None:
             picture = index.images.index(int(place.image))
             self.display.move_to(int(place.network), stack.layers.index(int(place.layer)), picture)
 
-    # -- layers over the pictures --------------------------------------------------------------------------------
+    def shown_slot(self) -> tuple[str, int]:
+        """The network and the layer that the sliders show.
 
-    def _forget_nodes(self) -> None:
-        super()._forget_nodes()
-        self.overlays.clear()
-
-    def _draw_values(self, values: NodeValues | None) -> None:
-        if values is None or self.study is None:
-            self.overlays.hide_values()
-        else:
-            _, cut = self.shown_cut()
-            self.overlays.show_values(values, cut.index, self.study.pictures.layout, smooth=self.smooth)
-
-    def _draw_mask(self) -> None:
-        values, settings = self.values, self.similarity
-        if values is None or not settings.mask or self.study is None:
-            self.overlays.hide_mask()
-            return
-        colour, place = SELECTION_COLOURS[self.active], (self._index(), self.study.pictures.layout)
-        self.overlays.show_mask(values, settings.threshold, colour, *place, smooth=self.smooth)
-
-    def _draw_selections(self) -> None:
-        if self.study is not None and self.study.cut is not None:
-            selections = {which: self.selection(which).nodes for which in SELECTIONS}
-            self.overlays.mark(selections, self.study.cut.index, self.study.pictures.layout)
-
-    def hover(self, node: int | None) -> None:
-        """Point at a node, or at none; where the mouse is not on it already, the picture shows which one."""
-        super().hover(node)
-        if self.study is not None and self.study.cut is not None:
-            marked = None if self.hovered == self._under_mouse else self.hovered
-            self.overlays.point(marked, self.study.cut.index, self.study.pictures.layout)
-
-    # -- comparison in the background ----------------------------------------------------------------------------
-
-    def _tell_stream(self, text: str) -> None:
-        self._tell(self.stream_changed, text)
-
-    def _stream(self, work: Any, on_part: Any, then: Any) -> None:
-        def while_open(show: Callable[..., None]) -> Callable[..., None]:
-            return lambda *found: show(*found) if is_open(self.viewer) else None
-
-        self._similar.start(work, while_open(on_part), while_open(then))
-
-    def _stop_stream(self) -> None:
-        self._similar.stop()
-
-    def _tell_error(self, error: BaseException) -> None:
-        tell_error(error)
+        Raises
+        ------
+        InputError
+            If there is no cut, or the network has no such layer.
+        """
+        study, _ = self.shown.study_and_cut()
+        stack = self.display.stack or study.colours(smooth=False)
+        network, layer, _ = self.display.position()
+        slot = stack.slot(network, layer)
+        if slot is None:
+            raise InputError(f"{stack.networks[network]} has no layer {stack.layers[layer]}; move the layer slider.")
+        return slot
 
     # -- opening -------------------------------------------------------------------------------------------------
+
+    def _forget_nodes(self) -> None:
+        """Nodes are numbered anew: what was said of them is void."""
+        self.similarity.forget()
+        self.selection.forget()
+        self.heat_map.clear()
+        self.overlays.clear()
 
     def open_pictures(self, source: str | Path) -> None:
         """Show a folder of pictures (or the sample pictures) and set the Study panel to it."""
         source = str(source)
-        self.start("Opening pictures", lambda report: load_pictures(source, report), self.show_pictures)
+        self.tasks.start("Opening pictures", lambda report: load_pictures(source, report), self.show_pictures)
 
     def adopt_pictures(self, loaded: LoadedPictures) -> PictureStack:
         """Pictures for a layer that napari itself is about to add; it becomes the layer of pictures."""
         self.sessions.flush()
-        stack = loaded.stack(self._tell_unreadable)
+        stack = loaded.stack(self.shown.tell_unreadable)
         self.display.expect(stack, loaded.names, lambda: self._show_pictures(loaded))
         return stack
 
     def show_pictures(self, loaded: LoadedPictures) -> None:
         """Show pictures without a study."""
         self.sessions.flush()
-        self.display.show(loaded.stack(self._tell_unreadable), loaded.names)
+        self.display.show(loaded.stack(self.shown.tell_unreadable), loaded.names)
         self._show_pictures(loaded)
 
     def _show_pictures(self, loaded: LoadedPictures) -> None:
         self._forget_nodes()
-        self.study = None
-        self.pictures = loaded
-        self.load_named()
-        self.change_settings(source=loaded.source, study=str(loaded.suggested_study))
-        self._tell(self.shown_changed)
+        self.shown.study = None
+        self.shown.pictures = loaded
+        self.named.load()
+        self.settings.update(source=loaded.source, study=str(loaded.suggested_study))
+        self.shown.changed.emit()
 
     def open_study(self, path: str | Path, cut: str | None = None) -> None:
         """Show a study as it was last looked at; `cut` is the name of the cut to show, by default the same as then."""
         path = Path(path)
-        self.start("Opening the study", lambda report: load_study(path, cut, report), self.show_opened_study)
+        self.tasks.start("Opening the study", lambda report: load_study(path, cut, report), self.show_opened_study)
 
     def open_session(self, path: str | Path) -> None:
         """Show the study of a saved session, as it was then."""
@@ -262,17 +236,7 @@ class Coordinator(MousePicking, TaskRunner):
                 study = path.parent / study.name  # both were moved together
             return replace(load_study(study, session.cut or None, report), session=session)
 
-        self.start("Opening the session", work, self._show_session)
-
-    def save_session(self, path: str | Path) -> None:
-        """Write how the study is looked at now.
-
-        Raises
-        ------
-        StorageError
-            If no study is shown, or the file cannot be written.
-        """
-        write_session(Path(path), self.sessions.capture())
+        self.tasks.start("Opening the session", work, self._show_session)
 
     def _show_session(self, loaded: LoadedStudy) -> None:
         self.show_opened_study(replace(loaded, session=None))
@@ -281,7 +245,7 @@ class Coordinator(MousePicking, TaskRunner):
 
     def show_opened_study(self, loaded: LoadedStudy) -> None:
         """Show a study that was computed before, and set the Study panel to its pictures and networks."""
-        another = self.study is None or loaded.identity != self.study.identity
+        another = self.shown.study is None or loaded.identity != self.shown.study.identity
         self.show_study(loaded)
         cut = "" if loaded.cut is None else loaded.cut.name
         if another and loaded.session is not None and loaded.session.cut == cut:
@@ -289,29 +253,29 @@ class Coordinator(MousePicking, TaskRunner):
         built_in = {spec.name for spec in list_networks()}
         names = list(dict.fromkeys(features.network for features in loaded.study.networks.values()))
         if names:
-            self.change_settings(
+            self.settings.update(
                 networks=tuple(name for name in names if name in built_in),
                 other_networks=", ".join(name for name in names if name not in built_in),
             )
-        self.change_settings(source="", cut_name="default" if loaded.cut is None else loaded.cut.name)
+        self.settings.update(source="", cut_name="default" if loaded.cut is None else loaded.cut.name)
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
         self.sessions.flush()
-        if self.study is None or loaded.identity != self.study.identity:
+        if self.shown.study is None or loaded.identity != self.shown.study.identity:
             self._forget_nodes()
-        self.study = loaded
-        self.pictures = loaded.pictures
+        self.shown.study = loaded
+        self.shown.pictures = loaded.pictures
         self.display.show(
-            loaded.pictures.stack(self._tell_unreadable),
+            loaded.pictures.stack(self.shown.tell_unreadable),
             loaded.pictures.names,
-            loaded.colours(smooth=self.smooth),
+            loaded.colours(smooth=self.view.smooth),
             name=loaded.layer_name,
             metadata=loaded.metadata,
         )
-        self.load_named()
-        self.change_settings(study=str(loaded.path))
-        self._tell(self.shown_changed)
+        self.named.load()
+        self.settings.update(study=str(loaded.path))
+        self.shown.changed.emit()
         for sentence in loaded.warnings:
             show_warning(sentence)
         if loaded.announcements:
@@ -319,53 +283,32 @@ class Coordinator(MousePicking, TaskRunner):
 
     def show_cut(self, name: str) -> None:
         """Show another cut of the study that is shown."""
-        if self.study is not None and (self.study.cut is None or name != self.study.cut.name):
-            self.open_study(self.study.path, name)
-
-    def _tell_unreadable(self, image: int, reason: str) -> None:
-        if self.pictures is not None:
-            self.pictures.unreadable[image] = reason
-            self._tell(self.shown_changed)
+        if self.shown.study is not None and (self.shown.study.cut is None or name != self.shown.study.cut.name):
+            self.open_study(self.shown.study.path, name)
 
     # -- work in the background ----------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Compute the study that the settings describe, and show it."""
         try:
-            pictures = None if self.study is None else self.study.study.picture_set()
-            work = run_work(self.settings, pictures, self.training.add)
+            pictures = None if self.shown.study is None else self.shown.study.study.picture_set()
+            work = run_work(self.settings.snapshot(), pictures, self.training.add)
         except AlignedCutError as error:
             tell_error(error)
             return
-        if not self.task.busy:
+        if not self.tasks.state.busy:
             self.training.clear()
-        self.start("AlignedCut", work, self.show_study)
+        self.tasks.start("AlignedCut", work, self.show_study)
 
     def run_demo(self) -> None:
         """Compute the sample pictures with the settings that need no download."""
 
         def then(loaded: LoadedPictures) -> None:
-            self.settings = StudySettings()
+            self.settings.update(**asdict(StudySettings()))
             self.show_pictures(loaded)
             self.run()
 
-        self.start("Opening pictures", lambda report: load_pictures(SAMPLES, report), then)
-
-    def shown_slot(self) -> tuple[str, int]:
-        """The network and the layer that the sliders show.
-
-        Raises
-        ------
-        InputError
-            If there is no cut, or the network has no such layer.
-        """
-        study, _ = self.shown_cut()
-        stack = self.display.stack or study.colours(smooth=False)
-        network, layer, _ = self.display.position()
-        slot = stack.slot(network, layer)
-        if slot is None:
-            raise InputError(f"{stack.networks[network]} has no layer {stack.layers[layer]}; move the layer slider.")
-        return slot
+        self.tasks.start("Opening pictures", lambda report: load_pictures(SAMPLES, report), then)
 
 
 def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:

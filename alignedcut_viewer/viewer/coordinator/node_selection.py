@@ -1,77 +1,46 @@
-"""Which nodes are chosen, pointed at and shown, and the values of all of them. Knows neither Qt nor napari."""
+"""Which nodes are chosen and pointed at. Knows neither Qt nor napari."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from psygnal import Signal
 
-from ...errors import InputError
 from ..state.history import SELECTIONS, History, Selection, SelectionMode
-from ..state.node_values import NodeValues
-
-if TYPE_CHECKING:
-    from ...nodes import NodeIndex
-    from ...study.cut import Cut
-    from ..frames.loading import LoadedStudy
+from .shown import Shown
 
 __all__ = ["NodeSelection"]
 
 
 class NodeSelection:
-    """The part of a coordinator that knows nodes.
+    """Figure and ground, one of them active, and the node that is pointed at.
+
+    Parameters
+    ----------
+    shown
+        Whose nodes are chosen.
 
     Attributes
     ----------
     history
         Both selections and their past; ``history.undo()`` and ``history.redo()`` walk through it.
-    selection_changed
+    changed
         Signal (which, selection): a selection became another one.
     active_changed
         Signal (which): the other selection is the one that is changed by picking.
-    hover_changed
+    hovered_changed
         Signal (node or None): what is pointed at, in the pictures or in a panel.
-    position_changed
-        Signal (network, layer, image): what the sliders show, as :class:`~alignedcut_viewer.nodes.NodeIndex` counts.
-    values_changed
-        Signal (NodeValues or None): the values of all nodes that lie over the pictures.
     """
 
-    selection_changed = Signal(str, Selection)
+    changed = Signal(str, Selection)
     active_changed = Signal(str)
-    hover_changed = Signal(object)
-    position_changed = Signal(str, int, int)
-    values_changed = Signal(object)
+    hovered_changed = Signal(object)
 
-    study: "LoadedStudy | None"
-
-    def __init__(self) -> None:
-        self.history = History(on_change=self._tell_selection)
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self.history = History(on_change=self.changed.emit)
         self._active = SELECTIONS[0]
         self._hovered: int | None = None
-        self._values: NodeValues | None = None
-
-    def shown_cut(self) -> "tuple[LoadedStudy, Cut]":
-        """The study and the cut that are shown.
-
-        Raises
-        ------
-        InputError
-            If there is none.
-        """
-        if self.study is None or self.study.cut is None:
-            raise InputError("There is no result yet; run the study in the Study panel, or open one.")
-        return self.study, self.study.cut
-
-    def _index(self) -> "NodeIndex":
-        cut = None if self.study is None else self.study.cut
-        if cut is None:
-            raise InputError("Nothing can be selected before a study with a cut is shown.")
-        return cut.index
-
-    def _tell_selection(self, which: str, selection: Selection) -> None:
-        self._tell(self.selection_changed, which, selection)
 
     # -- figure and ground ---------------------------------------------------------------------------------------
 
@@ -95,10 +64,10 @@ class NodeSelection:
             If no cut is shown, or a node is not in it.
         """
         chosen = np.asarray(nodes if isinstance(nodes, np.ndarray) else list(nodes), dtype=np.int64)
-        self._index().locate(chosen)
+        self._shown.index.locate(chosen)
         self.history.select(chosen, mode, self._active if which is None else which)
 
-    def selection(self, which: str | None = None) -> Selection:
+    def of(self, which: str | None = None) -> Selection:
         """The nodes of ``figure`` or ``ground``; None means the active one."""
         return self.history.selection(self._active if which is None else which)
 
@@ -118,7 +87,7 @@ class NodeSelection:
         self.history.selection(which)
         if which != self._active:
             self._active = which
-            self._tell(self.active_changed, which)
+            self.active_changed.emit(which)
 
     # -- what is pointed at --------------------------------------------------------------------------------------
 
@@ -128,69 +97,21 @@ class NodeSelection:
         return self._hovered
 
     def hover(self, node: int | None) -> None:
-        """Point at a node, or at none."""
-        if node is not None:
-            node = int(node)
-            self._index().locate(node)
-        if node != self._hovered:
-            self._hovered = node
-            self._tell(self.hover_changed, node)
-
-    # -- values over the pictures --------------------------------------------------------------------------------
-
-    @property
-    def values(self) -> NodeValues | None:
-        """The values that lie over the pictures."""
-        return self._values
-
-    def show_values(
-        self,
-        values: ArrayLike | NodeValues,
-        title: str = "",
-        *,
-        limits: tuple[float, float] | None = None,
-        signed: bool = False,
-    ) -> None:
-        """Show one value a node as a heat map over all pictures, in the place of the values shown before.
-
-        Parameters
-        ----------
-        values
-            (N,), NaN where a node has none and the picture is to be seen as it is; or values made before.
-        title
-            What they are; the name of the layer.
-        limits
-            Values of the first and the last colour; by default the least and the greatest.
-        signed
-            Whether the colours part at 0.
+        """Point at a node, or at none.
 
         Raises
         ------
         InputError
-            If no cut is shown, or there is not one value a node.
+            If no cut is shown, or the node is not in it.
         """
-        n_nodes = len(self._index())
-        if not isinstance(values, NodeValues):
-            values = NodeValues(values, title, n_nodes=n_nodes, limits=limits, signed=signed)
-        elif len(values) != n_nodes:
-            raise InputError(f"There must be one value a node, {n_nodes} in all; got {len(values)}.")
-        self._set_values(values)
+        if node is not None:
+            node = int(node)
+            self._shown.index.locate(node)
+        if node != self._hovered:
+            self._hovered = node
+            self.hovered_changed.emit(node)
 
-    def clear_values(self) -> None:
-        """Take the heat map away."""
-        if self._values is not None:
-            self._set_values(None)
-
-    def _set_values(self, values: NodeValues | None) -> None:
-        self._values = values
-        self._draw_values(values)
-        self._tell(self.values_changed, values)
-
-    def _draw_values(self, values: NodeValues | None) -> None:
-        """Bring the layer in the viewer up to date."""
-
-    def _forget_nodes(self) -> None:
-        """Nodes are numbered anew: what was said of them is void."""
+    def forget(self) -> None:
+        """Nodes are numbered anew: nothing is chosen or pointed at, and there is no past."""
         self.history.clear()
         self.hover(None)
-        self.clear_values()

@@ -17,11 +17,18 @@ from PIL import Image
 
 from ...errors import InputError
 
-__all__ = ["Box", "PictureLayout"]
+__all__ = ["Box", "PictureLayout", "Place"]
 
 LONGEST_SIDE = 1024
 SHORTEST_SIDE = 256
 SAMPLED_SIZES = 256
+
+
+class Place(NamedTuple):
+    """A point on the canvas of the pictures, in its pixels."""
+
+    y: float
+    x: float
 
 
 class Box(NamedTuple):

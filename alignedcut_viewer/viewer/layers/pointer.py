@@ -6,16 +6,18 @@ between; a drag with Ctrl, Shift or Alt, or any drag while drags select, is a re
 
 import weakref
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..frames.picture_layout import Place
 from ..state.history import SelectionMode
+from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["GESTURES", "Place", "Pointer"]
+__all__ = ["GESTURES", "Pointer"]
 
 GESTURES = (
     ("Click", "pick the place: where else is this?"),
@@ -30,13 +32,6 @@ GESTURES = (
 CLICK_DISTANCE = 4.0
 
 
-class Place(NamedTuple):
-    """A point on the canvas of the pictures, in its pixels."""
-
-    y: float
-    x: float
-
-
 class Pointer:
     """Listens to the mouse over one viewer.
 
@@ -44,6 +39,8 @@ class Pointer:
     ----------
     viewer
         The viewer.
+    view
+        Says whether any drag is a region.
     on_hover
         Called with a place, or None when the mouse is elsewhere.
     on_click
@@ -55,11 +52,12 @@ class Pointer:
     def __init__(
         self,
         viewer: "ViewerModel",
+        view: ViewState,
         on_hover: Callable[[Place | None], None],
         on_click: Callable[[Place, SelectionMode], None],
         on_drag: Callable[[Place, Place, SelectionMode, bool], None],
     ) -> None:
-        self.drag_selects = False
+        self._view = view
         self._on_hover, self._on_click, self._on_drag = on_hover, on_click, on_drag
         own = weakref.ref(self)
 
@@ -80,7 +78,7 @@ class Pointer:
         begin = _place(viewer, event)
         if event.button != 1 or begin is None or _is_drawing(viewer):
             return
-        mode, region = _meaning(event.modifiers, self.drag_selects)
+        mode, region = _meaning(event.modifiers, self._view.drag_selects)
         at = np.asarray(event.pos, dtype=float)
         event.handled = region
         yield

@@ -7,8 +7,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ...errors import AlignedCutError
-from ..coordinator.coordinator import Coordinator, tell_error
+from ..coordinator.coordinator import Coordinator
 from ..widgets.forms import View, row, section
+from ..work.task_runner import tell_error
 
 __all__ = ["NamedView"]
 
@@ -52,18 +53,18 @@ class NamedView(View):
 
     def listen(self) -> None:
         """Follow the names."""
-        self.coordinator.named_changed.connect(self.redraw)
+        self.coordinator.named.changed.connect(self.redraw)
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.named_changed.disconnect(self.redraw)
+        self.coordinator.named.changed.disconnect(self.redraw)
 
     def redraw(self) -> None:
         """List the names."""
         chosen = self._chosen()
         self.list.clear()
-        for name in self.coordinator.named:
-            item = QListWidgetItem(f"{name} ({len(self.coordinator.named[name]):,})")
+        for name in self.coordinator.named.sets:
+            item = QListWidgetItem(f"{name} ({len(self.coordinator.named.sets[name]):,})")
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.list.addItem(item)
             if name == chosen:
@@ -80,19 +81,19 @@ class NamedView(View):
 
     def _keep(self, event: Any = None) -> None:
         coordinator = self.coordinator
-        name = self.name.value.strip() or coordinator.named.free_name(coordinator.active)
-        if _told(lambda: coordinator.name_selection(name)):
+        name = self.name.value.strip() or coordinator.named.sets.free_name(coordinator.selection.active)
+        if _told(lambda: coordinator.named.keep(name)):
             self.name.value = ""
 
     def _recall(self, mode: str) -> None:
         name = self._chosen()
         if name is not None:
-            _told(lambda: self.coordinator.recall(name, mode))
+            _told(lambda: self.coordinator.named.recall(name, mode))
 
     def _delete(self) -> None:
         name = self._chosen()
         if name is not None:
-            _told(lambda: self.coordinator.forget_named(name))
+            _told(lambda: self.coordinator.named.forget(name))
 
 
 def _told(action: Any) -> bool:

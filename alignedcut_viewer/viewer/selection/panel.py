@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..state.node_values import NodeValues
-from ..state.similarity import SCOPES, SPACES, SimilaritySettings
+from ..state.similarity import SCOPES, SPACES
 from ..widgets.forms import View, note, row, scrolled, section
 from ..widgets.keys import bind_keys
 from ..widgets.panel_base import Panel
@@ -74,7 +74,7 @@ class SimilarityView(View):
             min=0.0,
             max=1.0,
             step=0.005,
-            value=coordinator.similarity.threshold,
+            value=coordinator.similarity.settings.threshold,
             tooltip="The least value inside the mask",
         )
         self.count = note(name="count")
@@ -94,33 +94,34 @@ class SimilarityView(View):
         layout.addWidget(
             section("Mask", self.mask, self.threshold, self.count, row(self.select, self.export), wide=()),
         )
-        self.shown.changed.connect(lambda on: coordinator.change_similarity(show=bool(on)))
-        self.space.changed.connect(lambda key: coordinator.change_similarity(space=key))
-        self.scope.changed.connect(lambda key: coordinator.change_similarity(scope=key))
-        self.mask.changed.connect(lambda on: coordinator.change_similarity(mask=bool(on)))
+        self.shown.changed.connect(lambda on: coordinator.similarity.settings.update(show=bool(on)))
+        self.space.changed.connect(lambda key: coordinator.similarity.settings.update(space=key))
+        self.scope.changed.connect(lambda key: coordinator.similarity.settings.update(scope=key))
+        self.mask.changed.connect(lambda on: coordinator.similarity.settings.update(mask=bool(on)))
         self.threshold.changed.connect(self._set_threshold)
         self.select.changed.connect(self._select)
         self.export.changed.connect(self._export)
 
     def listen(self) -> None:
         """Follow settings and values."""
-        self.coordinator.similarity_changed.connect(self._draw)
-        self.coordinator.stream_changed.connect(self._draw_stream)
-        self.coordinator.values_changed.connect(self._draw_values)
+        self.coordinator.similarity.settings.events.connect(self._draw)
+        self.coordinator.similarity.progressed.connect(self._draw_progress)
+        self.coordinator.heat_map.changed.connect(self._draw_values)
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.similarity_changed.disconnect(self._draw)
-        self.coordinator.stream_changed.disconnect(self._draw_stream)
-        self.coordinator.values_changed.disconnect(self._draw_values)
+        self.coordinator.similarity.settings.events.disconnect(self._draw)
+        self.coordinator.similarity.progressed.disconnect(self._draw_progress)
+        self.coordinator.heat_map.changed.disconnect(self._draw_values)
 
     def redraw(self) -> None:
         """Show the settings."""
-        self._draw(self.coordinator.similarity)
-        self._draw_stream("")
-        self._draw_values(self.coordinator.values)
+        self._draw()
+        self._draw_progress("")
+        self._draw_values(self.coordinator.heat_map.values)
 
-    def _draw(self, settings: SimilaritySettings) -> None:
+    def _draw(self) -> None:
+        settings = self.coordinator.similarity.settings
         for widget, value in (
             (self.shown, settings.show),
             (self.space, settings.space),
@@ -133,7 +134,7 @@ class SimilarityView(View):
                     value = min(max(value, widget.min), widget.max)
                 widget.value = value
 
-    def _draw_stream(self, text: str) -> None:
+    def _draw_progress(self, text: str) -> None:
         self.progress.value = text
         self.progress.native.setVisible(bool(text))
 
@@ -149,16 +150,16 @@ class SimilarityView(View):
             if (self.threshold.min, self.threshold.max) != (low, high):
                 self.threshold.step = (high - low) / 200
                 self.threshold.min, self.threshold.max = min(low, self.threshold.value), max(high, self.threshold.value)
-                self.threshold.value = min(max(self.coordinator.similarity.threshold, low), high)
+                self.threshold.value = min(max(self.coordinator.similarity.settings.threshold, low), high)
                 self.threshold.min, self.threshold.max = low, high
-        if self.threshold.value != self.coordinator.similarity.threshold:
-            self.coordinator.change_similarity(threshold=float(self.threshold.value))
+        if self.threshold.value != self.coordinator.similarity.settings.threshold:
+            self.coordinator.similarity.settings.update(threshold=float(self.threshold.value))
 
     def _set_threshold(self, value: float) -> None:
-        self.coordinator.change_similarity(threshold=float(value), mask=True)
+        self.coordinator.similarity.settings.update(threshold=float(value), mask=True)
 
     def _select(self) -> None:
-        self.coordinator.select_above()
+        self.coordinator.similarity.select_above()
 
     def _export(self) -> None:
         from ..widgets.commands import export_mask

@@ -30,7 +30,7 @@ class SelectionSwitch(View):
             button.setIcon(swatch(SELECTION_COLOURS[which]))
             button.setToolTip(f"Picking changes the {which} selection ({KEYS[which]})")
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            button.toggled.connect(lambda on, which=which: on and coordinator.set_active(which))
+            button.toggled.connect(lambda on, which=which: on and coordinator.selection.set_active(which))
             self._group.addButton(button)
             self.buttons[which] = button
             line.addWidget(button)
@@ -47,39 +47,39 @@ class SelectionSwitch(View):
             tooltip="Drag to choose instead of moving the picture (Shift-D); with Ctrl, Shift or Alt it always does",
         )
         layout.addWidget(self.drag.native)
-        self.undo.changed.connect(lambda: coordinator.history.undo())
-        self.redo.changed.connect(lambda: coordinator.history.redo())
-        self.clear.changed.connect(lambda: coordinator.history.select([], which=coordinator.active))
-        self.drag.changed.connect(coordinator.set_drag_selects)
+        self.undo.changed.connect(lambda: coordinator.selection.history.undo())
+        self.redo.changed.connect(lambda: coordinator.selection.history.redo())
+        self.clear.changed.connect(lambda: coordinator.selection.select([]))
+        self.drag.changed.connect(lambda on: coordinator.view.update(drag_selects=bool(on)))
 
     def listen(self) -> None:
         """Follow both selections."""
-        self.coordinator.selection_changed.connect(self._draw_selection)
-        self.coordinator.active_changed.connect(self._draw_active)
-        self.coordinator.drag_changed.connect(self._draw_drag)
+        self.coordinator.selection.changed.connect(self._draw_selection)
+        self.coordinator.selection.active_changed.connect(self._draw_active)
+        self.coordinator.view.events.drag_selects.connect(self._draw_drag)
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.selection_changed.disconnect(self._draw_selection)
-        self.coordinator.active_changed.disconnect(self._draw_active)
-        self.coordinator.drag_changed.disconnect(self._draw_drag)
+        self.coordinator.selection.changed.disconnect(self._draw_selection)
+        self.coordinator.selection.active_changed.disconnect(self._draw_active)
+        self.coordinator.view.events.drag_selects.disconnect(self._draw_drag)
 
     def redraw(self) -> None:
         """Show both."""
         for which in SELECTIONS:
-            self._draw_selection(which, self.coordinator.selection(which))
-        self._draw_active(self.coordinator.active)
-        self._draw_drag(self.coordinator.pointer.drag_selects)
+            self._draw_selection(which, self.coordinator.selection.of(which))
+        self._draw_active(self.coordinator.selection.active)
+        self._draw_drag(self.coordinator.view.drag_selects)
 
     def _draw_selection(self, which: str, selection: Selection) -> None:
         self.buttons[which].setText(f"{which} ({len(selection):,})")
-        self.undo.enabled = self.coordinator.history.can_undo
-        self.redo.enabled = self.coordinator.history.can_redo
-        self.clear.enabled = len(self.coordinator.selection()) > 0
+        self.undo.enabled = self.coordinator.selection.history.can_undo
+        self.redo.enabled = self.coordinator.selection.history.can_redo
+        self.clear.enabled = len(self.coordinator.selection.of()) > 0
 
     def _draw_active(self, which: str) -> None:
         self.buttons[which].setChecked(True)
-        self.clear.enabled = len(self.coordinator.selection()) > 0
+        self.clear.enabled = len(self.coordinator.selection.of()) > 0
 
     def _draw_drag(self, on: bool) -> None:
         with self.drag.changed.blocked():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
+from .evented import Evented
 
 __all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_layers", "parse_names", "parse_number"]
 
@@ -29,8 +30,8 @@ MASK_FORMATS = {
 }
 
 
-@dataclass(frozen=True)
-class StudySettings:
+@dataclass
+class StudySettings(Evented):
     """The settings of one study.
 
     Attributes

@@ -15,6 +15,7 @@ from ...concepts.similarity import cosine_similarity
 from ...errors import InputError
 from ...nodes import Slot
 from ...progress import ProgressCallback, span
+from .evented import Evented
 from .node_values import NodeValues
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ LIMITS = (0.0, 1.0)
 CHUNK = 16_384
 
 
-@dataclass(frozen=True)
-class SimilaritySettings:
+@dataclass
+class SimilaritySettings(Evented):
     """How the selection is compared with all other nodes.
 
     Attributes

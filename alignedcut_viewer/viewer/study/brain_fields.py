@@ -7,10 +7,10 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ...progress import ProgressCallback
-from ..coordinator.coordinator import Coordinator, tell_error
-from ..state.settings import StudySettings
+from ..coordinator.coordinator import Coordinator
 from ..widgets.forms import PathField, View, note, row, section
 from ..work.dialogs import ask_existing_file, ask_folder
+from ..work.task_runner import tell_error
 from .training_curves import TrainingCurves
 
 __all__ = ["BrainFields"]
@@ -90,19 +90,20 @@ class BrainFields(View):
 
     def listen(self) -> None:
         """Follow the settings."""
-        self.coordinator.settings_changed.connect(self._draw)
+        self.coordinator.settings.events.connect(self._draw)
         self.curves.start()
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.settings_changed.disconnect(self._draw)
+        self.coordinator.settings.events.disconnect(self._draw)
         self.curves.stop()
 
     def redraw(self) -> None:
         """Show the settings."""
-        self._draw(self.coordinator.settings)
+        self._draw()
 
-    def _draw(self, settings: StudySettings) -> None:
+    def _draw(self) -> None:
+        settings = self.coordinator.settings
         self.setVisible(settings.alignment == "brain")
         if settings.alignment != "brain":
             return
@@ -120,10 +121,10 @@ class BrainFields(View):
     def _choose_file(self) -> None:
         path = ask_existing_file(self, "Brain data", self.data.text, DATA_FILES)
         if path is not None:
-            self.coordinator.change_settings(brain_data=str(path))
+            self.coordinator.settings.update(brain_data=str(path))
 
     def _simulate(self) -> None:
-        shown = self.coordinator.study
+        shown = self.coordinator.shown.study
         if shown is None:
             tell_error(InputError("Compute or open a study first; the simulated subject sees its pictures."))
             return
@@ -137,6 +138,6 @@ class BrainFields(View):
 
             return Path(simulate_brain(shown.study, folder, progress=progress))
 
-        self.coordinator.start(
-            "Simulating brain data", work, lambda made: self.coordinator.change_settings(brain_data=str(made))
+        self.coordinator.tasks.start(
+            "Simulating brain data", work, lambda made: self.coordinator.settings.update(brain_data=str(made))
         )

@@ -10,7 +10,7 @@ from superqt import QCollapsible
 from ...backbones import TAPS, list_networks
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
-from ..state.settings import ALIGNMENTS, SAMPLES, StudySettings
+from ..state.settings import ALIGNMENTS, SAMPLES
 from ..widgets.forms import PathField, SettingsForm, View, listing, narrow, note, row, scrolled, section, show_row
 from ..work.dialogs import ask_existing_file, ask_folder
 from .brain_fields import BrainFields
@@ -165,27 +165,28 @@ class ComputeTab(View):
 
     def listen(self) -> None:
         """Follow settings and what is shown."""
-        self.coordinator.settings_changed.connect(self._draw_settings)
-        self.coordinator.shown_changed.connect(self._draw_pictures)
+        self.coordinator.settings.events.connect(self._draw_settings)
+        self.coordinator.shown.changed.connect(self._draw_pictures)
         self.brain.start()
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.settings_changed.disconnect(self._draw_settings)
-        self.coordinator.shown_changed.disconnect(self._draw_pictures)
+        self.coordinator.settings.events.disconnect(self._draw_settings)
+        self.coordinator.shown.changed.disconnect(self._draw_pictures)
         self.brain.stop()
 
     def redraw(self) -> None:
         """Show the settings and the number of pictures."""
-        self._draw_settings(self.coordinator.settings)
+        self._draw_settings()
         self._draw_pictures()
 
-    def _draw_settings(self, settings: StudySettings) -> None:
+    def _draw_settings(self) -> None:
+        settings = self.coordinator.settings
         self.form.show(settings)
         show_row(self.alignment_file, settings.alignment == "file")
 
     def _draw_pictures(self) -> None:
-        pictures, study = self.coordinator.pictures, self.coordinator.study
+        pictures, study = self.coordinator.shown.pictures, self.coordinator.shown.study
         self.source.line.native.setPlaceholderText("folder" if study is None else "those of the study")
         if pictures is None:
             self.picture_note.value = "Choose a folder, or begin with the sample pictures."

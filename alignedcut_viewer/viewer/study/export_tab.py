@@ -4,7 +4,7 @@ from magicgui.widgets import ComboBox, PushButton, Select, SpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
-from ..state.settings import MASK_FORMATS, StudySettings
+from ..state.settings import MASK_FORMATS
 from ..widgets.commands import export_figure, export_masks
 from ..widgets.forms import SettingsForm, View, listing, note, scrolled, section
 
@@ -79,23 +79,23 @@ class ExportTab(View):
 
     def listen(self) -> None:
         """Follow settings and what is shown."""
-        self.coordinator.settings_changed.connect(self._draw_settings)
-        self.coordinator.shown_changed.connect(self._draw_shown)
+        self.coordinator.settings.events.connect(self._draw_settings)
+        self.coordinator.shown.changed.connect(self._draw_shown)
 
     def deafen(self) -> None:
         """Follow them no longer."""
-        self.coordinator.settings_changed.disconnect(self._draw_settings)
-        self.coordinator.shown_changed.disconnect(self._draw_shown)
+        self.coordinator.settings.events.disconnect(self._draw_settings)
+        self.coordinator.shown.changed.disconnect(self._draw_shown)
 
     def redraw(self) -> None:
         """Show the settings; without a cut there is nothing to export."""
-        self._draw_settings(self.coordinator.settings)
+        self._draw_settings()
         self._draw_shown()
 
-    def _draw_settings(self, settings: StudySettings) -> None:
-        self.form.show(settings)
+    def _draw_settings(self) -> None:
+        self.form.show(self.coordinator.settings)
 
     def _draw_shown(self) -> None:
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         for button in (self.export_figure, self.export_masks):
             button.enabled = study is not None and study.cut is not None

@@ -6,8 +6,9 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from ..coordinator.coordinator import Coordinator, TaskState
+from ..coordinator.coordinator import Coordinator
 from ..widgets.forms import View
+from ..work.task_runner import TaskState
 
 __all__ = ["TERMS", "TrainingCurves"]
 
@@ -40,15 +41,15 @@ class TrainingCurves(View):
 
     def listen(self) -> None:
         """Follow the work in the background, whose reports come after its records."""
-        self.coordinator.task_changed.connect(self._draw)
+        self.coordinator.tasks.changed.connect(self._draw)
 
     def deafen(self) -> None:
         """Follow it no longer."""
-        self.coordinator.task_changed.disconnect(self._draw)
+        self.coordinator.tasks.changed.disconnect(self._draw)
 
     def redraw(self) -> None:
         """Show the records that are there."""
-        self._draw(self.coordinator.task)
+        self._draw(self.coordinator.tasks.state)
 
     def _draw(self, task: TaskState) -> None:
         records = self.coordinator.training.records

@@ -38,24 +38,24 @@ class ViewTab(View):
         )
         self._layer: Any = None
         self.cut.changed.connect(self._choose_cut)
-        self.smooth.changed.connect(coordinator.set_smooth)
+        self.smooth.changed.connect(lambda on: coordinator.view.update(smooth=bool(on)))
         self.visible.changed.connect(self._set_visible)
         self.opacity.changed.connect(self._set_opacity)
 
     def listen(self) -> None:
         """Follow what is shown."""
-        self.coordinator.shown_changed.connect(self.redraw)
-        self.coordinator.smooth_changed.connect(self._draw_smooth)
+        self.coordinator.shown.changed.connect(self.redraw)
+        self.coordinator.view.events.smooth.connect(self._draw_smooth)
 
     def deafen(self) -> None:
         """Follow it no longer."""
-        self.coordinator.shown_changed.disconnect(self.redraw)
-        self.coordinator.smooth_changed.disconnect(self._draw_smooth)
+        self.coordinator.shown.changed.disconnect(self.redraw)
+        self.coordinator.view.events.smooth.disconnect(self._draw_smooth)
         self._follow(None)
 
     def redraw(self) -> None:
         """Show the cuts of the study and the state of the layer of colours."""
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         cuts = () if study is None else study.cuts
         with self.cut.changed.blocked():
             self.cut.choices = list(cuts)
@@ -64,7 +64,7 @@ class ViewTab(View):
         self.facts.value = (
             "Nothing is computed or opened yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
         )
-        self._draw_smooth(self.coordinator.smooth)
+        self._draw_smooth(self.coordinator.view.smooth)
         self._follow(self.coordinator.display.colours)
         for widget in (self.cut, self.visible, self.smooth, self.opacity):
             widget.enabled = self._layer is not None

@@ -15,7 +15,7 @@ from ..widgets.forms import View
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
 from ..widgets.panel_export import export_button
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from .colours import colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
 from .map_widget import MapWidget
@@ -69,9 +69,9 @@ class TrajectoriesBoard(View):
         layout.addWidget(self.map, 1)
         layout.addWidget(self.player)
         layout.addWidget(self.status)
-        self._styling = SideTask("Colouring the map", self._on_styled)
-        self._pathing = SideTask("Finding paths", self._on_paths)
-        self._picturing = SideTask("Reading a picture", self._on_picture)
+        self._styling = LatestTask("Colouring the map", self._on_styled)
+        self._pathing = LatestTask("Finding paths", self._on_paths)
+        self._picturing = LatestTask("Reading a picture", self._on_picture)
         self._connect()
 
     def _connect(self) -> None:
@@ -92,20 +92,20 @@ class TrajectoriesBoard(View):
     def listen(self) -> None:
         """Follow selections, hover, values and theme."""
         coordinator = self.coordinator
-        coordinator.selection_changed.connect(self._on_selection)
-        coordinator.active_changed.connect(self._on_active)
-        coordinator.hover_changed.connect(self._on_hover)
-        coordinator.values_changed.connect(self._on_values)
+        coordinator.selection.changed.connect(self._on_selection)
+        coordinator.selection.active_changed.connect(self._on_active)
+        coordinator.selection.hovered_changed.connect(self._on_hover)
+        coordinator.heat_map.changed.connect(self._on_values)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.connect(self._on_theme)
 
     def deafen(self) -> None:
         """Follow them no longer, and drop what is at work."""
         coordinator = self.coordinator
-        coordinator.selection_changed.disconnect(self._on_selection)
-        coordinator.active_changed.disconnect(self._on_active)
-        coordinator.hover_changed.disconnect(self._on_hover)
-        coordinator.values_changed.disconnect(self._on_values)
+        coordinator.selection.changed.disconnect(self._on_selection)
+        coordinator.selection.active_changed.disconnect(self._on_active)
+        coordinator.selection.hovered_changed.disconnect(self._on_hover)
+        coordinator.heat_map.changed.disconnect(self._on_values)
         if coordinator.viewer is not None:
             coordinator.viewer.events.theme.disconnect(self._on_theme)
         for task in (self._styling, self._pathing, self._picturing):
@@ -118,7 +118,7 @@ class TrajectoriesBoard(View):
         self.map.set_colours(colours)
         self.controls.set_colours(colours)
         self.player.set_colours(colours)
-        self._on_active(self.coordinator.active)
+        self._on_active(self.coordinator.selection.active)
         self._restyle()
 
     @property
@@ -139,7 +139,7 @@ class TrajectoriesBoard(View):
             self._shown = None
             self.map.show_points(None)
             return
-        loaded, cut = self.coordinator.shown_cut()
+        loaded, cut = self.coordinator.shown.study_and_cut()
         self._shown = _Shown(cut, prepared, NodeThumbnails(loaded.pictures, cut.index), loaded.pictures.names)
         self.map.interactive, self.map.caption = True, ""
         self.controls.show_index(cut.index)
@@ -148,7 +148,7 @@ class TrajectoriesBoard(View):
 
     def show_early(self, prepared: PreparedMap, landmarks: NDArray[np.int64]) -> None:
         """Show the landmarks of a map that still settles; they cannot be chosen yet."""
-        _, cut = self.coordinator.shown_cut()
+        _, cut = self.coordinator.shown.study_and_cut()
         colours = colours_of_nodes(cut, "layer", dark=self.map.colours.dark)
         prepared.raster.set_colours(colours[landmarks])
         self._shown = None
@@ -165,7 +165,7 @@ class TrajectoriesBoard(View):
             return
         networks = choice.networks(shown.cut.index)
         self.player.set_layers(sorted({layer for network in networks for layer in choice.layers(network)}))
-        values, dark = self.coordinator.values, self.map.colours.dark
+        values, dark = self.coordinator.heat_map.values, self.map.colours.dark
         prepared, cut = shown.prepared, shown.cut
         self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
         self._find_paths()
@@ -178,10 +178,10 @@ class TrajectoriesBoard(View):
         self._cloud_colours = None
         self.map.set_shading("density" if choice.colour_by == "density" else "colour")
         networks = [network.name for network in choice.networks(index)]
-        dark, values = self.map.colours.dark, self.coordinator.values
+        dark, values = self.map.colours.dark, self.coordinator.heat_map.values
         self.map.set_legend(legend_of(index, choice.colour_by, networks, values=values, dark=dark))
         for which in SELECTIONS:
-            self.map.mark(which, self.coordinator.selection(which).nodes)
+            self.map.mark(which, self.coordinator.selection.of(which).nodes)
         self._on_player(self.player.layer)
         self._tell()
 
@@ -199,15 +199,15 @@ class TrajectoriesBoard(View):
     # -- selections ----------------------------------------------------------------------------------------------
 
     def _pick(self, node: int, mode: str) -> None:
-        self.coordinator.pick([node], mode)
+        self.coordinator.selection.select([node], mode)
         self.coordinator.go_to(node)
 
     def _choose(self, nodes: NDArray[np.int64], mode: str) -> None:
-        self.coordinator.pick(nodes, mode)
+        self.coordinator.selection.select(nodes, mode)
 
     def _toggle_active(self) -> None:
-        other = SELECTIONS[1 - SELECTIONS.index(self.coordinator.active)]
-        self.coordinator.set_active(other)
+        other = SELECTIONS[1 - SELECTIONS.index(self.coordinator.selection.active)]
+        self.coordinator.selection.set_active(other)
 
     def _on_active(self, which: str) -> None:
         self.map.active = which
@@ -223,14 +223,14 @@ class TrajectoriesBoard(View):
 
     def _is_stale(self) -> bool:
         """Whether another cut is shown than the one on the board, which is about to be replaced."""
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         return self._shown is None or study is None or study.cut is not self._shown.cut
 
     def _find_paths(self) -> None:
         shown, choice = self._shown, self.choice
         if shown is None:
             return
-        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+        selections = {which: self.coordinator.selection.of(which).nodes for which in SELECTIONS}
 
         def work(progress: Any) -> list[PathBundle]:
             found = all_paths(shown.cut, shown.places, choice) if choice.flow else []
@@ -257,7 +257,7 @@ class TrajectoriesBoard(View):
             return
         parts = [f"{self._shown.prepared.raster.grid.n_shown:,} tokens"]
         for which in SELECTIONS:
-            count = len(self.coordinator.selection(which))
+            count = len(self.coordinator.selection.of(which))
             if count:
                 parts.append(f"{which} {count:,}")
         if len(parts) == 1:
@@ -268,7 +268,7 @@ class TrajectoriesBoard(View):
 
     def _point(self, node: int | None) -> None:
         if self._shown is not None and not self._is_stale():
-            self.coordinator.hover(node)
+            self.coordinator.selection.hover(node)
 
     def _on_hover(self, node: int | None) -> None:
         shown = self._shown
@@ -299,7 +299,7 @@ class TrajectoriesBoard(View):
         if self._cloud_colours is None:
             by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by
             self._cloud_colours = colours_of_nodes(
-                shown.cut, by, values=self.coordinator.values, dark=self.map.colours.dark
+                shown.cut, by, values=self.coordinator.heat_map.values, dark=self.map.colours.dark
             )
         colours = np.full((len(nodes), 4), 255, dtype=np.uint8)
         colours[:, :3] = self._cloud_colours[nodes]
@@ -319,7 +319,7 @@ class TrajectoriesBoard(View):
         from .export import map_figure
 
         shown = self._require()
-        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+        selections = {which: self.coordinator.selection.of(which).nodes for which in SELECTIONS}
         draw: partial[Figure] = partial(
             map_figure,
             shown.prepared.raster,
@@ -329,7 +329,7 @@ class TrajectoriesBoard(View):
             (self.map.height(), self.map.width()),
             selections,
             list(self._bundles),
-            self.coordinator.values,
+            self.coordinator.heat_map.values,
         )
         return draw
 
@@ -338,7 +338,7 @@ class TrajectoriesBoard(View):
         from .export import map_table
 
         shown = self._require()
-        selections = {which: self.coordinator.selection(which).nodes for which in SELECTIONS}
+        selections = {which: self.coordinator.selection.of(which).nodes for which in SELECTIONS}
         places = shown.cut.map2d
         places = shown.places if places is None else np.asarray(places)  # as they are, not as they are scattered
         return map_table(shown.cut, shown.names, places, shown_nodes(shown.cut.index, self.choice), selections)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVB
 from ..coordinator.coordinator import Coordinator
 from ..widgets.keys import bind_keys
 from ..widgets.panel_base import Panel
-from ..work.side_task import SideTask
+from ..work.latest_task import LatestTask
 from .board import TrajectoriesBoard
 from .source import PreparedMap, map_work, prepare
 
@@ -86,7 +86,7 @@ class TrajectoriesPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
-        self._preparing = SideTask("Preparing the map", self._on_prepared)
+        self._preparing = LatestTask("Preparing the map", self._on_prepared)
         self._courier = _Courier()
         self._courier.arrived.connect(self._on_early)
         self._identity: Any = None
@@ -113,14 +113,14 @@ class TrajectoriesPanel(Panel):
     def listen(self) -> None:
         """Follow what is shown and what is at work."""
         super().listen()
-        self.coordinator.shown_changed.connect(self._on_shown)
-        self.coordinator.task_changed.connect(self._on_task)
+        self.coordinator.shown.changed.connect(self._on_shown)
+        self.coordinator.tasks.changed.connect(self._on_task)
 
     def deafen(self) -> None:
         """Follow them no longer."""
         super().deafen()
-        self.coordinator.shown_changed.disconnect(self._on_shown)
-        self.coordinator.task_changed.disconnect(self._on_task)
+        self.coordinator.shown.changed.disconnect(self._on_shown)
+        self.coordinator.tasks.changed.disconnect(self._on_task)
         self._preparing.stop()
 
     def redraw(self) -> None:
@@ -129,7 +129,7 @@ class TrajectoriesPanel(Panel):
         self._on_shown()
 
     def _on_shown(self) -> None:
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         if study is None or study.cut is None:
             self._identity = None
             self._say(NO_RESULT, study=True)
@@ -166,7 +166,7 @@ class TrajectoriesPanel(Panel):
 
     def compute_map(self) -> None:
         """Compute the map of the cut that is shown, in the background."""
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         if study is None or study.cut is None:
             return
         device = self.coordinator.settings.device.strip() or "auto"
@@ -177,10 +177,10 @@ class TrajectoriesPanel(Panel):
             coordinator = own()
             if coordinator is not None:
                 _UNKEPT[coordinator] = (identity, places)
-                coordinator.shown_changed.emit()
+                coordinator.shown.changed.emit()
 
         self._computing = True
-        if self.coordinator.start("The map", work, then):
+        if self.coordinator.tasks.start("The map", work, then):
             self._say(COMPUTING)
         else:
             self._computing = False
@@ -191,7 +191,7 @@ class TrajectoriesPanel(Panel):
 
     def _on_early(self) -> None:
         early, self._courier.latest = self._courier.latest, None
-        study = self.coordinator.study
+        study = self.coordinator.shown.study
         if early is None or not self._computing or not self._listening or study is None or study.cut is None:
             return
         landmarks, places = early

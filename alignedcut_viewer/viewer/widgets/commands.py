@@ -9,12 +9,13 @@ import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
 from ...errors import AlignedCutError, InputError
-from ..coordinator.coordinator import Coordinator, tell_error
+from ..coordinator.coordinator import Coordinator
 from ..frames.exports import figure_work, mask_work, masks_work
 from ..frames.stacks import AXES
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
 from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, window_of
+from ..work.task_runner import tell_error
 
 __all__ = [
     "demo_study",
@@ -80,10 +81,10 @@ def save_session(viewer: napari.viewer.Viewer) -> None:
     """Ask for a file and write how the study is looked at: selections, view, panels."""
     coordinator = Coordinator.of(viewer)
     try:
-        study, _ = coordinator.shown_cut()
+        study, _ = coordinator.shown.study_and_cut()
         path = ask_new_file(window_of(viewer), "Save session", study.path.with_suffix(ENDING), SESSION_FILES)
         if path is not None:
-            coordinator.save_session(path)
+            coordinator.sessions.save(path)
             show_info(f"The session is in {path}.")
     except AlignedCutError as error:
         tell_error(error)
@@ -106,7 +107,7 @@ def demo_study(viewer: napari.viewer.Viewer) -> None:
 
 def new_labels(viewer: napari.viewer.Viewer) -> None:
     """Add an empty layer of labels over the pictures, to draw on; saved, it becomes masks of the original pictures."""
-    pictures = Coordinator.of(viewer).pictures
+    pictures = Coordinator.of(viewer).shown.pictures
     if pictures is None:
         show_warning("Open pictures first; the labels lie over them.")
         return
@@ -124,13 +125,13 @@ def export_figure(viewer: napari.viewer.Viewer) -> None:
     coordinator = Coordinator.of(viewer)
 
     def ask() -> Path | None:
-        start = coordinator.shown_cut()[0].path.parent / "alignedcut.png"
+        start = coordinator.shown.study_and_cut()[0].path.parent / "alignedcut.png"
         return ask_new_file(window_of(viewer), "Export figure", start, FIGURE_FILES)
 
     def begin(path: Path) -> None:
-        study, _ = coordinator.shown_cut()
-        work = figure_work(study, path, coordinator.settings, smooth=coordinator.smooth)
-        coordinator.start("Exporting the figure", work, lambda written: show_info(f"The figure is in {written}."))
+        study, _ = coordinator.shown.study_and_cut()
+        work = figure_work(study, path, coordinator.settings.snapshot(), smooth=coordinator.view.smooth)
+        coordinator.tasks.start("Exporting the figure", work, lambda written: show_info(f"The figure is in {written}."))
 
     _ask_and_begin(ask, begin)
 
@@ -141,13 +142,17 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
 
     def ask() -> Path | None:
         coordinator.shown_slot()
-        return ask_folder(window_of(viewer), "Export masks into a folder", coordinator.shown_cut()[0].path.parent)
+        return ask_folder(
+            window_of(viewer), "Export masks into a folder", coordinator.shown.study_and_cut()[0].path.parent
+        )
 
     def begin(folder: Path) -> None:
-        study, _ = coordinator.shown_cut()
+        study, _ = coordinator.shown.study_and_cut()
         network, layer = coordinator.shown_slot()
-        work = masks_work(study, folder, coordinator.settings, network=network, layer=layer, smooth=coordinator.smooth)
-        coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
+        work = masks_work(
+            study, folder, coordinator.settings.snapshot(), network=network, layer=layer, smooth=coordinator.view.smooth
+        )
+        coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)
 
@@ -158,22 +163,24 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
 
     def ask() -> Path | None:
         coordinator.shown_slot()
-        if coordinator.values is None:
+        if coordinator.heat_map.values is None:
             raise InputError("There is no mask yet; pick a place in a picture first.")
-        return ask_folder(window_of(viewer), "Export masks into a folder", coordinator.shown_cut()[0].path.parent)
+        return ask_folder(
+            window_of(viewer), "Export masks into a folder", coordinator.shown.study_and_cut()[0].path.parent
+        )
 
     def begin(folder: Path) -> None:
-        study, _ = coordinator.shown_cut()
+        study, _ = coordinator.shown.study_and_cut()
         work = mask_work(
             study,
             folder,
-            coordinator.settings,
-            coordinator.values,
-            coordinator.similarity.threshold,
+            coordinator.settings.snapshot(),
+            coordinator.heat_map.values,
+            coordinator.similarity.settings.threshold,
             slot=coordinator.shown_slot(),
-            smooth=coordinator.smooth,
+            smooth=coordinator.view.smooth,
         )
-        coordinator.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
+        coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)
 

@@ -129,7 +129,7 @@ class SettingsForm:
 
     def _store(self, name: str, value: Any) -> None:
         kind = type(getattr(self._coordinator.settings, name))
-        self._coordinator.change_settings(**{name: tuple(value) if kind is tuple else kind(value)})
+        self._coordinator.settings.update(**{name: tuple(value) if kind is tuple else kind(value)})
 
     def show(self, settings: StudySettings) -> None:
         """Set the widgets to the settings."""

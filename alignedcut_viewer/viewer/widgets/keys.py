@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AlignedCutError
-from ..coordinator.coordinator import Coordinator, tell_error
+from ..coordinator.coordinator import Coordinator
 from ..layers.pointer import GESTURES
+from ..state.evented import Evented
+from ..work.task_runner import tell_error
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -30,16 +32,16 @@ def _toggle_colours(coordinator: Coordinator) -> None:
         layer.visible = not layer.visible
 
 
-def _drags(coordinator: Coordinator) -> bool:
-    return coordinator.pointer.drag_selects
+def _toggle(settings: Evented, name: str) -> None:
+    setattr(settings, name, not getattr(settings, name))
 
 
 def _keep(coordinator: Coordinator) -> None:
-    _told(lambda: coordinator.name_selection(coordinator.named.free_name(coordinator.active)))
+    _told(lambda: coordinator.named.keep(coordinator.named.sets.free_name(coordinator.selection.active)))
 
 
 def _select_above(coordinator: Coordinator) -> None:
-    _told(coordinator.select_above)
+    _told(coordinator.similarity.select_above)
 
 
 def _told(action: Callable[[], Any]) -> None:
@@ -57,27 +59,27 @@ KEYS: tuple[Key, ...] = (
     Key("Alt-End", "next network", lambda c: c.display.move("network", 1)),
     Key("Alt-Home", "previous network", lambda c: c.display.move("network", -1)),
     Key("Shift-C", "show or hide the colours", _toggle_colours),
-    Key("Shift-S", "smooth or blocky colours", lambda c: c.set_smooth(not c.smooth)),
+    Key("Shift-S", "smooth or blocky colours", lambda c: _toggle(c.view, "smooth")),
     Key("Shift-R", "run", lambda c: c.run()),
-    Key("Shift-Escape", "cancel what is running", lambda c: c.cancel()),
-    Key("Shift-F", "figure is the active selection", lambda c: c.set_active("figure")),
-    Key("Shift-G", "ground is the active selection", lambda c: c.set_active("ground")),
-    Key("Shift-Up", "point one token up", lambda c: c.step(-1, 0)),
-    Key("Shift-Down", "point one token down", lambda c: c.step(1, 0)),
-    Key("Shift-Left", "point one token to the left", lambda c: c.step(0, -1)),
-    Key("Shift-Right", "point one token to the right", lambda c: c.step(0, 1)),
-    Key("Shift-Enter", "pick what is pointed at", lambda c: c.pick_hovered()),
-    Key("Ctrl-Enter", "add it to the selection", lambda c: c.pick_hovered("add")),
-    Key("Alt-Enter", "remove it from the selection", lambda c: c.pick_hovered("remove")),
-    Key("Alt-Z", "undo the last selection", lambda c: c.history.undo()),
-    Key("Alt-Y", "redo it", lambda c: c.history.redo()),
-    Key("Shift-Delete", "empty the active selection", lambda c: c.history.select([], which=c.active)),
+    Key("Shift-Escape", "cancel what is running", lambda c: c.tasks.cancel()),
+    Key("Shift-F", "figure is the active selection", lambda c: c.selection.set_active("figure")),
+    Key("Shift-G", "ground is the active selection", lambda c: c.selection.set_active("ground")),
+    Key("Shift-Up", "point one token up", lambda c: c.picking.step(-1, 0)),
+    Key("Shift-Down", "point one token down", lambda c: c.picking.step(1, 0)),
+    Key("Shift-Left", "point one token to the left", lambda c: c.picking.step(0, -1)),
+    Key("Shift-Right", "point one token to the right", lambda c: c.picking.step(0, 1)),
+    Key("Shift-Enter", "pick what is pointed at", lambda c: c.picking.pick_hovered()),
+    Key("Ctrl-Enter", "add it to the selection", lambda c: c.picking.pick_hovered("add")),
+    Key("Alt-Enter", "remove it from the selection", lambda c: c.picking.pick_hovered("remove")),
+    Key("Alt-Z", "undo the last selection", lambda c: c.selection.history.undo()),
+    Key("Alt-Y", "redo it", lambda c: c.selection.history.redo()),
+    Key("Shift-Delete", "empty the active selection", lambda c: c.selection.select([])),
     Key("Alt-K", "keep the active selection under a name", _keep),
-    Key("Shift-D", "drags choose a region, or move the picture", lambda c: c.set_drag_selects(not _drags(c))),
-    Key("Shift-H", "show or hide similarity", lambda c: c.change_similarity(show=not c.similarity.show)),
-    Key("Shift-M", "show or hide the mask", lambda c: c.change_similarity(mask=not c.similarity.mask)),
-    Key("Shift-PageUp", "raise the threshold of the mask", lambda c: c.move_threshold(1)),
-    Key("Shift-PageDown", "lower it", lambda c: c.move_threshold(-1)),
+    Key("Shift-D", "drags choose a region, or move the picture", lambda c: _toggle(c.view, "drag_selects")),
+    Key("Shift-H", "show or hide similarity", lambda c: _toggle(c.similarity.settings, "show")),
+    Key("Shift-M", "show or hide the mask", lambda c: _toggle(c.similarity.settings, "mask")),
+    Key("Shift-PageUp", "raise the threshold of the mask", lambda c: c.similarity.move_threshold(1)),
+    Key("Shift-PageDown", "lower it", lambda c: c.similarity.move_threshold(-1)),
     Key("Alt-A", "select all that is above it", _select_above),
 )
 

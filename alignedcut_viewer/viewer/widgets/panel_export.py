@@ -16,8 +16,9 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from ...atomic_files import replacing, safe_name, writing
 from ...errors import AlignedCutError, InputError
 from ...progress import ProgressCallback, report
-from ..coordinator.coordinator import Coordinator, tell_error
+from ..coordinator.coordinator import Coordinator
 from ..work.dialogs import ask_new_file
+from ..work.task_runner import tell_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def export_panel(parent: QWidget, figure: Drawing, table: Callable[[], Table], n
     """
     global _last_folder
     coordinator: Coordinator | None = getattr(parent, "coordinator", None)
-    study = None if coordinator is None else coordinator.study
+    study = None if coordinator is None else coordinator.shown.study
     folder = _last_folder or (Path.home() if study is None else study.path.parent)
     path = ask_new_file(parent.window(), f"Export {name.replace('-', ' ')}", folder / f"{safe_name(name)}.png", KINDS)
     if path is None:
@@ -74,7 +75,7 @@ def export_panel(parent: QWidget, figure: Drawing, table: Callable[[], Table], n
         if coordinator is None:
             work(lambda done, total, text: None)
             _tell_written(path)
-        elif not coordinator.start(f"Exporting {path.name}", work, _tell_written):
+        elif not coordinator.tasks.start(f"Exporting {path.name}", work, _tell_written):
             return None
     except AlignedCutError as error:
         tell_error(error)

@@ -3,7 +3,8 @@
 from magicgui.widgets import Container, ProgressBar, PushButton
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..coordinator.coordinator import Coordinator, TaskState
+from ..coordinator.coordinator import Coordinator
+from ..work.task_runner import TaskState
 from .forms import View, note
 
 __all__ = ["TaskBar"]
@@ -29,19 +30,19 @@ class TaskBar(View):
         layout.addWidget(box.native)
         self._box = box
         self.run.changed.connect(coordinator.run)
-        self.cancel.changed.connect(coordinator.cancel)
+        self.cancel.changed.connect(coordinator.tasks.cancel)
 
     def listen(self) -> None:
         """Follow the work in the background."""
-        self.coordinator.task_changed.connect(self._draw)
+        self.coordinator.tasks.changed.connect(self._draw)
 
     def deafen(self) -> None:
         """Follow it no longer."""
-        self.coordinator.task_changed.disconnect(self._draw)
+        self.coordinator.tasks.changed.disconnect(self._draw)
 
     def redraw(self) -> None:
         """Show the work in the background."""
-        self._draw(self.coordinator.task)
+        self._draw(self.coordinator.tasks.state)
 
     def _draw(self, task: TaskState) -> None:
         self.run.enabled = not task.busy

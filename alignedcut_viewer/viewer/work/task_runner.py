@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.utils import progress as activity
 from napari.utils.notifications import notification_manager, show_error, show_info, show_warning
@@ -11,10 +11,6 @@ from psygnal import Signal
 
 from ...errors import AlignedCutError
 from .background import BackgroundTask, Outcome, Work
-from .dialogs import is_open
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
 
 __all__ = ["TaskRunner", "TaskState", "tell_error"]
 
@@ -48,11 +44,23 @@ class TaskState:
 
 
 class TaskRunner:
-    """The part of a coordinator that runs what takes long; says what it does by `task_changed`."""
+    """Runs what takes long.
 
-    task_changed = Signal(TaskState)
+    Parameters
+    ----------
+    is_open
+        Whether there is still a window to tell; after it is closed nothing is told and no result is shown.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    changed
+        Signal (TaskState): what the background does now.
+    """
+
+    changed = Signal(TaskState)
+
+    def __init__(self, is_open: Callable[[], bool] = lambda: True) -> None:
+        self._is_open = is_open
         self._state = TaskState()
         self._task: BackgroundTask | None = None
         self._then: Callable[[Any], None] | None = None
@@ -60,19 +68,9 @@ class TaskRunner:
         self._in_bar = False
 
     @property
-    def viewer(self) -> "ViewerModel | None":
-        """The viewer, or None after it is gone."""
-        raise NotImplementedError
-
-    @property
-    def task(self) -> TaskState:
+    def state(self) -> TaskState:
         """What the background does now."""
         return self._state
-
-    def _tell(self, signal: Any, *values: Any) -> None:
-        """Emit a signal while there is a window; one that closes takes its widgets along without a word to them."""
-        if is_open(self.viewer):
-            signal.emit(*values)
 
     def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
         """Do something in the background.
@@ -112,7 +110,8 @@ class TaskRunner:
 
     def _set_state(self, state: TaskState) -> None:
         self._state = state
-        self._tell(self.task_changed, state)
+        if self._is_open():
+            self.changed.emit(state)
 
     def _on_progress(self, done: int, total: int, text: str) -> None:
         if self._task is None:
@@ -141,7 +140,7 @@ class TaskRunner:
             self._bar.close()
             self._bar = None
         outcome = task.outcome or Outcome(cancelled=True)
-        if not is_open(self.viewer):
+        if not self._is_open():
             return
         self._set_state(TaskState())
         if outcome.error is not None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtWidgets import QWidget
 
 from alignedcut_viewer.brain import paper_rois
 
@@ -33,7 +34,7 @@ def shown(qtbot, coordinator, own_study, brain_panel, wait_idle):
     coordinator.open_study(own_study)
     wait_idle()
     qtbot.waitUntil(lambda: brain_panel.board.cortex.scene is not None, timeout=60_000)
-    return coordinator.study.cut
+    return coordinator.shown.study.cut
 
 
 def nodes_of(cut, image, layer, rows, columns):
@@ -52,8 +53,8 @@ def test_bars_are_the_means_of_figure_and_ground(qtbot, coordinator, shown, brai
     assert not bars.series
     assert board.stamp.isVisible()
     figure, ground = nodes_of(shown, 0, 8, (1, 2), (1, 2, 3)), nodes_of(shown, 1, 8, (0,), range(5))
-    coordinator.select(figure, which="figure")
-    coordinator.select(ground, which="ground")
+    coordinator.selection.select(figure, which="figure")
+    coordinator.selection.select(ground, which="ground")
     table = np.asarray(shown.brain_activation.table, dtype=np.float64)
     for less, mean in ((True, table.mean(axis=0)), (False, 0)):
         board.relative.setChecked(less)
@@ -70,29 +71,29 @@ def test_bars_are_the_means_of_figure_and_ground(qtbot, coordinator, shown, brai
     # beside the line of the spread, which runs through the middle
     found = shot.pixelColor(int((box.left() + 0.2 * box.width()) * ratio), int(box.center().y() * ratio))
     assert found.name().upper() == "#E69F00"
-    coordinator.select([], which="figure")
+    coordinator.selection.select([], which="figure")
     assert [one.label for one in bars.series] == ["ground"]
 
 
 def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, brain_panel, viewer):
     board, bars = brain_panel.board, brain_panel.board.bars
-    coordinator.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
+    coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     region = bars.names.index("FFA")
     click(qtbot, bars, bars.column(region).center())
     table = np.asarray(shown.brain_activation.table, dtype=np.float32)
     np.testing.assert_allclose(
-        coordinator.values.values, table[:, region] - table[:, region].mean(dtype=np.float64), atol=1e-3
+        coordinator.heat_map.values.values, table[:, region] - table[:, region].mean(dtype=np.float64), atol=1e-3
     )
-    assert coordinator.values.signed
-    assert coordinator.values.limits[0] == -coordinator.values.limits[1]
-    assert "FFA" in coordinator.values.title
-    assert "simulated" in coordinator.values.title
+    assert coordinator.heat_map.values.signed
+    assert coordinator.heat_map.values.limits[0] == -coordinator.heat_map.values.limits[1]
+    assert "FFA" in coordinator.heat_map.values.title
+    assert "simulated" in coordinator.heat_map.values.title
     assert any("FFA" in layer.name for layer in viewer.layers)
     assert bars.driving == board.cortex.driving == region
     board.relative.setChecked(False)
-    np.testing.assert_allclose(coordinator.values.values, table[:, region], atol=1e-6)
+    np.testing.assert_allclose(coordinator.heat_map.values.values, table[:, region], atol=1e-6)
     qtbot.mouseClick(board.clear, Qt.MouseButton.LeftButton)
-    assert coordinator.values is None
+    assert coordinator.heat_map.values is None
     assert bars.driving == -1
 
 
@@ -105,11 +106,11 @@ def test_regions_by_the_keys(qtbot, coordinator, shown, brain_panel):
         qtbot.keyClick(view, Qt.Key.Key_Right)
         assert board.bars.current == board.cortex.current == 2
         qtbot.keyClick(view, Qt.Key.Key_Return)
-        assert "V3" in coordinator.values.title
+        assert "V3" in coordinator.heat_map.values.title
         qtbot.keyClick(view, Qt.Key.Key_Escape)
-        assert coordinator.values is None
+        assert coordinator.heat_map.values is None
     board.kind.setCurrentIndex(board.kind.findData("layers"))
-    coordinator.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
+    coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     board.curves.setFocus()
     qtbot.keyClick(board.curves, Qt.Key.Key_Home)
     qtbot.keyClick(board.curves, Qt.Key.Key_Down)
@@ -118,7 +119,7 @@ def test_regions_by_the_keys(qtbot, coordinator, shown, brain_panel):
 
 def test_curves_follow_the_same_places_through_the_layers(qtbot, coordinator, shown, brain_panel, viewer):
     board, curves = brain_panel.board, brain_panel.board.curves
-    coordinator.select(nodes_of(shown, 1, 2, (3, 4), (0, 1)), which="figure")
+    coordinator.selection.select(nodes_of(shown, 1, 2, (3, 4), (0, 1)), which="figure")
     board.relative.setChecked(False)
     board.kind.setCurrentIndex(board.kind.findData("layers"))
     assert curves.isVisible()
@@ -128,18 +129,18 @@ def test_curves_follow_the_same_places_through_the_layers(qtbot, coordinator, sh
     for position, layer in enumerate(LAYERS):
         there = nodes_of(shown, 1, layer, (3, 4), (0, 1))
         np.testing.assert_allclose(one.means[position], table[there].mean(axis=0), atol=2e-3)
-    assert curves.layer == coordinator.position[1]
+    assert curves.layer == coordinator.view.position[1]
     cell = curves.cell(4)
     assert "EBA" in curves.words_at(cell.center())
     assert f"layer {curves.layer_at(cell.center())}" in curves.words_at(cell.center())
     click(qtbot, curves, cell.center())
-    assert "EBA" in coordinator.values.title
+    assert "EBA" in coordinator.heat_map.values.title
 
 
 def test_one_bar_a_network(coordinator, shown, brain_panel):
     board = brain_panel.board
     nodes = nodes_of(shown, 1, 7, (3,), (0, 1))
-    coordinator.select(nodes, which="ground")
+    coordinator.selection.select(nodes, which="ground")
     board.kind.setCurrentIndex(board.kind.findData("networks"))
     (one,) = board.bars.series
     assert (one.label, one.selection, one.counts) == (NETWORK, "ground", (2,))
@@ -151,7 +152,7 @@ def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, 
     board, cortex = brain_panel.board, brain_panel.board.cortex
     board.relative.setChecked(False)
     nodes = nodes_of(shown, 0, 8, (1, 2), (1, 2, 3))
-    coordinator.select(nodes, which="figure")
+    coordinator.selection.select(nodes, which="figure")
     qtbot.waitUntil(lambda: cortex.values is not None)
     values = shown.brain_activation.cortex_values(nodes)
     for side in ("lh", "rh"):
@@ -161,8 +162,8 @@ def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, 
     assert cortex.region_at(place) == region
     assert "PPA" in cortex.words_at(place)
     click(qtbot, cortex, place)
-    assert "PPA" in coordinator.values.title
-    coordinator.select(nodes_of(shown, 1, 8, (0,), range(5)), which="ground")
+    assert "PPA" in coordinator.heat_map.values.title
+    coordinator.selection.select(nodes_of(shown, 1, 8, (0,), range(5)), which="ground")
     board.lower.kind.setCurrentIndex(board.lower.kind.findData("difference"))
     qtbot.waitUntil(lambda: cortex.title == "figure − ground")
     other = shown.brain_activation.cortex_values(nodes_of(shown, 1, 8, (0,), range(5)))
@@ -172,7 +173,7 @@ def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, 
 
 def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     board = brain_panel.board
-    coordinator.select(nodes_of(shown, 0, 8, (1, 2), (1, 2, 3)))
+    coordinator.selection.select(nodes_of(shown, 0, 8, (1, 2), (1, 2, 3)))
     qtbot.waitUntil(lambda: board.cortex.values is not None)
     qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
     window = board.lower.window_3d
@@ -181,14 +182,14 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     assert before.shape == (2 * 163_842, 4)
     known = np.isfinite(np.concatenate([board.cortex.values["lh"], board.cortex.values["rh"]]))
     layer = window.layer
-    coordinator.select(nodes_of(shown, 1, 2, (0,), (0,)))
+    coordinator.selection.select(nodes_of(shown, 1, 2, (0,), (0,)))
     qtbot.waitUntil(lambda: not np.array_equal(window.layer.vertex_colors, before))
     assert window.layer is layer
     np.testing.assert_array_equal(np.array(window.layer.vertex_colors)[~known], before[~known])
     window.close()
     qtbot.wait(20)
     assert not window.is_open
-    coordinator.select(nodes_of(shown, 1, 2, (1,), (1,)))  # nothing happens to a window that is gone
+    coordinator.selection.select(nodes_of(shown, 1, 2, (1,), (1,)))  # nothing happens to a window that is gone
     qtbot.wait(50)
 
 
@@ -219,10 +220,11 @@ def test_a_panel_opened_again_is_as_it_was(qtbot, viewer, coordinator, shown, br
     board = brain_panel.board
     board.kind.setCurrentIndex(board.kind.findData("layers"))
     board.relative.setChecked(False)
-    coordinator.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
+    coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     viewer.window.remove_dock_widget(brain_panel)
     qtbot.wait(20)
-    assert not len(coordinator.values_changed)
+    listeners = [slot.dereference().__self__ for slot in coordinator.heat_map.changed._slots]
+    assert not [one for one in listeners if isinstance(one, QWidget)]
     _, again = viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Brain")
     qtbot.waitUntil(lambda: bool(again.board.curves.series))
     assert again is not brain_panel
@@ -247,7 +249,7 @@ def test_export_says_that_the_data_are_simulated(qtbot, coordinator, shown, brai
     board = brain_panel.board
     assert not board.export.isEnabled()
     nodes = nodes_of(shown, 0, 8, (1,), (1, 2))
-    coordinator.select(nodes)
+    coordinator.selection.select(nodes)
     qtbot.waitUntil(lambda: board.cortex.values is not None)
     assert board.export.isEnabled()
     for kind in ("selections", "layers"):

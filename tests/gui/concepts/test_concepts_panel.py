@@ -41,7 +41,7 @@ def shown(qtbot, coordinator, own_study, concepts_panel, wait_idle):
     coordinator.open_study(own_study)
     wait_idle()
     qtbot.waitUntil(lambda: len(concepts_panel.list.model_.details) == len(concepts_panel.concepts) > 2, timeout=60_000)
-    return coordinator.study.cut
+    return coordinator.shown.study.cut
 
 
 def click(qtbot, panel, box, modifier=Qt.KeyboardModifier.NoModifier):
@@ -61,14 +61,14 @@ def test_discover_by_its_button(qtbot, coordinator, small_study, tmp_path, conce
     coordinator.open_study(path)
     wait_idle()
     assert "Press Discover" in panel.note.text()
-    coordinator.go_to(coordinator.study.cut.index.node(NETWORK, 7, 1, row=0, column=0))
+    coordinator.go_to(coordinator.shown.study.cut.index.node(NETWORK, 7, 1, row=0, column=0))
     panel.form.count.setValue(3)
     panel.form.scope.setCurrentIndex(panel.form.scope.findData("layer"))
     qtbot.mouseClick(panel.form.discover, Qt.MouseButton.LeftButton)
-    assert coordinator.task.busy
+    assert coordinator.tasks.state.busy
     wait_idle()
     assert 1 <= len(panel.list.model_.concepts) <= 3
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     for concept in panel.concepts:
         assert set(index.locate(concept.members).layer) == {7}
     assert len(names_on_disk(path)) == len(panel.concepts)
@@ -80,8 +80,8 @@ def test_clicking_a_concept_chooses_its_pixels_and_goes_there(qtbot, coordinator
     assert sizes == sorted(sizes, reverse=True)
     for concept in panel.list.model_.concepts[:2]:
         click(qtbot, panel, panel.list.row_of(concept.id).facts)
-        np.testing.assert_array_equal(coordinator.selection().nodes, concept.members)
-        network, layer, image = coordinator.position
+        np.testing.assert_array_equal(coordinator.selection.of().nodes, concept.members)
+        network, layer, image = coordinator.view.position
         here = shown.index.image_slice(network, layer, image)
         assert ((concept.members >= here.start) & (concept.members < here.stop)).any()
         assert panel.list.model_.details[concept.id].layers == tuple(
@@ -91,7 +91,7 @@ def test_clicking_a_concept_chooses_its_pixels_and_goes_there(qtbot, coordinator
     click(qtbot, panel, panel.list.row_of(first.id).facts)
     click(qtbot, panel, panel.list.row_of(second.id).facts, Qt.KeyboardModifier.ControlModifier)
     np.testing.assert_array_equal(
-        coordinator.selection().nodes, np.sort(np.concatenate([first.members, second.members]))
+        coordinator.selection.of().nodes, np.sort(np.concatenate([first.members, second.members]))
     )
     qtbot.keyClick(panel.list, Qt.Key.Key_Down)
     assert len(panel.list.chosen_ids) == 1
@@ -105,7 +105,7 @@ def test_clicking_a_picture_goes_to_it(qtbot, coordinator, shown, concepts_panel
     for box, node in zip(row.crops, details.nodes, strict=False):
         click(qtbot, panel, box)
         place = shown.index.locate(node)
-        assert coordinator.position == (NETWORK, int(place.layer), int(place.image))
+        assert coordinator.view.position == (NETWORK, int(place.layer), int(place.image))
         assert panel.list.words_at(panel.list.indexAt(box.center()), box.center()).startswith("Click to go")
     assert set(details.nodes) <= set(concept.members)
 
@@ -131,7 +131,7 @@ def test_names_merges_and_pins_survive(qtbot, viewer, coordinator, shown, own_st
     found = names_on_disk(own_study)
     assert first.id not in found
     assert found[second.id][:2] == ("whiskers", first.size + second.size)
-    assert len(coordinator.selection()) == first.size + second.size
+    assert len(coordinator.selection.of()) == first.size + second.size
     # a panel that is opened again, of a study that is opened again, finds them
     viewer.window.remove_dock_widget(panel)
     coordinator.open_study(own_study)
@@ -189,10 +189,10 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     assert f"{100 * shown_table.probabilities[i, j]:.1f} %" in plot.words_at(cell.center())
     qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=cell.center().toPoint())
     a, b = ids.index(shown_table.rows[i]), ids.index(shown_table.columns[j])
-    np.testing.assert_array_equal(coordinator.selection().nodes, here[(labels[here] == a) & (labels[there] == b)])
+    np.testing.assert_array_equal(coordinator.selection.of().nodes, here[(labels[here] == a) & (labels[there] == b)])
     # of figure pixels only, at whichever layer they were chosen
     chosen = there[:7]
-    coordinator.select(chosen, which="figure")
+    coordinator.selection.select(chosen, which="figure")
     panel.transitions.group.setCurrentIndex(panel.transitions.group.findData("figure"))
     qtbot.waitUntil(lambda: plot.transitions is None or plot.transitions.n_pixels == 7, timeout=30_000)
     coordinator.go_to(index.node(NETWORK, 8, 0, row=0, column=0))  # the last layer leads nowhere
@@ -219,7 +219,7 @@ def test_closed_panels_listen_no_longer(qtbot, viewer, coordinator, shown, conce
     concepts_panel.tabs.setCurrentIndex(2)
     viewer.window.remove_dock_widget(concepts_panel)
     qtbot.wait(20)
-    for signal in (coordinator.shown_changed, coordinator.position_changed, coordinator.task_changed):
+    for signal in (coordinator.shown.changed, coordinator.view.events.position, coordinator.tasks.changed):
         owners = [getattr(slot.dereference(), "__self__", None) for slot in signal._slots]
         assert not [
             owner for owner in owners if type(owner).__module__.startswith("alignedcut_viewer.viewer.concepts.")

@@ -59,7 +59,7 @@ def test_it_shows_the_colours_of_the_cut(qtbot, board, coordinator):
     qtbot.wait(20)
     shot = sheet.viewport().grab().toImage()
     ratio = shot.devicePixelRatio()
-    expected = coordinator.study.cut.colour_map("one", 4, 500)
+    expected = coordinator.shown.study.cut.colour_map("one", 4, 500)
     for row in (0, 1):
         for column in (0, 1):
             place = place_of(sheet, Cell(500, 5), 0.25 + row / 2, 0.25 + column / 2)
@@ -70,25 +70,25 @@ def test_it_shows_the_colours_of_the_cut(qtbot, board, coordinator):
 def test_a_click_picks_and_goes_there(qtbot, viewer, board, coordinator):
     sheet = board.sheet
     sheet.reveal(Cell(700, 3))
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     place = place_of(sheet, Cell(700, 3), 0.75, 0.25)
     qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     node = index.node("one", 2, 700, row=1, column=0)
-    assert coordinator.selection().nodes.tolist() == [node]
-    assert coordinator.position == ("one", 2, 700)
+    assert coordinator.selection.of().nodes.tolist() == [node]
+    assert coordinator.view.position == ("one", 2, 700)
     assert sheet.shown == Cell(700, 3)
-    assert sheet.tiles.values is coordinator.values
+    assert sheet.tiles.values is coordinator.heat_map.values
     place = place_of(sheet, Cell(700, 4), 0.25, 0.75)
     qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, place)
-    assert coordinator.selection().nodes.tolist() == [node, index.node("one", 3, 700, row=0, column=1)]
+    assert coordinator.selection.of().nodes.tolist() == [node, index.node("one", 3, 700, row=0, column=1)]
     sheet.reveal(Cell(700, 2))
     place, none = place_of(sheet, Cell(700, 2), 0.25, 0.25), Qt.MouseButton.NoButton
     where = (QPointF(place), QPointF(sheet.viewport().mapToGlobal(place)))
     moved = QMouseEvent(QEvent.Type.MouseMove, *where, none, none, Qt.KeyboardModifier.NoModifier)
     QCoreApplication.sendEvent(sheet.viewport(), moved)  # simulated cursors lose moves
-    assert coordinator.hovered == index.node("one", 1, 700, row=0, column=0)
-    coordinator.history.undo()
-    coordinator.history.undo()
+    assert coordinator.selection.hovered == index.node("one", 1, 700, row=0, column=0)
+    coordinator.selection.history.undo()
+    coordinator.selection.history.undo()
     assert sheet.tiles.values is None
 
 
@@ -100,8 +100,8 @@ def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinato
     assert board.sheet.shown is None
     board.network.value = "two"
     assert board.sheet.shown == Cell(900, 8)
-    coordinator.open_pictures(coordinator.study.study.picture_path(0))
-    qtbot.waitUntil(lambda: not coordinator.task.busy)
+    coordinator.open_pictures(coordinator.shown.study.study.picture_path(0))
+    qtbot.waitUntil(lambda: not coordinator.tasks.state.busy)
     assert board.sheet.tiles is None
 
 
@@ -113,12 +113,12 @@ def test_keys_walk_and_zoom(qtbot, board, coordinator):
     assert sheet.current == Cell(N_PICTURES - 2, 2)
     assert N_PICTURES - 2 in sheet.visible_rows()
     qtbot.keyClick(sheet, Qt.Key.Key_Return)
-    assert coordinator.position == ("one", 1, N_PICTURES - 2)
+    assert coordinator.view.position == ("one", 1, N_PICTURES - 2)
     side = sheet.layout_.side
     qtbot.keyClick(sheet, Qt.Key.Key_Plus)
     assert sheet.layout_.side > side
     assert board.side.value == sheet.layout_.side
-    index, place = coordinator.study.cut.index, QPointF(place_of(sheet, Cell(N_PICTURES - 2, 3), 0.5, 0.5))
+    index, place = coordinator.shown.study.cut.index, QPointF(place_of(sheet, Cell(N_PICTURES - 2, 3), 0.5, 0.5))
     before = index.locate(sheet.node_at(place))
     sheet.set_side(round(sheet.layout_.side * 1.5), place)
     after = index.locate(sheet.node_at(place))
@@ -129,9 +129,9 @@ def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle
     from alignedcut_viewer.viewer.widgets.panel_export import save_panel
 
     qtbot.waitUntil(lambda: not board.sheet.tiles.missing(board.sheet.visible_rows()), timeout=20_000)
-    coordinator.select([5])
+    coordinator.selection.select([5])
     for name in ("sheet.png", "sheet.csv"):
-        coordinator.start("Exporting", save_panel(tmp_path / name, board._figure, board._table))
+        coordinator.tasks.start("Exporting", save_panel(tmp_path / name, board._figure, board._table))
         wait_idle()
     assert Image.open(tmp_path / "sheet.png").width > 300
     lines = (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig").splitlines()

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from alignedcut_viewer.viewer.coordinator.session_keeper import open_panels
+from alignedcut_viewer.viewer.coordinator.session_window import open_panels
 from alignedcut_viewer.viewer.widgets.commands import show_selection_panel
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
@@ -23,16 +23,16 @@ def own_study(small_study, tmp_path):
 def shown(viewer, panel, coordinator, own_study, wait_idle):
     coordinator.open_study(own_study)
     wait_idle()
-    return coordinator.study
+    return coordinator.shown.study
 
 
 def look_around(viewer, coordinator):
     show_selection_panel(viewer)
-    coordinator.set_smooth(True)
-    coordinator.change_similarity(scope="layer", threshold=0.4, mask=True)
-    coordinator.select([20, 21])
-    coordinator.set_active("ground")
-    coordinator.select([7])
+    coordinator.view.smooth = True
+    coordinator.similarity.settings.update(scope="layer", threshold=0.4, mask=True)
+    coordinator.selection.select([20, 21])
+    coordinator.selection.set_active("ground")
+    coordinator.selection.select([7])
     viewer.dims.set_current_step((1, 2), (1, 2))
     coordinator.overlays.values.opacity = 0.5
     viewer.scene.camera.zoom = 3.5
@@ -41,12 +41,12 @@ def look_around(viewer, coordinator):
 
 
 def check(viewer, coordinator):
-    assert coordinator.selection("figure").nodes.tolist() == [20, 21]
-    assert coordinator.selection("ground").nodes.tolist() == [7]
-    assert coordinator.active == "ground"
-    assert coordinator.smooth
-    assert (coordinator.similarity.scope, coordinator.similarity.threshold) == ("layer", 0.4)
-    assert coordinator.position == (NETWORK, 7, 2)
+    assert coordinator.selection.of("figure").nodes.tolist() == [20, 21]
+    assert coordinator.selection.of("ground").nodes.tolist() == [7]
+    assert coordinator.selection.active == "ground"
+    assert coordinator.view.smooth
+    assert (coordinator.similarity.settings.scope, coordinator.similarity.settings.threshold) == ("layer", 0.4)
+    assert coordinator.view.position == (NETWORK, 7, 2)
     assert coordinator.overlays.mask.visible
     assert coordinator.overlays.values.opacity == 0.5
     assert not coordinator.display.colours.visible
@@ -62,10 +62,10 @@ def look_away(qtbot, viewer, coordinator, wait_idle):
     wait_idle()
     viewer.window.remove_dock_widget("all")
     qtbot.wait(1)
-    coordinator.set_smooth(False)
-    coordinator.set_active("figure")
-    coordinator.change_similarity(scope="all", threshold=0.9, mask=False)
-    coordinator.panel_state = {}
+    coordinator.view.smooth = False
+    coordinator.selection.set_active("figure")
+    coordinator.similarity.settings.update(scope="all", threshold=0.9, mask=False)
+    coordinator.panel_state.clear()
     viewer.reset_view()
 
 
@@ -82,7 +82,7 @@ def test_a_session_in_a_file_moves_with_its_study(
     qtbot, viewer, shown, coordinator, own_study, tmp_path, wait_idle, notifications
 ):
     look_around(viewer, coordinator)
-    coordinator.save_session(tmp_path / "mine.session.json")
+    coordinator.sessions.save(tmp_path / "mine.session.json")
     look_away(qtbot, viewer, coordinator, wait_idle)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -100,7 +100,7 @@ def test_a_damaged_session_is_told_and_the_study_opens(viewer, coordinator, own_
     (own_study / "selections.json").write_text("{}")
     coordinator.open_study(own_study)
     wait_idle()
-    assert coordinator.study.path == own_study
+    assert coordinator.shown.study.path == own_study
     told = " ".join(message for _, message in notifications)
     assert "session.json is no session" in told
     assert "named selections cannot be read" in told
@@ -110,7 +110,9 @@ def test_a_damaged_session_is_told_and_the_study_opens(viewer, coordinator, own_
 def test_a_session_of_a_cut_that_lost_pictures_keeps_what_is_left(
     viewer, shown, coordinator, own_study, wait_idle, notifications
 ):
-    coordinator.select([shown.cut.index.node(NETWORK, 8, image, row=1, column=1) for image in shown.cut.index.images])
+    coordinator.selection.select(
+        [shown.cut.index.node(NETWORK, 8, image, row=1, column=1) for image in shown.cut.index.images]
+    )
     coordinator.sessions.flush()
     coordinator.sessions.stop()
     state = json.loads((own_study / "session.json").read_text())
@@ -121,7 +123,7 @@ def test_a_session_of_a_cut_that_lost_pictures_keeps_what_is_left(
     (own_study / "session.json").write_text(json.dumps(state))
     coordinator.open_study(own_study)
     wait_idle()
-    assert len(coordinator.selection()) == 2
+    assert len(coordinator.selection.of()) == 2
     assert any("1 nodes of the session" in message for _, message in notifications)
 
 
@@ -134,18 +136,18 @@ def test_a_study_that_cannot_be_written_is_looked_at_all_the_same(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(atomic_files.os, "replace", refuse)
-    coordinator.select([3])
+    coordinator.selection.select([3])
     coordinator.sessions.flush()
     assert not [message for _, message in notifications if "session" in message]
-    coordinator.name_selection("a")
-    coordinator.name_selection("b")
+    coordinator.named.keep("a")
+    coordinator.named.keep("b")
     refused = [message for _, message in notifications if "permission is denied" in message]
     assert len(refused) == 1
-    assert list(coordinator.named) == ["a", "b"]
+    assert list(coordinator.named.sets) == ["a", "b"]
 
 
 def test_the_state_is_saved_when_the_window_closes(qtbot, viewer, shown, coordinator, own_study):
-    coordinator.select([5])
+    coordinator.selection.select([5])
     viewer.close()
     qtbot.wait(1)
     state = json.loads((own_study / "session.json").read_text())

@@ -42,7 +42,7 @@ def press(qtbot, viewer, key, modifier=Qt.KeyboardModifier.NoModifier):
 def shown(viewer, panel, coordinator, small_study, wait_idle):
     coordinator.open_study(small_study)
     wait_idle()
-    return coordinator.study
+    return coordinator.shown.study
 
 
 def test_opening_sets_the_panel_to_the_study(shown, panel, coordinator, small_study):
@@ -112,7 +112,7 @@ def test_layers_are_changed_in_place(viewer, shown, coordinator, picture_folder,
     coordinator.open_pictures(picture_folder)
     wait_idle()
     assert list(viewer.layers) == [pictures]
-    assert coordinator.study is None
+    assert coordinator.shown.study is None
 
 
 def test_layers_deleted_by_hand_come_back(viewer, shown, coordinator, wait_idle, small_study):
@@ -164,7 +164,7 @@ def test_a_figure_of_another_kind_is_refused(qtbot, shown, panel, tmp_path, noti
 
 
 def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, panel, coordinator, tmp_path, wait_idle):
-    coordinator.change_settings(mask_formats=("png", "coco", "npz", "tiff"), segments=3)
+    coordinator.settings.update(mask_formats=("png", "coco", "npz", "tiff"), segments=3)
     viewer.dims.set_current_step(1, 1)
     panel.tabs.setCurrentWidget(panel.export)
     (tmp_path / "masks").mkdir()

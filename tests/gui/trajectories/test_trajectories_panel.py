@@ -104,7 +104,7 @@ def corners_around(points, margin=9):
 
 
 def test_all_tokens_of_the_cut_are_on_the_map(trajectories, map_widget, coordinator):
-    cut = coordinator.study.cut
+    cut = coordinator.shown.study.cut
     np.testing.assert_array_equal(map_widget._places, cut.map2d)
     assert f"{len(cut.index)} tokens" in trajectories.board.status.text()
     pixels = pixels_of(map_widget)
@@ -123,7 +123,7 @@ def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectorie
     corners = drag(corners_around(target))
     inside = np.flatnonzero(Outline(corners).contains_points(pixels))
     assert len(inside) >= len(target)
-    np.testing.assert_array_equal(coordinator.selection("figure").nodes, inside)
+    np.testing.assert_array_equal(coordinator.selection.of("figure").nodes, inside)
     coordinator.go_to(inside[0])
     frame = coordinator.overlays.selection.data.frame(*coordinator.display.position())
     marked = frame[frame[..., 3] > 0][:, :3]
@@ -133,22 +133,22 @@ def test_a_lasso_chooses_what_it_holds_and_tints_the_pictures(qtbot, trajectorie
     # Shift adds, Alt removes, and undo walks back.
     other = pixels[np.argsort(pixels[:, 0])[-20:]]
     more = np.flatnonzero(Outline(drag(corners_around(other), SHIFT)).contains_points(pixels))
-    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.union1d(inside, more))
+    np.testing.assert_array_equal(coordinator.selection.of("figure").nodes, np.union1d(inside, more))
     drag(corners_around(other), ALT)
-    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.setdiff1d(inside, more))
-    coordinator.history.undo()
-    np.testing.assert_array_equal(coordinator.selection("figure").nodes, np.union1d(inside, more))
+    np.testing.assert_array_equal(coordinator.selection.of("figure").nodes, np.setdiff1d(inside, more))
+    coordinator.selection.history.undo()
+    np.testing.assert_array_equal(coordinator.selection.of("figure").nodes, np.union1d(inside, more))
 
 
 def test_a_drag_moves_and_with_ctrl_it_is_a_lasso(map_widget, coordinator, drag):
     before = pixels_of(map_widget)
     drag([(100, 100), (110, 100), (130, 115)])
     np.testing.assert_allclose(pixels_of(map_widget) - before, np.broadcast_to((30, 15), before.shape), atol=1e-3)
-    assert not len(coordinator.selection("figure"))
+    assert not len(coordinator.selection.of("figure"))
     pixels = pixels_of(map_widget)
     corners = drag(corners_around(pixels[:10]), CTRL)
     np.testing.assert_array_equal(
-        coordinator.selection("figure").nodes, np.flatnonzero(Outline(corners).contains_points(pixels))
+        coordinator.selection.of("figure").nodes, np.flatnonzero(Outline(corners).contains_points(pixels))
     )
 
 
@@ -162,57 +162,57 @@ def test_the_brush_chooses_what_it_passes(trajectories, map_widget, coordinator,
     along = np.clip(pixels[:, 0], way[0, 0], way[-1, 0]) - pixels[:, 0]
     distance = np.hypot(across, along)
     chosen = np.zeros(len(pixels), dtype=bool)
-    chosen[coordinator.selection("figure").nodes] = True
+    chosen[coordinator.selection.of("figure").nodes] = True
     assert chosen.any()
     assert chosen[distance < 13.5].all()  # dabs are a third of the radius apart
     assert not chosen[distance > 15.01].any()
 
 
 def test_a_click_picks_and_shows_the_picture(qtbot, map_widget, coordinator):
-    node = coordinator.study.cut.index.node(NETWORK, 2, 2, row=4, column=0)
+    node = coordinator.shown.study.cut.index.node(NETWORK, 2, 2, row=4, column=0)
     map_widget.zoom(2000, map_widget.place_of(node))
     place = map_widget.place_of(node).toPoint()
     same = np.flatnonzero(np.hypot(*(pixels_of(map_widget) - (place.x(), place.y())).T) < 2)
     qtbot.mouseClick(map_widget, Qt.MouseButton.LeftButton, NONE, place)
-    assert coordinator.selection("figure").nodes.tolist() == [min(same)]
-    picked = coordinator.study.cut.index.locate(min(same))
-    assert coordinator.position == (NETWORK, int(picked.layer), int(picked.image))
-    coordinator.set_active("ground")
+    assert coordinator.selection.of("figure").nodes.tolist() == [min(same)]
+    picked = coordinator.shown.study.cut.index.locate(min(same))
+    assert coordinator.view.position == (NETWORK, int(picked.layer), int(picked.image))
+    coordinator.selection.set_active("ground")
     qtbot.mouseClick(map_widget, Qt.MouseButton.LeftButton, NONE, place)
-    assert coordinator.selection("ground").nodes.tolist() == [min(same)]
+    assert coordinator.selection.of("ground").nodes.tolist() == [min(same)]
 
 
 def test_what_is_chosen_in_the_pictures_stands_out_on_the_map(map_widget, trajectories, coordinator, settle):
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     assert n_like(map_widget, FIGURE) == n_like(map_widget, GROUND) == 0
-    coordinator.select([index.node(NETWORK, 7, 0, row=1, column=1)], which="figure")
-    coordinator.select([index.node(NETWORK, 7, 1, row=3, column=3)], which="ground")
+    coordinator.selection.select([index.node(NETWORK, 7, 0, row=1, column=1)], which="figure")
+    coordinator.selection.select([index.node(NETWORK, 7, 1, row=3, column=3)], which="ground")
     settle(trajectories)
     assert n_like(map_widget, FIGURE) > 30
     assert n_like(map_widget, GROUND) > 30
     for which in ("figure", "ground"):
-        coordinator.select([], which=which)
+        coordinator.selection.select([], which=which)
     settle(trajectories)
     assert n_like(map_widget, FIGURE) == n_like(map_widget, GROUND) == 0
 
 
 def test_hover_goes_both_ways_with_a_thumbnail(qtbot, trajectories, map_widget, coordinator, settle):
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     node = index.node(NETWORK, 8, 1, row=2, column=3)
     map_widget.zoom(2000, map_widget.place_of(node))
     place = map_widget.place_of(node).toPoint()
     map_widget.mouseMoveEvent(_hover(map_widget, place))
     same = int(np.flatnonzero(np.hypot(*(pixels_of(map_widget) - (place.x(), place.y())).T) < 2).min())
-    assert coordinator.hovered == same
+    assert coordinator.selection.hovered == same
     map_widget.crosshair = QPointF(place)  # the simulated cursor may be anywhere
-    coordinator.hover(None)
-    coordinator.hover(same)
+    coordinator.selection.hover(None)
+    coordinator.selection.hover(same)
     qtbot.waitUntil(lambda: map_widget.thumbnail is not None)
     found = index.locate(same)
-    assert map_widget.thumbnail.lines[0] == coordinator.study.pictures.names[index.images.index(int(found.image))]
+    assert map_widget.thumbnail.lines[0] == coordinator.shown.study.pictures.names[index.images.index(int(found.image))]
     assert map_widget.thumbnail.box == pytest.approx((int(found.row) / 5, int(found.column) / 5, 0.2, 0.2))
     assert max(map_widget.thumbnail.image.shape) == 132
-    coordinator.hover(None)
+    coordinator.selection.hover(None)
     assert map_widget.hovered is None
 
 
@@ -258,19 +258,19 @@ def test_everything_can_be_chosen_by_keys(qtbot, trajectories, map_widget, coord
         qtbot.keyClick(map_widget, Qt.Key.Key_Return)
     qtbot.keyClick(map_widget, Qt.Key.Key_C)
     inside = np.flatnonzero(Outline([*corners, corners[0]]).contains_points(pixels))
-    np.testing.assert_array_equal(coordinator.selection("figure").nodes, inside)
+    np.testing.assert_array_equal(coordinator.selection.of("figure").nodes, inside)
     qtbot.keyClick(map_widget, Qt.Key.Key_B)
     map_widget.crosshair = QPointF(*pixels[0])
     qtbot.keyClick(map_widget, Qt.Key.Key_Right, CTRL)
     qtbot.keyClick(map_widget, Qt.Key.Key_Left, CTRL)
     qtbot.keyClick(map_widget, Qt.Key.Key_Return)
     near = np.hypot(*(pixels - pixels[0]).T)
-    chosen = set(coordinator.selection("figure").nodes.tolist())
+    chosen = set(coordinator.selection.of("figure").nodes.tolist())
     assert set(np.flatnonzero(near < map_widget.radius - 0.1).tolist()) <= chosen
     assert chosen <= set(np.flatnonzero(near < map_widget.radius + 0.1).tolist())
     qtbot.keyClick(map_widget, Qt.Key.Key_M)
     qtbot.keyClick(map_widget, Qt.Key.Key_Return)
-    assert coordinator.selection("figure").nodes.tolist() == [int(near.argmin())]
+    assert coordinator.selection.of("figure").nodes.tolist() == [int(near.argmin())]
     qtbot.keyClick(map_widget, Qt.Key.Key_Escape)
     assert map_widget.crosshair is None
 
@@ -279,17 +279,17 @@ def test_everything_can_be_chosen_by_keys(qtbot, trajectories, map_widget, coord
 
 
 def test_paths_lead_through_the_layers_of_the_pixel(trajectories, map_widget, coordinator, settle):
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     chosen = [index.node(NETWORK, 7, image, row=1, column=4) for image in (0, 1)]
-    coordinator.select(chosen, which="figure")
-    coordinator.select([index.node(NETWORK, 2, 2, row=0, column=0)], which="ground")
+    coordinator.selection.select(chosen, which="figure")
+    coordinator.selection.select([index.node(NETWORK, 2, 2, row=0, column=0)], which="ground")
     settle(trajectories)
     figure, ground = map_widget._bundles
     assert (figure.which, ground.which) == ("figure", "ground")
     assert figure.layers == (2, 7, 8)
     expected = [[index.node(NETWORK, layer, image, row=1, column=4) for layer in (2, 7, 8)] for image in (0, 1)]
     np.testing.assert_array_equal(figure.nodes, expected)
-    np.testing.assert_array_equal(figure.places, coordinator.study.cut.map2d[np.array(expected)])
+    np.testing.assert_array_equal(figure.places, coordinator.shown.study.cut.map2d[np.array(expected)])
     np.testing.assert_allclose(figure.mean, figure.places.mean(axis=0), rtol=1e-6)
     trajectories.board.controls.paths.click()
     settle(trajectories)
@@ -300,19 +300,19 @@ def test_filters_leave_out_layers(trajectories, map_widget, coordinator, settle,
     controls = trajectories.board.controls
     controls.first_layer.setValue(3)
     settle(trajectories)
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     assert f"{2 * len(range(index.slot_slice(NETWORK, 2).stop))} tokens" in trajectories.board.status.text()
     controls.tools["lasso"].click()
     pixels = pixels_of(map_widget)
     drag(corners_around(pixels))
-    assert sorted(set(index.locate(coordinator.selection("figure").nodes).layer.tolist())) == [7, 8]
+    assert sorted(set(index.locate(coordinator.selection.of("figure").nodes).layer.tolist())) == [7, 8]
     assert trajectories.board.player._layers == (7, 8)
     assert coordinator.panel_state["trajectories"]["first_layer"] == 3
 
 
 def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coordinator, settle):
-    player, index = trajectories.board.player, coordinator.study.cut.index
-    map2d = np.asarray(coordinator.study.cut.map2d)
+    player, index = trajectories.board.player, coordinator.shown.study.cut.index
+    map2d = np.asarray(coordinator.shown.study.cut.map2d)
     qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
     assert player.layer == 2
     layers = [index.slot_slice(NETWORK, layer) for layer in (2, 7, 8)]
@@ -334,7 +334,7 @@ def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coo
 
 
 def test_colours_follow_the_choice(trajectories, map_widget, coordinator, settle):
-    cut, controls = coordinator.study.cut, trajectories.board.controls
+    cut, controls = coordinator.shown.study.cut, trajectories.board.controls
     raster = map_widget.raster
     drawn = {}
     for by in ("layer", "alignedcut", "network", "values", "density"):
@@ -348,7 +348,7 @@ def test_colours_follow_the_choice(trajectories, map_widget, coordinator, settle
     assert all(len(step) == 1 for step in steps)
     assert steps[0] < steps[1] < steps[2]
     assert len(np.unique(drawn["network"], axis=0)) == 1
-    coordinator.show_values(np.linspace(0, 1, len(cut.index)), "a ramp")
+    coordinator.heat_map.show(np.linspace(0, 1, len(cut.index)), "a ramp")
     controls.colour_by.setCurrentIndex(controls.colour_by.findData("values"))
     settle(trajectories)
     assert map_widget.legend[0].title == "a ramp"
@@ -362,8 +362,8 @@ def test_colours_follow_the_choice(trajectories, map_widget, coordinator, settle
 
 def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajectories, map_widget, coordinator, settle):
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.inner_widget() is trajectories)
-    node = coordinator.study.cut.index.node(NETWORK, 8, 0, row=2, column=2)
-    coordinator.select([node])
+    node = coordinator.shown.study.cut.index.node(NETWORK, 8, 0, row=2, column=2)
+    coordinator.selection.select([node])
     settle(trajectories)
     try:
         for floating in (True, False, True, False):
@@ -378,7 +378,7 @@ def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajector
         assert n_like(map_widget, FIGURE) > 20
     finally:
         viewer.theme = "dark"
-    coordinator.select([])
+    coordinator.selection.select([])
     settle(trajectories)
     assert n_like(map_widget, FIGURE) == 0
 
@@ -406,7 +406,7 @@ def test_a_study_without_a_map_gets_one(qtbot, viewer, coordinator, small_study,
     early = []
     panel.board.map.show_points = _counting(panel.board.map.show_points, early)
     qtbot.mouseClick(panel.compute, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: coordinator.task.busy)
+    qtbot.waitUntil(lambda: coordinator.tasks.state.busy)
     wait_idle()
     settle(panel)
     assert len(early) > 1, "the map is seen while it settles"
@@ -441,16 +441,16 @@ def test_a_map_that_is_cancelled_leaves_the_offer(qtbot, viewer, coordinator, sm
     wait_idle()
     panel = open_panel(viewer)
     panel.compute_map()
-    coordinator.cancel()
+    coordinator.tasks.cancel()
     wait_idle()
     qtbot.waitUntil(lambda: panel.compute.isVisible())
     assert Study.open(path).cut().map2d is None
 
 
 def test_exports_what_is_seen(qtbot, trajectories, coordinator, tmp_path, monkeypatch, wait_idle, settle):
-    index = coordinator.study.cut.index
+    index = coordinator.shown.study.cut.index
     node = index.node(NETWORK, 8, 1, row=2, column=3)
-    coordinator.select([node], which="ground")
+    coordinator.selection.select([node], which="ground")
     settle(trajectories)
     for name in ("map.png", "map.svg", "map.csv"):
         monkeypatch.setattr(panel_export, "ask_new_file", lambda *a, name=name, **k: tmp_path / name)
@@ -463,4 +463,4 @@ def test_exports_what_is_seen(qtbot, trajectories, coordinator, tmp_path, monkey
     assert len(rows) == len(index)
     row = rows[node]
     assert (row["layer"], row["image"], row["row"], row["column"], row["selection"]) == ("8", "1", "2", "3", "ground")
-    np.testing.assert_allclose((float(row["x"]), float(row["y"])), coordinator.study.cut.map2d[node])
+    np.testing.assert_allclose((float(row["x"]), float(row["y"])), coordinator.shown.study.cut.map2d[node])

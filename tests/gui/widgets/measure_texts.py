@@ -14,7 +14,7 @@ def main(study: str, theme: str) -> None:
 
     from alignedcut_viewer.viewer import launch
     from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-    from alignedcut_viewer.viewer.coordinator.session_keeper import PLUGIN, panel_names
+    from alignedcut_viewer.viewer.coordinator.session_window import PLUGIN, panel_names
 
     viewer = launch(study, block=False)
     viewer.theme = theme
@@ -26,8 +26,8 @@ def main(study: str, theme: str) -> None:
             QApplication.processEvents()
             time.sleep(0.005)
 
-    coordinator.select([20, 21])
-    coordinator.change_similarity(mask=True, threshold=0.4)
+    coordinator.selection.select([20, 21])
+    coordinator.similarity.settings.update(mask=True, threshold=0.4)
     cut, seen, untold = [], 0, []
     for name in panel_names():
         dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != "Study")

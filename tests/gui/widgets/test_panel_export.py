@@ -100,7 +100,7 @@ def test_what_cannot_be_written_is_said_in_a_sentence(qtbot, exporting, answer, 
         shown = len(notifications)
         # Typed here, as the file dialog itself refuses folders that are none.
         work = panel_export.save_panel(tmp_path / "file" / f"x.{kind}", exporting.figure, lambda: (HEADER, ROWS))
-        exporting.coordinator.start("Exporting", work)
+        exporting.coordinator.tasks.start("Exporting", work)
         wait_idle()
         assert len(notifications) == shown + 1
         assert f"x.{kind}" in notifications[-1][1]
@@ -110,7 +110,7 @@ def test_what_cannot_be_written_is_said_in_a_sentence(qtbot, exporting, answer, 
 def test_thinking_better_of_it_writes_nothing(qtbot, exporting, answer, tmp_path, coordinator):
     answer(None)
     click_export(qtbot, exporting)
-    assert not coordinator.task.busy
+    assert not coordinator.tasks.state.busy
 
 
 def test_a_table_that_is_cancelled_or_crooked_leaves_no_file(tmp_path):

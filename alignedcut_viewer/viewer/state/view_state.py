@@ -1,0 +1,29 @@
+"""How the pictures are looked at. Knows neither Qt nor napari."""
+
+from dataclasses import dataclass
+
+from .evented import Evented
+
+__all__ = ["Position", "ViewState"]
+
+Position = tuple[str, int, int]
+"""Network, layer and image, as :class:`~alignedcut_viewer.nodes.NodeIndex` counts them."""
+
+
+@dataclass
+class ViewState(Evented):
+    """What the sliders show, and how.
+
+    Attributes
+    ----------
+    position
+        Network, layer and image that the sliders show; None without a cut. The network may lack the layer.
+    smooth
+        Whether colours and values are interpolated between tokens.
+    drag_selects
+        Whether drags over the pictures choose a region instead of moving the picture.
+    """
+
+    position: Position | None = None
+    smooth: bool = False
+    drag_selects: bool = False

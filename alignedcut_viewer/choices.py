@@ -80,7 +80,7 @@ PATHWAYS = ("what", "where", "both")
 PATHWAY_TAPS = {"what": ("v",), "where": ("q", "k"), "both": ("q", "k", "v")}
 """The taps that each needs."""
 
-LAYERED_SOLVERS = ("direct",)
+LAYERED_SOLVERS = ("direct", "gradient", "scf")
 """How a joint cut of many layers is solved."""
 
 REFINEMENTS = ("bilateral", "guided", "none")

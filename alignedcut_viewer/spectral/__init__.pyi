@@ -6,6 +6,7 @@ from .discretisation import discretise as discretise
 from .features import FeatureChunks as FeatureChunks
 from .features import as_features as as_features
 from .hierarchy import hierarchical_cut as hierarchical_cut
+from .layered.gradient import GradientSettings as GradientSettings
 from .layered.graph_settings import GraphSettings as GraphSettings
 from .layered.layer_tokens import (
     AttentionMaps as AttentionMaps,

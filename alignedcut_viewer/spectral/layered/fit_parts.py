@@ -104,7 +104,7 @@ class LayeredFit:
     agreement: NDArray[np.float64]
     terms: LayerTerms
     projections: list[NDArray[np.float32]] | None = None
-    history: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
+    history: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
 
 
 def terms_of(problem: LayeredProblem, graphs: Sequence[SetGraph], values: torch.Tensor) -> LayerTerms:

@@ -10,12 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...choices import LAYERED_SOLVERS
 from ...device import parse_memory, resolve_device
 from ...errors import InputError
 from ...progress import ProgressCallback
 from .direct import fit_pictures, fit_set
-from .fit_parts import LayeredProblem
+from .fit_parts import LayeredFit, LayeredProblem
+from .gradient import GradientSettings
 from .graph_settings import GraphSettings
+from .iterative import gradient_pictures, gradient_set, scf_pictures, scf_set
 from .layer_tokens import LayerInput, check_layers
 from .layer_weights import LayerWeights
 from .objective import LayerTerms
@@ -24,7 +27,7 @@ from .token_grid import METRICS, Grid, common_grid
 __all__ = ["SCOPES", "SOLVERS", "LayeredCut"]
 
 SCOPES = ("picture", "data set")
-SOLVERS = ("direct",)
+SOLVERS = LAYERED_SOLVERS
 
 
 class LayeredCut:
@@ -40,7 +43,9 @@ class LayeredCut:
         ``"picture"``: every picture is cut by itself. ``"data set"``: all pictures together, by graphs that join
         tokens across pictures.
     solver
-        ``"direct"``: the eigenvectors of the layers' averaged operator.
+        ``"direct"``: the eigenvectors of the layers' averaged operator. ``"gradient"``: the paper's own, with the
+        weights to begin with (those by agreement are equal there). ``"scf"``: self-consistent fields for the paper's
+        normalisation of columns at each layer, from the direct solution; the same where layers share a resolution.
     graph
         How layers become graphs; None is :class:`.graph_settings.GraphSettings` as it is.
     weights
@@ -61,6 +66,8 @@ class LayeredCut:
         Landmarks that a token is joined to.
     projections
         Whether ``P_l X`` of every layer is kept, the joint solution as the layer passes it on.
+    gradient
+        Settings of ``"gradient"``; None is what the paper published for the scope.
     seed
         Seed of landmarks and of the solver's start.
     device
@@ -79,7 +86,10 @@ class LayeredCut:
         float64 (pictures, graphs), of a data set (graphs,): how much each graph counted, their sum 1; and how well each
         keeps the joint solution, the mean eigenvalue that it would give it, at most 1.
     terms_ : LayerTerms
-        Both terms of the paper's objective at every graph, means over the pictures.
+        Both terms of the paper's objective at every graph, means over the pictures; of ``"gradient"`` those of the maps
+        that it learns.
+    history_ : numpy.ndarray
+        float64 (updates, 2): seconds and loss, of ``"gradient"``; empty of the others.
     projections_ : list of numpy.ndarray or None
         For each layer float32 (pictures, tokens, C).
     graph_layers_ : tuple of (int, int)
@@ -95,6 +105,7 @@ class LayeredCut:
     terms_: LayerTerms
     projections_: list[NDArray[np.float32]] | None
     graph_layers_: tuple[tuple[int, int], ...]
+    history_: NDArray[np.float64]
     grid_: Grid
 
     def __init__(
@@ -111,6 +122,7 @@ class LayeredCut:
         n_landmarks: int | None = None,
         n_shared: int = 10,
         projections: bool = False,
+        gradient: GradientSettings | None = None,
         seed: int = 0,
         device: str | torch.device = "auto",
         memory: int | float | str = "4GiB",
@@ -143,6 +155,7 @@ class LayeredCut:
         self.n_landmarks = n_landmarks
         self.n_shared = n_shared
         self.projections = projections
+        self.gradient = gradient
         self.seed = seed
         self.device = device
         self.memory = memory
@@ -172,17 +185,26 @@ class LayeredCut:
             If tokens are NaN or infinite.
         """
         problem = self._problem(X)
-        found = (fit_pictures if self.scope == "picture" else fit_set)(problem, progress)
+        found = self._solve(problem, progress)
         # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
         self.eigenvectors_, self.eigenvalues_ = found.eigenvectors, found.eigenvalues
         self.weights_, self.agreement_ = found.weights, found.agreement
-        self.terms_, self.projections_ = found.terms, found.projections
+        self.terms_, self.projections_, self.history_ = found.terms, found.projections, found.history
         self.graph_layers_, self.grid_ = problem.graph_layers, problem.grid
         return self
 
     def fit_transform(self, X: Sequence[LayerInput], progress: ProgressCallback | None = None) -> NDArray[np.float32]:
         """Find the pseudo-eigenvectors and return them, float32 (pictures, places, C); see :meth:`fit`."""
         return self.fit(X, progress).eigenvectors_
+
+    def _solve(self, problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:
+        of_pictures = self.scope == "picture"
+        if self.solver == "direct":
+            return (fit_pictures if of_pictures else fit_set)(problem, progress)
+        if self.solver == "scf":
+            return (scf_pictures if of_pictures else scf_set)(problem, progress)
+        settings = self.gradient or GradientSettings.paper(self.scope)
+        return (gradient_pictures if of_pictures else gradient_set)(problem, settings, progress)
 
     def _problem(self, layers: Sequence[LayerInput]) -> LayeredProblem:
         n_pictures = check_layers(layers)

@@ -157,8 +157,8 @@ def test_position_and_content_are_told_apart(planted: SimpleNamespace, n_landmar
     labels = planted.labels(8, 4, 10, seed=2)
     place = np.stack(np.meshgrid(np.arange(8) // 4, np.arange(8) // 4, indexing="ij"), -1).reshape(64, 2) @ (2, 1)
     content = planted.layers(labels, 3, noise=0.7)
-    position = planted.layers(np.broadcast_to(place.reshape(8, 8), labels.shape), 6, noise=0.7, seed=9)
-    where = [LayerTokens(a.left, 8, 8, b.left) for a, b in zip(position[:3], position[:3], strict=True)]
+    position = planted.layers(np.broadcast_to(place.reshape(8, 8), labels.shape), 3, noise=0.7, seed=9)
+    where = [LayerTokens(layer.left, 8, 8, layer.left.copy()) for layer in position]
     every = np.broadcast_to(place, (10, 64)).ravel()
     for layers, own, other in ((content, labels.ravel(), every), (where, every, labels.ravel())):
         cut = LayeredCut(4, scope="data set", graph=FEW, n_landmarks=n_landmarks, device="cpu")

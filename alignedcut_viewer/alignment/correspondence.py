@@ -13,7 +13,17 @@ from ..errors import FeatureError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
 
-__all__ = ["Positions", "TokenGrid", "TokenSource", "class_share", "corresponding_features", "sample_positions"]
+__all__ = [
+    "Positions",
+    "TokenGrid",
+    "TokenSource",
+    "class_share",
+    "corresponding_features",
+    "most_places",
+    "picture_places",
+    "places_a_picture",
+    "sample_positions",
+]
 
 # Cells of the lattice that positions are drawn from; as fine as the finest grid of the usual networks at 224 px.
 _LATTICE = 16
@@ -97,8 +107,53 @@ def class_share(grids: Iterable[TokenGrid]) -> float:
     return float(np.mean([1.0 / (grid.rows * grid.columns + 1) for grid in found]))
 
 
+def picture_places(
+    image: int, count: int, *, class_share: float = 0.0, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places in one picture; they depend on nothing but its number and the seed, and fewer are the first of more.
+
+    Parameters
+    ----------
+    image
+        Image number.
+    count
+        How many; see :func:`most_places`.
+    class_share, seed
+        As for :func:`sample_positions`.
+
+    Returns
+    -------
+    y, x
+        As of :class:`Positions`, (count,).
+    """
+    rng = np.random.default_rng([seed, image])
+    draw = rng.random()
+    # Distinct cells first, then a place inside the cell: no token of the finest grid is taken twice.
+    row, column = np.divmod(rng.permutation(_LATTICE**2), _LATTICE)
+    y, x = (np.stack([row, column]) + rng.random((2, _LATTICE**2))) / _LATTICE
+    # The class token stands among the patches, at each place as probable as its share says.
+    if class_share > 0 and (place := int(draw / class_share)) < min(count, _LATTICE**2 + 1):
+        y, x = np.insert(y, place, np.nan), np.insert(x, place, np.nan)
+    return y[:count], x[:count]
+
+
+def most_places(class_share: float) -> int:
+    """How many places a picture has: one a cell of a 16 × 16 lattice, and the class token where it is always drawn."""
+    return _LATTICE**2 + int(round(class_share * (_LATTICE**2 + 1), 6) >= 1)
+
+
+def places_a_picture(n_samples: int, n_pictures: int, class_share: float = 0.0) -> int:
+    """How many places each picture gives, so that there are about `n_samples` in all."""
+    return min(max(round(n_samples / n_pictures), 1), most_places(class_share))
+
+
 def sample_positions(
-    images: int | NDArray[np.integer[Any]], n_samples: int, *, class_share: float = 0.0, seed: int = 0
+    images: int | NDArray[np.integer[Any]],
+    n_samples: int,
+    *,
+    class_share: float = 0.0,
+    seed: int = 0,
+    at_most: int | None = None,
 ) -> Positions:
     """Draw places evenly over pictures and over the tokens of each picture.
 
@@ -114,11 +169,13 @@ def sample_positions(
         tokens count no more than any other. 0 leaves them out.
     seed
         Seed of the draw.
+    at_most
+        Places that a picture can give; None is no bound but the lattice.
 
     Returns
     -------
     Positions
-        The places, picture by picture.
+        The places, picture by picture, those of a picture as :func:`picture_places` has them.
 
     Raises
     ------
@@ -130,25 +187,13 @@ def sample_positions(
         raise InputError(f"Cannot draw {n_samples} positions from {len(numbers)} pictures.")
     if not 0 <= class_share <= 1:
         raise InputError(f"The share of class tokens must lie between 0 and 1; got {class_share}.")
-    rng = np.random.default_rng(seed)
     if len(numbers) > n_samples:
-        numbers = np.sort(rng.choice(numbers, n_samples, replace=False))
-    whole = round(class_share * (_LATTICE**2 + 1), 6) >= 1  # every cell, and the class token of every picture
-    each = min(max(round(n_samples / len(numbers)), 1), _LATTICE**2 + int(whole))
-    # Distinct cells first, then a place inside the cell: no token of the finest grid is taken twice.
-    cells = np.stack([rng.permutation(_LATTICE**2)[:each] for _ in numbers])
-    row, column = np.divmod(np.sort(cells, axis=1), _LATTICE)
-    y = (row + rng.random(row.shape)) / _LATTICE
-    x = (column + rng.random(row.shape)) / _LATTICE
-    if each > row.shape[1]:
-        y, x = (np.pad(part, ((0, 0), (1, 0))) for part in (y, x))
-    # In as many pictures as its share asks for, the class token stands first, in the stead of a patch.
-    with_class = rng.permutation(len(numbers))[: round(min(class_share * each, 1.0) * len(numbers))]
-    replaced = 0 if each > row.shape[1] else rng.integers(each, size=len(with_class))
-    for part in (y, x):
-        part[with_class, replaced] = part[with_class, 0]
-        part[with_class, 0] = np.nan
-    return Positions(np.repeat(numbers, each), y.ravel(), x.ravel())
+        numbers = np.sort(np.random.default_rng(seed).choice(numbers, n_samples, replace=False))
+    each = places_a_picture(n_samples, len(numbers), class_share)
+    each = each if at_most is None else min(each, at_most)
+    drawn = [picture_places(int(image), each, class_share=class_share, seed=seed) for image in numbers]
+    y, x = (np.concatenate([places[axis] for places in drawn]) for axis in (0, 1))
+    return Positions(np.repeat(numbers, each), y, x)
 
 
 def corresponding_features(

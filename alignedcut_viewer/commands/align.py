@@ -11,7 +11,7 @@ from ..errors import InputError
 from . import options
 from .command import Command
 from .files import check_ending
-from .progress_bar import progress_bar
+from .progress_bar import progress_bar, say
 
 if TYPE_CHECKING:
     from ..brain import BrainScore
@@ -38,6 +38,13 @@ def _options(parser: argparse.ArgumentParser) -> None:
     brain = parser.add_argument_group("with brain data")
     brain.add_argument("--brain", metavar="DATA", help="folder, .npz or .csv file with pictures and responses")
     brain.add_argument("--brain-pictures", metavar="DIR", help="folder that the picture names in DATA are relative to")
+    brain.add_argument(
+        "--extract",
+        nargs="*",
+        metavar="PICTURES",
+        help="first extract what training needs, and no more, of these pictures, or of those that DATA names; "
+        "--networks says of which networks, and the study is made if it is not there",
+    )
     brain.add_argument("--drop-voxels", action="store_true", help="leave out voxels with NaN or constant responses")
     brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
     brain.add_argument("--init", choices=STARTING_MAPS, help="start (default: isometry)")
@@ -71,6 +78,7 @@ def align(
     device: str,
     brain: str | None,
     brain_pictures: str | None,
+    extract: Sequence[str] | None,
     drop_voxels: bool,
     eigen_weight: float | None,
     init: str | None,
@@ -107,7 +115,7 @@ def align(
         "memory": memory,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if brain is None and (chosen or preset or table is not None):
+    if brain is None and (chosen or preset or table is not None or extract is not None):
         raise InputError("These options need brain data; name them with --brain.")
     common: dict[str, Any] = {"seed": seed, "device": device}
     if samples is not None:
@@ -118,6 +126,9 @@ def align(
         settings = AlignSettings(brain=paper_brain(brain, **chosen), **common)
     else:
         settings = AlignSettings(brain=BrainSettings(brain, **chosen), **common)
+    if extract is not None:
+        assert settings.brain is not None
+        networks = _extract(study, settings, extract, networks, layers, preset)
     if table is not None:
         if out is not None:
             raise InputError("--table prints scores and writes no alignment; leave --out out.")
@@ -130,7 +141,8 @@ def align(
     from ..study.study import Study
 
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
-        index = opened.node_index(networks, layers)
+        source = opened if settings.brain is None else opened.for_training()
+        index = source.node_index(networks, layers)
         name = pipeline.align(opened, index, settings, progress)
         assert name is not None
         alignment = pipeline.portable_alignment(opened, name)
@@ -146,6 +158,37 @@ def align(
     print(f"{out}: maps of {len(alignment.slots)} layers. Next: alignedcut cut {study} --alignment {out}")
 
 
+def _extract(
+    study: str,
+    settings: AlignSettings,
+    pictures: Sequence[str],
+    networks: Sequence[str] | None,
+    layers: tuple[int, ...] | None,
+    preset: str | None,
+) -> tuple[str, ...]:
+    """What training needs of some pictures into the study; the names of the feature sets."""
+    from .. import pipeline
+    from ..brain import open_brain_data
+    from ..images import open_pictures
+    from ..pipeline.presets import paper_extract
+    from ..pipeline.settings import ExtractSettings
+
+    brain = settings.brain
+    assert brain is not None
+    if not pictures:
+        table = open_brain_data(brain.data, pictures=brain.pictures, unusable="keep").pictures
+        pictures = sorted({str(path) for path in table.paths if path is not None})
+        if not pictures:
+            raise InputError(f"{brain.data} does not say where its pictures lie; name them: --extract PICTURES")
+    given: dict[str, Any] = {"layers": layers, "device": settings.device, "for_alignment": True}
+    if networks is not None:
+        given["networks"] = tuple(networks)
+    chosen = paper_extract(**given) if preset else ExtractSettings(**given)
+    opened, _ = pipeline.open_study(study, open_pictures(list(pictures)))
+    with opened, pipeline.removed_if_empty(opened), progress_bar() as progress:
+        return pipeline.extract(opened, chosen, progress, say)
+
+
 def _table(
     study: str,
     networks: Sequence[str] | None,
@@ -159,7 +202,7 @@ def _table(
 
     assert settings.brain is not None
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
-        slots = opened.node_index(networks, layers).slots
+        slots = opened.for_training().node_index(networks, layers).slots
         data = read_brain_data(opened, slots, settings.brain, span(progress, 0.0, 0.02))
         training = BrainTraining(opened, slots, settings, data)
         scores = training.table(weights, span(progress, 0.02, 1.0))

@@ -49,6 +49,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at once, at most (default: 8)")
     parser.add_argument("--storage", default="float16", choices=STORAGES, help="of the features (default: float16)")
     parser.add_argument(
+        "--for-alignment",
+        action="store_true",
+        help="keep of each picture only what `align --brain` trains on: means of all tokens, and a few tokens",
+    )
+    parser.add_argument(
         "--no-fallback", action="store_true", help="fail rather than take dinov2-vit-s14-saliency where there is no hub"
     )
 
@@ -67,6 +72,7 @@ def extract(
     precision: str,
     batch: int,
     storage: str,
+    for_alignment: bool,
     no_fallback: bool,
 ) -> None:
     """Features of pictures into a study."""
@@ -86,6 +92,7 @@ def extract(
         precision=precision,
         batch=batch,
         storage=storage,
+        for_alignment=for_alignment,
         fallback=not no_fallback,
     )
     from .. import pipeline
@@ -94,12 +101,13 @@ def extract(
     opened, images = pipeline.open_study(study, open_pictures(list(pictures), recursive=recursive))
     with opened, pipeline.removed_if_empty(opened), progress_bar() as progress:
         names = pipeline.extract(opened, settings, progress, say)
-    there = set(opened.node_index(names, layers).images)
+    there = set((opened.for_training() if for_alignment else opened).node_index(names, layers).images)
     skipped = {image: reason for image, reason in opened.skipped.items() if image not in there}
     _tell_skipped(skipped)
     _tell_unreachable(len(opened.pictures) - len(there | set(skipped)))
     n_good = len(set(images) & there)
-    print(f"{opened.path}: features of {n_good} pictures from {', '.join(names)}. Next: alignedcut cut {study}")
+    following = f"align {study} --brain DATA" if for_alignment else f"cut {study}"
+    print(f"{opened.path}: features of {n_good} pictures from {', '.join(names)}. Next: alignedcut {following}")
 
 
 def _tell_skipped(skipped: dict[int, str]) -> None:

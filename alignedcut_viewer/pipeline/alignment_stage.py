@@ -64,6 +64,8 @@ def align(
     """
     settings = settings or AlignSettings()
     study.store.require_writable()
+    if settings.brain is not None:
+        study = study.for_training()
     method = _choose(study, index, settings)
     if method == "none":
         report(progress, 1, 1, "No alignment")
@@ -88,6 +90,7 @@ def align(
         named = {key: value for key, value in settings.brain.as_dict().items() if key not in ("data", "pictures")}
         identity["brain"] = {**named, "data": brain.digest, "images": [int(image) for image in brain.images]}
         identity["settings"] = {"seed": settings.seed, "n_channels": settings.n_channels}
+        identity["held"] = {network.name: study.network(network.name).n_held for network in index.networks}
     identity["features"] = {network.name: study.network(network.name).digest for network in index.networks}
     identity["software"] = versions()["alignedcut-viewer"]
     name = f"alignment-{digest_of(identity)[:16]}"
@@ -146,7 +149,8 @@ def portable_alignment(study: Study, name: str) -> ChannelAlignment:
         If two feature sets of one network would get one name.
     """
     alignment = load_alignment(study, name)
-    own = {Slot(study.network(slot.network).network, slot.layer): slot for slot in alignment.slots}
+    sets = study.for_training()
+    own = {Slot(sets.network(slot.network).network, slot.layer): slot for slot in alignment.slots}
     if len(own) != len(alignment.slots):
         raise AlignmentError("Two feature sets of one network cannot share a file; align them one by one.")
     return alignment.renamed(own)

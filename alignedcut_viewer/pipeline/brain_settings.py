@@ -10,7 +10,10 @@ from ..choices import STARTING_MAPS
 from ..device import parse_memory
 from .setting_values import Settings, one_of, real, set_value, whole
 
-__all__ = ["BrainSettings"]
+__all__ = ["DEFAULT_SAMPLES", "BrainSettings"]
+
+DEFAULT_SAMPLES = 12_000
+"""Tokens of each layer that are drawn where nothing else is said."""
 
 _NOT_OF_TRAINING = ("data", "pictures", "unusable", "test", "n_samples", "voxels")
 
@@ -43,7 +46,7 @@ validation, keep, readout, memory
     pictures: str | None = None
     unusable: str = "raise"
     test: float = 0.1
-    n_samples: int = 12_000
+    n_samples: int = DEFAULT_SAMPLES
     voxels: bool = True
     eigen_weight: float = 1.0
     zero_weight: float = 0.01

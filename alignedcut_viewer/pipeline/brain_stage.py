@@ -16,12 +16,13 @@ from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
 from ..study.picture_table import file_digest
+from ..study.pooled_features import PooledFeatures
 from ..study.study import Study
 from .settings import AlignSettings, BrainSettings
+from .training_nodes import HeldTokens, TrainingPlaces, pooled_means, training_places
 
 if TYPE_CHECKING:
     from ..alignment import BrainSamples, ChannelAlignment
-    from ..alignment.correspondence import Positions
     from ..brain import BrainDataset, BrainScore
 
 __all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
@@ -82,6 +83,7 @@ def read_brain_data(
     unusable = cast(Literal["raise", "drop"], settings.unusable)
     dataset = open_brain_data(settings.data, pictures=settings.pictures, unusable=unusable)
     images = match_pictures(study, dataset)
+    study = study.for_training()
     n_images = len(study.pictures)
     complete = np.ones(n_images, dtype=bool)
     for slot in slots:
@@ -184,6 +186,7 @@ class BrainTraining:
     def __init__(self, study: Study, slots: Sequence[Slot], settings: AlignSettings, data: BrainData) -> None:
         if settings.brain is None:
             raise AlignmentError("Brain-guided alignment needs brain data; name them.")
+        study = study.for_training()
         self._study, self._slots, self._settings, self._data = study, tuple(slots), settings, data
         self._brain: BrainSettings = settings.brain
         identity = {
@@ -193,6 +196,7 @@ class BrainTraining:
             "data": data.digest,
             "n_samples": self._brain.n_samples,
             "nodes": "every token alike, of training pictures",
+            "held": {slot.network: self._study.network(slot.network).n_held for slot in slots},
             "test": self._brain.test,
             "seed": settings.seed,
         }
@@ -303,66 +307,53 @@ class BrainTraining:
     def samples(self, progress: ProgressCallback | None = None) -> BrainSamples:
         """Pooled features of all pictures with responses and sampled nodes of those that are trained on, on disk.
 
-        They are computed where they are not there.
-
-
-        Features are read a chunk at a time, so that memory does not grow with the study.
+        They are computed where they are not there. Features are read a chunk at a time, so that memory does not grow
+        with the study.
         """
         from ..alignment import BrainSamples
 
+        places = self._places()
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             pooled, nodes = {}, {}
             for number, slot in enumerate(self._slots):
                 stage = span(progress, number / len(self._slots), (number + 1) / len(self._slots))
-                pooled[slot], nodes[slot] = self._pool(number, slot, stage)
+                pooled[slot], nodes[slot] = self._pool(number, slot, places, stage)
         return BrainSamples(
             pooled,
             nodes,
             self._data.dataset.responses,
             corresponding=True,
             pictures=self._data.images,
-            node_pictures=self._places().image,
+            node_pictures=places.positions.image,
         )
 
     def _pool(
-        self, number: int, slot: Slot, progress: ProgressCallback
-    ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        self, number: int, slot: Slot, places: TrainingPlaces, progress: ProgressCallback
+    ) -> tuple[NDArray[np.float32], Any]:
         files = [self.folder / f"{what}-{number:03d}.npy" for what in ("pooled", "nodes")]
         done = self.folder / f"slot-{number:03d}.json"
+        features = self._study.network(slot.network)
+        held = HeldTokens(features, slot.layer, places)
+        # What was extracted for alignment lies there as training reads it; of all tokens the few are copied.
+        in_place = isinstance(features, PooledFeatures)
         if not done.is_file():
             images, rows = np.unique(self._data.images, return_inverse=True)
-            features = self._study.network(slot.network)
-            tokens = features.tokens(slot.layer)
-            places = self._places()
-            chosen = np.searchsorted(images, places.image) * features.n_tokens
-            chosen += places.tokens(features.rows, features.columns, class_token=features.class_token)
-            means = np.empty((len(images), tokens.shape[2]), dtype=np.float32)
-            nodes = np.empty((len(chosen), tokens.shape[2]), dtype=tokens.dtype)
-            chunk = tokens.chunks[0]
-            for first in np.unique(images // chunk) * chunk:
-                here = np.flatnonzero((images >= first) & (images < first + chunk))
-                block = tokens[int(images[here[0]]) : int(images[here[-1]]) + 1][images[here] - images[here[0]]]
-                means[here] = block.mean(axis=1, dtype=np.float32)
-                low, high = np.searchsorted(places.image, [images[here[0]], images[here[-1]] + 1])
-                inside = chosen[low:high] - here[0] * features.n_tokens
-                nodes[low:high] = block.reshape(-1, block.shape[2])[inside]
-                report(progress, int(here[-1]) + 1, len(images), f"Pooling features of {slot}")
+            text = f"Pooling features of {slot}"
+            means = pooled_means(features, slot.layer, images, lambda count: report(progress, count, len(images), text))
             np.save(files[0], means[rows])
-            np.save(files[1], nodes)
+            if not in_place:
+                np.save(files[1], held[:])
             replace_json(done, {"slot": str(slot)})
         report(progress, 1, 1, f"Pooled features of {slot}")
-        return np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r")
+        nodes = held if in_place else np.load(files[1], mmap_mode="r")
+        return np.load(files[0], mmap_mode="r"), nodes
 
-    def _places(self) -> Positions:
+    def _places(self) -> TrainingPlaces:
         """The same places for all slots, so that nodes correspond; in pictures that are trained on alone."""
-        from ..alignment.correspondence import class_share, sample_positions
-
         train, _ = self._split()
-        share = class_share([self._study.network(slot.network) for slot in self._slots])
-        return sample_positions(
-            self._data.images[train], self._brain.n_samples, class_share=share, seed=self._settings.seed
-        )
+        sets = [self._study.network(slot.network) for slot in self._slots]
+        return training_places(sets, self._data.images[train], self._brain.n_samples, self._settings.seed)
 
     def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on and to test on; a picture that was shown twice is on one side only."""

@@ -15,9 +15,11 @@ from ..device import physical_memory
 from ..errors import FeatureError, InputError, PictureError, StorageError, UnreachablePictureError
 from ..progress import ProgressCallback, report, span
 from ..study.feature_set import FeatureSet
+from ..study.pooled_features import POOLED_CHUNK, PooledFeatures
 from ..study.study import Study
 from ..versions import versions
 from .feature_writer import BATCHES_BEHIND, Features, FeatureWriter
+from .pooling import pooled_kind, pooled_rows
 from .settings import ExtractSettings
 
 if TYPE_CHECKING:
@@ -168,10 +170,13 @@ class _Extraction:
         self._unreachable: dict[int, str] = {}
         self._widths = {tap: backbone.widths(cast("Tap", tap)) for tap in settings.taps}
         rows, columns = backbone.grid
-        batch = self._images_in_a_chunk()
+        self._batch = self._images_at_once()
+        kind, more = FeatureSet, {}
+        if settings.for_alignment:
+            kind, more = PooledFeatures, pooled_kind(study, rows, columns, backbone.spec.class_token)
         self._features: dict[str, FeatureSet] = {}
         for tap in settings.taps:
-            self._features[tap] = FeatureSet.create(
+            self._features[tap] = kind.create(
                 study.store,
                 {
                     "network": backbone.name,
@@ -185,7 +190,7 @@ class _Extraction:
                 rows=rows,
                 columns=columns,
                 class_token=backbone.spec.class_token,
-                batch=batch,
+                batch=POOLED_CHUNK if settings.for_alignment else self._batch,
                 note={
                     "title": backbone.spec.title,
                     "weights": backbone.source_note,
@@ -193,6 +198,7 @@ class _Extraction:
                     "versions": versions("torch", "timm", "transformers", "pillow"),
                 },
                 keep=[features.name for features in self._features.values()],
+                **more,
             )
 
     def run(self, progress: ProgressCallback | None) -> tuple[str, ...]:
@@ -251,7 +257,7 @@ class _Extraction:
         places = self._places(layers)
         lacks = ~np.stack([self._complete(place) for place in places])
         chunks = [features.batch for features in self._features.values()]
-        size = min(self._settings.batch, *chunks)
+        size = min(self._batch, *chunks)
         groups: dict[tuple[Any, ...], list[int]] = {}
         for image in map(int, np.flatnonzero(lacks.any(axis=0))):
             wanted = tuple(place for place, lack in zip(places, lacks[:, image], strict=True) if lack)
@@ -273,7 +279,7 @@ class _Extraction:
                 if at == tap
             }
             new = [layer for layer, chunk in chunks if not features.holds(layer, chunk)]
-            needed += sum(self._widths[tap][layer] for layer in new) * features.batch * features.n_tokens * itemsize
+            needed += sum(self._widths[tap][layer] for layer in new) * features.batch * features.n_held * itemsize
         free = self._study.store.free_bytes()
         if needed > free:
             raise StorageError(
@@ -281,7 +287,7 @@ class _Extraction:
                 f"the disk of {self._study.path}; free some space, or take fewer layers or pictures."
             )
 
-    def _images_in_a_chunk(self) -> int:
+    def _images_at_once(self) -> int:
         """How many pictures go through the network together at most: no more than there are, or than memory holds.
 
         A study that begins with a few pictures grows in batches of the usual size, not of one.
@@ -342,7 +348,12 @@ class _Extraction:
             tensors = self._backbone.features_at(stacked, cast("list[tuple[int, Tap]]", batch.places))
             storage = getattr(torch, self._settings.storage)
             for (layer, tap), tensor in zip(batch.places, tensors, strict=True):
-                values.setdefault(tap, {})[layer] = tensor.to(storage).cpu().numpy()
+                features = self._features[tap]
+                if isinstance(features, PooledFeatures):
+                    kept = pooled_rows(tensor, features, [picture.image for picture in good], storage)
+                else:
+                    kept = tensor.to(storage)
+                values.setdefault(tap, {})[layer] = kept.cpu().numpy()
             for (layer, _), tensor in zip(batch.places, tensors, strict=True):
                 if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
                     raise FeatureError(

@@ -42,6 +42,9 @@ class ExtractSettings(Settings):
         that batch, so that a run that was stopped gives the same bits when it goes on.
     storage
         What features are kept in: ``"float16"``, or ``"float32"`` for values beyond 65,504.
+    for_alignment
+        Whether only what alignments are trained on is kept: the mean over all tokens of each picture, and its tokens at
+        a few places. No cut can be made of that.
     fallback
         Whether the network that needs no hub may stand in, under its own name, for one whose weights cannot be had.
     """
@@ -55,6 +58,7 @@ class ExtractSettings(Settings):
     precision: str = "auto"
     batch: int = 8
     storage: str = "float16"
+    for_alignment: bool = False
     fallback: bool = True
 
     def __post_init__(self) -> None:

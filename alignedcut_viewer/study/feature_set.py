@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,12 @@ class FeatureSet:
         Name of the set in the study; see :meth:`create`.
     """
 
+    ROOT: ClassVar[str] = FEATURES
+    """Where in the study sets of this kind lie."""
+
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
-        self._group = f"{FEATURES}/{name}"
+        self._group = f"{self.ROOT}/{name}"
         self._mutex = threading.Lock()
         self.name = name
 
@@ -49,9 +52,9 @@ class FeatureSet:
     # -- finding and making --------------------------------------------------------------------------------------
 
     @classmethod
-    def all_of(cls, store: Store) -> dict[str, FeatureSet]:
+    def all_of(cls, store: Store) -> dict[str, Self]:
         """All feature sets of a study by name, in the order in which they were made."""
-        sets = [cls(store, name) for name in store.groups(FEATURES)]
+        sets = [cls(store, name) for name in store.groups(cls.ROOT)]
         return {s.name: s for s in sorted(sets, key=lambda s: (int(s._attributes["number"]), s.name))}
 
     @classmethod
@@ -67,7 +70,8 @@ class FeatureSet:
         note: dict[str, Any],
         keep: Collection[str] = (),
         derived: bool = False,
-    ) -> FeatureSet:
+        **more: Any,
+    ) -> Self:
         """The feature set with this key: the one that is there, or a new one.
 
         Parameters
@@ -90,6 +94,8 @@ class FeatureSet:
             Names of sets that stay although they are empty still; others that are empty are left-overs.
         derived
             Whether they are computed from other features of the study rather than by a network.
+        **more
+            What else a new set is to keep about itself.
 
         Returns
         -------
@@ -102,7 +108,7 @@ class FeatureSet:
             if existing.key == key:
                 return existing
         for name in [name for name, existing in sets.items() if existing.is_empty and name not in keep]:
-            store.remove(f"{FEATURES}/{name}")  # a run that failed or was stopped before its first batch
+            store.remove(f"{cls.ROOT}/{name}")  # a run that failed or was stopped before its first batch
             del sets[name]
         name = str(key["network"])
         if key["tap"] != "attention":
@@ -116,7 +122,7 @@ class FeatureSet:
             name = f"{base}+{number}"
             number += 1
         store.set_attributes(
-            f"{FEATURES}/{name}",
+            f"{cls.ROOT}/{name}",
             {
                 "number": 1 + max((int(s._attributes["number"]) for s in sets.values()), default=-1),
                 "key": key,
@@ -127,6 +133,7 @@ class FeatureSet:
                 "note": note,
                 "derived": derived,
                 "complete": {},
+                **more,
             },
         )
         return cls(store, name)
@@ -192,6 +199,11 @@ class FeatureSet:
     def n_tokens(self) -> int:
         """Tokens of one picture at one layer, the class token included."""
         return self.rows * self.columns + int(self.class_token)
+
+    @property
+    def n_held(self) -> int:
+        """Rows of channels that are held of one picture at one layer: its tokens."""
+        return self.n_tokens
 
     @property
     def batch(self) -> int:
@@ -278,7 +290,7 @@ class FeatureSet:
             path = self._array_path(layer)
             if self._store.exists(path):
                 array = self._store.array(path, writable=True)
-                if array.shape[1:] != (self.n_tokens, width):
+                if array.shape[1:] != (self.n_held, width):
                     raise StudyError(
                         f"{self.name} has {array.shape[2]} channels at layer {layer}, not {width} as computed now."
                     )
@@ -288,7 +300,7 @@ class FeatureSet:
             elif width in made:
                 self._store.copy_metadata(made[width], path)
             else:
-                shape = (n_images, self.n_tokens, width)
+                shape = (n_images, self.n_held, width)
                 self._store.create_array(path, shape, (self.batch, *shape[1:]), self.key["storage"], np.nan)
                 made[width] = path
         with self._mutex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
+from .pooled_features import training_sets
 from .segment_set import SegmentSet, open_segments, segment_names
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Study:
         self.store = store
         self.path = store.root
         self._pictures = StudyPictures(store)
+        self._for_training = False
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], pictures: PictureSet) -> Study:
@@ -234,7 +237,18 @@ class Study:
     @property
     def networks(self) -> dict[str, FeatureSet]:
         """Feature sets that networks gave, by name, in the order in which they were made."""
-        return {name: features for name, features in FeatureSet.all_of(self.store).items() if not features.derived}
+        sets = {name: features for name, features in FeatureSet.all_of(self.store).items() if not features.derived}
+        return training_sets(sets, self.store, len(self.pictures)) if self._for_training else sets
+
+    def for_training(self) -> Study:
+        """The same study, whose feature sets are what alignments are trained on.
+
+        That is :class:`~alignedcut_viewer.study.pooled_features.PooledFeatures` of networks whose tokens are not held,
+        or of fewer pictures.
+        """
+        same = copy.copy(self)
+        same._for_training = True
+        return same
 
     def network(self, name: str) -> FeatureSet:
         """The feature set of that name, or the only one of the network of that name.

@@ -146,7 +146,7 @@ def test_class_tokens_do_not_move_the_centre_of_the_patches(study: Study, root: 
     data = read_brain_data(study, slots(study), given.brain)
     training = BrainTraining(study, slots(study), given, data)
     network = study.network(NETWORK)
-    of_class = np.isnan(training._places().y).mean()
+    of_class = np.isnan(training._places().positions.y).mean()
     assert network.class_token
     assert of_class == pytest.approx(1 / network.n_tokens, abs=1 / N_PICTURES)
     alignment, _ = training.train()

@@ -368,7 +368,7 @@ def test_matrices_come_in_on_the_command_line(root: Path) -> None:
         (["align", "{study}", "--brain", "{root}/brain.npz", "--table", "--eigen-weight", "-1"], "eigen_weight"),
         (["align", "{study}", "--brain", "{root}/brain.npz", "--out", "a.pt"], r".safetensors"),
         (["align", "export", "{study}", "--out", "a.safetensors"], "no cut 'default'"),
-        (["align", "import", "{root}/brain.npz", "--slots", "net", "--out", "a.safetensors"], "names no layers"),
+        (["align", "import", "{root}/brain.npz", "--slots", "net", "--out", "a.safetensors"], "does not name layers"),
         (["align", "import", "{root}/brain.npz", "--slots", "net:0-1", "--out", "a.safetensors"], "not a matrix"),
     ],
 )

@@ -22,7 +22,7 @@ from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
-from .pooled_features import training_sets
+from .pooled_features import PooledFeatures, training_sets
 from .segment_set import SegmentSet, open_segments, segment_names
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Study:
         """
         table = self.pictures
         held = np.zeros(len(table), dtype=bool)
-        for features in self.networks.values():
+        for features in self._all_sets():
             for layer in features.layers:
                 held |= features.complete(layer, len(table))
         self._pictures.complete_records([int(image) for image in np.flatnonzero(held)])
@@ -229,8 +229,11 @@ class Study:
         return self._pictures.digests(images)
 
     def _forget(self, images: Sequence[int]) -> None:
-        for features in FeatureSet.all_of(self.store).values():
+        for features in self._all_sets():
             features.forget(images)
+
+    def _all_sets(self) -> list[FeatureSet]:
+        return [*FeatureSet.all_of(self.store).values(), *PooledFeatures.all_of(self.store).values()]
 
     # -- features ------------------------------------------------------------------------------------------------
 
@@ -241,11 +244,7 @@ class Study:
         return training_sets(sets, self.store, len(self.pictures)) if self._for_training else sets
 
     def for_training(self) -> Study:
-        """The same study, whose feature sets are what alignments are trained on.
-
-        That is :class:`~alignedcut_viewer.study.pooled_features.PooledFeatures` of networks whose tokens are not held,
-        or of fewer pictures.
-        """
+        """The same study, whose feature sets are what alignments are trained on; see :class:`.PooledFeatures`."""
         same = copy.copy(self)
         same._for_training = True
         return same
@@ -258,7 +257,8 @@ class Study:
         StudyError
             If there is none, or more than one of that network.
         """
-        every, sets = FeatureSet.all_of(self.store), self.networks
+        sets = self.networks
+        every = FeatureSet.all_of(self.store) | sets  # those that were derived have names, too
         if name in every:
             return every[name]
         fitting = [s for s in sets.values() if s.network == name]

@@ -152,3 +152,19 @@ def test_from_pictures_to_maps_by_one_command(root: Path, tmp_path: Path, capsys
     wrong = ["align", study, "--brain", str(tmp_path / "nameless.npz"), "--extract", "--out", out]
     assert cli.main(wrong) == 2
     assert "--extract PICTURES" in capsys.readouterr().err
+
+
+def test_a_picture_that_changed_is_extracted_anew(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    opened, _ = pipeline.open_study(tmp_path / "study", open_pictures(folder))
+    with opened:
+        pipeline.extract(opened, extraction(for_alignment=True))
+        before = np.asarray(opened.for_training().network(NETWORK).array(0))
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / "2.png")
+        pipeline.extract(opened, extraction(for_alignment=True))
+        after = np.asarray(opened.for_training().network(NETWORK).array(0))
+    np.testing.assert_array_equal((before[:4] != after[:4]).any(axis=(1, 2)), [False, False, True, False])

@@ -9,7 +9,7 @@ from .formats import write_coco_rle, write_indexed_png, write_npz, write_tiff
 from .instances import Instances, find_instances
 from .labels import upsample_colours, upsample_labels, upsample_scores
 from .metrics import best_assignment_iou, class_iou, confusion_matrix, match_labels, mean_iou
-from .oracle import ORACLE_THRESHOLDS, UNLABELLED, OracleCentres, OracleScore, oracle_score
+from .oracle import ORACLE_THRESHOLDS, UNLABELLED, LayerScore, OracleCentres, OracleScore, oracle_score
 from .palette import segment_colours
 from .picture_segments import PictureSegments, SegmentChoice, segment_eigenvectors
 from .polygons import mask_from_polygons, polygons_of_mask
@@ -28,6 +28,7 @@ __all__ = [
     "Clusters",
     "CountChoice",
     "Instances",
+    "LayerScore",
     "OracleCentres",
     "OracleScore",
     "PictureSegments",

@@ -6,8 +6,9 @@ layer's eigenvectors hold, not what a segmentation without labels would reach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from .metrics import class_iou, confusion_matrix, mean_iou
 
-__all__ = ["ORACLE_THRESHOLDS", "UNLABELLED", "OracleCentres", "OracleScore", "oracle_score"]
+__all__ = ["ORACLE_THRESHOLDS", "UNLABELLED", "LayerScore", "OracleCentres", "OracleScore", "oracle_score"]
 
 ORACLE_THRESHOLDS: tuple[float, ...] = tuple(float(value) for value in np.linspace(0, 1, 10))
 """The thresholds that the paper tries, the best of which counts."""
@@ -127,6 +128,65 @@ class OracleScore:
     class_iou: NDArray[np.float64]
     threshold_scores: NDArray[np.float64]
     chance: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready form, for :meth:`from_dict`; NaN is None."""
+        return {
+            "mean_iou": self.mean_iou,
+            "threshold": self.threshold,
+            "classes": self.classes.tolist(),
+            "class_iou": [None if np.isnan(value) else float(value) for value in self.class_iou],
+            "threshold_scores": self.threshold_scores.tolist(),
+            "chance": self.chance,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> OracleScore:
+        """What :meth:`as_dict` gave."""
+        return cls(
+            mean_iou=float(entry["mean_iou"]),
+            threshold=float(entry["threshold"]),
+            classes=np.asarray(entry["classes"], dtype=np.int64),
+            class_iou=np.asarray([np.nan if v is None else v for v in entry["class_iou"]], dtype=np.float64),
+            threshold_scores=np.asarray(entry["threshold_scores"], dtype=np.float64),
+            chance=float(entry["chance"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LayerScore:
+    """Score of one layer.
+
+    Attributes
+    ----------
+    task
+        What was told apart, such as ``"figure and ground"``.
+    network, layer
+        Which layer.
+    aligned
+        Whether its features were aligned before they were cut.
+    score
+        What was reached.
+    """
+
+    task: str
+    network: str
+    layer: int
+    aligned: bool
+    score: OracleScore
+
+    def as_row(self) -> dict[str, str | int | float]:
+        """One row of a table."""
+        return {
+            "task": self.task,
+            "network": self.network,
+            "layer": self.layer,
+            "features": "aligned" if self.aligned else "raw",
+            "miou": self.score.mean_iou,
+            "threshold": self.score.threshold,
+            "everything_background": self.score.chance,
+            "classes": len(self.score.classes),
+        }
 
 
 def oracle_score(

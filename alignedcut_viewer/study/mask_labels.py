@@ -94,9 +94,9 @@ def mask_labels(
     folder
         Where the masks are; see :func:`alignedcut_viewer.images.find_masks`.
     figure
-        With `two_classes`, labels that are the figure; None takes all but 0 and `unlabelled`.
+        Labels that are the figure, all others becoming 0; None takes all but 0 and `unlabelled`.
     two_classes
-        Whether labels become figure (1) and ground (0) before tokens take them.
+        Whether labels become figure (1) and ground (0) before tokens take them, instead of classes.
     unlabelled
         Labels that mean that nothing is known; None takes what :func:`usual_unlabelled` says, less `figure`.
     progress
@@ -128,8 +128,8 @@ def mask_labels(
             values = load_mask(file)
             met |= left_out & _values(values)
             known = ~np.isin(values, list(left_out)) if left_out else np.ones(values.shape, dtype=bool)
-            if two_classes:
-                values = (values != 0 if figure is None else np.isin(values, list(chosen))).astype(np.int32)
+            is_figure = values != 0 if figure is None else np.isin(values, list(chosen))
+            values = is_figure.astype(np.int32) if two_classes else np.where(is_figure, values, 0)
             spread_labels(labels, index, image, np.where(known, values, UNLABELLED))
         report(progress, number + 1, len(images), "Masks")
     held = sum(file is not None for file in files)

@@ -158,8 +158,15 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         PICTURES, [[RNG.random((4, 6))] * 8] * 2, ["layer 4\nfigure", "layer 11\nground"], [(0, 0.5, 0.5), (7, 0, 1)]
     ),
     "layer scores": lambda: layer_scores_from_arrays(
-        {name: (range(24), RNG.random(24)) for name in NETWORKS}, chance=0.3, note=NOTE
+        {
+            task: {name: (range(24), RNG.random(24)) for name in NETWORKS}
+            for task in ("figure and ground", "categories")
+        },
+        before={"categories": {name: (range(24), RNG.random(24)) for name in NETWORKS}},
+        chance={"figure and ground": 0.3, "categories": 0.05},
+        note=NOTE,
     ),
+    "layer scores, one task": lambda: layer_scores_from_arrays({"figure and ground": {"net": ((0, 1), (0.1, 0.2))}}),
 }
 
 

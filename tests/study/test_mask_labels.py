@@ -107,6 +107,9 @@ def test_classes_are_kept_where_they_are_asked_for(made: tuple[Study, NodeIndex,
     found = mask_labels(study, index, folder)
     np.testing.assert_array_equal(grid(found.labels, index, 0), columns(8, -1, 0))
     np.testing.assert_array_equal(grid(found.labels, index, 1), columns(16, 0, 124))
+    things = mask_labels(study, index, folder, figure=range(1, 92))
+    np.testing.assert_array_equal(grid(things.labels, index, 0), columns(8, -1, 0))
+    np.testing.assert_array_equal(grid(things.labels, index, 1), columns(16, 0, 0))
 
 
 @pytest.mark.parametrize(

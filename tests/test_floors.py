@@ -21,6 +21,7 @@ HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib"
 FLOORS = {
     1: ["choices", "errors", "progress", "nodes", "device", "plugins", "regular_files", "resource_files", "versions"],
     1.5: ["array_files", "atomic_files", "layer_text", "node_ranges"],
+    1.7: ["tables"],
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store", "writer_lock"],
     3: ["study", "alignment", "backbones"],
     4: ["pipeline", "figures"],

@@ -9,9 +9,10 @@ from pathlib import Path
 from ..atomic_files import replace_json
 from ..choices import COMPARISON_MEASURES
 from ..errors import InputError
+from ..tables import write_table
 from . import options
 from .command import Command
-from .files import check_ending, write_csv
+from .files import check_ending
 from .progress_bar import progress_bar
 
 __all__ = ["COMMANDS"]
@@ -78,7 +79,7 @@ def compare(
     if out.endswith(".json"):
         replace_json(Path(out), found.as_dict())
     else:
-        write_csv(
+        write_table(
             Path(out),
             [
                 {

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..atomic_files import replace_file, replace_json, safe_name, writing
 from ..errors import InputError
 from ..progress import ProgressCallback, span
+from ..tables import write_table
 from . import options
 from .command import Command
-from .files import write_csv
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def concepts(
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         replace_json(folder / "concepts.json", {"recipe": found.recipe, "concepts": rows})
-        write_csv(folder / "concepts.csv", [_flat(row) for row in rows])
+        write_table(folder / "concepts.csv", [_flat(row) for row in rows])
         if crops:
             _write_crops(opened, chosen, found, folder, crops, span(progress, 0.6, 1.0))
     print(f"{'id':>4}  {'tokens':>8}  {'pictures':>8}  {'reverse U':>9}  name")

@@ -10,9 +10,10 @@ from ..atomic_files import replace_json
 from ..brain.centring import Centring, centring_info
 from ..errors import InputError
 from ..progress import span
+from ..tables import write_table
 from . import options
 from .command import Command
-from .files import check_ending, write_csv
+from .files import check_ending
 from .groups import figure_and_ground
 from .progress_bar import progress_bar
 
@@ -65,7 +66,7 @@ def figure_ground(
         if out.endswith(".json"):
             replace_json(Path(out), {"brain": found.title, "groups": groups.source, "about": about, "rows": rows})
         else:
-            write_csv(Path(out), rows)
+            write_table(Path(out), rows)
         print(out)
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
-from ..errors import AlignedCutError, DamagedError, InputError
-from ..progress import ProgressCallback, span
+from ..errors import InputError
+from ..progress import span
+from ..tables import write_table
 from . import options
 from .command import Command
-from .groups import figure_and_ground
+from .figure_material import MaskOptions, prepared
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from ..figures import FigureGround, Lacking
-    from ..study.cut import Cut
-    from ..study.study import Study
+    from ..figures import FigureKind
 
 
 __all__ = ["COMMANDS"]
@@ -29,21 +28,38 @@ __all__ = ["COMMANDS"]
 def _figures_options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     parser.add_argument(
+        "figures",
+        nargs="*",
+        metavar="FIGURE",
+        help="which figures, such as similarity, cortex or layer-scores (default: mosaic; a wrong name lists all)",
+    )
+    parser.add_argument("--all", action="store_true", help="every figure that the study has data for")
+    parser.add_argument(
         "--out",
         nargs="+",
         metavar="FILE",
-        help="files ending in .png, .svg or .pdf, or with --all a folder (default: mosaic.png and .pdf, or all "
-        "figures, in STUDY-figures)",
+        help="of one figure, files ending in .png, .svg, .pdf, or in .csv for its numbers; of several, a folder "
+        "(default: STUDY-figures)",
     )
-    options.networks_and_layers(parser, "to draw")
     parser.add_argument(
-        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: the first 16)"
+        "--formats",
+        nargs="+",
+        default=["png", "pdf"],
+        metavar="F",
+        help="png svg pdf, and csv for the numbers of figures that have a table (default: png pdf)",
     )
-    parser.add_argument("--smooth", action="store_true", help="interpolate colours between tokens")
-    parser.add_argument("--all", action="store_true", help="every figure that the study has data for")
-    parser.add_argument(
-        "--formats", nargs="+", default=["png", "pdf"], metavar="F", help="with --all: png svg pdf (default: png pdf)"
+    chosen = parser.add_argument_group("what a figure shows (those that take it)")
+    options.networks_and_layers(chosen, "to show")
+    chosen.add_argument(
+        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: some spread over the cut)"
     )
+    chosen.add_argument(
+        "--query",
+        nargs="+",
+        metavar="IMAGE:X,Y",
+        help="of similarity: pixels that are asked about, from the upper left corner, such as 3:120,200",
+    )
+    chosen.add_argument("--smooth", action="store_true", help="of the mosaic: interpolate colours between tokens")
     parser.add_argument("--dpi", type=float, metavar="N", help="dots an inch of PNG files (default: 300)")
     options.masks(parser.add_argument_group("figure and ground"))
     options.about(parser)
@@ -59,11 +75,13 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def figures(
     study: str,
     cut: str,
-    out: Sequence[str] | None,
-    networks: Sequence[str] | None,
-    layers: tuple[int, ...] | None,
-    images: Sequence[int] | None,
-    smooth: bool,
+    figures: Sequence[str] = (),
+    out: Sequence[str] | None = None,
+    networks: Sequence[str] | None = None,
+    layers: tuple[int, ...] | None = None,
+    images: Sequence[int] | None = None,
+    query: Sequence[str] | None = None,
+    smooth: bool = False,
     all: bool = False,
     masks: str | None = None,
     figure_labels: Sequence[int] | None = None,
@@ -72,68 +90,85 @@ def figures(
     dpi: float | None = None,
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
-    """The mosaic of a cut, or all figures of a study."""
-    from ..figures import FIGURE_SUFFIXES, mosaic, save_figure
-    from ..study.study import Study
+    """Figures by name, or all figures of a study."""
+    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, figure_table, save_figure
 
-    folder = Path(f"{study.rstrip('/' + os.sep)}-figures")
-    if all:
-        if networks or layers or images or smooth:
-            raise InputError("--all draws everything; --networks, --layers, --images and --smooth go without it.")
-        if out and (len(out) > 1 or Path(out[0]).suffix.lower() in FIGURE_SUFFIXES):
-            raise InputError("With --all, --out names one folder for all figures.")
-        _all_figures(study, cut, Path(out[0]) if out else folder, masks, figure_labels, unlabelled, formats, dpi, about)
-        return
-    if masks is not None or figure_labels is not None or unlabelled is not None:
-        raise InputError("--masks, --figure-labels and --unlabelled go with --all.")
-    files = [Path(file) for file in out] if out else [folder / "mosaic.png", folder / "mosaic.pdf"]
-    for file in files:
-        if file.suffix.lower() not in FIGURE_SUFFIXES:
-            raise InputError(f"{file} must end in {', '.join(FIGURE_SUFFIXES)}.")
-    figure = mosaic(Study.open(study), cut, images, networks, layers, smooth)
-    for file in files:
-        print(save_figure(figure, file, dpi=dpi))
-
-
-def _all_figures(
-    study: str,
-    cut: str,
-    folder: Path,
-    masks: str | None,
-    figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int] | None,
-    formats: Sequence[str],
-    dpi: float | None,
-    about: Centring,
-) -> None:
-    from ..figures import FIGURE_SUFFIXES, Lacking, all_figures, save_figure
-
-    suffixes = [f".{kind.lower().lstrip('.')}" for kind in formats]
-    for suffix in suffixes:
-        if suffix not in FIGURE_SUFFIXES:
-            raise InputError(f"{suffix[1:]} is no kind of figure; choose from png, svg and pdf.")
+    chosen = FigureOptions(
+        None if networks is None else tuple(networks),
+        layers,
+        None if images is None else tuple(images),
+        None if query is None else tuple(_pixel(text) for text in query),
+        smooth,
+    )
+    if all and (figures or chosen.given):
+        raise InputError("--all draws everything; names of figures and what they show go without it.")
+    kinds = chosen_kinds(None if all else figures or ("mosaic",))
+    for kind in () if all else kinds:
+        chosen.of(kind, kind.draw)  # says what does not fit before anything is computed
+    targets = _targets(kinds, out, formats, Path(f"{study.rstrip('/' + os.sep)}-figures"), several=all)
     with progress_bar() as progress:
-        ready = _prepared(study, cut, masks, figure_labels, unlabelled, span(progress, 0.0, 0.5))
-        drawn = all_figures(
-            ready.study,
-            ready.cut,
-            figure_ground=ready.figure_ground,
-            masks=masks is not None,
-            features=ready.features,
-            about=about,
-            progress=span(progress, 0.5, 0.9),
+        ready = prepared(
+            study, cut, kinds, MaskOptions(masks, figure_labels, unlabelled), about, chosen, span(progress, 0.0, 0.5)
         )
-        for figure_name, figure in drawn.items():
-            if not isinstance(figure, Lacking):
-                for suffix in suffixes:
-                    save_figure(figure, folder / f"{figure_name}{suffix}", dpi=dpi)
+        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.9))
+        written = []
+        for kind in kinds:
+            figure = drawn[kind.name]
+            if isinstance(figure, Lacking):
+                continue
+            for file in targets[kind.name]:
+                if file.suffix.lower() != ".csv":
+                    written.append(save_figure(figure, file, dpi=dpi))
+                    continue
+                rows = figure_table(kind, ready.material)
+                if rows is not None:
+                    written.append(write_table(file, rows))
+                elif not all and len(targets) == 1:
+                    raise InputError(f"{kind.name} has no table; leave .csv out.")
     for note in ready.notes:
         print(f"Note: {note}")
-    for figure_name, figure in drawn.items():
-        told = f"lacking: {figure.reason}" if isinstance(figure, Lacking) else ", ".join(s[1:] for s in suffixes)
-        print(f"{figure_name:26}{told}")
-    count = sum(not isinstance(figure, Lacking) for figure in drawn.values())
-    print(f"{count} of {len(drawn)} figures in {folder}")
+    lacking = {name: figure.reason for name, figure in drawn.items() if isinstance(figure, Lacking)}
+    if not all:
+        for file in written:
+            print(file)
+        if lacking:
+            raise InputError(" ".join(f"{name} cannot be drawn: {reason}" for name, reason in lacking.items()))
+        return
+    for kind in kinds:
+        suffixes = ", ".join(file.suffix[1:] for file in targets[kind.name] if file in written)
+        print(f"{kind.name:26}" + (f"lacking: {lacking[kind.name]}" if kind.name in lacking else suffixes))
+    print(f"{len(drawn) - len(lacking)} of {len(drawn)} figures in {next(iter(targets.values()))[0].parent}")
+
+
+def _pixel(text: str) -> tuple[int, float, float]:
+    match = re.fullmatch(r"(\d+):(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)", text.strip())
+    if match is None:
+        raise InputError(f"{text!r} names no pixel; write IMAGE:X,Y, such as: --query 3:120,200")
+    return int(match[1]), float(match[2]), float(match[3])
+
+
+def _targets(
+    kinds: Sequence[FigureKind], out: Sequence[str] | None, formats: Sequence[str], folder: Path, *, several: bool
+) -> dict[str, list[Path]]:
+    """Files of each figure."""
+    from ..figures import FIGURE_SUFFIXES
+
+    endings = (*FIGURE_SUFFIXES, ".csv")
+    suffixes = [f".{kind.lower().lstrip('.')}" for kind in formats]
+    for suffix in suffixes:
+        if suffix not in endings:
+            raise InputError(f"{suffix[1:]} is no kind of figure; choose from png, svg, pdf and csv.")
+    if out and (several or len(kinds) > 1):
+        if len(out) > 1 or Path(out[0]).suffix.lower() in endings:
+            raise InputError("With --all or several figures, --out names one folder for all of them.")
+        folder = Path(out[0])
+    elif out:
+        files = [Path(file) for file in out]
+        for file in files:
+            if file.suffix.lower() not in endings:
+                raise InputError(f"{file} must end in {', '.join(endings)}.")
+        return {kinds[0].name: files}
+    return {kind.name: [folder / f"{kind.name}{suffix}" for suffix in suffixes] for kind in kinds}
 
 
 def report(
@@ -146,106 +181,34 @@ def report(
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """A report of a study in one HTML file."""
-    from ..figures import Lacking, all_figures, write_report
+    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, write_report
 
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out} must end in .html.")
     with progress_bar() as progress:
-        ready = _prepared(study, cut, masks, figure_labels, unlabelled, span(progress, 0.0, 0.5))
-        drawn = all_figures(
-            ready.study,
-            ready.cut,
-            figure_ground=ready.figure_ground,
-            masks=masks is not None,
-            features=ready.features,
-            about=about,
-            progress=span(progress, 0.5, 0.9),
-        )
-        target = write_report(ready.study, ready.cut, drawn, Path(out), notes=ready.notes)
+        told, kinds = MaskOptions(masks, figure_labels, unlabelled), chosen_kinds()
+        ready = prepared(study, cut, kinds, told, about, FigureOptions(), span(progress, 0.0, 0.5))
+        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.9))
+        material = ready.material
+        target = write_report(material.study, material.cut, drawn, Path(out), notes=ready.notes)
     count = sum(not isinstance(figure, Lacking) for figure in drawn.values())
     print(f"{target}: {count} of {len(drawn)} figures, recipe and provenance.")
-
-
-@dataclass(frozen=True, eq=False)
-class _Ready:
-    """What figures are drawn from, computed as far as the study has data for it."""
-
-    study: Study
-    cut: Cut
-    figure_ground: FigureGround | Lacking
-    features: Any
-    notes: tuple[str, ...]
-
-
-def _prepared(
-    path: str,
-    name: str,
-    masks: str | None,
-    figure_labels: Sequence[int] | None,
-    unlabelled: Sequence[int] | None,
-    progress: ProgressCallback | None,
-) -> _Ready:
-    """Compute what the figures need and the study does not hold yet: map, brain activation, concepts."""
-    from .. import pipeline
-    from ..figures import Lacking, figure_ground_from_segments
-    from ..study.study import Study
-
-    reader = Study.open(path)
-    cut = reader.cut(name)
-    network = next((n for n in cut.index.networks if len(n.layers) > 1), cut.index.networks[0])
-    layer = network.layers[2 * len(network.layers) // 3]
-    alike = pipeline.ConceptSettings(networks=(network.name,), layers=(layer,))
-    wanted: list[tuple[str, bool, Any]] = [
-        ("map", cut.map2d is None, lambda s, p: pipeline.spectral_map(s, name, progress=p)),
-        ("brain activation", cut.brain_activation is None, lambda s, p: pipeline.brain_activation(s, name, p)),
-        ("concepts", cut.concepts is None, lambda s, p: pipeline.discover_concepts(s, name, alike, p)),
-    ]
-    notes: list[str] = []
-    missing = [(what, make) for what, lacks, make in wanted if lacks]
-    if missing:
-        try:
-            with Study.open(path, writable=True) as writer:
-                for number, (_, make) in enumerate(missing):
-                    stage = span(progress, 0.6 * number / len(missing), 0.6 * (number + 1) / len(missing))
-                    try:
-                        make(writer, stage)
-                    except DamagedError:
-                        raise
-                    except AlignedCutError:
-                        continue  # the figure that needs it says what is missing
-        except DamagedError:
-            raise
-        except AlignedCutError as error:
-            notes.append(f"{', '.join(what for what, _ in missing)} could not be computed and kept: {error}")
-        reader = Study.open(path)
-        cut = reader.cut(name)
-    split: FigureGround | Lacking
-    stage = span(progress, 0.6, 1.0)
-    told = figure_and_ground(reader, cut, masks, figure_labels, unlabelled, False, stage)
-    if told is not None:
-        split = told
-    else:
-        try:
-            split = figure_ground_from_segments(reader, cut, stage)
-        except DamagedError:
-            raise
-        except AlignedCutError as error:
-            split = Lacking(str(error))
-    return _Ready(reader, cut, split, pipeline.aligned_features(reader, cut), tuple(notes))
 
 
 COMMANDS = (
     Command(
         name="figures",
-        summary="the mosaic of a cut, or with --all every figure of the paper",
+        summary="one figure by name, or with --all every figure of the paper",
         description=(
-            "Draws the colours of a cut: a row a picture, a column a layer, grouped by network.\n"
-            "With --all, draws every figure that the study has data for, and says which it lacks and why; the map, "
-            "the concepts and the brain activation that they need are computed and kept with the cut where they are "
-            "not there."
+            "Draws figures by name, by default the mosaic: the colours of a cut, a row a picture, a column a layer.\n"
+            "With --all, draws every figure that the study has data for, and says which it lacks and why. The map, "
+            "the concepts, the brain activation and the scores of layers that they need are computed and kept with "
+            "the cut where they are not there."
         ),
         example="alignedcut figures my-study --out mosaic.png mosaic.pdf --images 0 3 7\n"
-        "  alignedcut figures my-study --all --masks masks/ --formats png svg",
+        "  alignedcut figures my-study similarity --networks clip-vit-b16 --layers 9 --query 3:120,200 --out it.pdf "
+        "it.csv\n"
+        "  alignedcut figures my-study --all --masks masks/ --formats png svg csv",
         options=_figures_options,
         run=figures,
     ),

@@ -43,13 +43,13 @@ def cut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cut", default="default", metavar="NAME", help="which cut of the study (default: default)")
 
 
-def networks_and_layers(parser: argparse.ArgumentParser, what: str) -> None:
+def networks_and_layers(parser: Any, what: str) -> None:
     """Networks and layers of the study; the help says what they are chosen for."""
     parser.add_argument("--networks", nargs="+", metavar="NAME", help=f"networks {what} (default: all of the study)")
     layers(parser, f"layers {what}")
 
 
-def layers(parser: argparse.ArgumentParser, what: str = "layers") -> None:
+def layers(parser: Any, what: str = "layers") -> None:
     """Layer numbers, which reach the command as a tuple, or None for all."""
     parser.add_argument(
         "--layers", nargs="+", action=_Layers, metavar="N", help=f"{what}, from 0, such as 3 5-8 (default: all)"

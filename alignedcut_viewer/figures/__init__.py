@@ -7,12 +7,13 @@ arrays. Some share their name with the file that they are in, so they are import
 from __future__ import annotations
 
 from .brain_scores import brain_scores, brain_scores_from_arrays, brain_scores_table, brain_scores_table_from_arrays
-from .catalogue import FigureKind, all_figures, figure_kinds
+from .catalogue import all_figures, chosen_kinds, draw_figures, figure_kinds
 from .comparison import comparison, comparison_from_arrays
 from .concept_gallery import ConceptRow, concept_gallery, concept_gallery_from_arrays
 from .consistency import consistency, consistency_from_arrays
 from .cortex import cortex_from_arrays, figure_ground_cortex
 from .figure_ground import FigureGround, figure_ground_from_masks, figure_ground_from_segments
+from .figure_kind import FigureKind, FigureOptions, Material, draw_figure, figure_table
 from .flow import flow, flow_from_arrays
 from .lacking import Lacking
 from .layer_scores import layer_scores, layer_scores_from_arrays
@@ -33,10 +34,16 @@ __all__ = [
     "FIGURE_SUFFIXES",
     "FigureGround",
     "FigureKind",
+    "FigureOptions",
+    "Material",
     "Lacking",
     "NetworkPaths",
     "Pace",
     "all_figures",
+    "chosen_kinds",
+    "draw_figure",
+    "draw_figures",
+    "figure_table",
     "brain_scores",
     "figure_kinds",
     "brain_scores_from_arrays",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
-from ..errors import AlignedCutError, DamagedError
+from ..errors import AlignedCutError, DamagedError, InputError
 from ..plugins import contributed
 from ..progress import ProgressCallback, report, span
 from .brain_scores import brain_scores, brain_scores_table
@@ -16,63 +14,44 @@ from .comparison import comparison
 from .concept_gallery import concept_gallery
 from .consistency import consistency
 from .cortex import figure_ground_cortex
+from .figure_kind import FigureKind, FigureOptions, Material, draw_figure
 from .flow import flow
 from .lacking import Lacking
 from .layer_scores import layer_scores
 from .mosaic import mosaic, spread_images
 from .pace import pace
-from .roi_activation import brain_of, figure_ground_activation
+from .roi_activation import figure_ground_activation
 from .roi_maps import roi_maps
 from .similarity import similarity
+from .tables import concept_table, figure_ground_table, layer_score_table, similarity_table
 from .trajectories import trajectories
 from .transitions import transitions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..segmentation import LayerScore
     from ..study.cut import Cut
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["ENTRY_POINTS", "FigureKind", "all_figures", "figure_kinds"]
+__all__ = ["ENTRY_POINTS", "all_figures", "chosen_kinds", "draw_figures", "figure_kinds"]
 
 ENTRY_POINTS = "alignedcut_viewer.figures"
 """Group of entry points by which other packages add figures; each names a :class:`FigureKind`."""
 
 
-@dataclass(frozen=True)
-class FigureKind:
-    """One kind of figure.
-
-    Attributes
-    ----------
-    name
-        Of its file.
-    title
-        What it is about.
-    paper
-        Which figure of the paper it redraws, or "".
-    caption
-        How it is read, in a few sentences: beside the picture, and for those who cannot see it.
-    draw
-        Makes it of a study and one of its cuts. Its parameters beside these two say what else it takes:
-        ``figure_ground`` (a :class:`~alignedcut_viewer.figures.FigureGround`; with a default, None where it is not
-        known), ``features`` (aligned features of the cut's nodes, a stream, or None), ``about`` (what brain activation
-        is shown about, see :data:`~alignedcut_viewer.brain.centring.Centring`) and ``progress``.
-    needs
-        What there must be besides: ``"masks"`` that say what is figure, an alignment with ``"brain"`` data, or "".
-    """
-
-    name: str
-    title: str
-    paper: str
-    caption: str
-    draw: Callable[..., Figure]
-    needs: Literal["", "masks", "brain"] = ""
-
-
-def _mosaic(study: Study, cut: Cut) -> Figure:
-    return mosaic(study, cut, images=spread_images(cut.index, 12))
+def _mosaic(
+    study: Study,
+    cut: Cut,
+    *,
+    networks: Sequence[str] | None = None,
+    layers: Sequence[int] | None = None,
+    images: Iterable[int] | None = None,
+    smooth: bool = False,
+) -> Figure:
+    shown = spread_images(cut.index, 12) if images is None else images
+    return mosaic(study, cut, shown, networks, layers, smooth)
 
 
 _OWN = (
@@ -86,11 +65,12 @@ _OWN = (
     ),
     FigureKind(
         "layer-scores",
-        "How well each layer tells figure from ground",
+        "How well each layer tells apart what masks tell apart",
         "figure 5",
-        "Mean IoU of figure and ground by layer, each token assigned to the nearer class centre of the eigenvectors. "
-        "Dashed: what calling everything ground would reach.",
+        "Mean IoU by layer, of figure and ground and of categories: each token takes the nearest class centre of the "
+        "layer's ten eigenvectors. Solid: aligned features, dashed: raw ones, dotted: everything background.",
         draw=layer_scores,
+        table=layer_score_table,
         needs="masks",
     ),
     FigureKind(
@@ -100,6 +80,7 @@ _OWN = (
         "Each row is the cosine similarity of one ringed token to all tokens of all pictures at its layer: bright is "
         "alike. Orange rings lie in the figure, blue ones in the ground.",
         draw=similarity,
+        table=similarity_table,
     ),
     FigureKind(
         "figure-ground-activation",
@@ -109,6 +90,8 @@ _OWN = (
         "red is above, blue below what the title says it is shown about.",
         draw=figure_ground_activation,
         needs="brain",
+        uses=("brain activation",),
+        table=figure_ground_table,
     ),
     FigureKind(
         "cortex",
@@ -118,6 +101,7 @@ _OWN = (
         "blue below what the figure says it is shown about.",
         draw=figure_ground_cortex,
         needs="brain",
+        uses=("brain activation",),
     ),
     FigureKind(
         "roi-maps",
@@ -125,6 +109,7 @@ _OWN = (
         "figure 2",
         "A row a picture, a column a region: red where tokens drive the region more than on average, blue where less.",
         draw=roi_maps,
+        uses=("brain activation",),
     ),
     FigureKind(
         "concepts",
@@ -133,6 +118,8 @@ _OWN = (
         "A row a concept: its colour, crops around its most typical tokens (all that does not belong is paled), and "
         "where brain data are there, activation of regions and cortex.",
         draw=concept_gallery,
+        uses=("concepts", "brain activation"),
+        table=concept_table,
     ),
     FigureKind(
         "consistency",
@@ -141,6 +128,7 @@ _OWN = (
         "A point is one channel of one concept: its mean over the concept's members against its standard deviation. "
         "The paper finds a reverse U: channels of large mean, of either sign, vary less.",
         draw=consistency,
+        uses=("concepts",),
     ),
     FigureKind(
         "trajectories",
@@ -149,6 +137,7 @@ _OWN = (
         "The 2-D spectral t-SNE of all layers: dark is early, bright is late; figure orange, ground blue; thick lines "
         "are mean paths, rings mark the first layer.",
         draw=trajectories,
+        uses=("map",),
     ),
     FigureKind(
         "pace",
@@ -157,6 +146,7 @@ _OWN = (
         "Mean distance on the 2-D map from each layer to the next, by network, for all tokens, figure and ground. "
         "Dashed: first layer at which figure and ground can be told apart in pictures not fitted to.",
         draw=pace,
+        uses=("map",),
     ),
     FigureKind(
         "transitions",
@@ -165,6 +155,7 @@ _OWN = (
         "Above, circles on the map are concepts of one layer (A) and of the next (B). Below, the probability that a "
         "token in A goes to B, for all tokens, figure and ground.",
         draw=transitions,
+        uses=("map",),
     ),
     FigureKind(
         "flow",
@@ -173,6 +164,7 @@ _OWN = (
         "Boxes are concepts of each layer, as high as they have tokens, in the order of their share of figure; bands "
         "are tokens on their way to the next layer.",
         draw=flow,
+        uses=("map",),
     ),
     FigureKind(
         "comparison",
@@ -208,30 +200,22 @@ def figure_kinds() -> tuple[FigureKind, ...]:
     return _OWN + contributed(ENTRY_POINTS, FigureKind, taken=[kind.name for kind in _OWN])
 
 
-@dataclass(frozen=True, eq=False)
-class _Material:
-    """What figures are drawn from, beside the study.
+def chosen_kinds(names: Iterable[str] | None = None) -> list[FigureKind]:
+    """Kinds of those names in the order of the catalogue; all where `names` is None.
 
-    Attributes
-    ----------
-    study, cut
-        The study and one of its cuts.
-    figure_ground
-        Figure and ground of its nodes, or why they are not known.
-    masks
-        Whether figure and ground are from masks and not from the cut itself.
-    features
-        Aligned features of the cut's nodes, a stream, or None.
-    about
-        What brain activation is shown about.
+    Raises
+    ------
+    InputError
+        If there is none of a name.
     """
-
-    study: Study
-    cut: Cut
-    figure_ground: FigureGround | Lacking
-    masks: bool
-    features: Any
-    about: Centring
+    known = figure_kinds()
+    if names is None:
+        return list(known)
+    wanted = list(names)
+    missing = [name for name in wanted if name not in {kind.name for kind in known}]
+    if missing:
+        raise InputError(f"There is no figure {missing[0]!r}; there are: {', '.join(kind.name for kind in known)}.")
+    return [kind for kind in known if kind.name in wanted]
 
 
 def all_figures(
@@ -242,7 +226,9 @@ def all_figures(
     masks: bool = False,
     features: Any = None,
     about: Centring = DEFAULT_CENTRING,
-    names: tuple[str, ...] | None = None,
+    oracle: Sequence[LayerScore] | None = None,
+    options: FigureOptions | None = None,
+    names: Iterable[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Figure | Lacking]:
     """Draw all figures that a study has data for.
@@ -264,6 +250,10 @@ def all_figures(
         are compared.
     about
         What brain activation is shown about.
+    oracle
+        Scores of layers, see :func:`alignedcut_viewer.pipeline.oracle_scores`.
+    options
+        Which networks, layers, pictures and query each figure shows, as far as it takes them.
     names
         Which figures, see :func:`figure_kinds`; all by default.
     progress
@@ -279,11 +269,13 @@ def all_figures(
     ------
     StudyError
         If the study has no such cut.
+    InputError
+        If there is no such figure, or one takes no such option.
     """
     chosen = study.cut(cut) if isinstance(cut, str) else cut
-    wanted = [kind for kind in figure_kinds() if names is None or kind.name in names]
+    wanted = chosen_kinds(names)
     known = figure_ground
-    if known is None:
+    if known is None and any("figure_ground" in kind.takes for kind in wanted):
         from .figure_ground import figure_ground_from_segments
 
         try:
@@ -292,38 +284,40 @@ def all_figures(
             raise
         except AlignedCutError as error:
             known = Lacking(str(error))
-    material = _Material(study, chosen, known, masks, features, about)
+    if known is None:
+        known = Lacking("Figure and ground are not known.")
+    material = Material(study, chosen, known, masks, features, about, oracle, "", options or FigureOptions())
+    return draw_figures(wanted, material, span(progress, 0.2, 1.0))
+
+
+def draw_figures(
+    kinds: Sequence[FigureKind], material: Material, progress: ProgressCallback | None = None
+) -> dict[str, Figure | Lacking]:
+    """Draw some kinds of figure.
+
+    Parameters
+    ----------
+    kinds
+        Which, see :func:`chosen_kinds`.
+    material
+        What they are drawn from.
+    progress
+        Called before each figure.
+
+    Returns
+    -------
+    dict
+        Name to figure, or to :class:`~alignedcut_viewer.figures.Lacking` with the reason why it cannot be drawn.
+    """
     result: dict[str, Figure | Lacking] = {}
-    for number, kind in enumerate(wanted):
-        stage = span(progress, 0.2 + 0.8 * number / len(wanted), 0.2 + 0.8 * (number + 1) / len(wanted))
+    for number, kind in enumerate(kinds):
+        stage = span(progress, number / len(kinds), (number + 1) / len(kinds))
         report(stage, 0, 1, f"Drawing {kind.name}")
         try:
-            result[kind.name] = _draw(kind, material, stage)
+            result[kind.name] = draw_figure(kind, material, stage)
         except DamagedError:
             raise
         except AlignedCutError as error:
             result[kind.name] = Lacking(" ".join(str(error).split()))
     report(progress, 1, 1, "Figures")
     return result
-
-
-class _LacksError(AlignedCutError):
-    """Something that a figure needs is not there."""
-
-
-def _draw(kind: FigureKind, material: _Material, progress: ProgressCallback) -> Figure:
-    if kind.needs == "brain":
-        brain_of(material.cut)
-    if kind.needs == "masks" and not material.masks:
-        raise _LacksError(
-            f"{kind.title} needs masks that tell figure from ground, made by somebody who looked; give a folder of "
-            "them: `alignedcut figures STUDY --all --masks DIR`."
-        )
-    known = None if isinstance(material.figure_ground, Lacking) else material.figure_ground
-    offered = {"figure_ground": known, "features": material.features, "about": material.about, "progress": progress}
-    takes = inspect.signature(kind.draw).parameters
-    if known is None and "figure_ground" in takes and takes["figure_ground"].default is inspect.Parameter.empty:
-        assert isinstance(material.figure_ground, Lacking)
-        raise _LacksError(material.figure_ground.reason)
-    given = {name: value for name, value in offered.items() if name in takes}
-    return kind.draw(material.study, material.cut, **given)

@@ -134,7 +134,7 @@ def layer_scores_from_arrays(
             axes.axhline(floor, color=_CHANCE, linewidth=0.8, linestyle=(0, (1, 1.5)))
         highest = max(float(np.nanmax(line.get_ydata())) for line in axes.lines)
         axes.set_ylim(0, min(1.0, 1.12 * highest))
-        shown = sorted({int(x) for line in axes.lines[: len(curves)] for x in line.get_xdata()})
+        shown = sorted({int(x) for layers, _ in curves.values() for x in np.asarray(layers)})
         axes.set_xticks(shown, labels=thinned([str(n) for n in shown], (each - 0.5) / len(shown)))
         axes.set_xlabel("layer", fontsize=TEXT)
         if not number:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replace_file, writing
 from ..versions import versions
-from .catalogue import FigureKind, figure_kinds
+from .catalogue import figure_kinds
+from .figure_kind import FigureKind
 from .lacking import Lacking
 from .provenance import brief_provenance, made_with_simulated_data, network_provenance, without_folders
 from .save import figure_bytes

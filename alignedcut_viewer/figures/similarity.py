@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ..nodes import NetworkNodes
     from ..study.cut import Cut
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["heat_over", "similarity", "similarity_from_arrays"]
+__all__ = ["heat_over", "picked_nodes", "similarity", "similarity_from_arrays", "similarity_of"]
 
 _MAP = "inferno"
 
@@ -34,6 +35,9 @@ def similarity(
     cut: Cut,
     *,
     nodes: Sequence[int] | None = None,
+    networks: Sequence[str] | None = None,
+    layers: Sequence[int] | None = None,
+    query: Sequence[tuple[int, float, float]] | None = None,
     images: Iterable[int] | None = None,
     figure_ground: FigureGround | None = None,
     features: Any = None,
@@ -47,8 +51,12 @@ def similarity(
     study, cut
         The study and one of its cuts.
     nodes
-        The picked tokens, one a row; by default one of the figure and one of the ground of the first picture, in each
-        network two thirds up.
+        The picked tokens, one a row; by default those of `query`, else one of the figure and one of the ground of the
+        first picture.
+    networks, layers
+        Where tokens are picked if `nodes` is None; by default in each network, two thirds up.
+    query
+        Pixels (image, x, y) from the upper left corner of the picture, whose tokens are picked.
     images
         Image numbers, from left to right; by default some spread over the cut. Those of `nodes` come first.
     figure_ground
@@ -66,11 +74,12 @@ def similarity(
     InputError
         If nodes or images are not part of the cut, or no picture can be read.
     """
-    from ..concepts import cosine_similarity
-
     index = cut.index
     numbers = spread_images(index, max_images) if images is None else chosen_images(index, images, max_images)
-    picks = _usual_picks(cut, figure_ground, numbers[0]) if nodes is None else [int(node) for node in nodes]
+    if nodes is None:
+        picks = picked_nodes(study, cut, figure_ground, numbers[0], networks, layers, query)
+    else:
+        picks = [int(node) for node in nodes]
     places = [index.locate(node) for node in picks]
     if any(int(place.row) < 0 for place in places):
         raise InputError("A class token lies nowhere in its picture; pick a patch.")
@@ -84,10 +93,7 @@ def similarity(
     maps, labels, picked, colours = [], [], [], []
     for node, place in zip(picks, places, strict=True):
         network, layer = index.networks[int(place.network)], int(place.layer)
-        wanted = np.concatenate([_range(index.patch_slice(network.name, layer, number)) for number in numbers])
-        rows = _rows(features if features is not None else cut.eigenvectors, np.append(wanted, node))
-        values = cosine_similarity(rows[:-1], rows[-1])
-        maps.append(list(values.reshape(len(numbers), network.rows, network.columns)))
+        maps.append(similarity_of(cut, features, node, numbers))
         kind = "" if figure_ground is None else {1: "figure", 0: "ground"}.get(int(figure_ground.labels[node]), "")
         labels.append("\n".join(part for part in (network.name, f"layer {layer}", kind) if part))
         y, x = (int(place.row) + 0.5) / network.rows, (int(place.column) + 0.5) / network.columns
@@ -108,24 +114,71 @@ def similarity(
     )
 
 
-def _usual_picks(cut: Cut, figure_ground: FigureGround | None, image: int) -> list[int]:
-    """In each network, two thirds up, the token deepest inside the figure of a picture and that inside its ground."""
+def similarity_of(cut: Cut, features: Any, node: int, images: Sequence[int]) -> list[NDArray[np.floating]]:
+    """Cosine of a node to the patches of some pictures at its layer: (rows, columns) for each picture."""
+    from ..concepts import cosine_similarity
+
+    place = cut.index.locate(node)
+    network, layer = cut.index.networks[int(place.network)], int(place.layer)
+    wanted = np.concatenate([_range(cut.index.patch_slice(network.name, layer, number)) for number in images])
+    rows = _rows(features if features is not None else cut.eigenvectors, np.append(wanted, node))
+    values = cosine_similarity(rows[:-1], rows[-1])
+    return list(values.reshape(len(images), network.rows, network.columns))
+
+
+def picked_nodes(
+    study: Study,
+    cut: Cut,
+    figure_ground: FigureGround | None,
+    image: int,
+    networks: Sequence[str] | None,
+    layers: Sequence[int] | None,
+    query: Sequence[tuple[int, float, float]] | None,
+) -> list[int]:
+    """Tokens at the pixels of `query`, else one deep inside the figure and one deep inside the ground of a picture.
+
+    Raises
+    ------
+    InputError
+        If a network, layer or image is not part of the cut, or a pixel lies outside of its picture.
+    """
+    index = cut.index
+    picks: list[int] = []
+    for network in index.networks if networks is None else [index.network(name) for name in networks]:
+        for layer in [network.layers[2 * len(network.layers) // 3]] if layers is None else layers:
+            index.slot_slice(network.name, layer)  # says what is missing
+            if query is None:
+                picks += _usual_picks(cut, figure_ground, image, network, layer)
+                continue
+            for number, x, y in query:
+                height, width = study.picture_size(number)
+                if not (0 <= x < width and 0 <= y < height):
+                    raise InputError(
+                        f"The pixel {x:g},{y:g} lies outside of picture {number}, which is {width} × {height} pixels."
+                    )
+                row, column = int(y * network.rows / height), int(x * network.columns / width)
+                picks.append(int(index.node(network.name, layer, number, row=row, column=column)))
+    return picks
+
+
+def _usual_picks(
+    cut: Cut, figure_ground: FigureGround | None, image: int, network: NetworkNodes, layer: int
+) -> list[int]:
+    """The token deepest inside the figure of a picture and that deepest inside its ground."""
     from scipy import ndimage
 
     picks = []
-    for network in cut.index.networks:
-        layer = network.layers[2 * len(network.layers) // 3]
-        tokens = cut.index.patch_slice(network.name, layer, image)
-        down, across = network.rows // 4, network.columns // 4
-        labels = np.zeros((network.rows, network.columns), dtype=np.int8)
-        labels[down : network.rows - down, across : network.columns - across] = 1
-        if figure_ground is not None:
-            labels = figure_ground.labels[tokens].reshape(network.rows, network.columns)
-        for label in (1, 0):
-            if (labels == label).any():
-                # borders count as edges, so that the token lies well inside the picture too
-                depth = ndimage.distance_transform_edt(np.pad(labels == label, 1))[1:-1, 1:-1]
-                picks.append(tokens.start + int(depth.argmax()))
+    tokens = cut.index.patch_slice(network.name, layer, image)
+    down, across = network.rows // 4, network.columns // 4
+    labels = np.zeros((network.rows, network.columns), dtype=np.int8)
+    labels[down : network.rows - down, across : network.columns - across] = 1
+    if figure_ground is not None:
+        labels = figure_ground.labels[tokens].reshape(network.rows, network.columns)
+    for label in (1, 0):
+        if (labels == label).any():
+            # borders count as edges, so that the token lies well inside the picture too
+            depth = ndimage.distance_transform_edt(np.pad(labels == label, 1))[1:-1, 1:-1]
+            picks.append(tokens.start + int(depth.argmax()))
     return picks
 
 

@@ -18,9 +18,9 @@ from .figure_ground_stage import figure_ground_activation as figure_ground_activ
 from .layered_settings import LayeredSettings as LayeredSettings
 from .layered_stage import layered_cut as layered_cut
 from .map_stage import spectral_map as spectral_map
+from .mask_export import export_segments as export_segments
 from .oracle_stage import mask_tasks as mask_tasks
 from .oracle_stage import oracle_scores as oracle_scores
-from .mask_export import export_segments as export_segments
 from .presets import PAPER as PAPER
 from .presets import PresetValue as PresetValue
 from .presets import paper_brain as paper_brain

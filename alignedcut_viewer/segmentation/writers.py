@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS
 from ..errors import InputError
+from ..tables import plain_cell
 from .cvat import CvatAnnotations
 from .formats import CocoCollection, NumpyArchive, checked_mask, encode_indexed_png, encode_tiff
 from .label_studio import LabelStudioTasks
@@ -194,7 +195,9 @@ class _Table(MaskWriter):
             sure = f"{confidence[label]:.4f}" if label in confidence else ""
             left, top, width, height = (int(value) for value in box)
             share = f"{area / labels.size:.6f}"
-            self._rows.writerow([picture, label, name, area, share, left, top, width, height, sure])
+            self._rows.writerow(
+                [plain_cell(picture), label, plain_cell(name), area, share, left, top, width, height, sure]
+            )
 
     def close(self) -> None:
         self._path.write_text(self._text.getvalue(), encoding="utf-8")

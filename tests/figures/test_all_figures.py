@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from alignedcut_viewer import cli
+from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import (
     FigureGround,
@@ -181,9 +182,17 @@ def test_planted_activation_is_drawn(drawn_study: tuple[Path, Path, str]) -> Non
     v1, ppa = 0, 9
     assert (table[v1] > 0.5).all()
     assert (table[ppa] < -0.5).all()
-    scores = layer_scores(study, cut, split)
-    reached = np.concatenate([line.get_ydata() for line in scores.axes[0].lines[:2]])
-    assert reached.min() > 0.9  # planted figure and ground are told apart in every layer
+    tasks, source = pipeline.mask_tasks(study, cut.index, path.parent / "masks")
+    assert list(tasks) == ["figure and ground"]  # these masks name no categories
+    scores = pipeline.oracle_scores(study, tasks)
+    assert [(score.network, score.layer, score.aligned) for score in scores[:2]] == [
+        ("wide-simulated", 0, False),
+        ("wide-simulated", 0, True),
+    ]
+    shown = layer_scores(study, cut, scores, source=source)
+    lines = [line for line in shown.axes[0].lines if len(line.get_xdata()) > 1 and line.get_marker() != "None"]
+    assert len(lines) == 4  # two networks, raw and aligned
+    assert min(np.asarray(line.get_ydata()).min() for line in lines) > 0.9  # planted, and told apart in every layer
     best = brain_scores(study, cut)
     assert "0.100" in words(best)  # R² of V1
 
@@ -210,12 +219,80 @@ def test_options_that_do_not_go_together(study: Study, tmp_path: Path, capsys: p
         (["--all", "--smooth"], "go without it"),
         (["--all", "--out", "figure.png"], "names one folder"),
         (["--all", "--formats", "gif"], "gif is no kind of figure"),
-        (["--masks", "masks"], "go with --all"),
+        (["--masks", "masks"], "mosaic takes no --masks"),
+        (["--unlabelled", "255"], "mosaic takes no --masks"),
+        (["mosaik"], "no figure 'mosaik'; there are: mosaic, layer-scores"),
+        (["mosaic", "--all"], "go without it"),
+        (["flow", "--images", "1"], "flow takes no --images"),
+        (["roi-maps", "--layers", "1", "2"], "roi-maps shows a single layer"),
+        (["similarity", "--query", "3"], "names no pixel"),
+        (["similarity", "--query", "0:99,0"], "lies outside of picture 0, which is 60 × 40"),
+        (["similarity", "--layers", "9"], "9"),
+        (["mosaic", "--out", str(tmp_path / "a.csv")], "mosaic has no table"),
+        (["mosaic", "similarity", "--out", "a.png"], "names one folder"),
+        (["cortex"], "cortex cannot be drawn: "),
     ):
         assert cli.main(["figures", str(study.path), *words_given]) == 2
         assert said in capsys.readouterr().err
     assert cli.main(["report", str(study.path), str(tmp_path / "report.txt")]) == 2
     assert "must end in .html" in capsys.readouterr().err
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_one_figure_by_name_shows_what_was_chosen(
+    drawn_study: tuple[Path, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _, _ = drawn_study
+    png, numbers = tmp_path / "a" / "similarity.png", tmp_path / "a" / "similarity.csv"
+    chosen = ["--networks", "wide-simulated", "--layers", "2", "--images", "0", "3", "--query", "3:30,20", "1:2,2"]
+    given = [*chosen, "--out", str(png), str(numbers), "--dpi", "80", "--masks", str(path.parent / "masks")]
+    assert cli.main(["figures", str(path), "similarity", *given]) == 0
+    assert capsys.readouterr().out.split() == [str(png), str(numbers)]
+    rows = table(numbers)
+    places = [(row["asked_image"], row["asked_row"], row["asked_column"], row["image"]) for row in rows]
+    # the pixel 30,20 of 60 × 40 lies in the middle of a grid of 8 × 6, and on the disc; 2,2 in the ground's corner
+    assert places == [("3", "3", "4", "0"), ("3", "3", "4", "3"), ("1", "0", "0", "0"), ("1", "0", "0", "3")]
+    assert {row["network"] for row in rows} == {"wide-simulated"}
+    assert {row["layer"] for row in rows} == {"2"}
+    for row in rows:
+        inside, outside = float(row["figure"]), float(row["ground"])
+        assert (inside > outside) == (row["asked_image"] == "3")
+    with Image.open(png) as image:
+        assert np.asarray(image.convert("L")).std() > 5
+    assert cli.main(["figures", str(path), "cortex", "--layers", "2", "--about", "zero", "--out", str(png)]) == 0
+    assert cli.main(["figures", str(path), "mosaic", "flow", "--formats", "svg", "--out", str(tmp_path / "b")]) == 0
+    assert sorted(file.name for file in (tmp_path / "b").iterdir()) == ["flow.svg", "mosaic.svg"]
+
+
+def test_tables_of_pictures(drawn_study: tuple[Path, Path, str], tmp_path: Path) -> None:
+    path, _, _ = drawn_study
+    masks = ["--masks", str(path.parent / "masks"), "--formats", "csv", "--out", str(tmp_path)]
+    names = ["concepts", "figure-ground-activation", "layer-scores", "similarity"]
+    assert cli.main(["figures", str(path), *names, *masks]) == 0
+    assert sorted(file.stem for file in tmp_path.iterdir()) == names
+    cut = Study.open(path).cut()
+    assert cut.concepts is not None
+    rows = table(tmp_path / "concepts.csv")
+    assert len(rows) == 8 * len(cut.concepts)
+    for concept in cut.concepts:
+        own = [row for row in rows if int(row["concept"]) == concept.id]
+        assert sum(int(row["tokens"]) for row in own) == concept.size
+    assert all(0 <= float(row["share"]) <= 1 for row in rows)
+    activation = table(tmp_path / "figure-ground-activation.csv")
+    assert len(activation) == 8 * len(cut.index.slots) * 12
+    v1 = [row for row in activation if row["region"] == "V1"]
+    assert all(float(row["figure"]) > 0.5 > -0.2 > float(row["ground"]) for row in v1)  # planted
+    scores = table(tmp_path / "layer-scores.csv")
+    assert {row["features"] for row in scores} == {"raw", "aligned"}
+    assert len(scores) == 2 * len(cut.index.slots)
+    kept = list((path / "cuts").glob("*/oracle-*/zarr.json"))
+    assert len(kept) == 1
+    similar = table(tmp_path / "similarity.csv")
+    assert {row["picture"] for row in similar} == {f"disc $x_{number}$.png" for number in range(8)}
 
 
 # -- the report ------------------------------------------------------------------------------------------------------

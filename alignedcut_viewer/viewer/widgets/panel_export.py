@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from ...atomic_files import replacing, safe_name, writing
 from ...errors import AlignedCutError, InputError
 from ...progress import ProgressCallback, report
+from ...tables import plain_cell
 from ..coordinator.coordinator import Coordinator
 from ..work.dialogs import ask_new_file
 from ..work.task_runner import tell_error
@@ -151,11 +152,11 @@ def write_table(
         target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow([plain_cell(name) for name in header])
         for number, row in enumerate(rows):
             if len(row) != len(header):
                 raise InputError(f"Row {number + 1} has {len(row)} entries, but there are {len(header)} columns.")
-            writer.writerow([_entry(value) for value in row])
+            writer.writerow([plain_cell(_entry(value)) for value in row])
             if number % _ROWS_BETWEEN_REPORTS == 0:
                 report(progress, 0, 0, f"writing {target.name}: {number:,} rows")
     return target

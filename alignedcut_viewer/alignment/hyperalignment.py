@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError, InputError
@@ -34,7 +35,7 @@ _ENOUGH_PICTURES = 100
 _ENOUGH_SAMPLES_PER_CHANNEL = 10
 
 
-class Hyperalignment:
+class Hyperalignment(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Generalised Procrustes alignment of all slots on samples of the same pictures and positions.
 
     Every slot (network, layer) gets a mean ``m_i`` and a matrix ``W_i`` with orthonormal rows or columns;
@@ -101,44 +102,40 @@ class Hyperalignment:
         device: str | torch.device = "auto",
         memory: int | str = "4GiB",
     ) -> None:
-        if n_channels is not None and n_channels < 1:
-            raise InputError(f"n_channels must be at least 1; got {n_channels}.")
-        if isinstance(strength, str) and strength != "auto":
-            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {strength!r}.")
-        if not isinstance(strength, str) and not 0 <= strength <= 1:
-            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {strength!r}.")
-        if n_iterations < 1:
-            raise InputError(f"n_iterations must be at least 1; got {n_iterations}.")
-        if not 0 < held_out < 1:
-            raise InputError(f"held_out must lie between 0 and 1; got {held_out}.")
         self.n_channels = n_channels
         self.strength = strength
         self.n_iterations = n_iterations
         self.held_out = held_out
         self.seed = seed
         self.device = device
-        self.memory = parse_memory(memory)
-        self.matrices_: dict[Slot, NDArray[np.float32]] = {}
-        self.means_: dict[Slot, NDArray[np.float32]] = {}
-        self.agreement_: dict[Slot, float] = {}
-        self.scores_: dict[float, tuple[float, float]] = {}
-        self.strength_: float = float("nan")
-        self.warning_: str | None = None
-        self.n_images_: int = 0
-        self.n_samples_: int = 0
+        self.memory = memory
+
+    def _check_parameters(self) -> None:
+        if self.n_channels is not None and self.n_channels < 1:
+            raise InputError(f"n_channels must be at least 1; got {self.n_channels}.")
+        if self.strength != "auto" and (isinstance(self.strength, str) or not 0 <= self.strength <= 1):
+            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {self.strength!r}.")
+        if self.n_iterations < 1:
+            raise InputError(f"n_iterations must be at least 1; got {self.n_iterations}.")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out must lie between 0 and 1; got {self.held_out}.")
 
     def fit(
-        self, slots: Mapping[Slot, Any], images: ArrayLike, progress: ProgressCallback | None = None
-    ) -> Hyperalignment:
+        self,
+        X: Mapping[Slot, Any],
+        y: ArrayLike | None = None,
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
         """Fit the maps.
 
         Parameters
         ----------
-        slots
+        X
             For each slot its features, (n, D_i), any float type; row k of every slot is the same place of the same
             picture (see :func:`corresponding_features`).
-        images
-            Image number of each row, (n,).
+        y
+            Image number of each row, (n,); None where every row is of a picture of its own.
         progress
             Called after each slot of each round; may raise :class:`Cancelled`.
 
@@ -149,25 +146,28 @@ class Hyperalignment:
         AlignmentError
             If there are fewer than two slots.
         InputError
-            If `images` does not number every row.
+            If `y` does not number every row.
         """
-        features = check_samples(slots)
+        self._check_parameters()
+        if not isinstance(X, Mapping):
+            raise InputError("X must map each slot (network, layer) to its features (n, D); row k is one place in all.")
+        features = check_samples(X)
         if len(features) < 2:
             raise AlignmentError("Hyperalignment needs at least two slots (network, layer) to align with one another.")
-        numbers = np.asarray(images).ravel()
         n_samples = int(next(iter(features.values())).shape[0])
+        numbers = np.arange(n_samples) if y is None else np.asarray(y).ravel()
         if len(numbers) != n_samples:
-            raise InputError(f"images must number every row: {len(numbers)} numbers for {n_samples} rows.")
+            raise InputError(f"y must number the image of every row: {len(numbers)} numbers for {n_samples} rows.")
         distinct, first = np.unique(numbers, return_inverse=True)
         pictures = first.reshape(-1).astype(np.int64)
         widths = [int(array.shape[1]) for array in features.values()]
         width = self.n_channels or max(widths)
         self.n_images_, self.n_samples_ = len(distinct), n_samples
         self.warning_ = _too_few(len(distinct), n_samples, max(widths))
-        self.scores_ = {}
-        self.agreement_ = dict.fromkeys(features, float("nan"))
+        self.scores_: dict[float, tuple[float, float]] = {}
+        self.agreement_: dict[Slot, float] = dict.fromkeys(features, float("nan"))
 
-        fitting = _Fit(features, pictures, resolve_device(self.device), self.memory, progress)
+        fitting = _Fit(features, pictures, resolve_device(self.device), parse_memory(self.memory), progress)
         candidates = _STRENGTHS if self.strength == "auto" else (float(self.strength),)
         if self.strength == "auto" and np.bincount(pictures).max() < 2:
             candidates = (0.0,)  # One sample a picture: nothing differs within pictures.
@@ -192,8 +192,10 @@ class Hyperalignment:
         # The held-out pictures move the maps but little: one more round.
         rounds = self.n_iterations if start is None else 1
         matrices = fitting.procrustes(samples, width, self.strength_, rounds, start=start)
-        self.means_ = dict(zip(features, samples.means, strict=True))
-        self.matrices_ = {slot: w.cpu().numpy() for slot, w in zip(features, matrices, strict=True)}
+        self.means_: dict[Slot, NDArray[np.float32]] = dict(zip(features, samples.means, strict=True))
+        self.matrices_: dict[Slot, NDArray[np.float32]] = {
+            slot: w.cpu().numpy() for slot, w in zip(features, matrices, strict=True)
+        }
         report(progress, fitting.total, fitting.total, _TEXT)
         return self
 
@@ -226,9 +228,26 @@ class Hyperalignment:
         best = max(fair.values(), default=0.0)
         return max((strength for strength, score in fair.items() if score >= best - _COST), default=max(candidates))
 
-    def transform(self, slot: tuple[str, int], X: Any) -> NDArray[np.float32]:
-        """Features of one slot, (n, D_i), in the common channel space, float32 (n, n_channels)."""
-        return np.asarray(self.to_alignment().transform(slot, X), dtype=np.float32)
+    def transform(self, X: Mapping[Slot, Any]) -> dict[Slot, NDArray[np.float32]]:
+        """Features of some of the slots that were fitted, (n, D_i) each, in the common channel space.
+
+        Parameters
+        ----------
+        X
+            For each slot its features.
+
+        Returns
+        -------
+        dict
+            For each slot float32 (n, n_channels).
+
+        Raises
+        ------
+        AlignmentError
+            If nothing was fitted yet, or a slot was not.
+        """
+        alignment = self.to_alignment()
+        return {Slot(*slot): np.asarray(alignment.transform(slot, x), np.float32) for slot, x in X.items()}
 
     def to_alignment(self, *, tap: str | None = None, recipe: Mapping[str, Any] | None = None) -> ChannelAlignment:
         """The fitted maps as a :class:`ChannelAlignment` with recipe and scores.
@@ -245,7 +264,7 @@ class Hyperalignment:
         AlignmentError
             If nothing was fitted yet.
         """
-        if not self.matrices_:
+        if not hasattr(self, "matrices_"):
             raise AlignmentError("This hyperalignment has not been fitted; call fit first.")
         own = {
             "method": "hyperalignment",

@@ -131,9 +131,8 @@ def _embed(
         if on_update is not None:
             on_update(engine.landmarks_, places)
 
-    places = engine.fit_transform(eigenvectors, progress, update if on_update is not None else None)
+    places = engine.fit_transform(eigenvectors, progress=progress, on_update=update if on_update is not None else None)
     facts = {
-        "method": engine.method_,
         "perplexity": float(engine.perplexity_),
         "landmarks": len(engine.landmarks_),
         "kl_divergence": float(engine.kl_divergence_),

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ..errors import InputError
 
@@ -16,6 +16,9 @@ __all__ = ["Settings", "numbers", "one_of", "real", "set_value", "texts", "whole
 @dataclass(frozen=True)
 class Settings:
     """What all settings share: a way to JSON and back."""
+
+    FORMER: ClassVar[Mapping[str, str]] = {}
+    """What settings were called in earlier versions, and are called now; "" for those that are gone."""
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description, for :meth:`from_dict`."""
@@ -30,6 +33,8 @@ class Settings:
         InputError
             If a setting is unknown or its value does not fit.
         """
+        values = {cls.FORMER.get(name, name): value for name, value in values.items()}
+        values.pop("", None)
         known = [f.name for f in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:

@@ -174,8 +174,6 @@ class ColourSettings(Settings):
         ``"pca"`` or ``"spectral"``.
     spread
         Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or ``"interpolated"``.
-    method
-        ``"auto"``, ``"exact"``, ``"scikit-learn"`` or ``"umap"``.
     metric, sampling, n_neighbors, max_iter
         Distance between nodes, choice of landmarks, landmarks between which nodes are interpolated, and iterations; see
         :class:`alignedcut_viewer.spectral.SpectralTSNE`.
@@ -187,11 +185,12 @@ class ColourSettings(Settings):
         Where to compute.
     """
 
+    FORMER = {"method": ""}  # noqa: RUF012 - t-SNE was one of several
+
     n_landmarks: int | None = None
     perplexity: float = 100.0
     init: str = "pca"
     spread: str = "nearest"
-    method: str = "auto"
     metric: str = "euclidean"
     sampling: str = "farthest"
     n_neighbors: int = 8
@@ -204,7 +203,6 @@ class ColourSettings(Settings):
         if self.n_landmarks is not None:
             whole("n_landmarks", self.n_landmarks, 1)
         _check_tsne(self)
-        one_of("colour method", self.method, ("auto", "exact", "scikit-learn", "umap"))
         real("quantile", self.quantile, 0, 0.5)
 
 
@@ -223,8 +221,6 @@ class MapSettings(Settings):
     spread
         Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or between landmarks
         (``"interpolated"``), which tells nodes apart but falls between clusters.
-    method
-        ``"auto"``, ``"exact"``, ``"openTSNE"``, ``"scikit-learn"`` or ``"umap"``.
     metric, sampling, n_neighbors, max_iter
         As of :class:`ColourSettings`.
     seed
@@ -233,11 +229,12 @@ class MapSettings(Settings):
         Where to compute.
     """
 
+    FORMER = {"method": ""}  # noqa: RUF012 - t-SNE was one of several
+
     n_landmarks: int = 3000
     perplexity: float = 100.0
     init: str = "pca"
     spread: str = "nearest"
-    method: str = "auto"
     metric: str = "euclidean"
     sampling: str = "farthest"
     n_neighbors: int = 8
@@ -248,7 +245,6 @@ class MapSettings(Settings):
     def __post_init__(self) -> None:
         whole("n_landmarks", self.n_landmarks, 1)
         _check_tsne(self)
-        one_of("map method", self.method, ("auto", "exact", "openTSNE", "scikit-learn", "umap"))
 
 
 def _check_tsne(settings: ColourSettings | MapSettings) -> None:

@@ -373,8 +373,7 @@ def _colour_stage(
     attributes = {
         "recipe": {
             **identity,
-            "method": getattr(engine, "method_", settings.method),
-            "perplexity": getattr(engine, "perplexity_", settings.perplexity),
+            "perplexity": engine.perplexity_,
             "versions": versions("torch", "numpy"),
         }
     }

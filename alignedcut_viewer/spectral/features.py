@@ -214,7 +214,7 @@ def as_features(X: Any) -> FeatureChunks:
     if isinstance(X, torch.Tensor):
         _check_shape(tuple(X.shape))
         if X.is_complex():
-            raise FeatureError(f"Features must be real numbers; got {X.dtype}.")
+            raise FeatureError(f"Complex data not supported: features must be real numbers; got {X.dtype}.")
         features = TensorFeatures(X)
     elif isinstance(X, FeatureChunks) and not isinstance(X, np.ndarray):
         _check_shape(tuple(X.shape))
@@ -235,13 +235,19 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         raise FeatureError(
             f"Features must be a matrix (nodes, channels); got shape {shape}. "
-            "Bring every node into a row, for example with X.reshape(-1, X.shape[-1])."
+            "Reshape your data: every node is a row, for example X.reshape(-1, X.shape[-1])."
         )
     if shape[0] < 1 or shape[1] < 1:
-        raise FeatureError(f"Features must have at least one node and one channel; got shape {shape}.")
+        what = "sample(s)" if shape[0] < 1 else "feature(s)"  # the words are those of scikit-learn
+        raise FeatureError(
+            "Features must have at least one node and one channel: "
+            f"found array with 0 {what} (shape={shape}) while a minimum of 1 is required."
+        )
 
 
 def _check_type(dtype: np.dtype[Any]) -> None:
+    if dtype.kind == "c":
+        raise FeatureError(f"Complex data not supported: features must be real numbers; got {dtype}.")
     if dtype.kind not in "fiub":
         raise FeatureError(f"Features must be real numbers; got an array of {dtype}.")
 

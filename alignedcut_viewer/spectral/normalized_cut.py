@@ -24,11 +24,12 @@ import numpy as np
 import torch
 
 from ..device import parse_memory, resolve_device, resolve_precision
-from ..errors import FeatureError, InputError
+from ..errors import InputError
 from ..progress import ProgressCallback, report, span
 from .affinity import Kernel, check_kernel
 from .bandwidth import automatic_gamma
-from .features import FeatureChunks, as_features
+from .estimator import NodeTransformer
+from .features import FeatureChunks
 from .fitted import FittedCut, finish_cut
 from .knn import PAPER_NEIGHBOURS
 from .methods import method_names, solver
@@ -44,7 +45,7 @@ _SHARPER = 8.0
 """How many times narrower than the kernel of the graph the one is that measures density."""
 
 
-class NormalizedCut:
+class NormalizedCut(NodeTransformer):
     """Top eigenvectors of the normalised affinity of all nodes.
 
     Parameters
@@ -118,24 +119,6 @@ class NormalizedCut:
         precision: str = "auto",
         memory: int | float | str = "4GiB",
     ) -> None:
-        if method not in method_names():
-            raise InputError(f"Unknown method {method!r}; use {', '.join(method_names())}.")
-        check_kernel(kernel)
-        check_sampling(sampling)
-        if n_components < 1:
-            raise InputError(f"n_components must be at least 1; got {n_components}.")
-        if n_neighbors < 1:
-            raise InputError(f"n_neighbors must be at least 1; got {n_neighbors}.")
-        if n_landmarks != "auto" and not (isinstance(n_landmarks, int) and n_landmarks >= 1):
-            raise InputError(f"n_landmarks must be 'auto' or at least 1; got {n_landmarks!r}.")
-        if gamma != "auto" and not (isinstance(gamma, int | float) and gamma > 0 and math.isfinite(gamma)):
-            raise InputError(f"gamma must be 'auto' or a positive number; got {gamma!r}.")
-        if gamma != "auto":
-            Kernel(kernel, float(gamma))
-        if not 0 <= balance <= 1:
-            raise InputError(f"balance must lie between 0 and 1; got {balance}.")
-        resolve_precision(precision, torch.device("cpu"))
-        parse_memory(memory)
         self.n_components = n_components
         self.kernel = kernel
         self.gamma = gamma
@@ -149,15 +132,16 @@ class NormalizedCut:
         self.device = device
         self.precision = precision
         self.memory = memory
-        self._fitted: FittedCut | None = None
 
-    def fit(self, X: Any, progress: ProgressCallback | None = None) -> Self:
+    def fit(self, X: Any, y: None = None, *, progress: ProgressCallback | None = None) -> Self:
         """Find the eigenvectors of the graph of all nodes.
 
         Parameters
         ----------
         X
             Features (N, D): NumPy, torch, memory map, zarr array or :class:`~.features.FeatureChunks`.
+        y
+            Not used; pipelines pass it.
         progress
             Told about the steps; raises ``Cancelled`` to stop.
 
@@ -165,16 +149,23 @@ class NormalizedCut:
         ------
         FeatureError
             If features are NaN or infinite, or not a matrix.
+        InputError
+            If a parameter is outside what it may be.
         """
-        self._run(as_features(X), None, progress)
+        self._check_parameters()
+        features = self._read(X)
+        self._run(features, None, progress)
+        self._keep_channels(X, features)
         return self
 
-    def fit_transform(self, X: Any, progress: ProgressCallback | None = None, *, out: Any = None) -> Any:
+    def fit_transform(
+        self, X: Any, y: None = None, *, progress: ProgressCallback | None = None, out: Any = None
+    ) -> Any:
         """Find the eigenvectors and return them for all nodes.
 
         Parameters
         ----------
-        X, progress
+        X, y, progress
             As for :meth:`fit`.
         out
             Where to write them: anything (N, n_components) with slice assignment - an array of any floating-point type,
@@ -185,12 +176,14 @@ class NormalizedCut:
         numpy.ndarray or type of `out`
             Eigenvectors (N, n_components), float32 unless `out` says otherwise.
         """
-        features = as_features(X)
+        self._check_parameters()
+        features = self._read(X)
         target = self._target(features, out)
         self._run(features, target, progress)
+        self._keep_channels(X, features)
         return target
 
-    def transform(self, X: Any, progress: ProgressCallback | None = None, *, out: Any = None) -> Any:
+    def transform(self, X: Any, *, progress: ProgressCallback | None = None, out: Any = None) -> Any:
         """Eigenvectors of nodes, those of the fit or others; for the former they are what :meth:`fit_transform` gave.
 
         Parameters
@@ -207,16 +200,29 @@ class NormalizedCut:
         FeatureError
             If features are NaN or infinite, or have another number of channels.
         """
-        features = as_features(X)
-        if self._fitted is None:
-            raise InputError("This NormalizedCut is not fitted yet; call fit or fit_transform first.")
-        if features.shape[1] != self.n_features_in_:
-            raise FeatureError(
-                f"Features have {features.shape[1]} channels; the cut was fitted to {self.n_features_in_}."
-            )
+        features = self._read_fitted(X)
         target = self._target(features, out)
         self._fitted.write(features, target, memory=parse_memory(self.memory), progress=progress)
         return target
+
+    def _check_parameters(self) -> None:
+        if self.method not in method_names():
+            raise InputError(f"Unknown method {self.method!r}; use {', '.join(method_names())}.")
+        check_kernel(self.kernel)
+        check_sampling(self.sampling)
+        for name in ("n_components", "n_neighbors"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        if self.n_landmarks != "auto" and not (isinstance(self.n_landmarks, int) and self.n_landmarks >= 1):
+            raise InputError(f"n_landmarks must be 'auto' or at least 1; got {self.n_landmarks!r}.")
+        if self.gamma != "auto":
+            if not (isinstance(self.gamma, int | float) and self.gamma > 0 and math.isfinite(self.gamma)):
+                raise InputError(f"gamma must be 'auto' or a positive number; got {self.gamma!r}.")
+            Kernel(self.kernel, float(self.gamma))
+        if not 0 <= self.balance <= 1:
+            raise InputError(f"balance must lie between 0 and 1; got {self.balance}.")
+        resolve_precision(self.precision, torch.device("cpu"))
+        parse_memory(self.memory)
 
     def _target(self, features: FeatureChunks, out: Any) -> Any:
         shape = (features.shape[0], self.n_components)
@@ -276,7 +282,7 @@ class NormalizedCut:
                 stacklevel=3,
             )
         # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
-        self._fitted = fitted
+        self._fitted: FittedCut = fitted
         self.eigenvalues_ = fitted.eigenvalues
         self.explained_ = fit.explained
-        self.gamma_, self.method_, self.n_features_in_ = gamma, method, features.shape[1]
+        self.gamma_, self.method_ = gamma, method

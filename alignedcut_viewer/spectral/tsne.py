@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..choices import SPREADS
 from ..device import resolve_device
 from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report, span
-from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
+from .estimator import NodeTransformer
+from .features import FeatureChunks, as_tensor, raise_not_finite
 from .neighbours import farthest_on_device, farthest_points, nearest, nearest_on_device
 from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
@@ -24,11 +26,10 @@ FloatArray = NDArray[np.float32]
 _CHUNK_BYTES = 1 << 25  # of eigenvectors in single precision that are spread at a time
 _CHUNK_BYTES_ON_DEVICE = 1 << 27
 _CANDIDATES = 10  # of the landmarks, for each landmark
-_FFT_FROM = 15_000
 _NOT_FINITE = "Eigenvectors are NaN or infinite."
 
 
-class SpectralTSNE:
+class SpectralTSNE(NodeTransformer):
     """Map of nodes by t-SNE on their eigenvectors (AlignedCut, section 3; three dimensions for colour, two for paths).
 
     t-SNE places landmarks only; every other node takes the place of its nearest landmark in the space of the
@@ -54,12 +55,8 @@ class SpectralTSNE:
         zero at the last of them and grow without bound at a landmark (modified Shepard weights).
     n_neighbors
         Landmarks that an interpolated place is made of.
-    method
-        ``"auto"``: exact t-SNE, and openTSNE for planar maps of more than 15,000 landmarks on the CPU. ``"exact"``:
-        all pairs repel, on any device (more than 20,000 landmarks on the CPU). ``"openTSNE"``, ``"scikit-learn"``,
-        ``"umap"``: those libraries, on the CPU.
     max_iter
-        Iterations of t-SNE at most; the exact method stops before when the divergence no longer falls.
+        Iterations of t-SNE at most; it stops before when the divergence no longer falls.
     seed
         Of the random candidates and the start. The result is the same for a seed on one device.
     device
@@ -72,11 +69,9 @@ class SpectralTSNE:
     embedding_landmarks_
         float32 (m, n_components), their places.
     kl_divergence_
-        Kullback-Leibler divergence of the landmarks' map, in nats; NaN for UMAP, which has none.
+        Kullback-Leibler divergence of the landmarks' map, in nats.
     perplexity_
         The perplexity that was used.
-    method_
-        The method that was used.
     """
 
     def __init__(
@@ -90,28 +85,10 @@ class SpectralTSNE:
         init: Literal["pca", "spectral"] = "pca",
         spread: Literal["nearest", "interpolated"] = "nearest",
         n_neighbors: int = 8,
-        method: Literal["auto", "exact", "openTSNE", "scikit-learn", "umap"] = "auto",
         max_iter: int = 1000,
         seed: int = 0,
         device: str | torch.device = "auto",
     ) -> None:
-        if n_components not in (2, 3):
-            raise InputError(f"The map has 2 or 3 dimensions; got n_components={n_components}.")
-        if n_landmarks < 1 or n_neighbors < 1 or max_iter < 1:
-            raise InputError("n_landmarks, n_neighbors and max_iter must be at least 1.")
-        if not perplexity >= 1:
-            raise InputError(f"The perplexity must be at least 1; got {perplexity}.")
-        for name, value, choices in (
-            ("metric", metric, ("euclidean", "cosine")),
-            ("sampling", sampling, ("farthest", "uniform")),
-            ("init", init, ("pca", "spectral")),
-            ("spread", spread, ("nearest", "interpolated")),
-            ("method", method, ("auto", "exact", "openTSNE", "scikit-learn", "umap")),
-        ):
-            if value not in choices:
-                raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")
-        if method == "openTSNE" and n_components != 2:
-            raise InputError("openTSNE is fast in two dimensions only; use method='exact' or n_components=2.")
         self.n_components = n_components
         self.n_landmarks = n_landmarks
         self.perplexity = perplexity
@@ -120,20 +97,42 @@ class SpectralTSNE:
         self.init = init
         self.spread = spread
         self.n_neighbors = n_neighbors
-        self.method = method
         self.max_iter = max_iter
         self.seed = seed
         self.device = device
 
+    def _check_parameters(self) -> None:
+        if self.n_components not in (2, 3):
+            raise InputError(f"The map has 2 or 3 dimensions; got n_components={self.n_components}.")
+        if self.n_landmarks < 1 or self.n_neighbors < 1 or self.max_iter < 1:
+            raise InputError("n_landmarks, n_neighbors and max_iter must be at least 1.")
+        if not self.perplexity >= 1:
+            raise InputError(f"The perplexity must be at least 1; got {self.perplexity}.")
+        for name, choices in (
+            ("metric", ("euclidean", "cosine")),
+            ("sampling", ("farthest", "uniform")),
+            ("init", ("pca", "spectral")),
+            ("spread", SPREADS),
+        ):
+            if getattr(self, name) not in choices:
+                raise InputError(f"Unknown {name} {getattr(self, name)!r}; use {', '.join(choices)}.")
+
     def fit(
-        self, eigenvectors: Any, progress: ProgressCallback | None = None, on_update: UpdateCallback | None = None
-    ) -> SpectralTSNE:
+        self,
+        X: Any,
+        y: None = None,
+        *,
+        progress: ProgressCallback | None = None,
+        on_update: UpdateCallback | None = None,
+    ) -> Self:
         """Choose landmarks and place them.
 
         Parameters
         ----------
-        eigenvectors
-            (N, C) finite: NumPy, torch, memory map, zarr array or a stream of chunks.
+        X
+            Eigenvectors (N, C), finite: NumPy, torch, memory map, zarr array or a stream of chunks.
+        y
+            Not used; pipelines pass it.
         progress
             Told all along; raises to cancel.
         on_update
@@ -146,21 +145,22 @@ class SpectralTSNE:
             If the eigenvectors are not finite numbers in a matrix.
         """
         # A fit that is cancelled must not leave the places of an earlier one beside new landmarks.
-        self.__dict__.pop("embedding_landmarks_", None)
-        features = as_features(eigenvectors)
+        for name in ("embedding_landmarks_", "n_features_in_"):
+            self.__dict__.pop(name, None)
+        self._check_parameters()
+        features = self._read(X)
         device = resolve_device(self.device)
         report(progress, 0, 1000, "Choosing landmarks")
         points = self._choose(features, device)
         start = start_positions(points, self.n_components, self.init, self.seed)
         n = len(points)
         self.perplexity_ = max(1.0, min(self.perplexity, (n - 1) / 3))
-        self.method_ = self._method(n, device)
         self.kl_divergence_ = 0.0
         moving = span(progress, 0.05, 1.0)
         if n < 4:
             # Too few for neighbourhoods: principal axes are the map.
             self.embedding_landmarks_ = _few(start)
-        elif self.method_ == "exact":
+        else:
             import torch
 
             on_device = torch.from_numpy(points).to(device)
@@ -168,35 +168,9 @@ class SpectralTSNE:
             self.embedding_landmarks_, self.kl_divergence_ = exact_tsne(
                 on_device, start, self.perplexity_, settings, moving, on_update
             )
-        else:
-            self._fit_elsewhere(points, start, moving, on_update)
+        self._keep_channels(X, features)
         report(progress, 1000, 1000, "Landmarks placed")
         return self
-
-    def _fit_elsewhere(
-        self, points: FloatArray, start: FloatArray, progress: ProgressCallback, on_update: UpdateCallback | None
-    ) -> None:
-        from . import tsne_engines as engines
-
-        if self.method_ == "openTSNE":
-            self.embedding_landmarks_, self.kl_divergence_ = engines.opentsne(
-                points, start, self.perplexity_, self.max_iter, self.seed, progress, on_update
-            )
-            return
-        if self.method_ == "umap":
-            self.embedding_landmarks_ = engines.umap(points, start, round(self.perplexity_), self.seed)
-            self.kl_divergence_ = float("nan")
-        else:
-            self.embedding_landmarks_, self.kl_divergence_ = engines.scikit_learn_tsne(
-                points, start, self.perplexity_, self.max_iter, self.seed
-            )
-        if on_update is not None:
-            on_update(self.max_iter, self.embedding_landmarks_)
-
-    def _method(self, n: int, device: torch.device) -> str:
-        if self.method != "auto":
-            return self.method
-        return "openTSNE" if self.n_components == 2 and n > _FFT_FROM and device.type == "cpu" else "exact"
 
     def _choose(self, features: FeatureChunks, device: torch.device) -> FloatArray:
         """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
@@ -210,7 +184,6 @@ class SpectralTSNE:
         # rounds nothing.
         size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
         self._scale = np.float32(2.0 ** -np.clip(np.round(np.log2(size)), -100, 100) if size > 0 else 1.0)
-        self._n_columns = features.shape[1]
         scaled = self._scaled(raw)
         if self.sampling == "farthest":
             if device.type == "cpu":
@@ -234,13 +207,13 @@ class SpectralTSNE:
             scaled /= np.where(length > 0, length, np.float32(1.0))[:, None]
         return scaled
 
-    def transform(self, eigenvectors: Any, progress: ProgressCallback | None = None) -> FloatArray:
+    def transform(self, X: Any, *, progress: ProgressCallback | None = None) -> FloatArray:
         """Places of nodes, fitted or new, by their nearest landmarks.
 
         Parameters
         ----------
-        eigenvectors
-            (N, C) finite, with the columns and the scale of those that were fitted.
+        X
+            Eigenvectors (N, C), finite, with the columns and the scale of those that were fitted.
         progress
             Told after every chunk; raises to cancel.
 
@@ -256,12 +229,8 @@ class SpectralTSNE:
         FeatureError
             If the eigenvectors are not finite or have other columns.
         """
-        if not hasattr(self, "embedding_landmarks_"):
-            raise InputError("Fit the map before placing nodes in it: call fit or fit_transform first.")
-        features = as_features(eigenvectors)
+        features = self._read_fitted(X)
         n, columns = features.shape
-        if columns != self._n_columns:
-            raise FeatureError(f"The map was fitted to {self._n_columns} eigenvectors; these rows have {columns}.")
         device = resolve_device(self.device)
         places: FloatArray = np.empty((n, self.n_components), dtype=np.float32)
         n_bytes = _CHUNK_BYTES if device.type == "cpu" else _CHUNK_BYTES_ON_DEVICE
@@ -307,7 +276,12 @@ class SpectralTSNE:
         return result
 
     def fit_transform(
-        self, eigenvectors: Any, progress: ProgressCallback | None = None, on_update: UpdateCallback | None = None
+        self,
+        X: Any,
+        y: None = None,
+        *,
+        progress: ProgressCallback | None = None,
+        on_update: UpdateCallback | None = None,
     ) -> FloatArray:
         """:meth:`fit`, then :meth:`transform` of the same eigenvectors; parameters as there.
 
@@ -316,8 +290,9 @@ class SpectralTSNE:
         NDArray
             float32 (N, n_components).
         """
-        self.fit(eigenvectors, span(progress, 0.0, 0.8), on_update)
-        return self.transform(eigenvectors, span(progress, 0.8, 1.0))
+        self.fit(X, progress=span(progress, 0.0, 0.8), on_update=on_update)
+        places: FloatArray = self.transform(X, progress=span(progress, 0.8, 1.0))
+        return places
 
 
 def _few(start: FloatArray) -> FloatArray:

@@ -140,8 +140,9 @@ def test_maps_outlive_colours_but_not_eigenvectors(study: Study) -> None:
 def test_what_does_not_fit_is_told(study: Study) -> None:
     with pytest.raises(StudyError, match="holds no cut 'other'"):
         pipeline.spectral_map(study, "other", SETTINGS)
-    with pytest.raises(InputError, match="map method"):
-        MapSettings(method="isomap")
+    with pytest.raises(InputError, match="Unknown init"):
+        MapSettings(init="isomap")
+    assert MapSettings.from_dict({"method": "auto", "seed": 3}) == MapSettings(seed=3)  # as earlier versions wrote it
     with pytest.raises(InputError, match="map must be"):
         CutSettings(map="yes")  # type: ignore[arg-type]
     assert CutSettings(map={"perplexity": 30}).map == MapSettings(perplexity=30)  # type: ignore[arg-type]

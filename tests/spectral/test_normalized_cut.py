@@ -262,7 +262,9 @@ def test_a_failed_fit_leaves_the_one_before(planted: Callable) -> None:
 
 def test_progress_goes_forward_and_ends(planted: Callable) -> None:
     seen: list[tuple[int, int, str]] = []
-    NormalizedCut(4, method="nystrom", **CPU).fit_transform(planted(9000).features, lambda *step: seen.append(step))
+    NormalizedCut(4, method="nystrom", **CPU).fit_transform(
+        planted(9000).features, progress=lambda *step: seen.append(step)
+    )
     shares = [done / total for done, total, _ in seen]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -296,7 +298,7 @@ def test_gamma_is_chosen_anew_by_every_fit(planted: Callable) -> None:
 )
 def test_wrong_parameters_are_named(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        NormalizedCut(**wrong)  # type: ignore[arg-type]
+        NormalizedCut(**wrong).fit(np.eye(5))  # type: ignore[arg-type]
 
 
 def test_wrong_use_is_named(planted: Callable) -> None:
@@ -305,7 +307,7 @@ def test_wrong_use_is_named(planted: Callable) -> None:
     with pytest.raises(InputError, match="not fitted yet"):
         cut.transform(X)
     cut.fit(X)
-    with pytest.raises(FeatureError, match="have 23 channels; the cut was fitted to 24"):
+    with pytest.raises(FeatureError, match="has 23 features, but NormalizedCut is expecting 24"):
         cut.transform(X[:, 1:])
     with pytest.raises(InputError, match=r"out must have shape \(60, 4\)"):
         cut.transform(X, out=np.empty((60, 5)))

@@ -1,0 +1,108 @@
+"""The estimators are those of scikit-learn: its own checks, a pipeline, clones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from alignedcut_viewer import Hyperalignment, NormalizedCut, SpectralTSNE
+from alignedcut_viewer.errors import AlignedCutError, InputError
+from alignedcut_viewer.nodes import Slot
+
+CUT = NormalizedCut(3, device="cpu")
+MAP = SpectralTSNE(2, n_landmarks=100, perplexity=5, max_iter=60, device="cpu")
+ALIGNMENT = Hyperalignment(device="cpu")
+
+# Checks of scikit-learn that do not hold, and why.
+_PLANAR = "the check sets n_components=1, and a map has 2 or 3 dimensions"
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "NormalizedCut": {},
+    "SpectralTSNE": {
+        "check_dont_overwrite_parameters": _PLANAR,
+        "check_fit2d_1feature": _PLANAR,
+        "check_fit2d_1sample": _PLANAR,
+        "check_fit2d_predict1d": _PLANAR,
+        "check_methods_sample_order_invariance": _PLANAR,
+        "check_methods_subset_invariance": _PLANAR,
+        "check_transformer_n_iter": "max_iter is a bound; the descent stops where the divergence no longer falls",
+    },
+    "Hyperalignment": {},
+}
+
+
+def checks(estimator: Any, fitting: bool = True) -> list[Any]:
+    return [
+        pytest.param(check, one, id=f"{type(one).__name__}-{_name(check)}")
+        for one, check in estimator_checks_generator(estimator)
+        if fitting or _name(check) in WITHOUT_ARRAYS
+    ]
+
+
+def _name(check: Any) -> str:
+    return str(getattr(check, "func", check).__name__)
+
+
+# A hyperalignment is fitted to a mapping of slots to features, never to one matrix: the checks that fit one cannot run.
+WITHOUT_ARRAYS = (
+    "check_estimator_cloneable",
+    "check_estimator_tags_renamed",
+    "check_valid_tag_types",
+    "check_estimator_repr",
+    "check_no_attributes_set_in_init",
+    "check_mixin_order",
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    "check_do_not_raise_errors_in_init_or_set_param",
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("check", "estimator"), [*checks(CUT), *checks(MAP), *checks(ALIGNMENT, fitting=False)])
+def test_checks_of_scikit_learn(check: Any, estimator: Any) -> None:
+    reason = EXCEPTIONS[type(estimator).__name__].get(_name(check))
+    if reason is None:
+        check(estimator)
+        return
+    with pytest.raises((AlignedCutError, AssertionError, AttributeError)):  # an exception that is none any more goes
+        check(estimator)
+
+
+def test_from_features_to_a_map_in_a_pipeline(rng: np.random.Generator) -> None:
+    centres = rng.standard_normal((3, 16))
+    labels = np.repeat(np.arange(3), 40)
+    features = (centres[labels] + 0.1 * rng.standard_normal((120, 16))).astype(np.float32)
+    pipeline = make_pipeline(NormalizedCut(4, gamma=0.2, device="cpu"), clone(MAP).set_params(max_iter=300))
+    told: list[str] = []
+    places = pipeline.fit(features, normalizedcut__progress=lambda *step: told.append(step[2])).transform(features)
+    assert places.shape == (120, 2)
+    assert told
+    middles = np.stack([places[labels == label].mean(axis=0) for label in range(3)])
+    assert (np.linalg.norm(places[:, None] - middles, axis=2).argmin(axis=1) == labels).all()
+    assert list(pipeline.get_feature_names_out()) == ["spectraltsne0", "spectraltsne1"]
+
+
+def test_parameters_are_judged_when_they_are_used() -> None:
+    estimator = NormalizedCut().set_params(n_components=0)
+    with pytest.raises(InputError, match="n_components must be at least 1"):
+        estimator.fit(np.eye(5))
+
+
+def test_slots_of_a_pipeline_begin_with_an_alignment(rng: np.random.Generator) -> None:
+    """Two rotations of one matrix are aligned, and the cut of both sees them as one."""
+    rows = rng.standard_normal((90, 8)).astype(np.float32)
+    turn = np.linalg.qr(rng.standard_normal((8, 8)))[0].astype(np.float32)
+    slots = {Slot("a", 0): rows, Slot("b", 0): rows @ turn}
+    images = np.repeat(np.arange(9), 10)
+    fitted = clone(Hyperalignment(strength=0.0, device="cpu")).fit(slots, images)
+    first, second = fitted.transform(slots).values()
+    np.testing.assert_allclose(first, second, atol=1e-3)
+    with pytest.raises(AlignedCutError, match="not been fitted"):
+        Hyperalignment().transform(slots)
+    with pytest.raises(InputError, match="map each slot"):
+        Hyperalignment().fit(rows)

@@ -6,8 +6,9 @@ QT ?= pyqt5
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+TORTURE_ARGS ?=
 
-.PHONY: help demo test quick lint format bench bench-ui screenshots clean
+.PHONY: help demo test quick torture lint format bench bench-ui screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -34,6 +35,9 @@ test: lint  ## lint, then the whole suite; window tests under Xvfb
 
 quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weights
 	$(BIN)/python -m pytest -m quick $(PYTEST_ARGS)
+
+torture: $(VENV)/.installed-$(QT)  ## stop every stage at random moments, hundreds of times; writes docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 format: $(VENV)/.installed-$(QT)  ## mend layout and imports
 	$(BIN)/ruff check --fix .

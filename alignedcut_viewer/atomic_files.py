@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from typing import IO, Any
 from .errors import AlignedCutError, StorageError
 
 __all__ = [
+    "abandoned",
     "digest_of",
     "lock_file",
+    "partial_path",
     "remove_abandoned",
     "replace_file",
     "replace_json",
@@ -67,7 +70,7 @@ def writing(path: str | Path) -> Iterator[None]:
         elif error.errno in refused:
             text = f"{path} cannot be written: permission is denied; choose a folder that you may write to."
         elif error.errno in (errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", None)):
-            text = f"Writing {path} failed: {error.strerror}; bring its folder back and run again: "
+            text = f"Writing {path} failed: {error.strerror}; make its folder or bring it back, and run again: "
             text += "what is finished is kept."
         else:
             text = f"Writing {path} failed: {error.strerror or error}."
@@ -123,9 +126,7 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
         If the disk is full, the quota is used up, or writing is not permitted; an older file then stays as it was.
     """
     _sweep_once(path.parent)
-    name = path.name if len(os.fsencode(path.name)) <= _LONGEST_NAME else digest_of(path.name)[:_LONGEST_NAME]
-    partial = path.with_name(f".{name}.{_HOST}-{os.getpid()}-{next(_NUMBERS)}.partial")
-    _begun.add(str(partial))
+    partial = partial_path(path)
     try:
         with writing(path):
             yield partial
@@ -147,6 +148,14 @@ def replacing(path: Path, *, safe: bool = True) -> Iterator[Path]:
         _begun.discard(str(partial))
 
 
+def partial_path(path: Path) -> Path:
+    """Where something is prepared that is to become `path`: beside it, hidden, and known to be this process's."""
+    name = path.name if len(os.fsencode(path.name)) <= _LONGEST_NAME else digest_of(path.name)[:_LONGEST_NAME]
+    partial = path.with_name(f".{name}.{_HOST}-{os.getpid()}-{next(_NUMBERS)}.partial")
+    _begun.add(str(partial))
+    return partial
+
+
 def sync_file(path: Path) -> None:
     """Wait until the disk holds a file."""
     with open(path, "rb+") as file:
@@ -163,13 +172,24 @@ def _sweep_once(folder: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the partial files in a folder whose writers were killed."""
+    """Remove the partial files and folders in a folder whose writers were killed."""
+    for partial in abandoned(folder):
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):  # on Windows, what is still written to cannot be removed
+                partial.unlink()
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """The partial files and folders in a folder whose writers were killed."""
+    left = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _PARTIAL.fullmatch(entry.name)
             if found is not None and _is_abandoned(entry, found[1], int(found[2])):
-                with contextlib.suppress(OSError):  # on Windows, what is still written to cannot be removed
-                    os.unlink(entry.path)
+                left.append(Path(entry.path))
+    return left
 
 
 def _is_abandoned(partial: os.DirEntry[str], host: str, process: int) -> bool:

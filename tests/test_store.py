@@ -254,11 +254,11 @@ def test_a_study_whose_share_vanished_is_not_begun_anew_in_its_place(store: Stor
         lambda: store.set_attributes("cuts", {"current": {}}),
         lambda: store.save_array("cuts/a/values", np.ones(3)),
     ):
-        with pytest.raises(StorageError, match=r"bring its folder back and run again"):
+        with pytest.raises(StorageError, match=r"or bring it back, and run again"):
             write()
         assert not store.root.exists()
     store.root.mkdir()  # the place where it was mounted, now empty
-    with pytest.raises(StorageError, match=r"bring its folder back"):
+    with pytest.raises(StorageError, match="bring it back"):
         store.set_attributes("cuts", {"current": {}})
     assert not list(store.root.iterdir())
     store.root.rmdir()

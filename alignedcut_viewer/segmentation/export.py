@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import re
 import shutil
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..atomic_files import writing
+from ..atomic_files import abandoned, partial_path, remove_abandoned, writing
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .formats import paired
@@ -93,15 +93,19 @@ def export_masks(
     if picture_files is not None and len(picture_files) != len(names):
         raise InputError(f"{len(names)} masks need as many file names of pictures; got {len(picture_files)}.")
     target = Path(folder).expanduser().absolute()
-    if not replace:
-        refuse_to_replace(target, expected_files(formats, file_names(names)))
+    there = [] if replace else [f for f in expected_files(formats, file_names(names)) if (target / f).exists()]
+    if there and not abandoned(target):
+        refuse_to_replace(target, there)
     with writing(target):
         made = _make_folders(target)
-        staging = Path(tempfile.mkdtemp(prefix=".masks-", suffix=".partial", dir=target))
+        staging = partial_path(target / "masks")
+        staging.mkdir()
     try:
         with writing(target):
             writers = [make_writer(kind, staging, colours, categories, info) for kind in dict.fromkeys(formats)]
             files = _stage(staging, names, masks, writers, picture_files or names, confidence, progress)
+            # Where an earlier run was killed, what it had put into place is the same; else it is somebody's.
+            refuse_to_replace(target, [file for file in there if not _same(staging / file, target / file)])
             for file in files:
                 (target / file).parent.mkdir(exist_ok=True)
                 os.replace(staging / file, target / file)
@@ -112,6 +116,7 @@ def export_masks(
                 empty.rmdir()
         raise
     shutil.rmtree(staging, ignore_errors=True)
+    remove_abandoned(target)
     return [target / file for file in files]
 
 
@@ -149,6 +154,10 @@ def _stage(
     files = [file for writer in writers for file in writer.files]
     report(progress, len(names), len(names), "Writing masks")
     return files
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def refuse_to_replace(target: Path, files: Iterable[Path]) -> None:

@@ -155,7 +155,7 @@ def test_a_read_only_folder_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
     def refuse(*_: object, **__: object) -> str:  # an administrator may write anywhere, so chmod would not do
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(export.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(export.Path, "mkdir", refuse)
     with pytest.raises(StorageError, match="permission is denied"):
         export_masks(tmp_path, ["a"], [[[1]]])
     assert everything(tmp_path) == []
@@ -198,3 +198,30 @@ def test_file_names_are_safe_and_differ(names: list[str]) -> None:
 
 def test_letters_of_any_script_stay() -> None:
     assert file_names(["猫", "Ärmel", "a/b", "a\\b", "nul.png"]) == ["猫", "Ärmel", "a_b", "a_b (2)", "nul.png_"]
+
+
+def test_an_export_that_was_killed_can_be_done_again(tmp_path: Path) -> None:
+    """What it had put into place is the same; what it had prepared goes. A mask of somebody else's is still kept."""
+    import subprocess
+    import sys
+
+    folder = tmp_path / "masks"
+    masks = [np.full((4, 5), n, dtype=np.int32) for n in range(3)]
+    names = [f"p{n}" for n in range(3)]
+    files = export_masks(folder, names, masks, formats=("png", "npz"))
+    wanted = {file: file.read_bytes() for file in files}
+    program = "import os, sys; from pathlib import Path; from alignedcut_viewer.atomic_files import partial_path\n"
+    program += "folder = partial_path(Path(sys.argv[1]) / 'masks'); folder.mkdir(); (folder / 'half').write_text('x')"
+    for file in files[1:]:
+        file.unlink()
+    with pytest.raises(InputError, match="would be overwritten"):
+        export_masks(folder, names, masks, formats=("png", "npz"))
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True)  # as of a run that is no more
+    files[0].write_bytes(b"somebody else's")
+    with pytest.raises(InputError, match="would be overwritten"):
+        export_masks(folder, names, masks, formats=("png", "npz"))
+    assert files[0].read_bytes() == b"somebody else's"
+    files[0].write_bytes(wanted[files[0]])
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True)
+    export_masks(folder, names, masks, formats=("png", "npz"))
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == wanted

@@ -1,0 +1,27 @@
+"""What every torture process needs, imported once in the server that the processes are forked from."""
+
+import importlib
+
+for _name in (
+    "alignedcut_viewer.cli",
+    "alignedcut_viewer.backbones.loading",
+    "alignedcut_viewer.backbones.vit_timm",
+    "alignedcut_viewer.concepts",
+    "alignedcut_viewer.figures",
+    "alignedcut_viewer.figures.catalogue",
+    "alignedcut_viewer.images",
+    "alignedcut_viewer.pipeline.stages",
+    "alignedcut_viewer.pipeline.mask_export",
+    "alignedcut_viewer.segmentation.formats",
+    "alignedcut_viewer.spectral.tsne",
+    "alignedcut_viewer.spectral.tsne_engines",
+    "alignedcut_viewer.viewer.state.session_file",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "safetensors.numpy",
+    "sklearn.cluster",
+    "timm",
+    "tqdm",
+    "zarr",
+):
+    importlib.import_module(_name)

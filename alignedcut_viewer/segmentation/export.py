@@ -93,9 +93,8 @@ def export_masks(
     if picture_files is not None and len(picture_files) != len(names):
         raise InputError(f"{len(names)} masks need as many file names of pictures; got {len(picture_files)}.")
     target = Path(folder).expanduser().absolute()
-    there = [] if replace else [f for f in expected_files(formats, file_names(names)) if (target / f).exists()]
-    if there and not abandoned(target):
-        refuse_to_replace(target, there)
+    kept = [] if replace else expected_files(formats, file_names(names))
+    refuse_to_replace(target, kept)
     with writing(target):
         made = _make_folders(target)
         staging = partial_path(target / "masks")
@@ -105,7 +104,7 @@ def export_masks(
             writers = [make_writer(kind, staging, colours, categories, info) for kind in dict.fromkeys(formats)]
             files = _stage(staging, names, masks, writers, picture_files or names, confidence, progress)
             # Where an earlier run was killed, what it had put into place is the same; else it is somebody's.
-            refuse_to_replace(target, [file for file in there if not _same(staging / file, target / file)])
+            _refuse(target, [file for file in kept if not _same(staging / file, target / file)])
             for file in files:
                 (target / file).parent.mkdir(exist_ok=True)
                 os.replace(staging / file, target / file)
@@ -161,7 +160,15 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def refuse_to_replace(target: Path, files: Iterable[Path]) -> None:
-    """Raise an InputError that names the first of the files that are in a folder already."""
+    """Raise an InputError that names the first of the files that are in a folder already.
+
+    Where an earlier run was killed, none is raised: :func:`export_masks` finds out which of the files are its own.
+    """
+    if not abandoned(target):
+        _refuse(target, files)
+
+
+def _refuse(target: Path, files: Iterable[Path]) -> None:
     there = [file for file in files if (target / file).exists()]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""

@@ -7,6 +7,7 @@ import csv
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import (
     FigureGround,
+    FigureKind,
     Lacking,
     all_figures,
     brain_scores,
@@ -370,6 +372,28 @@ def test_the_report_says_what_is_lacking(study: Study) -> None:
     assert "What this study has no data for" in text
     assert "A note." in text
     assert "simulated brain data" not in text.split("</style>")[1]
+
+
+def test_the_report_escapes_whatever_stands_in_it(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names, captions, reasons, notes and the recipe may come from pictures, other packages or files of strangers."""
+    evil = '"><script>alert(1)</script>&<img src=x onerror=alert(1)>'
+    kind = FigureKind(name=evil, title=evil, paper=evil, caption=evil, draw=lambda study, cut: Figure())
+    monkeypatch.setattr("alignedcut_viewer.figures.report.figure_kinds", lambda: (kind, replace(kind, name="b")))
+    cut = study.cut()
+    monkeypatch.setattr(cut, "name", evil)
+    monkeypatch.setattr(type(cut), "recipe", {"cut": {"alignment": None, evil: evil}})
+    monkeypatch.setattr(type(cut), "warnings", (evil,))
+    monkeypatch.setattr("alignedcut_viewer.figures.report.network_provenance", lambda study, name: evil)
+    figure = Figure()
+    figure.text(0, 0, evil, color="0.35")
+    text = report_html(study, cut, {evil: figure, "b": Lacking(evil)}, title=evil, notes=[evil])
+    parsed = _Page()
+    parsed.feed(text)
+    assert parsed.open == []
+    assert "script" not in parsed.tags
+    assert [picture["src"][:10] for picture in parsed.pictures if picture["src"]] == ["data:image"]
+    assert all("onerror" not in picture for picture in parsed.pictures)
+    assert text.count("&lt;script&gt;") >= 10
 
 
 def _browser() -> str | None:

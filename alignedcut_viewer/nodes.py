@@ -7,17 +7,16 @@ computes an offset.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
+from .network_nodes import NetworkNodes, TokenGrid
 
-__all__ = ["NetworkNodes", "NodeIndex", "NodeLocation", "Slot"]
+__all__ = ["NetworkNodes", "NodeIndex", "NodeLocation", "Slot", "TokenGrid"]
 
 IntArray = NDArray[np.int64]
 
@@ -54,42 +53,6 @@ class NodeLocation(NamedTuple):
     column: IntArray
 
 
-@dataclass(frozen=True)
-class NetworkNodes:
-    """The nodes that one network contributes.
-
-    Parameters
-    ----------
-    name
-        Name of the network.
-    layers
-        Layer numbers in ascending order, from 0.
-    rows, columns
-        Size of the token grid.
-    class_token
-        Whether a class token precedes the patches.
-    """
-
-    name: str
-    layers: tuple[int, ...]
-    rows: int
-    columns: int
-    class_token: bool = True
-
-    def __post_init__(self) -> None:
-        layers = tuple(int(layer) for layer in self.layers)
-        object.__setattr__(self, "layers", layers)
-        if not layers or min(layers) < 0 or any(b <= a for a, b in itertools.pairwise(layers)):
-            raise InputError(f"Layers of {self.name} must be ascending and not negative; got {layers}.")
-        if self.rows < 1 or self.columns < 1:
-            raise InputError(f"The token grid of {self.name} must be at least 1 × 1; got {self.rows} × {self.columns}.")
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens of one picture at one layer, the class token included."""
-        return self.rows * self.columns + int(self.class_token)
-
-
 class NodeIndex:
     """Two-way map between flat node numbers and (network, layer, image, row, column).
 
@@ -118,11 +81,21 @@ class NodeIndex:
         if len(set(self.images)) != len(self.images):
             raise InputError("Images of a node index must differ from one another.")
         self._network_position = {name: position for position, name in enumerate(names)}
-        self._layer_position = [{layer: i for i, layer in enumerate(network.layers)} for network in self.networks]
         self._image_numbers: IntArray = np.asarray(self.images, dtype=np.int64)
         self._image_position = {image: i for i, image in enumerate(self.images)}
-        sizes = [len(n.layers) * len(self.images) * n.n_tokens for n in self.networks]
-        self._starts: IntArray = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        # One entry a slot: layers of one network may have different grids.
+        places = [
+            (i, layer, network.grid(layer)) for i, network in enumerate(self.networks) for layer in network.layers
+        ]
+        self._slot_position = {(i, layer): number for number, (i, layer, _) in enumerate(places)}
+        self._grids = [grid for _, _, grid in places]
+        self._slot_network: IntArray = np.array([i for i, _, _ in places], dtype=np.int64)
+        self._slot_layer: IntArray = np.array([layer for _, layer, _ in places], dtype=np.int64)
+        self._rows: IntArray = np.array([grid.rows for grid in self._grids], dtype=np.int64)
+        self._columns: IntArray = np.array([grid.columns for grid in self._grids], dtype=np.int64)
+        self._class_tokens: IntArray = np.array([int(grid.class_token) for grid in self._grids], dtype=np.int64)
+        self._tokens: IntArray = self._rows * self._columns + self._class_tokens
+        self._starts: IntArray = np.concatenate([[0], np.cumsum(self._tokens * len(self.images))]).astype(np.int64)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -158,14 +131,36 @@ class NodeIndex:
             known = ", ".join(self._network_position) or "none"
             raise InputError(f"Network {name!r} is not part of this graph; it holds: {known}.") from None
 
-    def _position_of_layer(self, position: int, layer: int) -> int:
+    def _position_of_slot(self, name: str, layer: int) -> int:
+        position = self._position_of_network(name)
         try:
-            return self._layer_position[position][int(layer)]
+            return self._slot_position[position, int(layer)]
         except KeyError:
             network = self.networks[position]
             raise InputError(
                 f"Layer {layer} of {network.name} is not part of this graph; it holds layers {list(network.layers)}."
             ) from None
+
+    def grid(self, network: str, layer: int) -> TokenGrid:
+        """The tokens of one picture at one layer of one network.
+
+        Raises
+        ------
+        InputError
+            If no such network or layer is in the index.
+        """
+        return self._grids[self._position_of_slot(network, layer)]
+
+    def grids_of(self, nodes: ArrayLike) -> tuple[IntArray, IntArray]:
+        """Rows and columns of the token grids that nodes lie on, each of the shape of `nodes`."""
+        slot = self._slot_of(np.asarray(nodes, dtype=np.int64))
+        return self._rows[slot], self._columns[slot]
+
+    def _slot_of(self, flat: IntArray) -> IntArray:
+        if flat.size and (flat.min() < 0 or flat.max() >= len(self)):
+            raise InputError(f"Node numbers must lie between 0 and {len(self) - 1}.")
+        found: IntArray = np.searchsorted(self._starts, flat, side="right") - 1
+        return found
 
     def _position_of_image(self, image: int) -> int:
         try:
@@ -177,14 +172,12 @@ class NodeIndex:
 
     def slot_slice(self, network: str, layer: int) -> slice:
         """Nodes of one slot: all images of one layer of one network."""
-        position = self._position_of_network(network)
-        size = len(self.images) * self.networks[position].n_tokens
-        start = int(self._starts[position]) + self._position_of_layer(position, layer) * size
-        return slice(start, start + size)
+        slot = self._position_of_slot(network, layer)
+        return slice(int(self._starts[slot]), int(self._starts[slot + 1]))
 
     def image_slice(self, network: str, layer: int, image: int) -> slice:
         """Nodes of one image at one layer of one network, the class token first where it is kept."""
-        n_tokens = self.network(network).n_tokens
+        n_tokens = self.grid(network, layer).n_tokens
         start = self.slot_slice(network, layer).start + self._position_of_image(image) * n_tokens
         return slice(start, start + n_tokens)
 
@@ -213,16 +206,17 @@ class NodeIndex:
         InputError
             If any of them is outside the index.
         """
-        grid = self.network(network)
+        grid = self.grid(network, layer)
         if not (0 <= row < grid.rows and 0 <= column < grid.columns):
             raise InputError(
-                f"Row {row}, column {column} is outside the {grid.rows} × {grid.columns} token grid of {network}."
+                f"Row {row}, column {column} is outside the {grid.rows} × {grid.columns} token grid of {network}, "
+                f"layer {layer}."
             )
         return int(self.patch_slice(network, layer, image).start + row * grid.columns + column)
 
     def node_at(self, network: str, layer: int, image: int, *, y: float, x: float) -> int:
         """Flat number of the patch node under a point given as fractions of height and width, each in [0, 1]."""
-        grid = self.network(network)
+        grid = self.grid(network, layer)
         row = min(max(int(y * grid.rows), 0), grid.rows - 1)
         column = min(max(int(x * grid.columns), 0), grid.columns - 1)
         return self.node(network, layer, image, row=row, column=column)
@@ -258,25 +252,14 @@ class NodeIndex:
             If a number is outside ``[0, len(self))``.
         """
         flat: IntArray = np.asarray(nodes, dtype=np.int64)
-        if flat.size and (flat.min() < 0 or flat.max() >= len(self)):
-            raise InputError(f"Node numbers must lie between 0 and {len(self) - 1}.")
-        position = np.searchsorted(self._starts, flat, side="right") - 1
-        tokens = np.array([n.n_tokens for n in self.networks], dtype=np.int64)[position]
-        columns = np.array([n.columns for n in self.networks], dtype=np.int64)[position]
-        class_token = np.array([int(n.class_token) for n in self.networks], dtype=np.int64)[position]
-        rest = flat - self._starts[position]
-        rest, token = np.divmod(rest, tokens)
-        layer_position, image_position = np.divmod(rest, max(len(self.images), 1))
-        layer = np.empty(flat.shape, dtype=np.int64)
-        for i, network in enumerate(self.networks):
-            of_network = position == i
-            layer[of_network] = np.asarray(network.layers, dtype=np.int64)[layer_position[of_network]]
-        patch = token - class_token
-        row, column = np.divmod(patch, columns)
+        slot = self._slot_of(flat)
+        rest, token = np.divmod(flat - self._starts[slot], self._tokens[slot])
+        patch = token - self._class_tokens[slot]
+        row, column = np.divmod(patch, self._columns[slot])
         is_class = patch < 0
         row = np.where(is_class, -1, row)
         column = np.where(is_class, -1, column)
-        return NodeLocation(position, layer, self._image_numbers[image_position], row, column)
+        return NodeLocation(self._slot_network[slot], self._slot_layer[slot], self._image_numbers[rest], row, column)
 
     def same_places(self, nodes: ArrayLike, network: str, layer: int) -> IntArray:
         """The nodes at the same places of the same pictures at one layer of one network.
@@ -298,10 +281,10 @@ class NodeIndex:
         InputError
             If a number is outside the index, or network or layer are.
         """
-        place = self.locate(np.asarray(nodes, dtype=np.int64).reshape(-1))
-        grid, start = self.network(network), self.slot_slice(network, layer).start
-        rows = np.array([n.rows for n in self.networks], dtype=np.int64)[place.network]
-        columns = np.array([n.columns for n in self.networks], dtype=np.int64)[place.network]
+        flat: IntArray = np.asarray(nodes, dtype=np.int64).reshape(-1)
+        place = self.locate(flat)
+        grid, start = self.grid(network, layer), self.slot_slice(network, layer).start
+        rows, columns = self.grids_of(flat)
         # whole numbers, so that a place never slips into the neighbouring token by rounding
         row = (2 * place.row + 1) * grid.rows // (2 * rows)
         column = (2 * place.column + 1) * grid.columns // (2 * columns)
@@ -341,10 +324,11 @@ class NodeIndex:
             if network.name not in keep_networks:
                 continue
             first = int(network.class_token) if patches_only else 0
-            tokens = np.arange(first, network.n_tokens, dtype=np.int64)
-            of_image = (positions[:, None] * network.n_tokens + tokens[None, :]).ravel()
             for layer in network.layers:
                 if keep_layers is None or layer in keep_layers:
+                    n_tokens = network.grid(layer).n_tokens
+                    tokens = np.arange(first, n_tokens, dtype=np.int64)
+                    of_image = (positions[:, None] * n_tokens + tokens[None, :]).ravel()
                     parts.append(self.slot_slice(network.name, layer).start + of_image)
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
@@ -372,31 +356,15 @@ class NodeIndex:
             remaining = tuple(n for n in network.layers if keep_layers is None or n in keep_layers)
             if network.name in keep_networks and remaining:
                 with_class = network.class_token and class_token is not False
-                kept.append(replace(network, layers=remaining, class_token=with_class))
+                kept.append(network.keeping(remaining, with_class))
         keep_images = None if images is None else set(images)
         return NodeIndex(kept, [i for i in self.images if keep_images is None or i in keep_images])
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description, for :meth:`from_dict`."""
-        return {
-            "networks": [
-                {
-                    "name": n.name,
-                    "layers": list(n.layers),
-                    "rows": n.rows,
-                    "columns": n.columns,
-                    "class_token": n.class_token,
-                }
-                for n in self.networks
-            ],
-            "images": list(self.images),
-        }
+        return {"networks": [network.as_dict() for network in self.networks], "images": list(self.images)}
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> NodeIndex:
         """The index that :meth:`as_dict` described."""
-        networks = [
-            NetworkNodes(n["name"], tuple(n["layers"]), int(n["rows"]), int(n["columns"]), bool(n["class_token"]))
-            for n in description["networks"]
-        ]
-        return cls(networks, description["images"])
+        return cls([NetworkNodes.from_dict(network) for network in description["networks"]], description["images"])

@@ -19,7 +19,18 @@ WINDOW = ("PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "napari", "vispy", "ma
 HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib", "sklearn", "PIL", "tqdm", *WINDOW)
 
 FLOORS = {
-    1: ["choices", "errors", "progress", "nodes", "device", "plugins", "regular_files", "resource_files", "versions"],
+    1: [
+        "choices",
+        "errors",
+        "progress",
+        "network_nodes",
+        "nodes",
+        "device",
+        "plugins",
+        "regular_files",
+        "resource_files",
+        "versions",
+    ],
     1.5: ["array_files", "atomic_files", "layer_text", "node_ranges"],
     1.7: ["tables"],
     2: ["images", "spectral", "segmentation", "brain", "concepts", "store", "writer_lock"],
@@ -35,7 +46,8 @@ SAME_FLOOR = {
     "backbones": {"images"},
     "progress": {"errors"},
     "versions": {"choices"},
-    "nodes": {"errors"},
+    "network_nodes": {"errors"},
+    "nodes": {"errors", "network_nodes"},
     "device": {"errors"},
     "resource_files": {"errors"},
     "store": {"writer_lock"},

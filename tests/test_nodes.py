@@ -15,16 +15,12 @@ pytestmark = pytest.mark.quick
 
 @st.composite
 def indices(draw: st.DrawFn) -> NodeIndex:
-    networks = [
-        NetworkNodes(
-            f"net{i}",
-            tuple(sorted(draw(st.sets(st.integers(0, 12), min_size=1, max_size=3)))),
-            draw(st.integers(1, 4)),
-            draw(st.integers(1, 4)),
-            draw(st.booleans()),
-        )
-        for i in range(draw(st.integers(1, 3)))
-    ]
+    networks = []
+    for i in range(draw(st.integers(1, 3))):
+        layers = tuple(sorted(draw(st.sets(st.integers(0, 12), min_size=1, max_size=3))))
+        size = st.integers(1, 4)
+        grids = draw(st.just(()) | st.tuples(*[st.tuples(size, size)] * len(layers)))
+        networks.append(NetworkNodes(f"net{i}", layers, draw(size), draw(size), draw(st.booleans()), grids))
     return NodeIndex(networks, draw(st.lists(st.integers(0, 50), unique=True, min_size=1, max_size=4)))
 
 
@@ -36,8 +32,8 @@ def enumerate_nodes(index: NodeIndex) -> list[tuple[int, int, int, int, int]]:
             for image in index.images:
                 if network.class_token:
                     places.append((n, layer, image, -1, -1))
-                for row in range(network.rows):
-                    for column in range(network.columns):
+                for row in range(network.grid(layer).rows):
+                    for column in range(network.grid(layer).columns):
                         places.append((n, layer, image, row, column))
     return places
 
@@ -69,7 +65,7 @@ def test_slices_partition_the_nodes(index: NodeIndex) -> None:
             tokens = index.image_slice(*slot, image)
             assert nodes.start <= tokens.start < tokens.stop <= nodes.stop
             patches = index.patch_slice(*slot, image)
-            grid = index.network(slot.network)
+            grid = index.grid(*slot)
             assert patches.stop - patches.start == grid.rows * grid.columns
         stops.append(nodes.stop)
     assert stops[-1] == len(index)
@@ -121,7 +117,7 @@ def test_same_places_are_those_of_the_picture(index: NodeIndex) -> None:
                 if here.row[node] < 0:
                     assert other == index.class_token_node(network.name, layer, image)
                 else:
-                    own = index.networks[here.network[node]]
+                    own = index.networks[here.network[node]].grid(int(here.layer[node]))
                     y, x = (here.row[node] + 0.5) / own.rows, (here.column[node] + 0.5) / own.columns
                     assert other == index.node_at(network.name, layer, image, y=y, x=x)
 
@@ -141,3 +137,41 @@ def test_same_places_are_those_of_the_picture(index: NodeIndex) -> None:
 def test_mistakes_are_named(call, words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=words):
         call(NodeIndex([NetworkNodes("a", (0,), 2, 2)], 1))
+
+
+# -- layers of different grids -----------------------------------------------------------------------------------------
+
+
+def test_layers_may_have_different_grids() -> None:
+    unet = NetworkNodes("unet", (1, 4, 6), 1, 1, False, ((4, 4), (2, 2), (4, 4)))
+    assert (unet.rows, unet.columns) == (4, 4)
+    index = NodeIndex([NetworkNodes("vit", (0,), 3, 3), unet], [5, 8])
+    assert len(index) == 2 * (10 + 16 + 4 + 16)
+    assert index.grid("unet", 4).n_tokens == 4
+    assert index.slot_slice("unet", 4) == slice(52, 60)
+    rows, columns = index.grids_of([0, 19, 20, 52, 59, 60])
+    assert rows.tolist() == columns.tolist() == [3, 3, 4, 2, 2, 4]
+    assert index.node_at("unet", 4, 8, y=0.9, x=0.1) == 58
+    assert index.node_at("unet", 1, 8, y=0.9, x=0.1) == 20 + 16 + 12
+    with pytest.raises(InputError, match="different token grids; ask for that of one layer"):
+        _ = unet.n_tokens
+    with pytest.raises(InputError, match="3 layers, but 2 token grids"):
+        NetworkNodes("unet", (1, 4, 6), 1, 1, False, ((4, 4), (2, 2)))
+
+
+def test_same_places_on_the_grid_of_a_layer() -> None:
+    index = NodeIndex([NetworkNodes("unet", (0, 1), 1, 1, False, ((4, 4), (2, 2)))], 2)
+    fine = index.slot_slice("unet", 0).start + 16 + np.arange(16)
+    coarse = index.slot_slice("unet", 1).start + 4
+    expected = [coarse + 2 * (y // 2) + x // 2 for y in range(4) for x in range(4)]
+    assert index.same_places(fine, "unet", 1).tolist() == expected
+    assert index.same_places(fine, "unet", 0).tolist() == fine.tolist()
+
+
+def test_equal_grids_are_no_grids_of_their_own() -> None:
+    plain = NetworkNodes("vit", (0, 2), 3, 5)
+    assert NetworkNodes("vit", (0, 2), 1, 1, True, ((3, 5), (3, 5))) == plain
+    assert "grids" not in plain.as_dict(), "what was stored before layers could differ keeps its digest"
+    mixed = NetworkNodes("unet", (0, 1, 2), 1, 1, False, ((4, 4), (2, 2), (2, 2)))
+    index = NodeIndex([plain, mixed], 1).subset(networks=["unet"], layers=[1, 2])
+    assert index.networks == (NetworkNodes("unet", (1, 2), 2, 2, False),)

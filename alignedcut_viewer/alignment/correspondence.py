@@ -198,7 +198,7 @@ def sample_positions(
 
 def corresponding_features(
     sources: Mapping[Slot, TokenSource],
-    grids: Mapping[str, tuple[int, int]],
+    grids: Mapping[str, tuple[int, int]] | Mapping[Slot, tuple[int, int]],
     positions: Positions,
     *,
     progress: ProgressCallback | None = None,
@@ -210,7 +210,7 @@ def corresponding_features(
     sources
         For each slot (network, layer) its features, picture by picture.
     grids
-        Rows and columns of the token grid of each network.
+        Rows and columns of the token grid of each network, or of each slot where layers differ.
     positions
         The places, from :func:`sample_positions`.
     progress
@@ -226,6 +226,7 @@ def corresponding_features(
     FeatureError
         If the number of tokens does not fit the grid.
     """
+    by_name: dict[Any, tuple[int, int]] = dict(grids.items())
     images, starts = np.unique(positions.image, return_index=True)
     stops = np.append(starts[1:], len(positions))
     gathered: dict[Slot, NDArray[Any]] = {}
@@ -234,7 +235,7 @@ def corresponding_features(
         report(progress, step, len(images), "Sampling features")
         for key, source in sources.items():
             slot = Slot(*key)
-            rows, columns = grids[slot.network]
+            rows, columns = by_name[slot] if slot in by_name else by_name[slot.network]
             features = np.asarray(source[int(image)])
             n_extra = len(features) - rows * columns
             if features.ndim != 2 or n_extra not in (0, 1):

@@ -145,9 +145,13 @@ class Backbone(ABC):
         """Number of layers; they count from 0."""
         return self.spec.n_layers
 
+    def grid_of(self, layer: int) -> tuple[int, int]:
+        """Rows and columns of the token grid of one layer; :attr:`grid` is the finest where they differ."""
+        return self.grid
+
     @property
     def n_tokens(self) -> int:
-        """Tokens of one picture: the class token, where there is one, and the patches."""
+        """Tokens of one picture at the finest layer: the class token, where there is one, and the patches."""
         return self.grid[0] * self.grid[1] + int(self.spec.class_token)
 
     @property

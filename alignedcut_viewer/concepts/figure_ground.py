@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from ..nodes import NodeIndex
+from ..nodes import NodeIndex, TokenGrid
 from .bootstrap import bootstrap_weights
 
 __all__ = ["FIGURE", "GROUND", "UNKNOWN", "GroupActivation", "group_activation", "labels_of_selections", "nodes_of"]
@@ -42,38 +42,49 @@ def labels_of_selections(index: NodeIndex, figure: ArrayLike, ground: ArrayLike)
     labels = np.full(len(index), UNKNOWN, dtype=np.int8)
     images = np.asarray(index.images, dtype=np.int64)
     order = np.argsort(images, kind="stable")
-    marks: list[dict[str, NDArray[np.bool_]]] = []
+    grids = dict.fromkeys((slot.network, index.grid(*slot)) for slot in index.slots)
+    marks: list[dict[tuple[str, TokenGrid], NDArray[np.bool_]]] = []
     for name, nodes in (("figure", figure), ("ground", ground)):
-        location = index.locate(np.asarray(nodes, dtype=np.int64).reshape(-1))
+        flat = np.asarray(nodes, dtype=np.int64).reshape(-1)
+        location = index.locate(flat)
         patches = location.row >= 0
         if not patches.any():
             raise InputError(f"The {name} has no patch; choose some of its pixels.")
         image = order[np.searchsorted(images, location.image, sorter=order)]
-        marked: dict[str, NDArray[np.bool_]] = {}
-        for number, network in enumerate(index.networks):
-            of_network = patches & (location.network == number)
-            grid = np.zeros((len(images), network.rows, network.columns), dtype=bool)
-            grid[image[of_network], location.row[of_network], location.column[of_network]] = True
-            marked[network.name] = grid
+        rows, columns = index.grids_of(flat)
+        position = {network.name: number for number, network in enumerate(index.networks)}
+        marked: dict[tuple[str, TokenGrid], NDArray[np.bool_]] = {}
+        for network, grid in grids:
+            here = patches & (location.network == position[network]) & (rows == grid.rows) & (columns == grid.columns)
+            marked[network, grid] = np.zeros((len(images), grid.rows, grid.columns), dtype=bool)
+            marked[network, grid][image[here], location.row[here], location.column[here]] = True
         marks.append(marked)
-    for network in index.networks:
-        own = []
-        for marked in marks:
-            everywhere = np.zeros((len(images), network.rows, network.columns), dtype=bool)
-            for other in index.networks:
-                # whole numbers, so that a centre never slips into the neighbouring token by rounding
-                row = (2 * np.arange(network.rows) + 1) * other.rows // (2 * network.rows)
-                column = (2 * np.arange(network.columns) + 1) * other.columns // (2 * network.columns)
-                everywhere |= marked[other.name][:, row[:, None], column[None, :]]
-            own.append(everywhere.reshape(len(images), -1))
-        figures, grounds = own
-        value = np.where(figures & ~grounds, FIGURE, np.where(grounds & ~figures, GROUND, UNKNOWN)).astype(np.int8)
-        for layer in network.layers:
-            nodes_of_slot = index.slot_slice(network.name, layer)
-            of_slot = labels[nodes_of_slot].reshape(len(images), network.n_tokens)
-            of_slot[:, int(network.class_token) :] = value
-            labels[nodes_of_slot] = of_slot.reshape(-1)
+    values: dict[tuple[int, int], NDArray[np.int8]] = {}
+    for slot, nodes_of_slot in index.iter_slots():
+        grid = index.grid(*slot)
+        size = grid.rows, grid.columns
+        if size not in values:
+            figures, grounds = (_everywhere(marked, *size).reshape(len(images), -1) for marked in marks)
+            kind = np.where(figures & ~grounds, FIGURE, np.where(grounds & ~figures, GROUND, UNKNOWN))
+            values[size] = kind.astype(np.int8)
+        of_slot = labels[nodes_of_slot].reshape(len(images), grid.n_tokens)
+        of_slot[:, int(grid.class_token) :] = values[size]
+        labels[nodes_of_slot] = of_slot.reshape(-1)
     return labels
+
+
+def _everywhere(marked: dict[tuple[str, TokenGrid], NDArray[np.bool_]], rows: int, columns: int) -> NDArray[np.bool_]:
+    """Which tokens of a grid have their centre in a token that is marked on any grid, (images, rows, columns)."""
+    found: NDArray[np.bool_] | None = None
+    for (_, other), marks in marked.items():
+        # whole numbers, so that a centre never slips into the neighbouring token by rounding
+        row = (2 * np.arange(rows) + 1) * other.rows // (2 * rows)
+        column = (2 * np.arange(columns) + 1) * other.columns // (2 * columns)
+        here = marks[:, row[:, None], column[None, :]]
+        found = here if found is None else found | here
+    if found is None:
+        raise InputError("The graph has no layer.")
+    return found
 
 
 def nodes_of(

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..nodes import NodeIndex
 
-__all__ = ["area_weights", "common_grid", "nearest_patches", "on_grid", "path_nodes"]
+__all__ = ["area_weights", "common_grid", "finest_nodes", "nearest_patches", "on_grid", "path_nodes"]
 
 IntArray = NDArray[np.int64]
 
 
 def common_grid(index: NodeIndex, networks: tuple[str, ...]) -> tuple[int, int]:
     """Rows and columns of the coarsest of some networks' grids, which all can be brought to."""
-    grids = [index.network(name) for name in networks]
+    grids = [index.grid(name, layer) for name in networks for layer in index.network(name).layers]
     return min(grid.rows for grid in grids), min(grid.columns for grid in grids)
 
 
@@ -72,7 +72,7 @@ def on_grid(
     array
         (images, rows · columns) or (images, rows · columns, D); float32, or float64 of doubles.
     """
-    grid = index.network(network)
+    grid = index.grid(network, layer)
     nodes = np.asarray(values[index.slot_slice(network, layer)])
     trailing = nodes.shape[1:]
     kind: Any = np.float64 if nodes.dtype == np.float64 else np.float32
@@ -100,8 +100,8 @@ def path_nodes(
     network
         Whose layers.
     nodes
-        Which places: patch nodes of any network and layer; of another network's the patch that holds their centre is
-        taken. None is every patch of every picture.
+        Which places: patch nodes of any network and layer; on another grid the patch that holds their centre is taken.
+        None is every patch of every picture, of the finest grid where layers differ.
     layers
         Layer numbers, ascending; None is all of the network.
 
@@ -115,25 +115,45 @@ def path_nodes(
     InputError
         If network or layer is not there, or no place is left.
     """
-    grid = index.network(network)
-    chosen = grid.layers if layers is None else tuple(layers)
-    n_patches = grid.rows * grid.columns
+    chosen = index.network(network).layers if layers is None else tuple(layers)
+    grids = [index.grid(network, layer) for layer in chosen]
+    # Places are told apart as finely as the finest of the layers does.
+    rows, columns = max(grid.rows for grid in grids), max(grid.columns for grid in grids)
+    n_patches = rows * columns
     if nodes is None:
         places = np.arange(len(index.images) * n_patches)
     else:
-        location = index.locate(np.asarray(nodes, dtype=np.int64))
+        flat = np.asarray(nodes, dtype=np.int64)
+        location = index.locate(flat)
         patches = location.row >= 0
-        rows_of = np.array([other.rows for other in index.networks])[location.network[patches]]
-        columns_of = np.array([other.columns for other in index.networks])[location.network[patches]]
-        y = ((location.row[patches] + 0.5) / rows_of * grid.rows).astype(np.int64)
-        x = ((location.column[patches] + 0.5) / columns_of * grid.columns).astype(np.int64)
+        rows_of, columns_of = index.grids_of(flat[patches])
+        y = ((location.row[patches] + 0.5) / rows_of * rows).astype(np.int64)
+        x = ((location.column[patches] + 0.5) / columns_of * columns).astype(np.int64)
         position = {image: i for i, image in enumerate(index.images)}
         image = np.array([position[int(number)] for number in np.unique(location.image)], dtype=np.int64)
         image = image[np.unique(location.image, return_inverse=True)[1].reshape(-1)][patches]
-        places = np.unique(image * n_patches + y * grid.columns + x)
+        places = np.unique(image * n_patches + y * columns + x)
     if not len(places):
         raise InputError("A path needs at least one patch; class tokens lie nowhere in a picture.")
     picture, patch = np.divmod(places, n_patches)
-    token = picture * grid.n_tokens + int(grid.class_token) + patch
-    starts = np.array([index.slot_slice(network, layer).start for layer in chosen], dtype=np.int64)
-    return np.asarray(token[:, None] + starts[None, :], dtype=np.int64)
+    y, x = np.divmod(patch, columns)
+    paths = np.empty((len(places), len(chosen)), dtype=np.int64)
+    for number, (layer, grid) in enumerate(zip(chosen, grids, strict=True)):
+        row, column = (2 * y + 1) * grid.rows // (2 * rows), (2 * x + 1) * grid.columns // (2 * columns)
+        token = picture * grid.n_tokens + int(grid.class_token) + row * grid.columns + column
+        paths[:, number] = index.slot_slice(network, layer).start + token
+    return paths
+
+
+def finest_nodes(index: NodeIndex, paths: NDArray[np.integer[Any]]) -> IntArray:
+    """The node of each path at the finest of its layers, which tells all places apart; int64 (P,).
+
+    Parameters
+    ----------
+    index
+        The nodes of the cut.
+    paths
+        (P, L), as :func:`path_nodes` gives them.
+    """
+    rows, columns = index.grids_of(paths[0])
+    return np.asarray(paths[:, int(np.argmax(rows * columns))], dtype=np.int64)

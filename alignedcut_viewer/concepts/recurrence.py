@@ -46,7 +46,7 @@ def labels_by_slot(
     for slot, nodes in index.iter_slots():
         if slot.network not in names:
             continue
-        grid = index.network(slot.network)
+        grid = index.grid(*slot)
         patches = nearest_patches(grid.rows, grid.columns, rows, columns) + int(grid.class_token)
         of_slot = known[nodes].reshape(len(index.images), grid.n_tokens)
         found[slot] = of_slot[:, patches].astype(np.int32)

@@ -195,11 +195,12 @@ def _crops(
         except PictureError:
             continue
         tokens = cut.index.patch_slice(network.name, int(at.layer), image)
-        inside = np.zeros(network.rows * network.columns, dtype=bool)
+        grid = cut.index.grid(network.name, int(at.layer))
+        inside = np.zeros(grid.rows * grid.columns, dtype=bool)
         first, last = np.searchsorted(members, [tokens.start, tokens.stop])
         inside[members[first:last] - tokens.start] = True
-        grid = inside.reshape(network.rows, network.columns)
-        crops.append(crop_around(pictures[image], grid, int(at.row), int(at.column)))
+        shape = inside.reshape(grid.rows, grid.columns)
+        crops.append(crop_around(pictures[image], shape, int(at.row), int(at.column)))
         if len(crops) == count:
             break
     return crops

@@ -140,7 +140,7 @@ def figure_ground_from_segments(study: Study, cut: Cut, progress: ProgressCallba
 
 def _grids(index: NodeIndex, network: str, layer: int, segments: NDArray[np.int32]) -> NDArray[np.int32]:
     """Segments of one layer's nodes as (images, rows, columns)."""
-    grid = index.network(network)
+    grid = index.grid(network, layer)
     first = index.slot_slice(network, layer).start
     nodes = index.select(networks=[network], layers=[layer], patches_only=True) - first
     return np.asarray(segments[nodes]).reshape(len(index.images), grid.rows, grid.columns)

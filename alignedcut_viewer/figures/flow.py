@@ -67,6 +67,8 @@ def flow(
     InputError
         If no network has two layers.
     """
+    from ..concepts import path_nodes
+
     places, index = map_of(cut), cut.index
     named = [n for n in index.networks if len(n.layers) > 1 and network in (None, n.name)]
     if not named:
@@ -74,9 +76,10 @@ def flow(
     held = named[0]
     groups = path_labels(cut, figure_ground)[held.name]
     known = bool((groups == 1).any() and (groups == 0).any())
+    along = dict(zip(held.layers, path_nodes(index, held.name).T, strict=True))
     labels, names, colours = [], [], []
     for layer in held.layers:
-        nodes = index.select(networks=[held.name], layers=[layer], patches_only=True)
+        nodes = along[layer]
         found = concepts_of_layer(places[nodes], n_concepts, seed)
         own, count = found.labels, len(found)
         tints: list[Colour]

@@ -83,7 +83,7 @@ def pace(
     InputError
         If no network has two layers.
     """
-    from ..concepts import bifurcation_layer, pace_curve, paths
+    from ..concepts import bifurcation_layer, pace_curve, path_nodes, paths
 
     places, index = map_of(cut), cut.index
     names = [network.name for network in index.networks if len(network.layers) > 1]
@@ -94,7 +94,7 @@ def pace(
     found, words = [], []
     for number, name in enumerate(names):
         layers = index.network(name).layers
-        images = index.locate(index.select(networks=[name], layers=layers[:1], patches_only=True)).image
+        images = index.locate(path_nodes(index, name)[:, 0]).image
         along = paths(places, index, name)
         groups: dict[str, NDArray[np.floating]] = {}
         parts = {"all": labels[name] >= -1, "figure": labels[name] == 1, "ground": labels[name] == 0}

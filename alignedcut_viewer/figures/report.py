@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replace_file, writing
+from ..network_nodes import NetworkNodes
 from ..versions import versions
 from .catalogue import figure_kinds
 from .figure_kind import FigureKind
@@ -136,11 +137,16 @@ def _shows_brain(kind: FigureKind) -> bool:
     return kind.needs == "brain" or "brain activation" in kind.uses or kind.name.startswith("brain-scores")
 
 
+def _grid_text(network: NetworkNodes) -> str:
+    sizes = sorted(set(network.grids or ((network.rows, network.columns),)))
+    return " to ".join(f"{rows} × {columns}" for rows, columns in dict.fromkeys((sizes[0], sizes[-1])))
+
+
 def _numbers(cut: Cut) -> list[tuple[str, str]]:
     index = cut.index
     return [
         ("pictures", f"{len(index.images):,}"),
-        *((f"network {n.name}", f"{len(n.layers)} layers, {n.rows} × {n.columns} tokens") for n in index.networks),
+        *((f"network {n.name}", f"{len(n.layers)} layers, {_grid_text(n)} tokens") for n in index.networks),
         ("nodes in the graph", f"{len(index):,}"),
         ("eigenvectors", f"{cut.eigenvectors.shape[1]}"),
         ("concepts", "not discovered" if cut.concepts is None else f"{len(cut.concepts)}"),

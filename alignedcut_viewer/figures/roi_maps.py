@@ -57,13 +57,14 @@ def roi_maps(
     index = cut.index
     held = index.network(network or index.networks[0].name)
     chosen = held.layers[2 * len(held.layers) // 3] if layer is None else layer
+    grid = index.grid(held.name, chosen)
     numbers = spread_images(index, max_images) if images is None else chosen_images(index, images, max_images)
     pictures, problems = pictures_of(study, cut, numbers)
     names = shown_rois(brain.names)
     columns = [brain.names.index(name) for name in names]
     maps = [
         brain.rows(np.arange(len(index))[index.patch_slice(held.name, chosen, image)])[:, columns].reshape(
-            held.rows, held.columns, len(names)
+            grid.rows, grid.columns, len(names)
         )
         for image in numbers
     ]

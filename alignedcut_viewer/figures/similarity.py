@@ -94,9 +94,10 @@ def similarity(
     for node, place in zip(picks, places, strict=True):
         network, layer = index.networks[int(place.network)], int(place.layer)
         maps.append(similarity_of(cut, features, node, numbers))
+        grid = index.grid(network.name, layer)
         kind = "" if figure_ground is None else {1: "figure", 0: "ground"}.get(int(figure_ground.labels[node]), "")
         labels.append("\n".join(part for part in (network.name, f"layer {layer}", kind) if part))
-        y, x = (int(place.row) + 0.5) / network.rows, (int(place.column) + 0.5) / network.columns
+        y, x = (int(place.row) + 0.5) / grid.rows, (int(place.column) + 0.5) / grid.columns
         picked.append((numbers.index(int(place.image)), y, x))
         colours.append({"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}.get(kind, "#00E5FF"))
     what = "aligned features" if features is not None else "eigenvectors"
@@ -123,7 +124,8 @@ def similarity_of(cut: Cut, features: Any, node: int, images: Sequence[int]) -> 
     wanted = np.concatenate([_range(cut.index.patch_slice(network.name, layer, number)) for number in images])
     rows = _rows(features if features is not None else cut.eigenvectors, np.append(wanted, node))
     values = cosine_similarity(rows[:-1], rows[-1])
-    return list(values.reshape(len(images), network.rows, network.columns))
+    grid = cut.index.grid(network.name, layer)
+    return list(values.reshape(len(images), grid.rows, grid.columns))
 
 
 def picked_nodes(
@@ -156,8 +158,7 @@ def picked_nodes(
                     raise InputError(
                         f"The pixel {x:g},{y:g} lies outside of picture {number}, which is {width} × {height} pixels."
                     )
-                row, column = int(y * network.rows / height), int(x * network.columns / width)
-                picks.append(int(index.node(network.name, layer, number, row=row, column=column)))
+                picks.append(index.node_at(network.name, layer, number, y=y / height, x=x / width))
     return picks
 
 
@@ -169,11 +170,12 @@ def _usual_picks(
 
     picks = []
     tokens = cut.index.patch_slice(network.name, layer, image)
-    down, across = network.rows // 4, network.columns // 4
-    labels = np.zeros((network.rows, network.columns), dtype=np.int8)
-    labels[down : network.rows - down, across : network.columns - across] = 1
+    grid = cut.index.grid(network.name, layer)
+    down, across = grid.rows // 4, grid.columns // 4
+    labels = np.zeros((grid.rows, grid.columns), dtype=np.int8)
+    labels[down : grid.rows - down, across : grid.columns - across] = 1
     if figure_ground is not None:
-        labels = figure_ground.labels[tokens].reshape(network.rows, network.columns)
+        labels = figure_ground.labels[tokens].reshape(grid.rows, grid.columns)
     for label in (1, 0):
         if (labels == label).any():
             # borders count as edges, so that the token lies well inside the picture too

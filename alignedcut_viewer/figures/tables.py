@@ -148,8 +148,8 @@ def similarity_table(
                 "picture": study.picture_path(number).name,
                 "mean": float(own.mean()),
                 "largest": float(own.max()),
-                "row": best // network.columns,
-                "column": best % network.columns,
+                "row": best // own.shape[1],
+                "column": best % own.shape[1],
             }
             if figure_ground is not None:
                 labels = figure_ground.labels[index.patch_slice(network.name, layer, number)]

@@ -115,9 +115,11 @@ def map_of(cut: Cut) -> NDArray[np.float32]:
 
 def path_labels(cut: Cut, figure_ground: FigureGround | None) -> dict[str, NDArray[np.int8]]:
     """For each network figure (1), ground (0) or unknown (-1) of its places, in the order of their paths."""
+    from ..concepts.places import finest_nodes, path_nodes
+
     result = {}
     for network in cut.index.networks:
-        nodes = cut.index.select(networks=[network.name], layers=network.layers[:1], patches_only=True)
+        nodes = finest_nodes(cut.index, path_nodes(cut.index, network.name))
         unknown = np.full(len(nodes), -1, dtype=np.int8)
         result[network.name] = unknown if figure_ground is None else figure_ground.labels[nodes]
     return result

@@ -98,6 +98,7 @@ def transitions(
     InputError
         If no network has two layers, or the layer has no next one.
     """
+    from ..concepts import path_nodes
     from ..concepts.transitions import compare_transitions, transition_matrix
 
     places, index = map_of(cut), cut.index
@@ -106,7 +107,7 @@ def transitions(
         raise InputError("Transitions need a network with at least two layers.")
     held = named[0]
     groups = path_labels(cut, figure_ground)[held.name]
-    nodes = {n: index.select(networks=[held.name], layers=[n], patches_only=True) for n in held.layers}
+    nodes = dict(zip(held.layers, path_nodes(index, held.name).T, strict=True))
     images = index.locate(nodes[held.layers[0]]).image
     known = bool((groups == 1).any() and (groups == 0).any())
     steps = list(itertools.pairwise(held.layers))

@@ -226,7 +226,7 @@ def _fit(
     )
     features = corresponding_features(
         {slot: study.network(slot.network).tokens(slot.layer) for slot in index.slots},
-        {network.name: (network.rows, network.columns) for network in index.networks},
+        {slot: (index.grid(*slot).rows, index.grid(*slot).columns) for slot in index.slots},
         positions,
         progress=span(progress, 0.0, 0.5),
     )

@@ -226,12 +226,13 @@ def _features_at(
     found: dict[str, list[NDArray[np.float32]]] = {}
     total = sum(len(of_network) for of_network in slots.values())
     for name, of_network in slots.items():
-        grid, held = index.network(name), study.network(name)
-        down, across = area_weights(grid.rows, rows), area_weights(grid.columns, columns)
-        # One row of weights over a picture's patches for each cell.
-        weights = np.einsum("ay,bx->abyx", down, across).reshape(rows * columns, -1).astype(np.float32)
+        held = study.network(name)
         found[name] = []
         for slot in of_network:
+            grid = index.grid(*slot)
+            down, across = area_weights(grid.rows, rows), area_weights(grid.columns, columns)
+            # One row of weights over a picture's patches for each cell.
+            weights = np.einsum("ay,bx->abyx", down, across).reshape(rows * columns, -1).astype(np.float32)
             tokens = held.tokens(slot.layer)
             values = np.empty((len(picture), tokens.shape[2]), dtype=np.float32)
             for number in np.unique(picture):

@@ -389,7 +389,7 @@ def concept_crops(
         raise InputError("A class token lies nowhere in its picture and cannot be cropped.")
     crops = []
     for i in range(len(location.image)):
-        grid = cut.index.networks[int(location.network[i])]
+        grid = cut.index.grid(cut.index.networks[int(location.network[i])].name, int(location.layer[i]))
         picture = study.picture(int(location.image[i]))
         height, width = picture.shape[:2]
         y = (int(location.row[i]) + 0.5) / grid.rows * height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -174,6 +175,7 @@ class _Extraction:
         kind, more = FeatureSet, {}
         if settings.for_alignment:
             kind, more = PooledFeatures, pooled_kind(study, rows, columns, backbone.spec.class_token)
+        grids = {layer: backbone.grid_of(layer) for layer in range(backbone.n_layers)}
         self._features: dict[str, FeatureSet] = {}
         for tap in settings.taps:
             self._features[tap] = kind.create(
@@ -198,6 +200,7 @@ class _Extraction:
                     "versions": versions("torch", "timm", "transformers", "pillow"),
                 },
                 keep=[features.name for features in self._features.values()],
+                grids=grids if len(set(grids.values())) > 1 else None,
                 **more,
             )
 
@@ -279,7 +282,8 @@ class _Extraction:
                 if at == tap
             }
             new = [layer for layer, chunk in chunks if not features.holds(layer, chunk)]
-            needed += sum(self._widths[tap][layer] for layer in new) * features.batch * features.n_held * itemsize
+            values = sum(self._widths[tap][layer] * features.n_held_at(layer) for layer in new)
+            needed += values * features.batch * itemsize
         free = self._study.store.free_bytes()
         if needed > free:
             raise StorageError(
@@ -297,7 +301,8 @@ class _Extraction:
         backbone = self._backbone
         height, width = backbone.input_size
         layers = self._layers()
-        values = sum(widths[layer] for widths in self._widths.values() for layer in layers) * backbone.n_tokens
+        sizes = {layer: math.prod(backbone.grid_of(layer)) + int(backbone.spec.class_token) for layer in layers}
+        values = sum(widths[layer] * sizes[layer] for widths in self._widths.values() for layer in layers)
         # Pictures are decoded ahead in single precision, features wait behind to be written.
         each = 4 * (3 * height * width * (_BATCHES_AHEAD + 1) + values * (BATCHES_BEHIND + 2))
         fitting = max(physical_memory() // 4 // each, 1)
@@ -350,7 +355,7 @@ class _Extraction:
             for (layer, tap), tensor in zip(batch.places, tensors, strict=True):
                 features = self._features[tap]
                 if isinstance(features, PooledFeatures):
-                    kept = pooled_rows(tensor, features, [picture.image for picture in good], storage)
+                    kept = pooled_rows(tensor, features, layer, [picture.image for picture in good], storage)
                 else:
                     kept = tensor.to(storage)
                 values.setdefault(tap, {})[layer] = kept.cpu().numpy()

@@ -126,7 +126,7 @@ def figure_ground_activation(
     slots = cut.index.slots
     for number, (slot, nodes) in enumerate(cut.index.iter_slots()):
         table = activation.rows(np.arange(nodes.start, nodes.stop), about=about)
-        images = np.repeat(np.arange(len(cut.index.images)), cut.index.network(slot.network).n_tokens)
+        images = np.repeat(np.arange(len(cut.index.images)), cut.index.grid(*slot).n_tokens)
         found[slot] = group_activation(table, known[nodes], images)
         report(progress, 700 + round(300 * (number + 1) / len(slots)), 1000, "Figure and ground")
     return FigureGroundActivation(activation.names, found, activation.title, about)

@@ -234,8 +234,7 @@ def export_threshold(
         If the folder cannot be written.
     """
     check_formats(formats)
-    grid = cut.index.network(network)
-    cut.index.slot_slice(network, layer)  # says what is missing
+    grid = cut.index.grid(network, layer)  # says what is missing
     images = cut.index.images
     names = study.pictures.names
 

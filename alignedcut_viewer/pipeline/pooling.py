@@ -34,7 +34,7 @@ def pooled_kind(study: Study, rows: int, columns: int, class_token: bool) -> dic
 
 
 def pooled_rows(
-    tokens: torch.Tensor, features: PooledFeatures, images: Sequence[int], storage: torch.dtype
+    tokens: torch.Tensor, features: PooledFeatures, layer: int, images: Sequence[int], storage: torch.dtype
 ) -> torch.Tensor:
     """What is held of some pictures at one layer.
 
@@ -44,6 +44,8 @@ def pooled_rows(
         All tokens of the pictures, (n, token, channel).
     features
         Where they go.
+    layer
+        Number of the layer.
     images
         Their image numbers.
     storage
@@ -66,7 +68,8 @@ def pooled_rows(
     if not features.class_token:
         y, x = np.nan_to_num(y), np.nan_to_num(x)  # a patch stands in, which no training takes
     places = Positions(np.repeat(np.arange(len(images)), features.places), y, x)
-    which = torch.from_numpy(places.tokens(features.rows, features.columns, class_token=features.class_token))
+    grid = features.grid(layer)
+    which = torch.from_numpy(places.tokens(grid.rows, grid.columns, class_token=features.class_token))
     which = which.view(len(images), features.places).to(tokens.device)
     chosen = tokens.gather(1, which[:, :, None].expand(-1, -1, tokens.shape[2]))
     return torch.cat([torch.stack(rows, dim=1), chosen.to(storage)], dim=1)

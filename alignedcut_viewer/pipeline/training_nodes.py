@@ -106,7 +106,8 @@ class HeldTokens:
         if isinstance(features, PooledFeatures):
             self._rows = features.row_of(places.number)
         else:
-            self._rows = positions.tokens(features.rows, features.columns, class_token=features.class_token)
+            grid = features.grid(layer)
+            self._rows = positions.tokens(grid.rows, grid.columns, class_token=grid.class_token)
         self.shape = (len(places), int(self._tokens.shape[2]))
         self.dtype = self._tokens.dtype
 

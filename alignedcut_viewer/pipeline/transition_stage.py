@@ -139,6 +139,7 @@ def layer_transitions(
         If network or layers are not part of the cut, or there are fewer than two layers.
     """
     from ..concepts import compare_transitions, discover, path_nodes, transition_matrix
+    from ..concepts.places import finest_nodes
 
     cut = study.cut(cut_name)
     name, chosen = _network_layers(cut, network, layers)
@@ -159,7 +160,7 @@ def layer_transitions(
     sets: dict[str, NDArray[np.bool_]] = {"all": np.ones(len(nodes), dtype=bool)}
     if selection is not None:
         own = path_nodes(cut.index, name, np.asarray(selection, dtype=np.int64), chosen)
-        sets["selection"] = np.isin(nodes[:, 0], own[:, 0])
+        sets["selection"] = np.isin(finest_nodes(cut.index, nodes), finest_nodes(cut.index, own))
     group = None
     if groups is not None:
         group = _group_of_places(groups, cut, nodes)
@@ -200,10 +201,12 @@ def _network_layers(cut: Cut, network: str | None, layers: tuple[int, ...] | Non
 
 
 def _group_of_places(groups: ArrayLike, cut: Cut, nodes: NDArray[np.int64]) -> NDArray[np.int8]:
+    from ..concepts.places import finest_nodes
+
     known = np.asarray(groups, dtype=np.int8)
     if known.shape != (len(cut.index),):
         raise InputError(f"The cut has {len(cut.index)} nodes, but groups have shape {known.shape}.")
-    return known[nodes[:, 0]]
+    return known[finest_nodes(cut.index, nodes)]
 
 
 def group_bifurcation(

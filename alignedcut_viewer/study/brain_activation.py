@@ -247,7 +247,7 @@ class BrainActivation:
             low, high = np.searchsorted(chosen, [part.start, part.stop])
             if low == high:
                 continue
-            position, token = np.divmod(chosen[low:high] - part.start, self.index.network(slot.network).n_tokens)
+            position, token = np.divmod(chosen[low:high] - part.start, self.index.grid(*slot).n_tokens)
             features = self._features[slot.network]
             token += features.class_token and not self.index.network(slot.network).class_token
             matrix = self._arrays[f"map-{number:03d}"]

@@ -158,7 +158,7 @@ class Cut:
     # -- maps over the token grid --------------------------------------------------------------------------------
 
     def _map(self, values: NDArray[Any], network: str, layer: int, image: int) -> NDArray[Any]:
-        grid = self.index.network(network)
+        grid = self.index.grid(network, layer)
         patches = np.asarray(values[self.index.patch_slice(network, layer, image)])
         return patches.reshape(grid.rows, grid.columns, *patches.shape[1:])
 
@@ -215,7 +215,7 @@ class Cut:
         slot = Slot(network, layer) if one_layer else None
         labels = self.segments(k, slot=slot, method=method, seed=seed)
         first = self.index.slot_slice(network, layer).start if one_layer else 0
-        grid = self.index.network(network)
+        grid = self.index.grid(network, layer)
         own = np.asarray(labels[patches.start - first : patches.stop - first], dtype=np.int32)
         return own.reshape(grid.rows, grid.columns) + np.int32(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..atomic_files import digest_of, replace_file, safe_name, writing
 from ..errors import FeatureError, StudyError
+from ..network_nodes import NetworkNodes, TokenGrid
 from ..store import Store
 from .token_array import TokenArray
 
@@ -70,6 +71,7 @@ class FeatureSet:
         note: dict[str, Any],
         keep: Collection[str] = (),
         derived: bool = False,
+        grids: Mapping[int, tuple[int, int]] | None = None,
         **more: Any,
     ) -> Self:
         """The feature set with this key: the one that is there, or a new one.
@@ -83,7 +85,7 @@ class FeatureSet:
             ``default_size`` (whether that is the network's own), ``precision``, ``storage`` (type on disk) and
             ``weights`` (their digest).
         rows, columns
-            The token grid.
+            The token grid; the finest, where layers differ.
         class_token
             Whether a class token comes before the patches.
         batch
@@ -94,6 +96,8 @@ class FeatureSet:
             Names of sets that stay although they are empty still; others that are empty are left-overs.
         derived
             Whether they are computed from other features of the study rather than by a network.
+        grids
+            Rows and columns of every layer of the network, where they differ.
         **more
             What else a new set is to keep about itself.
 
@@ -133,6 +137,7 @@ class FeatureSet:
                 "note": note,
                 "derived": derived,
                 "complete": {},
+                **({"grids": {str(layer): list(grid) for layer, grid in grids.items()}} if grids else {}),
                 **more,
             },
         )
@@ -182,12 +187,12 @@ class FeatureSet:
 
     @property
     def rows(self) -> int:
-        """Rows of the token grid."""
+        """Rows of the token grid; of the finest, where layers differ."""
         return int(self._attributes["rows"])
 
     @property
     def columns(self) -> int:
-        """Columns of the token grid."""
+        """Columns of the token grid; of the finest, where layers differ."""
         return int(self._attributes["columns"])
 
     @property
@@ -195,15 +200,30 @@ class FeatureSet:
         """Whether the first token is a class token."""
         return bool(self._attributes["class_token"])
 
+    def grid(self, layer: int) -> TokenGrid:
+        """The tokens of one picture at a layer."""
+        own = self._attributes.get("grids", {}).get(str(layer), (self.rows, self.columns))
+        return TokenGrid(int(own[0]), int(own[1]), self.class_token)
+
     @property
     def n_tokens(self) -> int:
-        """Tokens of one picture at one layer, the class token included."""
+        """Tokens of one picture, the class token included; at the finest layer, where layers differ."""
         return self.rows * self.columns + int(self.class_token)
+
+    def nodes(self, layers: Iterable[int], class_token: bool = True) -> NetworkNodes:
+        """The nodes of some layers, under the name of this set."""
+        chosen = tuple(layers)
+        grids = tuple((self.grid(layer).rows, self.grid(layer).columns) for layer in chosen)
+        return NetworkNodes(self.name, chosen, *grids[0], class_token and self.class_token, grids)
 
     @property
     def n_held(self) -> int:
-        """Rows of channels that are held of one picture at one layer: its tokens."""
+        """Rows of channels that are held of one picture at one layer: its tokens; at the finest, where layers differ."""
         return self.n_tokens
+
+    def n_held_at(self, layer: int) -> int:
+        """Rows of channels that are held of one picture at a layer."""
+        return self.grid(layer).n_tokens
 
     @property
     def batch(self) -> int:
@@ -285,24 +305,24 @@ class FeatureSet:
 
     def prepare(self, widths: dict[int, int], n_images: int) -> None:
         """Make room for `n_images` images at some layers, given with their numbers of channels."""
-        made: dict[int, str] = {}  # an array of each width, for the metadata of the next
+        made: dict[tuple[int, int], str] = {}  # an array of each shape, for the metadata of the next
         for layer, width in widths.items():
             path = self._array_path(layer)
             if self._store.exists(path):
                 array = self._store.array(path, writable=True)
-                if array.shape[1:] != (self.n_held, width):
+                if array.shape[1:] != (self.n_held_at(layer), width):
                     raise StudyError(
                         f"{self.name} has {array.shape[2]} channels at layer {layer}, not {width} as computed now."
                     )
                 if array.shape[0] < n_images:
                     with writing(self._store.folder(path)):
                         array.resize((n_images, *array.shape[1:]))
-            elif width in made:
-                self._store.copy_metadata(made[width], path)
+            elif (self.n_held_at(layer), width) in made:
+                self._store.copy_metadata(made[self.n_held_at(layer), width], path)
             else:
-                shape = (n_images, self.n_held, width)
+                shape = (n_images, self.n_held_at(layer), width)
                 self._store.create_array(path, shape, (self.batch, *shape[1:]), self.key["storage"], np.nan)
-                made[width] = path
+                made[shape[1], width] = path
         with self._mutex:
             attributes = self._attributes
             complete = {str(layer): [] for layer in widths} | attributes["complete"]

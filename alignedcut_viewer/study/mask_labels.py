@@ -159,16 +159,18 @@ def spread_labels(labels: NDArray[np.signedinteger], index: NodeIndex, image: in
         (H, W) whole numbers from 0; -1 where nothing is known.
     """
     pixels = np.asarray(mask)
-    for network in index.networks:
-        fine = pixels
-        if pixels.shape[0] < 4 * network.rows or pixels.shape[1] < 4 * network.columns:
-            # a coarse mask is first refined, so that tokens of another grid find enough of it to count
-            size = max(pixels.shape[0], 8 * network.rows), max(pixels.shape[1], 8 * network.columns)
-            names, numbers = np.unique(pixels, return_inverse=True)
-            fine = names[upsample_labels(numbers.reshape(pixels.shape).astype(np.int32), size)]
-        tokens = token_labels(fine, network.rows, network.columns).ravel()
-        for layer in network.layers:
-            labels[index.patch_slice(network.name, layer, image)] = tokens
+    by_grid: dict[tuple[int, int], NDArray[np.int32]] = {}
+    for slot in index.slots:
+        size = index.grid(*slot).rows, index.grid(*slot).columns
+        if size not in by_grid:
+            fine = pixels
+            if pixels.shape[0] < 4 * size[0] or pixels.shape[1] < 4 * size[1]:
+                # a coarse mask is first refined, so that tokens of another grid find enough of it to count
+                finer = max(pixels.shape[0], 8 * size[0]), max(pixels.shape[1], 8 * size[1])
+                names, numbers = np.unique(pixels, return_inverse=True)
+                fine = names[upsample_labels(numbers.reshape(pixels.shape).astype(np.int32), finer)]
+            by_grid[size] = token_labels(fine, *size).ravel()
+        labels[index.patch_slice(*slot, image)] = by_grid[size]
 
 
 def token_labels(mask: ArrayLike, rows: int, columns: int) -> NDArray[np.int32]:

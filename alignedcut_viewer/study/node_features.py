@@ -161,7 +161,7 @@ class NodeFeatures:
             wanted = np.flatnonzero((nodes >= nodes_of_slot.start) & (nodes < nodes_of_slot.stop))
             if not wanted.size:
                 continue
-            position, token = np.divmod(nodes[wanted] - nodes_of_slot.start, self.index.network(slot.network).n_tokens)
+            position, token = np.divmod(nodes[wanted] - nodes_of_slot.start, self.index.grid(*slot).n_tokens)
             token += self._skip[slot.network]
             self._put(result, wanted, slot, self._arrays[slot].gather(images[position], token))
         return result

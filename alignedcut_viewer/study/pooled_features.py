@@ -44,6 +44,10 @@ class PooledFeatures(FeatureSet):
         """Rows of channels that are held of one picture at one layer."""
         return _MEAN_ROWS + self.places
 
+    def n_held_at(self, layer: int) -> int:
+        """Rows of channels that are held of one picture: the same at every layer."""
+        return self.n_held
+
     @staticmethod
     def means(block: NDArray[Any]) -> NDArray[np.float32]:
         """Means over all tokens, float32 (n, D), of rows of some pictures (n, `n_held`, D)."""

@@ -321,9 +321,7 @@ class Study:
         for name in dict.fromkeys(names):
             features = self.network(name)
             wanted = self._layers_of(features, layers)
-            chosen.append(
-                NetworkNodes(name, tuple(wanted), features.rows, features.columns, class_token and features.class_token)
-            )
+            chosen.append(features.nodes(wanted, class_token))
             for layer in wanted:
                 complete &= features.complete(layer, n_images)
         skipped = self.skipped

@@ -230,7 +230,7 @@ def corresponding_features(
     images, starts = np.unique(positions.image, return_index=True)
     stops = np.append(starts[1:], len(positions))
     gathered: dict[Slot, NDArray[Any]] = {}
-    tokens: dict[tuple[str, int], NDArray[np.int64]] = {}
+    tokens: dict[tuple[int, int, int], NDArray[np.int64]] = {}
     for step, (image, start, stop) in enumerate(zip(images, starts, stops, strict=True)):
         report(progress, step, len(images), "Sampling features")
         for key, source in sources.items():
@@ -243,10 +243,10 @@ def corresponding_features(
                     f"Features of {slot}, picture {image}, have shape {features.shape}; expected "
                     f"{rows * columns} patches of a {rows} × {columns} grid, with or without a class token."
                 )
-            which = tokens.get((slot.network, n_extra))
+            which = tokens.get((rows, columns, n_extra))
             if which is None:
                 which = positions.tokens(rows, columns, class_token=bool(n_extra))
-                tokens[slot.network, n_extra] = which
+                tokens[rows, columns, n_extra] = which
             if slot not in gathered:
                 gathered[slot] = np.empty((len(positions), features.shape[1]), features.dtype)
             gathered[slot][start:stop] = features[which[start:stop]]

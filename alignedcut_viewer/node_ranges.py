@@ -66,13 +66,16 @@ def translate(nodes: NDArray[np.int64], old: NodeIndex, new: NodeIndex) -> NDArr
     parts = [np.empty(0, dtype=np.int64)]
     for number, network in enumerate(old.networks):
         there = known.get(network.name)
-        if there is None or (there.rows, there.columns) != (network.rows, network.columns):
+        if there is None:
             continue
         for layer in set(network.layers) & set(there.layers):
+            grid, before = there.grid(layer), network.grid(layer)
+            if (grid.rows, grid.columns) != (before.rows, before.columns):
+                continue
             kept = (place.network == number) & (place.layer == layer) & (picture >= 0)
             if not there.class_token:
                 kept &= place.row >= 0
-            token = np.where(place.row >= 0, place.row * there.columns + place.column + int(there.class_token), 0)
+            token = np.where(place.row >= 0, place.row * grid.columns + place.column + int(grid.class_token), 0)
             start = new.slot_slice(network.name, layer).start
-            parts.append(start + picture[kept] * there.n_tokens + token[kept])
+            parts.append(start + picture[kept] * grid.n_tokens + token[kept])
     return np.unique(np.concatenate(parts))

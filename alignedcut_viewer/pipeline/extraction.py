@@ -200,7 +200,7 @@ class _Extraction:
                     "versions": versions("torch", "timm", "transformers", "pillow"),
                 },
                 keep=[features.name for features in self._features.values()],
-                grids=grids if len(set(grids.values())) > 1 else None,
+                grids=grids,
                 **more,
             )
 

@@ -58,20 +58,23 @@ class LayeredSources:
         for network, layer in self.slots:
             sets = self.networks[network]
             taps = {tap: _Pictures(features.tokens(layer), self.images) for tap, features in sets.items()}
-            grid = self.any_set(network)
+            own = self.any_set(network)
+            grid = own.grid(layer)
             found += pathway_layers(
                 pathway,
                 [taps],
                 [(grid.rows, grid.columns)],
-                heads=_heads(grid) if heads_apart else 1,
+                heads=_heads(own, layer) if heads_apart else 1,
                 leading=int(grid.class_token),
                 names=[f"layer {layer} of {network}"],
             )
         return found
 
 
-def _heads(features: FeatureSet) -> int:
+def _heads(features: FeatureSet, layer: int) -> int:
     heads = features.note.get("heads")
+    if isinstance(heads, list):  # one a layer, where they differ
+        heads = heads[layer]
     if not heads:
         raise StudyError(
             f"The study does not say how many attention heads {features.network} has; extract its features anew into "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
 from ..errors import InputError
-from ..nodes import NetworkNodes, NodeIndex
+from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
 from ..spectral import GraphSettings, LayeredCut, LayerTokens, LayerWeights
 from ..study.cut import CUTS, Cut
@@ -144,10 +144,7 @@ def _cut_group(
     engine.fit([layer for _, layer in tokens], span(progress, 0.0, 0.95))
     rows = _rows_of(sources, engine, [layer for _, layer in tokens])
     sets = _write_sets(study, sources, engine, group, settings, rows)
-    networks = [
-        NetworkNodes(sets[source].name, layers, sets[source].rows, sets[source].columns, False)
-        for source, layers in ((_JOINT, (0,)), *sources.layers.items())
-    ]
+    networks = [sets[source].nodes(layers, False) for source, layers in ((_JOINT, (0,)), *sources.layers.items())]
     index = NodeIndex(networks, sources.images)
     record = _record(sources, engine, settings.pathway, {name: s.name for name, s in sets.items()})
     attributes = {
@@ -213,6 +210,7 @@ def _write_sets(
             note={"title": title, "weights": "" if source is None else source.note.get("weights", "")},
             keep=[s.name for s in sets.values()],
             derived=True,
+            grids=None if source is None else source.grids(layers),
         )
         sets[name] = features
         features.prepare(dict.fromkeys(layers, engine.n_components), n_images)

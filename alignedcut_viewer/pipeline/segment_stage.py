@@ -194,8 +194,8 @@ def _tokens(
     return [
         LayerTokens(
             _Chosen(sets[name].tokens(layer), images),
-            sets[name].rows,
-            sets[name].columns,
+            sets[name].grid(layer).rows,
+            sets[name].grid(layer).columns,
             leading=int(sets[name].class_token),
             name=f"{name}/{layer}",
         )

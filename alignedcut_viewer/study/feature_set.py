@@ -125,6 +125,7 @@ class FeatureSet:
         while name in sets:
             name = f"{base}+{number}"
             number += 1
+        differing = grids if grids and len(set(grids.values())) > 1 else {}
         store.set_attributes(
             f"{cls.ROOT}/{name}",
             {
@@ -137,7 +138,7 @@ class FeatureSet:
                 "note": note,
                 "derived": derived,
                 "complete": {},
-                **({"grids": {str(layer): list(grid) for layer, grid in grids.items()}} if grids else {}),
+                **({"grids": {str(n): list(grid) for n, grid in differing.items()}} if differing else {}),
                 **more,
             },
         )
@@ -210,15 +211,19 @@ class FeatureSet:
         """Tokens of one picture, the class token included; at the finest layer, where layers differ."""
         return self.rows * self.columns + int(self.class_token)
 
+    def grids(self, layers: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Rows and columns of the token grids of some layers."""
+        return {layer: (self.grid(layer).rows, self.grid(layer).columns) for layer in layers}
+
     def nodes(self, layers: Iterable[int], class_token: bool = True) -> NetworkNodes:
         """The nodes of some layers, under the name of this set."""
-        chosen = tuple(layers)
-        grids = tuple((self.grid(layer).rows, self.grid(layer).columns) for layer in chosen)
-        return NetworkNodes(self.name, chosen, *grids[0], class_token and self.class_token, grids)
+        grids = self.grids(layers)
+        sizes = tuple(grids.values())
+        return NetworkNodes(self.name, tuple(grids), *sizes[0], class_token and self.class_token, sizes)
 
     @property
     def n_held(self) -> int:
-        """Rows of channels that are held of one picture at one layer: its tokens; at the finest, where layers differ."""
+        """Rows of channels that are held of one picture: its tokens; at the finest layer, where layers differ."""
         return self.n_tokens
 
     def n_held_at(self, layer: int) -> int:

@@ -319,8 +319,7 @@ class Study:
         n_images = len(self.pictures)
         complete = np.ones(n_images, dtype=bool)
         for name in dict.fromkeys(names):
-            features = self.network(name)
-            wanted = self._layers_of(features, layers)
+            wanted = self._layers_of(features := self.network(name), layers)
             chosen.append(features.nodes(wanted, class_token))
             for layer in wanted:
                 complete &= features.complete(layer, n_images)

@@ -145,10 +145,10 @@ def test_figures_concepts_and_masks(study: Study, tmp_path: Path, capsys: pytest
     assert cli.main(["concepts", path, "--number", "3", "--recurrence", "--layers", "3", "--networks", "unet"]) == 0, (
         capsys.readouterr().err
     )
-    for extra in ([], ["--joint"], ["--network", "unet", "--layer", "0"]):
-        out = tmp_path / f"masks{len(extra)}"
-        assert cli.main(["segment", path, "--formats", "png", "--out", str(out), *extra]) == 0, capsys.readouterr().err
-    with Image.open(next((tmp_path / "masks4").rglob("*.png"))) as mask:
+    for extra in (["--scope", "joint"], ["--networks", "unet", "--layers", "0", "1", "3"]):
+        words = ["segment", path, "--networks", "unet", "--formats", "png", "--out", str(tmp_path / extra[0]), *extra]
+        assert cli.main(words) == 0, capsys.readouterr().err
+    with Image.open(next((tmp_path / "--networks").rglob("*.png"))) as mask:
         assert mask.size == (64, 64)
     opened = Study.open(study.path)
     made = all_figures(opened, opened.cut())

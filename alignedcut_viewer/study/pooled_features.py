@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..store import Store
 from .feature_set import FeatureSet
 
-__all__ = ["POOLED", "POOLED_CHUNK", "PooledFeatures", "training_sets"]
+__all__ = ["POOLED", "POOLED_CHUNK", "PooledFeatures", "all_sets", "training_sets"]
 
 POOLED = "pooled"
 POOLED_CHUNK = 64
@@ -58,6 +58,11 @@ class PooledFeatures(FeatureSet):
     def row_of(place: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row in which the token at a place is held, by the number of the place."""
         return place + _MEAN_ROWS
+
+
+def all_sets(store: Store) -> list[FeatureSet]:
+    """Everything of a study that was computed from its pictures by networks."""
+    return [*FeatureSet.all_of(store).values(), *PooledFeatures.all_of(store).values()]
 
 
 def training_sets(sets: Mapping[str, FeatureSet], store: Store, n_images: int) -> dict[str, FeatureSet]:

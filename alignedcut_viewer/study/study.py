@@ -22,7 +22,7 @@ from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
-from .pooled_features import PooledFeatures, training_sets
+from .pooled_features import all_sets, training_sets
 from .segment_set import SegmentSet, open_segments, segment_names
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Study:
         """
         table = self.pictures
         held = np.zeros(len(table), dtype=bool)
-        for features in self._all_sets():
+        for features in all_sets(self.store):
             for layer in features.layers:
                 held |= features.complete(layer, len(table))
         self._pictures.complete_records([int(image) for image in np.flatnonzero(held)])
@@ -229,11 +229,8 @@ class Study:
         return self._pictures.digests(images)
 
     def _forget(self, images: Sequence[int]) -> None:
-        for features in self._all_sets():
+        for features in all_sets(self.store):
             features.forget(images)
-
-    def _all_sets(self) -> list[FeatureSet]:
-        return [*FeatureSet.all_of(self.store).values(), *PooledFeatures.all_of(self.store).values()]
 
     # -- features ------------------------------------------------------------------------------------------------
 

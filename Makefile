@@ -6,6 +6,7 @@ QT ?= pyqt5
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+DOCS_ARGS ?=
 TORTURE_ARGS ?=
 
 .PHONY: help demo test quick torture lint format bench bench-ui screenshots clean
@@ -42,6 +43,16 @@ torture: $(VENV)/.installed-$(QT)  ## stop every stage at random moments, hundre
 format: $(VENV)/.installed-$(QT)  ## mend layout and imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+coverage: $(VENV)/.installed-$(QT)  ## the whole suite, and which lines it never reaches (htmlcov/index.html)
+	NAPARI_CONFIG= OMP_WAIT_POLICY=PASSIVE QT_API=$(QT) $(BIN)/python -m pytest --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
+
+$(VENV)/.installed-docs: $(VENV)/.installed-$(QT)
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+docs: $(VENV)/.installed-docs  ## the site, its links checked: build/site/html/index.html
+	$(BIN)/python docs/make_site.py build/site $(DOCS_ARGS)
 
 $(VENV)/.installed-bench: $(VENV)/.installed-$(QT)
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"

@@ -1,7 +1,7 @@
 """Build the site: these pages, a gallery of all figures, a notebook and the reference of the Python interface.
 
-    python docs/make_site.py build/site              # links between pages are checked, none may lead nowhere
-    python docs/make_site.py build/site --external   # links to other sites, too; needs a network
+``python docs/make_site.py build/site`` fails where a link between pages leads nowhere; with ``--external`` the links to
+other sites are checked, too, which needs a network.
 """
 
 from __future__ import annotations
@@ -44,7 +44,11 @@ def assemble(source: Path) -> None:
 
 def _bent(page: Path) -> str:
     """A page as it lies in the site: all pages side by side; files of the repository that are no page as plain text."""
-    site = {path.name for path in DOCS.glob("*.md")} | {"CONTRIBUTING.md", "CHANGELOG.md", "from_pictures_to_figures.ipynb"}
+    site = {path.name for path in DOCS.glob("*.md")} | {
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "from_pictures_to_figures.ipynb",
+    }
 
     def bend(match: re.Match[str]) -> str:
         target, mark, anchor = match[1].partition("#")

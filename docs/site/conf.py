@@ -22,5 +22,10 @@ autodoc_typehints = "none"  # numpydoc's sections say it
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "exclude-members": "set_fit_request, set_transform_request"}
 
+suppress_warnings = ["ref.python"]  # types of attributes that are called as methods are
+
 linkcheck_timeout = 20
 linkcheck_workers = 4
+
+# Annotations such as NDArray[np.str_] end in what reStructuredText takes for a link.
+rst_epilog = ".. _numpy.str: https://numpy.org/doc/stable/reference/arrays.scalars.html"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..brain.centring import Centring
-from ..errors import AlignedCutError, DamagedError, InputError
+from ..errors import AlignedCutError, DamagedError, InputError, StudyError
 from ..progress import ProgressCallback, span
 from .groups import figure_and_ground
 
@@ -121,11 +122,16 @@ def _compute(path: str, cut: Cut, uses: set[Any], progress: ProgressCallback) ->
 
 def _split(study: Study, cut: Cut, masks: MaskOptions, progress: ProgressCallback) -> FigureGround | Lacking:
     from ..figures import Lacking, figure_ground_from_segments
+    from ..study.study import Study
 
     told = figure_and_ground(study, cut, masks.masks, masks.figure_labels, masks.unlabelled, False, progress)
     if told is not None:
         return told
     try:
+        if not study.writable:
+            # what is segmented is kept with the cut where it may be written, for the next figure and the report
+            with contextlib.suppress(StudyError), Study.open(study.path, writable=True) as writer:
+                return figure_ground_from_segments(writer, writer.cut(cut.name), progress)
         return figure_ground_from_segments(study, cut, progress)
     except DamagedError:
         raise

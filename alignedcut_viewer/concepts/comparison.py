@@ -125,8 +125,16 @@ def mutual_knn(
     InputError
         If a place has fewer than `k` possible neighbours.
     """
-    one, other = (np.asarray(values, dtype=np.float32) for values in (x, y))
-    _pair(one, other)
+    _pair(x, y)
+    a, possible = _possible_neighbours(x, k, groups)
+    b, _ = _possible_neighbours(y, k, groups)
+    return _in_common(a, b, possible, debiased)
+
+
+def _possible_neighbours(x: ArrayLike, k: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The k nearest neighbours of each place, (n, k), and how many places could be neighbours of it, (n,)."""
+    one = np.asarray(x, dtype=np.float32)
+    _centred(one)  # says what is wrong with it
     n = len(one)
     number = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
     if len(number) != n:
@@ -134,7 +142,11 @@ def mutual_knn(
     possible = n - np.bincount(number)[number]
     if not 1 <= k <= possible.min():
         raise InputError(f"Cannot find {k} neighbours where only {possible.min()} places can be.")
-    a, b = _neighbours(one, k, number), _neighbours(other, k, number)
+    return _neighbours(one, k, number), possible
+
+
+def _in_common(a: NDArray[np.int64], b: NDArray[np.int64], possible: NDArray[np.int64], debiased: bool) -> float:
+    n, k = a.shape
     shared = sum(float((a[:, i : i + 1] == b).sum()) for i in range(k)) / (n * k)
     chance = float((k / possible).mean())
     return float((shared - chance) / (1 - chance)) if debiased and chance < 1 else shared
@@ -228,36 +240,46 @@ def layer_matrix(
     n_a, n_b = len(layers_a), len(layers_b)
     if not n_a or not n_b:
         raise InputError("Both networks need at least one layer.")
+    alike = layers_a is layers_b and not callable(measure)
     compare: Callable[[Any, Any], float]
     first: list[Any]
     second: list[Any]
     if callable(measure):
         compare, first, second = measure, list(layers_a), list(layers_b)
     elif measure == "cka":
-        compare, first, second = _cka_of(debiased), _each(layers_a, _centred), _each(layers_b, _centred)
+        compare, first = _cka_of(debiased), _each(layers_a, _centred)
+        second = first if alike else _each(layers_b, _centred)
     elif measure == "subspace":
         first = _each(layers_a, lambda values: _orthonormal(_centred(values)))
-        second = _each(layers_b, lambda values: _orthonormal(_centred(values)))
+        second = first if alike else _each(layers_b, lambda values: _orthonormal(_centred(values)))
 
         def compare(one: FloatArray, other: FloatArray) -> float:
             return _agreement(one, other, debiased)
 
     elif measure == "mutual_knn":
-        first, second = list(layers_a), list(layers_b)
+        _same_places(layers_a, layers_b)
+        first = [_possible_neighbours(values, k, groups) for values in layers_a]
+        second = first if alike else [_possible_neighbours(values, k, groups) for values in layers_b]
 
         def compare(one: Any, other: Any) -> float:
-            return mutual_knn(one, other, k, groups=groups, debiased=debiased)
+            return _in_common(one[0], other[0], one[1], debiased)
 
     else:
         raise InputError(f"Unknown measure {measure!r}; use {', '.join(MEASURES)}, or a function.")
-    if not callable(measure) and len({len(np.asarray(values)) for values in (*first, *second)}) > 1:
-        raise FeatureError("All layers must be represented at the same places.")
+    if not callable(measure):
+        _same_places(layers_a, layers_b)
     matrix = np.empty((n_a, n_b))
     for i, one in enumerate(first):
         for j, other in enumerate(second):
-            matrix[i, j] = compare(one, other)
+            # all own measures are symmetric
+            matrix[i, j] = matrix[j, i] if alike and j < i else compare(one, other)
         report(progress, i + 1, n_a, "Comparing layers")
     return matrix
+
+
+def _same_places(*layers: Sequence[ArrayLike]) -> None:
+    if len({len(np.asarray(values)) for part in layers for values in part}) > 1:
+        raise FeatureError("All layers must be represented at the same places.")
 
 
 def _each(layers: Sequence[ArrayLike], prepare: Callable[[ArrayLike], FloatArray]) -> list[FloatArray]:

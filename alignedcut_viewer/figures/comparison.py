@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..nodes import Slot
@@ -84,7 +84,9 @@ def comparison(
     k = max(1, min(k, len(chosen) - int(np.bincount(picture).max())))
     matrices = {
         "linear CKA of features": layer_matrix(features, features, "cka", progress=span(stage, 0.0, 0.3)),
-        f"shared {k} nearest neighbours": _neighbours_in_common(features, k, picture, span(stage, 0.3, 1.0)),
+        f"shared {k} nearest neighbours": layer_matrix(
+            features, features, "mutual_knn", k=k, groups=picture, progress=span(stage, 0.3, 0.9)
+        ),
         "agreement of eigenvectors": layer_matrix(
             eigenvectors, eigenvectors, "subspace", progress=span(stage, 0.9, 1.0)
         ),
@@ -94,21 +96,6 @@ def comparison(
     return comparison_from_arrays(
         matrices, index.slots, note=f"{' '.join(note)}\n{brief_provenance(study, cut)}", width=width
     )
-
-
-def _neighbours_in_common(
-    layers: Sequence[NDArray[np.floating]], k: int, pictures: NDArray[np.int64], progress: ProgressCallback
-) -> NDArray[np.float64]:
-    """Mutual nearest neighbours of all pairs of layers, each pair once."""
-    from ..concepts import mutual_knn
-
-    count = len(layers)
-    matrix = np.eye(count)
-    for i in range(count):
-        for j in range(i):
-            matrix[i, j] = matrix[j, i] = mutual_knn(layers[i], layers[j], k, groups=pictures, debiased=True)
-        report(progress, i + 1, count, "Nearest neighbours")
-    return matrix
 
 
 def comparison_from_arrays(

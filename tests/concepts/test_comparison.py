@@ -193,3 +193,18 @@ def test_places_are_nearest_to_the_layer_that_they_were_taken_from(rng: np.rando
     np.testing.assert_allclose(nearest_layers(query, list(layers)), np.bincount(taken, minlength=4) / 500)
     with pytest.raises(FeatureError, match="the same"):
         nearest_layers(query, [np.ones((4, 5))])
+
+
+@pytest.mark.parametrize("measure", ["cka", "mutual_knn", "subspace"])
+def test_layers_among_themselves_are_compared_pair_by_pair(measure: str) -> None:
+    """Half of the pairs, and each layer's neighbours once, give what every pair alone gives."""
+    rng = np.random.default_rng(3)
+    layers = [rng.normal(size=(90, 6 + i)) for i in range(4)]
+    layers[1] = layers[0] + 0.3 * rng.normal(size=(90, 6))
+    pictures = np.arange(90) // 9
+    own = layer_matrix(layers, layers, measure, k=5, groups=pictures)
+    apart = layer_matrix(layers, list(layers), measure, k=5, groups=pictures)
+    np.testing.assert_allclose(own, apart, atol=1e-12)
+    np.testing.assert_array_equal(own, own.T)
+    if measure == "mutual_knn":
+        assert own[2, 1] == mutual_knn(layers[2], layers[1], 5, groups=pictures, debiased=True)

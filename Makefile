@@ -40,7 +40,7 @@ quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weigh
 torture: $(VENV)/.installed-$(QT)  ## stop every stage at random moments, hundreds of times; writes docs/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
-format: $(VENV)/.installed-$(QT)  ## mend layout and imports
+format: $(VENV)/.installed-$(QT)  ## fix layout and imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

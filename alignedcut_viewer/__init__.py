@@ -1,4 +1,4 @@
-"""See how vision networks turn pixels into concepts, layer by layer, and which visual cortex each concept speaks to.
+"""See how vision networks turn pixels into concepts, layer by layer, and which visual cortex each concept activates.
 
 The public names below are imported when they are first used, so that ``import alignedcut_viewer`` costs nothing.
 """

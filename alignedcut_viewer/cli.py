@@ -16,13 +16,13 @@ from .errors import AlignedCutError, Cancelled
 __all__ = ["main"]
 
 _EPILOG = """\
-the usual order:
+typical use:
   alignedcut extract photos/ --networks clip-vit-b16 --study my-study
   alignedcut cut my-study
   alignedcut figures my-study
   alignedcut view my-study
 
-`alignedcut demo` does all of it on sample pictures. `alignedcut COMMAND --help` tells more about each command.
+`alignedcut demo` does all of it on sample pictures. `alignedcut COMMAND --help` explains each command.
 """
 
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, 2 where the user can mend what went wrong, 130 when stopped by Ctrl-C.
+        0 when all went well, 2 where the user can fix what went wrong, 130 when stopped by Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -31,7 +31,7 @@ class AlignedCutError(Exception):
 class Cancelled(Exception):
     """Raised by a progress callback to stop the work it reports on.
 
-    Not an :class:`AlignedCutError`: a cancelled run is a wish fulfilled, not a fault. What was finished stays on disk.
+    Not an :class:`AlignedCutError`: stopping is what the user asked for. What was finished stays on disk.
     """
 
 
@@ -48,10 +48,10 @@ class PictureError(AlignedCutError):
 
 
 class UnreachablePictureError(PictureError):
-    """A picture cannot be had at present, which says nothing about the picture itself.
+    """A picture is out of reach at present, which says nothing about the picture itself.
 
-    Its file is gone, its disk does not answer, or memory or file handles ran out. Nobody may remember the picture as
-    broken because of it.
+    Its file is gone, its disk does not answer, or memory or file handles ran out. The picture must not be recorded
+    as broken because of it.
     """
 
 

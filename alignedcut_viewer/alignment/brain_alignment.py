@@ -44,13 +44,13 @@ class BrainAlignment:
         Width D' of the universal space; None is that of the widest slot (768 in the paper).
     eigen_weight, zero_weight, covariance_weight
         Weights of the eigen-constraint (equations 5 and 8), the zero-centre term (6) and the covariance term (7); 0
-        switches a term off. 1 for the first is the best row of the paper's Table 1; .01 for the others is remembered of
+        switches a term off. 1 for the first is the best row of the paper's Table 1; .01 for the others is recalled from
         the authors' code, not published.
     focal
         Whether pairs of nodes that were disconnected before alignment weigh more in the eigen-constraint (equation 8).
     n_eigenvectors, n_nodes, gamma
         The eigen-constraint compares that many eigenvectors of the graph of that many nodes with that kernel width
-        (6 and 100 are remembered of the authors' code).
+        (6 and 100 are recalled from the authors' code).
     broadening
         Eigenvalues at the edge of the compared span that are closer than this have their gradient damped. With a
         hundred nodes and gamma 1 they are about .01 apart; undamped, the few steps where two nearly meet outweigh all
@@ -203,7 +203,7 @@ class BrainAlignment:
         samples
             Features and responses.
         progress
-            Told about the steps; raises ``Cancelled`` to stop. The last finished epoch stays in `checkpoint`.
+            Called with each step; raises ``Cancelled`` to stop. The last finished epoch stays in `checkpoint`.
         on_epoch
             Called with the record of each epoch, for live curves.
         checkpoint

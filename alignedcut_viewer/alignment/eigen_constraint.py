@@ -118,7 +118,7 @@ def eigen_constraint(
     after
         Features of the same nodes after alignment, (..., m, D').
     n_eigenvectors
-        Size c of the span that is compared; 6 is remembered of the authors' code, not published.
+        Size c of the span that is compared; 6 is recalled from the authors' code, not published.
     gamma
         Width of the kernel.
     focal

@@ -185,7 +185,7 @@ class Backbone(ABC):
         return tuple(self._width(layer, tap) for layer in range(self.n_layers))
 
     def prepare(self, picture: NDArray[np.uint8]) -> torch.Tensor:
-        """Make a picture what the network eats.
+        """Turn a picture into what the network takes.
 
         The whole picture is squashed to the input size, so that a token grid laid over the original picture fits.
 

@@ -57,9 +57,9 @@ def load_backbone(
     precision
         ``"auto"`` (half on CUDA and MPS, single on the CPU), ``"float32"``, ``"float16"`` or ``"bfloat16"``.
     announce
-        Told in one line where the weights come from; the log ``alignedcut_viewer`` if None.
+        Called with a line that says where the weights come from; the log ``alignedcut_viewer`` if None.
     fallback
-        Whether ``dinov2-vit-s14-saliency`` may stand in for a network whose weights cannot be had.
+        Whether ``dinov2-vit-s14-saliency`` may stand in for a network whose weights are unavailable.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def load_backbone(
     CheckpointError
         If a checkpoint is broken or is that of another architecture.
     WeightsUnavailableError
-        If there are no trained weights to be had.
+        If there are no trained weights available.
     InputError
         If the input size, the device or the precision does not fit.
     """
@@ -96,7 +96,7 @@ def load_backbone(
         except WeightsUnavailableError as missing:
             message = f"{_how_to_get(asked, reason)} {spec.name} cannot stand in for it either: {missing}"
             raise WeightsUnavailableError(message) from reason
-        note = f"{origin}; it stands in for {asked}, whose weights cannot be had: {why}"
+        note = f"{origin}; it stands in for {asked}, whose weights are unavailable: {why}"
         (announce or _logger.warning)(
             f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin})."
         )

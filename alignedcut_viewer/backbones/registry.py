@@ -36,7 +36,7 @@ def get_spec(name: str) -> NetworkSpec:
     UnknownNetworkError
         If there is no such network; names the nearest that there is.
     WeightsUnavailableError
-        If the description of a network on the hub is neither in the cache nor to be had.
+        If the description of a network on the hub is neither in the cache nor available.
     """
     for spec in list_networks():
         if spec.name == name:

@@ -25,7 +25,7 @@ OFFLINE_NETWORK = "dinov2-vit-s14-saliency"
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network: where it comes from, what it eats and what it gives.
+    """A network: where it comes from, what it takes and what it gives.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ _RANDOM_SEED = 0
 
 
 def find_spec(name: str) -> NetworkSpec | None:
-    """The spec of a name of timm, with or without ``timm:`` or ``random:`` before it; None if it is no such name."""
+    """The spec of a name of timm, with or without ``timm:`` or ``random:`` before it; None for any other name."""
     kind, _, rest = name.rpartition(":")
     if kind not in ("", "timm", "random") or not looks_like_timm(rest):
         return None

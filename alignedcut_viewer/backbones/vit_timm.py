@@ -50,7 +50,7 @@ def _configuration(model: str) -> Any:
 
 
 def has_weights(model: str) -> bool:
-    """Whether timm knows where trained weights of a model can be had."""
+    """Whether timm knows where trained weights of a model are available."""
     configuration = _configuration(model)
     return configuration is not None and bool(configuration.has_weights)
 

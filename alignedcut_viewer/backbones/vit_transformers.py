@@ -91,13 +91,13 @@ def _description_file(model: str, name: str, *, optional: bool = False) -> Path 
     except EntryNotFoundError:
         return None
     except download_errors() as error:
-        raise WeightsUnavailableError(f"{name} of {hub_endpoint()}/{model} cannot be had: {error}") from error
+        raise WeightsUnavailableError(f"{name} of {hub_endpoint()}/{model} cannot be obtained: {error}") from error
 
 
 def _family(model: str) -> tuple[_Family, Path]:
     path = _description_file(model, "config.json")
     if path is None:
-        raise UnknownNetworkError(f"{model} has no config.json, so it is no model of transformers.")
+        raise UnknownNetworkError(f"{model} has no config.json, so it is not a model of transformers.")
     try:
         kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
     except (json.JSONDecodeError, AttributeError, UnicodeDecodeError) as error:
@@ -124,7 +124,7 @@ def transformers_spec(model: str) -> NetworkSpec:
     UnknownNetworkError
         If it is of a kind that is not supported, or no model at all.
     WeightsUnavailableError
-        If its configuration is neither in the local cache nor to be had.
+        If its configuration is neither in the local cache nor available.
     """
     import transformers
 

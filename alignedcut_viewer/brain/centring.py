@@ -1,8 +1,8 @@
-"""What an activation is told about: zero, the mean of all pixels, or the mean of the layer.
+"""What an activation is measured from: zero, the mean of all pixels, or the mean of the layer.
 
 A layer drives most voxels alike at nearly all of its pixels. About zero, that common part stands in every bar. About
 the layer's mean it is gone, and then two groups that make up most of the layer, such as figure and ground, can hardly
-help having opposite signs: a voxel that figure drives by 1.15 and ground by .89 is told as +.19 and -.08. Their
+help having opposite signs: a voxel that figure drives by 1.15 and ground by .89 is reported as +.19 and -.08. Their
 difference is the same about any of the three.
 """
 
@@ -24,7 +24,7 @@ DEFAULT_CENTRING: Centring = "layer"
 
 @dataclass(frozen=True)
 class CentringInfo:
-    """How one centring is told.
+    """How one centring is described.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ CENTRING_NAMES: tuple[Centring, ...] = get_args(Centring)
 
 
 def centring_info(name: str) -> CentringInfo:
-    """How a centring is told.
+    """How a centring is described.
 
     Raises
     ------

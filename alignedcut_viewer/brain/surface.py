@@ -127,7 +127,7 @@ def _nilearn_files(name: str, announce: Callable[[str], None] | None) -> Mapping
     try:
         files: Mapping[str, Any] = datasets.fetch_surf_fsaverage(name)
     except Exception as error:  # network faults come in many classes
-        raise StorageError(f"The {name} surfaces could not be had through nilearn ({error}).") from error
+        raise StorageError(f"The {name} surfaces could not be obtained through nilearn ({error}).") from error
     return files
 
 

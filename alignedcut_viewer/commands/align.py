@@ -43,16 +43,22 @@ def _options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="PICTURES",
         help="first extract what training needs, and no more, of these pictures, or of those that DATA names; "
-        "--networks says of which networks, and the study is made if it is not there",
+        "--networks says of which networks, and the study is created if it does not exist",
     )
     brain.add_argument("--drop-voxels", action="store_true", help="leave out voxels with NaN or constant responses")
     brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
-    brain.add_argument("--init", choices=STARTING_MAPS, help="start (default: isometry)")
-    brain.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: 30)")
-    brain.add_argument("--patience", type=int, metavar="N", help="epochs without a better score (default: 5)")
-    brain.add_argument("--test", type=float, metavar="SHARE", help="pictures kept apart for the scores (default: 0.1)")
-    brain.add_argument("--keep", choices=("best", "last"), help="which epoch (default: best on held-out pictures)")
-    brain.add_argument("--batch", type=int, metavar="N", help="pictures a step (default: 64)")
+    brain.add_argument("--init", choices=STARTING_MAPS, help="where training starts (default: isometry)")
+    brain.add_argument("--epochs", type=int, metavar="N", help="maximum number of epochs (default: 30)")
+    brain.add_argument(
+        "--patience", type=int, metavar="N", help="stop after so many epochs without a better score (default: 5)"
+    )
+    brain.add_argument(
+        "--test", type=float, metavar="SHARE", help="share of the pictures held out for the scores (default: 0.1)"
+    )
+    brain.add_argument(
+        "--keep", choices=("best", "last"), help="which epoch to keep (default: best on held-out pictures)"
+    )
+    brain.add_argument("--batch", type=int, metavar="N", help="pictures per step (default: 64)")
     brain.add_argument("--no-center", action="store_true", help="leave each layer's mean in its features")
     brain.add_argument("--no-focal", action="store_true", help="constrain all pairs of nodes alike")
     brain.add_argument("--constraint-nodes", type=int, metavar="N", help="nodes of its graph (default: 100)")
@@ -227,7 +233,7 @@ COMMANDS = (
         name="align",
         summary="fit an alignment of layers and networks, and write it to a file",
         description=(
-            "Fits one map a layer into a common channel space and writes them to a safetensors file, which `cut "
+            "Fits one map per layer into a common channel space and writes them to a safetensors file, which `cut "
             "--alignment FILE` takes in this study and in others. Without brain data the layers are fitted to one "
             "another on the study's pictures (hyperalignment), as `cut` does by itself where there are enough "
             "pictures. With --brain the maps are trained to predict responses to the study's pictures: a folder of "

@@ -100,8 +100,8 @@ COMMANDS = (
         name="align import",
         summary="make an alignment of matrices from elsewhere",
         description=(
-            "Reads a state dict (.pt, .pth), a .safetensors or an .npz file with one matrix a layer, and writes them "
-            "as an alignment that `cut --alignment FILE` takes. Name the layers in the order of the matrices."
+            "Reads a state dict (.pt, .pth), a .safetensors or an .npz file with one matrix per layer, and writes them "
+            "as an alignment that `cut --alignment FILE` takes. List the layers in the order of the matrices."
         ),
         example="alignedcut align import maps.pth --slots clip-vit-b16:0-11 mae-vit-b16:0-11 --out maps.safetensors",
         options=_align_import_options,

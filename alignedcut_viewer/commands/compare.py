@@ -101,7 +101,7 @@ def compare(
 COMMANDS = (
     Command(
         name="compare",
-        summary="how alike the layers of two networks are",
+        summary="how similar the layers of two networks are",
         description=(
             "Compares all layers of two networks on the same places of the same pictures and says where each layer of "
             "the first lives in the second: by linear CKA, mutual nearest neighbours, agreement of the cut's "

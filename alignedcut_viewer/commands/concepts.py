@@ -30,14 +30,14 @@ _SIDE = 128  # of a crop, in pixels
 
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
-    options.networks_and_layers(parser, "to seek in")
+    options.networks_and_layers(parser, "to search")
     parser.add_argument("--number", type=int, metavar="K", help="how many, at most (default: by the data)")
     parser.add_argument("--radius", default="auto", metavar="R", help="of the spheres, or auto (default: auto)")
     parser.add_argument("--crops", type=int, default=9, metavar="N", help="crops of each concept; 0 for none")
     parser.add_argument(
         "--recurrence",
         action="store_true",
-        help="of one layer: at which others, of any network of the cut, each concept lies at the same places",
+        help="for one layer: at which other layers of any network each concept lies at the same places",
     )
     options.seed(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: STUDY-concepts)")
@@ -186,7 +186,7 @@ def _write_crops(
 def _one_slot_each(
     cut: Cut, found: ConceptSet, networks: tuple[str, ...] | None, layers: Any, share: float = 0.9
 ) -> bool:
-    """Whether concepts were sought in several slots, and nearly all lie in one each."""
+    """Whether concepts were looked for in several slots, and nearly all lie in one each."""
     import numpy as np
 
     sought = cut.index.subset(networks=networks, layers=layers)

@@ -20,7 +20,7 @@ __all__ = ["COMMANDS"]
 
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
-    parser.add_argument("--name", default="default", metavar="NAME", help="what to call the cut (default: default)")
+    parser.add_argument("--name", default="default", metavar="NAME", help="name of the cut (default: default)")
     options.networks_and_layers(parser, "in the graph")
     parser.add_argument("--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: all)")
     parser.add_argument("--no-class-token", action="store_true", help="leave the class tokens out of the graph")
@@ -31,14 +31,16 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="auto, none, hyperalignment (fitted to these pictures), shipped, or a file of `align` (default: auto)",
     )
     options.preset(parser)
-    parser.add_argument("--eigenvectors", type=int, metavar="N", help="how many (default: 20)")
+    parser.add_argument("--eigenvectors", type=int, metavar="N", help="number of eigenvectors (default: 20)")
     parser.add_argument("--gamma", metavar="G", help="width of the affinity, or auto")
     parser.add_argument("--method", choices=method_names(), help="how to solve (default: auto)")
     parser.add_argument("--landmarks", type=int, metavar="N", help="sampled nodes of the approximations")
     parser.add_argument("--neighbours", type=int, metavar="K", help="nearest samples of `knn` (default: 100)")
     parser.add_argument("--sampling", choices=("kmeans", "farthest", "uniform"), help="how landmarks are chosen")
     parser.add_argument("--orthonormal", action="store_true", help="make the vectors of `knn` orthonormal")
-    parser.add_argument("--balance", type=float, metavar="B", help="from 0 to 1: how much dense regions are held back")
+    parser.add_argument(
+        "--balance", type=float, metavar="B", help="from 0 to 1: how strongly dense regions are evened out"
+    )
     parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
     parser.add_argument("--colour-landmarks", type=int, metavar="N", help="nodes that it places (default: 2000)")
     parser.add_argument("--map-perplexity", type=float, metavar="P", help="of the t-SNE that makes the map")
@@ -148,8 +150,8 @@ COMMANDS = (
         summary="features to eigenvectors, colours and a map",
         description=(
             "Aligns the layers, cuts the joint graph of all tokens of all pictures, layers and networks of a study, "
-            "colours it, and lays it out on a plane for paths over the layers. Each stage that is there with the same "
-            "settings is not computed again."
+            "colours it, and lays it out on a plane for paths over the layers. A stage that already exists with "
+            "the same settings is not computed again."
         ),
         example="alignedcut cut my-study --layers 6-11 --eigenvectors 10 --name late",
         options=_options,

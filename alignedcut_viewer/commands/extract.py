@@ -25,8 +25,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--networks", nargs="+", metavar="NAME", help=f"see `alignedcut networks` (default: {DEFAULT_NETWORK})"
     )
     options.preset(parser)
-    parser.add_argument("--study", required=True, metavar="STUDY", help="the study's folder; made if it is not there")
-    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders too")
+    parser.add_argument(
+        "--study", required=True, metavar="STUDY", help="the study's folder; created if it does not exist"
+    )
+    parser.add_argument("--recursive", action="store_true", help="search subfolders as well")
     options.layers(parser)
     parser.add_argument(
         "--tap",
@@ -35,7 +37,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="where in each layer; several are taken in one pass (default: attention)",
     )
     parser.add_argument(
-        "--size", nargs="+", type=int, metavar="PX", help="input size: one number, or height and width (default: usual)"
+        "--size",
+        nargs="+",
+        type=int,
+        metavar="PX",
+        help="input size: one number, or height and width (default: the network's own)",
     )
     parser.add_argument(
         "--weights",
@@ -45,16 +51,22 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="checkpoint of the network, or NETWORK=FILE for several",
     )
     options.device(parser)
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS, help="of the networks")
-    parser.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at once, at most (default: 8)")
-    parser.add_argument("--storage", default="float16", choices=STORAGES, help="of the features (default: float16)")
+    parser.add_argument(
+        "--precision", default="auto", choices=PRECISIONS, help="precision of the networks (default: auto)"
+    )
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="most pictures per batch (default: 8)")
+    parser.add_argument(
+        "--storage", default="float16", choices=STORAGES, help="precision of the stored features (default: float16)"
+    )
     parser.add_argument(
         "--for-alignment",
         action="store_true",
         help="keep of each picture only what `align --brain` trains on: means of all tokens, and a few tokens",
     )
     parser.add_argument(
-        "--no-fallback", action="store_true", help="fail rather than take dinov2-vit-s14-saliency where there is no hub"
+        "--no-fallback",
+        action="store_true",
+        help="fail instead of falling back to dinov2-vit-s14-saliency when weights cannot be downloaded",
     )
 
 
@@ -150,8 +162,8 @@ COMMANDS = (
         name="extract",
         summary="pictures to features, kept in a study",
         description=(
-            "Runs networks over pictures and keeps their features in a study (a folder). What is there already is not "
-            "computed again, so that the same command goes on where it was stopped, and adds new pictures or layers."
+            "Runs networks over pictures and keeps their features in a study (a folder). What already exists is "
+            "not computed again: the same command resumes where it stopped, or adds new pictures or layers."
         ),
         example="alignedcut extract photos/ --networks clip-vit-b16 mae-vit-b16 --study my-study --layers 0-11",
         options=_options,

@@ -73,7 +73,7 @@ def figure_ground(
 COMMANDS = (
     Command(
         name="figure-ground",
-        summary="what figure and ground do to the brain, layer by layer",
+        summary="which brain regions figure and ground activate, layer by layer",
         description=(
             "Mean activation of every brain region by the pixels of the figure and by those of the ground, at each "
             "layer of each network, with intervals by bootstrap over pictures. Needs an alignment with brain data."

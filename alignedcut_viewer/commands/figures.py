@@ -60,7 +60,9 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
         help="of similarity: pixels that are asked about, from the upper left corner, such as 3:120,200",
     )
     chosen.add_argument("--smooth", action="store_true", help="of the mosaic: interpolate colours between tokens")
-    parser.add_argument("--dpi", type=float, metavar="N", help="dots an inch of PNG files (default: 300)")
+    parser.add_argument(
+        "--dpi", type=float, metavar="N", help="resolution of PNG files in dots per inch (default: 300)"
+    )
     options.masks(parser.add_argument_group("figure and ground"))
     options.about(parser)
 
@@ -157,7 +159,7 @@ def _targets(
     suffixes = [f".{kind.lower().lstrip('.')}" for kind in formats]
     for suffix in suffixes:
         if suffix not in endings:
-            raise InputError(f"{suffix[1:]} is no kind of figure; choose from png, svg, pdf and csv.")
+            raise InputError(f"{suffix[1:]} is not a kind of figure; choose from png, svg, pdf and csv.")
     if out and (several or len(kinds) > 1):
         if len(out) > 1 or Path(out[0]).suffix.lower() in endings:
             raise InputError("With --all or several figures, --out names one folder for all of them.")
@@ -201,7 +203,7 @@ COMMANDS = (
         summary="one figure by name, or with --all every figure of the paper",
         description=(
             "Draws figures by name, by default the mosaic: the colours of a cut, a row a picture, a column a layer.\n"
-            "With --all, draws every figure that the study has data for, and says which it lacks and why. The map, "
+            "With --all, draws every figure that the study has data for, and says which are missing and why. The map, "
             "the concepts, the brain activation and the scores of layers that they need are computed and kept with "
             "the cut where they are not there."
         ),

@@ -24,8 +24,8 @@ COMMANDS = (
         name="networks",
         summary="list the networks that have a name",
         description=(
-            "Lists the built-in networks. Any vision transformer of timm works too, by its name there, and CLIP, "
-            "DINOv2 and ViT-MAE of transformers as hf:HUB-ID or by a local folder."
+            "Lists the built-in networks. Any timm vision transformer also works by its timm name, and CLIP, "
+            "DINOv2 and ViT-MAE of transformers as hf:HUB-ID or a local folder."
         ),
         example="alignedcut networks",
         options=options.none,

@@ -132,7 +132,7 @@ def figure_and_ground(parser: argparse.ArgumentParser) -> None:
 
 
 def about(parser: Any) -> None:
-    """What brain activation is told about."""
+    """What brain activation is measured from."""
     parser.add_argument(
         "--about",
         choices=CENTRING_NAMES,

@@ -38,7 +38,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-confidence", type=float, default=0.0, metavar="C", help="leave out segments below it (default: 0)"
     )
-    parser.add_argument("--name", default="default", metavar="NAME", help="what to call the segments in the study")
+    parser.add_argument("--name", default="default", metavar="NAME", help="name of the segments in the study")
     parser.add_argument(
         "--formats",
         nargs="+",

@@ -42,7 +42,7 @@ def simulate_brain(
 COMMANDS = (
     Command(
         name="simulate-brain",
-        summary="made-up responses to the pictures of a study, to try brain data with",
+        summary="simulated responses to a study's pictures, for trying out brain data",
         description=(
             "Writes a folder in the layout of the Algonauts 2023 release with SIMULATED responses to the study's own "
             "pictures: a known map of its features, and noise. `align --brain` takes it, so that bars and cortex can "

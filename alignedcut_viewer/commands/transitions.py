@@ -26,7 +26,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     parser.add_argument("--network", metavar="NAME", help="which network (default: the first of the cut)")
     options.layers(parser)
-    parser.add_argument("--number", type=int, default=5, metavar="K", help="concepts a layer (default: 5)")
+    parser.add_argument("--number", type=int, default=5, metavar="K", help="concepts per layer (default: 5)")
     parser.add_argument("--radius", default="auto", metavar="R", help="of the circles, or auto (default: auto)")
     options.figure_and_ground(parser)
     options.seed(parser)
@@ -112,7 +112,9 @@ def _differences(comparison: Any, before: int, after: int) -> str:
     import numpy as np
 
     if not comparison.differs.any():
-        return f"  Figure and ground take the same ways from layer {before} to layer {after}, as far as can be told."
+        return (
+            f"  Figure and ground take the same paths from layer {before} to layer {after}: no significant difference."
+        )
     sizes = np.where(comparison.differs, np.abs(comparison.difference), -1)
     a, b = np.unravel_index(int(sizes.argmax()), sizes.shape)
     return (
@@ -133,7 +135,7 @@ def _parting(layers: tuple[int, ...], found: Any) -> str:
 COMMANDS = (
     Command(
         name="transitions",
-        summary="how pixels pass from concept to concept over the layers",
+        summary="how pixels move from concept to concept across the layers",
         description=(
             "Finds concepts of each layer in the plane of 2-D spectral t-SNE and measures the probability that a "
             "pixel passes from one to another in the next layer. With masks, figure and ground are measured apart, "

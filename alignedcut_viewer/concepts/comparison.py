@@ -230,7 +230,7 @@ def layer_matrix(
     debiased
         Whether chance is 0.
     progress
-        Told after every layer.
+        Called after every layer.
 
     Returns
     -------

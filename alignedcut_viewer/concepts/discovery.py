@@ -22,7 +22,7 @@ __all__ = ["Concepts", "discover", "match_ids"]
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-_SAMPLE = 20_000  # nodes among which centres are sought; the density of a million is the same to a few per cent
+_SAMPLE = 20_000  # nodes among which centres are looked for; the density of a million is the same to a few per cent
 _TRIMMED = 0.05  # share of the sample, the most isolated, that are no candidates
 _NEIGHBOURS = 10  # whose distance tells how isolated a node is
 _USUAL_NUMBER = 20  # of concepts, where the data do not fall into clear clusters
@@ -114,7 +114,7 @@ def discover(
     min_size
         Members that a concept has at least; smaller ones are dropped.
     seed
-        Draws the nodes among which centres are sought where there are more than 20,000.
+        Draws the nodes among which centres are looked for where there are more than 20,000.
     progress
         Told now and then.
 

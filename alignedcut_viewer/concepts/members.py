@@ -40,7 +40,7 @@ def channel_statistics(
     seed
         Of the draw.
     progress
-        Told after every concept.
+        Called after every concept.
 
     Returns
     -------

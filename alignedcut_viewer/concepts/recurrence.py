@@ -121,7 +121,7 @@ def find_recurrence(
     n_permutations, seed
         Number of exchanges of pictures, and their seed.
     progress
-        Told after every exchange.
+        Called after every exchange.
 
     Returns
     -------

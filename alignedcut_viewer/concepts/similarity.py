@@ -43,7 +43,7 @@ def cosine_similarity(
     chunk
         Nodes at a time.
     progress
-        Told after every chunk.
+        Called after every chunk.
 
     Returns
     -------

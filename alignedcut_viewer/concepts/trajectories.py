@@ -186,7 +186,7 @@ def bifurcation_layer(
     seed
         Of folds, permutations and draws.
     progress
-        Told after every permutation.
+        Called after every permutation.
 
     Returns
     -------

@@ -70,7 +70,7 @@ def figure_ground_from_masks(
         Labels that are neither; None takes what :func:`~alignedcut_viewer.study.mask_labels.usual_unlabelled` says:
         255, but not of black and white masks, and 0 where classes cover the whole picture, as COCO's.
     progress
-        Told after every picture.
+        Called after every picture.
 
     Raises
     ------

@@ -195,7 +195,7 @@ def _given(
         brain_of(material.cut)
     if kind.needs == "masks" and not material.masks:
         raise _LacksError(
-            f"{kind.title}: this needs masks that tell figure from ground, made by somebody who looked; give a folder "
+            f"{kind.title}: this needs masks that tell figure from ground, drawn by hand; give a folder "
             "of them: `alignedcut figures STUDY --all --masks DIR`."
         )
     known = None if isinstance(material.figure_ground, Lacking) else material.figure_ground

@@ -25,7 +25,7 @@ def cut_provenance(study: Study, cut: Cut, networks: Sequence[str], *, colours: 
     networks
         Names of the feature sets that are shown.
     colours
-        Whether AlignedCut colours are shown, and so how they were made is told.
+        Whether AlignedCut colours are shown, and so how they were made is stated.
     """
     recipe, colour = cut.recipe["cut"], cut.recipe["colour"]
     settings: dict[str, Any] = recipe.get("settings", {})

@@ -109,7 +109,7 @@ def roi_maps_from_arrays(
         raise InputError(f"Maps of {len(pictures)} pictures are needed, at least one; got {len(maps)}.")
     if any(values.ndim != 3 or values.shape[2] != len(names) for values in maps):
         raise InputError(f"Each map must be rows × columns × {len(names)} ROIs.")
-    # each region about its own mean: what is told is where in a picture it answers more, and where less
+    # each region about its own mean: what is shown is where in a picture it answers more, and where less
     every = np.concatenate([values.reshape(-1, len(names)) for values in maps]).astype(np.float64)
     centre = every.mean(0)
     reach = np.maximum(np.quantile(np.abs(every - centre), 0.99, axis=0), 1e-12)

@@ -127,7 +127,7 @@ def similarity_table(
     """Cosine similarity of each asked token to the tokens of each picture: mean, largest and where it lies.
 
     With figure and ground, the mean over either too. The parameters are those of
-    :func:`~alignedcut_viewer.figures.similarity`; all pictures of the cut are told where `images` is None.
+    :func:`~alignedcut_viewer.figures.similarity`; all pictures of the cut are listed where `images` is None.
     """
     index = cut.index
     numbers = chosen_images(index, images, len(index.images))

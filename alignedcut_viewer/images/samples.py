@@ -29,7 +29,7 @@ def sample_pictures() -> PictureSet:
     """Colour photographs that lie inside the installed scikit-image and scikit-learn.
 
     A temple, a flower, a cat, an astronaut, a cup, a motorcycle, a rocket, galaxies, a retina and stained tissue, the
-    everyday scenes first. Their sources and licences are told by the two packages: public domain, CC0 or CC BY, the two
+    everyday scenes first. The two packages give their sources and licences: public domain, CC0 or CC BY, the two
     of scikit-learn in the ``README.txt`` beside them.
 
     Raises

@@ -99,5 +99,5 @@ validation, keep, readout, memory
         parse_memory(self.memory)
 
     def training(self) -> dict[str, Any]:
-        """What :class:`alignedcut_viewer.alignment.BrainAlignment` is told of these settings."""
+        """What :class:`alignedcut_viewer.alignment.BrainAlignment` takes of these settings."""
         return {name: value for name, value in self.as_dict().items() if name not in _NOT_OF_TRAINING}

@@ -55,7 +55,7 @@ def carry_concepts(study: Study, name: str, group: str, colour: str, progress: P
     group, colour
         Groups that hold the new eigenvectors and, inside it, colours; both complete.
     progress
-        Told while statistics of their channels are computed.
+        Called while statistics of their channels are computed.
 
     Returns
     -------

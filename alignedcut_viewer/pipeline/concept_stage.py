@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ConceptSettings(Settings):
-    """Which concepts are sought, and how; see :func:`alignedcut_viewer.concepts.discover`.
+    """Which concepts are looked for, and how; see :func:`alignedcut_viewer.concepts.discover`.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def discover_concepts(
     cut_name
         Which cut.
     settings
-        What to seek, and how.
+        What to look for, and how.
     progress
         Called all along.
 
@@ -368,7 +368,7 @@ def concept_crops(
     context
         Side of what is shown, in patches; the node's own patch is in the middle as far as the picture reaches.
     progress
-        Told after every crop.
+        Called after every crop.
 
     Returns
     -------

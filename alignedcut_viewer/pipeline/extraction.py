@@ -55,7 +55,7 @@ def extract(
     progress
         Called after every batch.
     announce
-        Told in one line where weights come from, and which pictures are skipped or out of reach.
+        Called with a line that says where weights come from, and which pictures are skipped or out of reach.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def extract(
     Raises
     ------
     UnknownNetworkError, CheckpointError, WeightsUnavailableError
-        If a network cannot be had.
+        If a network is unavailable.
     PictureError
         If not a single picture can be read.
     StudyError

@@ -34,7 +34,7 @@ class FigureGroundActivation:
     title
         Name of the brain data; says where they were simulated.
     about
-        What activation is told about.
+        What activation is measured from.
     """
 
     names: tuple[str, ...]
@@ -101,7 +101,7 @@ def figure_ground_activation(
     progress
         Called all along.
     about
-        What activation is told about; the difference of figure and ground is the same about any.
+        What activation is measured from; the difference of figure and ground is the same about any.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def mask_tasks(
         As for :func:`~alignedcut_viewer.study.mask_labels.mask_labels`; each label of the figure is a category, all
         else is background.
     progress
-        Told after every picture.
+        Called after every picture.
 
     Returns
     -------

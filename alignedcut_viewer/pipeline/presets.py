@@ -40,7 +40,7 @@ class PresetValue:
 
 
 _ENCODER = "the authors' earlier encoder"
-_MEMORY = "remembered of the authors' code"
+_MEMORY = "recalled from the authors' code"
 _PUBLIC_CODE = "the authors' public code"
 
 PAPER: tuple[PresetValue, ...] = (

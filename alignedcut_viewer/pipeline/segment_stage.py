@@ -213,7 +213,7 @@ def _each(
     upsampler: LearnedUpsampler | None,
     progress: ProgressCallback | None,
 ) -> Iterator[tuple[int, PictureSegments]]:
-    """Pictures one by one; some at a time are cut together, so that memory stays bounded and progress is told."""
+    """Pictures one by one; some at a time are cut together, so that memory stays bounded and progress is reported."""
     from ..spectral import LayeredCut
     from ..spectral.layered.graph_settings import GraphSettings
 

@@ -32,7 +32,7 @@ class ExtractSettings(Settings):
     input_size
         Pixels: one number or (height, width), multiples of the patch; None takes each network's own.
     weights
-        Checkpoint file for each network that shall not take the published weights.
+        Checkpoint file for each network that should not use the published weights.
     device
         ``"auto"`` (CUDA, else MPS, else the CPU) or a torch device.
     precision
@@ -46,7 +46,7 @@ class ExtractSettings(Settings):
         Whether only what alignments are trained on is kept: the mean over all tokens of each picture, and its tokens at
         a few places. No cut can be made of that.
     fallback
-        Whether the network that needs no hub may stand in, under its own name, for one whose weights cannot be had.
+        Whether the network that needs no hub may stand in, under its own name, for one whose weights are unavailable.
     """
 
     networks: tuple[str, ...] = (DEFAULT_NETWORK,)

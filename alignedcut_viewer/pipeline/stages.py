@@ -277,7 +277,7 @@ def _engine_options(settings: CutSettings) -> dict[str, Any]:
 
 
 def _colour_options(settings: ColourSettings) -> dict[str, Any]:
-    """What t-SNE is told; its own number of landmarks stands where none is given."""
+    """The parameters of t-SNE; its own number of landmarks stands where none is given."""
     return {name: value for name, value in settings.as_dict().items() if name != "quantile" and value is not None}
 
 

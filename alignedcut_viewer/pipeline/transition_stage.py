@@ -299,7 +299,7 @@ def labels_by_layer(
     n_concepts, radius, seed
         As for :func:`alignedcut_viewer.concepts.discover`.
     progress
-        Told after every slot.
+        Called after every slot.
 
     Returns
     -------
@@ -341,11 +341,11 @@ def concept_recurrence(
     labels
         (N,) concept of each node from 0, -1 for none: of one discovery over all slots, or of several side by side.
     reference
-        The (network, layer) whose concepts are sought elsewhere.
+        The (network, layer) whose concepts are looked for elsewhere.
     n_permutations, seed
         As for :func:`alignedcut_viewer.concepts.find_recurrence`.
     progress
-        Told after every slot.
+        Called after every slot.
 
     Returns
     -------

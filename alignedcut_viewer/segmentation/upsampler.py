@@ -28,7 +28,7 @@ class LearnedUpsampler:
     Raises
     ------
     CheckpointError
-        If there is no such file, or it is no TorchScript module.
+        If there is no such file, or it is not a TorchScript module.
     """
 
     def __init__(self, path: str | Path) -> None:

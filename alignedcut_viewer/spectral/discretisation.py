@@ -240,7 +240,7 @@ def discretise(
     seed
         Of the sample the segments are found on (all nodes up to 20,000) and of the starts.
     progress
-        Told after every chunk; raises to cancel.
+        Called after every chunk; raises to cancel.
 
     Returns
     -------

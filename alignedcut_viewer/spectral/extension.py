@@ -55,7 +55,7 @@ def half_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 @cache
 def keeps_sums(device_type: str) -> bool:
-    """Whether products of half precision can be had in single precision."""
+    """Whether products of half precision are available in single precision."""
     if device_type != "cuda":
         return False
     one = torch.ones((16, 16), dtype=torch.float16, device=device_type)

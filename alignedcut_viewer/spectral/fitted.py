@@ -75,7 +75,7 @@ def finish_cut(
     orthonormal
         Whether columns are to be made orthonormal over all nodes, which takes a pass over them.
     progress
-        Told about the pass.
+        Called during the pass.
 
     Returns
     -------

@@ -44,7 +44,7 @@ def hierarchical_cut(
     seed
         As in :func:`~alignedcut_viewer.spectral.discretise`, for every level.
     progress
-        Told after every chunk; raises to cancel.
+        Called after every chunk; raises to cancel.
 
     Returns
     -------

@@ -51,7 +51,7 @@ def nearest(
     prepare
         Applied to every block of queries, in the threads; None takes them as they are.
     progress, text
-        Told after every block of queries.
+        Called after every block of queries.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def neighbour_graph(
     k
         How many, less than n.
     progress
-        Told after every block.
+        Called after every block.
 
     Returns
     -------

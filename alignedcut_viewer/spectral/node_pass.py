@@ -62,7 +62,7 @@ def columns_of(
     finish
         ``finish(start, columns)`` is called in the worker with every block of columns (n, C) float32.
     memory, device, progress
-        Bytes to stay within, where to compute, and who is told.
+        Bytes to stay within, where to compute, and whom to report to.
 
     Yields
     ------

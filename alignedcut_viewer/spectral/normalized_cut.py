@@ -143,7 +143,7 @@ class NormalizedCut(NodeTransformer):
         y
             Not used; pipelines pass it.
         progress
-            Told about the steps; raises ``Cancelled`` to stop.
+            Called with each step; raises ``Cancelled`` to stop.
 
         Raises
         ------

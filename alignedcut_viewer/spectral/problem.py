@@ -43,7 +43,7 @@ class Problem:
     device
         Where to compute.
     progress
-        Told about the steps.
+        Called with each step.
     """
 
     features: FeatureChunks

@@ -68,7 +68,7 @@ def prompted_cut(
     threshold
         Score above which a node is in the mask. None is 0 if there are negative nodes and 0.3 if there are none.
     progress
-        Told after every chunk; raises to cancel.
+        Called after every chunk; raises to cancel.
 
     Returns
     -------

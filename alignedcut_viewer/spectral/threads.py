@@ -35,7 +35,7 @@ def for_row_blocks(
     block
         Rows a call.
     progress, text
-        Told after every block, in the calling thread; if it raises, blocks that did not begin are dropped.
+        Called after every block, in the calling thread; if it raises, blocks that did not begin are dropped.
     """
     starts = range(0, n_rows, block)
     if len(starts) <= 1 or n_threads() == 1:

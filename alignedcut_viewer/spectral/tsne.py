@@ -134,7 +134,7 @@ class SpectralTSNE(NodeTransformer):
         y
             Not used; pipelines pass it.
         progress
-            Told all along; raises to cancel.
+            Called throughout; raises to cancel.
         on_update
             Called with the iteration and the landmarks' places, float32 (m, n_components), while they settle; in the
             order of :attr:`landmarks_`, which is set before the first call.
@@ -215,7 +215,7 @@ class SpectralTSNE(NodeTransformer):
         X
             Eigenvectors (N, C), finite, with the columns and the scale of those that were fitted.
         progress
-            Told after every chunk; raises to cancel.
+            Called after every chunk; raises to cancel.
 
         Returns
         -------

@@ -63,7 +63,7 @@ def joint_probabilities(
     perplexity
         Effective number of neighbours.
     progress
-        Told about the search for neighbours.
+        Called during the search for neighbours.
     """
     import torch
 
@@ -136,7 +136,7 @@ def descend(
     settings
         Lengths and limits.
     progress
-        Told every few iterations; raises to cancel.
+        Called every few iterations; raises to cancel.
     on_update
         Told the iteration and the positions every 25 iterations and at the end.
 

@@ -127,7 +127,7 @@ class BrainActivation:
         nodes
             Node numbers.
         about
-            What activation is told about.
+            What activation is measured from.
         voxel_spread
             Also give the spread over each region's voxels, which takes :meth:`voxels`.
 
@@ -168,7 +168,7 @@ class BrainActivation:
         nodes
             Node numbers.
         about
-            What activation is told about.
+            What activation is measured from.
 
         Raises
         ------
@@ -328,7 +328,7 @@ class BrainActivation:
         nodes
             Node numbers.
         about
-            What activation is told about.
+            What activation is measured from.
         relative
             The same as ``about="all"``.
 

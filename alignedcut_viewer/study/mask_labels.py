@@ -100,7 +100,7 @@ def mask_labels(
     unlabelled
         Labels that mean that nothing is known; None takes what :func:`usual_unlabelled` says, less `figure`.
     progress
-        Told after every picture.
+        Called after every picture.
 
     Raises
     ------

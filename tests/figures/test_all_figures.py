@@ -220,7 +220,7 @@ def test_options_that_do_not_go_together(study: Study, tmp_path: Path, capsys: p
     for words_given, said in (
         (["--all", "--smooth"], "go without it"),
         (["--all", "--out", "figure.png"], "names one folder"),
-        (["--all", "--formats", "gif"], "gif is no kind of figure"),
+        (["--all", "--formats", "gif"], "gif is not a kind of figure"),
         (["--masks", "masks"], "mosaic takes no --masks"),
         (["--unlabelled", "255"], "mosaic takes no --masks"),
         (["mosaik"], "no figure 'mosaik'; there are: mosaic, layer-scores"),

@@ -79,7 +79,7 @@ def top_eigenpairs(
     max_rounds
         Rounds after which it stops with a warning.
     progress
-        Told after each round; raises ``Cancelled`` to stop.
+        Called after each round; raises ``Cancelled`` to stop.
     """
     generator = torch.Generator().manual_seed(seed)
     width = min(n, count + max(_SPARE, count // 2))

@@ -131,7 +131,7 @@ def _some_pictures(problem: LayeredProblem, pictures: Sequence[int]) -> LayeredP
 
 
 class _Solved:
-    """Columns, their values, the weights, what the objective is told of, and the course of the descent."""
+    """Columns, their values, the weights, what the objective is given, and the course of the descent."""
 
     def __init__(
         self,

@@ -175,7 +175,7 @@ class LayeredCut:
             The layers, all of the same pictures: :class:`.layer_tokens.LayerTokens` or
             :class:`.layer_tokens.AttentionMaps`; see :func:`.layer_tokens.pathway_layers`.
         progress
-            Told about the steps; raises ``Cancelled`` to stop, which leaves the last fit as it was.
+            Called with each step; raises ``Cancelled`` to stop, which leaves the last fit as it was.
 
         Raises
         ------

@@ -67,7 +67,7 @@ def climb(
     seed
         Of the eigensolver's start.
     progress
-        Told after each step.
+        Called after each step.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The Trajectories panel with mouse and keys: both ways with the pictures, paths, layers by and by, docks, themes."""
+"""The Trajectories panel with mouse and keys: both ways with the pictures, paths, layers over time, docks, themes."""
 
 import csv
 import itertools

@@ -211,6 +211,14 @@ class Store:
             return []
         return sorted(p.name for p in folder.iterdir() if not p.name.startswith(".") and (p / _GROUP).exists())
 
+    def description(self, path: str) -> dict[str, Any]:
+        """All that the ``zarr.json`` of a group or an array says."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder(path) / _GROUP).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StudyError(f"{self.folder(path) / _GROUP} is missing or damaged ({error}).") from error
+        return found
+
     def attributes(self, group: str) -> dict[str, Any]:
         """Attributes of a group as they are on disk now; do not change the dictionary.
 
@@ -328,6 +336,13 @@ class Store:
         if not n_bytes:
             chunk.unlink()
         self._written[path] = {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()}
+
+    def note(self, path: str) -> None:
+        """Take the checksum of an array as it is, for the result that is being built anew around it."""
+        shape = self.array(path).shape
+        chunk = chunk_of(self.folder(path), len(shape))
+        data = chunk.read_bytes() if chunk.is_file() else b""
+        self._written[path] = {"shape": list(shape), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def view(self, path: str) -> NDArray[Any]:
         """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only.

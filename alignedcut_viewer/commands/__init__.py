@@ -23,6 +23,7 @@ _MODULES = (
     "transitions",
     "compare",
     "figure_ground",
+    "check",
     "view",
 )
 

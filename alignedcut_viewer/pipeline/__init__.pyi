@@ -5,6 +5,8 @@ from .alignment_stage import align as align
 from .alignment_stage import load_alignment as load_alignment
 from .alignment_stage import portable_alignment as portable_alignment
 from .brain_settings import BrainSettings as BrainSettings
+from .checking import Finding as Finding
+from .checking import check_study as check_study
 from .comparison_stage import NetworkComparison as NetworkComparison
 from .comparison_stage import compare_networks as compare_networks
 from .concept_stage import ConceptSettings as ConceptSettings
@@ -26,6 +28,7 @@ from .presets import PresetValue as PresetValue
 from .presets import paper_brain as paper_brain
 from .presets import paper_cut as paper_cut
 from .presets import paper_extract as paper_extract
+from .repairing import repair_study as repair_study
 from .segment_stage import SegmentSettings as SegmentSettings
 from .segment_stage import segment as segment
 from .settings import AlignSettings as AlignSettings

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..atomic_files import digest_of
 from ..errors import InputError, StudyError
 from ..progress import ProgressCallback, report, span
-from ..study.concept_set import CONCEPTS, Concept, ConceptSet, writing_store
+from ..study.concept_set import CONCEPTS, COPY, Concept, ConceptSet, writing_store
 from ..study.cut import CUTS, Cut, attach_to_cut
 from ..study.study import Study
 from ..versions import versions
@@ -189,8 +189,9 @@ def save_concepts(
     store: Store, group: str, parts: Concepts, statistics: tuple[NDArray[np.float32], NDArray[np.float32]] | None
 ) -> None:
     """Write the arrays of concepts into a group that is being built, as :class:`ConceptSet` reads them."""
-    store.save_array(f"{group}/order", parts.order)
-    store.save_array(f"{group}/starts", parts.starts)
+    for ending in ("", COPY):
+        store.save_array(f"{group}/order{ending}", parts.order)
+        store.save_array(f"{group}/starts{ending}", parts.starts)
     if statistics is not None:
         store.save_array(f"{group}/means", statistics[0])
         store.save_array(f"{group}/stds", statistics[1])

@@ -43,6 +43,9 @@ __all__ = [
     "cut",
     "colour_engine",
     "extract",
+    "cut_identity",
+    "cut_stage",
+    "engine_options",
     "finish_cut",
     "load_alignment",
     "open_study",
@@ -204,7 +207,7 @@ def cut(
     if not name or name != name.strip():
         raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
     # Made before any work, because they check their parameters.
-    engine = NormalizedCut(**_engine_options(settings))
+    engine = NormalizedCut(**engine_options(settings))
     colours = colour_engine(settings.colour)
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
     if settings.n_components >= len(index):
@@ -219,7 +222,7 @@ def cut(
             "this machine has; ask for fewer, such as 20."
         )
     alignment = alignment_stage.align(study, index, align, span(progress, 0.0, 0.2), on_epoch=on_epoch)
-    group = _cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
+    group = cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 0.97), on_update)
     if has_readout(study, alignment):
         brain_activation(study, name, span(progress, 0.97, 1.0))
@@ -267,7 +270,8 @@ def colour_engine(settings: ColourSettings) -> SpectralTSNE:
     return SpectralTSNE(3, **_colour_options(settings))
 
 
-def _engine_options(settings: CutSettings) -> dict[str, Any]:
+def engine_options(settings: CutSettings) -> dict[str, Any]:
+    """What the engine of the cut is told; its own choices stand where none is given."""
     names = ("n_components", "kernel", "gamma", "method", "balance", "seed", "device", "precision", "memory")
     options = {name: getattr(settings, name) for name in names}
     for name in ("n_landmarks", "n_neighbors", "sampling", "orthonormal"):
@@ -281,17 +285,10 @@ def _colour_options(settings: ColourSettings) -> dict[str, Any]:
     return {name: value for name, value in settings.as_dict().items() if name != "quantile" and value is not None}
 
 
-def _cut_stage(
-    study: Study,
-    index: NodeIndex,
-    settings: CutSettings,
-    alignment: str | None,
-    engine: Any,
-    progress: ProgressCallback,
-) -> str:
-    """Eigenvectors of the graph, in a group named after all that decides them."""
+def cut_identity(study: Study, index: NodeIndex, settings: CutSettings, alignment: str | None) -> dict[str, Any]:
+    """All that decides the eigenvectors of a graph, which are called after its digest."""
     exactly = {"orthonormal": settings.orthonormal or False} if settings.method == "knn" else {}  # what None stands for
-    identity = {
+    return {
         "index": digest_of(index.as_dict()),
         "features": {network.name: study.network(network.name).digest for network in index.networks},
         "pictures": digest_of(study.picture_digests(index.images)),
@@ -304,6 +301,18 @@ def _cut_stage(
         | exactly,
         "software": versions()["alignedcut-viewer"],
     }
+
+
+def cut_stage(
+    study: Study,
+    index: NodeIndex,
+    settings: CutSettings,
+    alignment: str | None,
+    engine: Any,
+    progress: ProgressCallback,
+) -> str:
+    """Eigenvectors of the graph, in a group named after all that decides them."""
+    identity = cut_identity(study, index, settings, alignment)
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"
     if study.store.intact(path):

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, StudyError
+from ..errors import DamagedError, InputError, StudyError
 from ..nodes import NodeIndex
 from ..store import Store
 
-__all__ = ["CONCEPTS", "Concept", "ConceptSet", "writing_store"]
+__all__ = ["CONCEPTS", "COPY", "Concept", "ConceptSet", "writing_store"]
 
 CONCEPTS = "concepts"
 """What they are called among that which is attached to a cut."""
+
+COPY = "-copy"
+"""Ending of the name of an array that is kept a second time."""
 
 _Change = list[dict[str, Any]]
 
@@ -82,9 +85,19 @@ class ConceptSet:
         self._store = store
         self._group = group
         self.index = index
-        self._order: NDArray[np.integer[Any]] = store.view(f"{group}/order")
-        self._starts: NDArray[np.int64] = np.asarray(store.view(f"{group}/starts"), dtype=np.int64)
+        self._order: NDArray[np.integer[Any]] = self._either("order")
+        self._starts: NDArray[np.int64] = np.asarray(self._either("starts"), dtype=np.int64)
         self._attributes = store.attributes(group)
+
+    def _either(self, name: str) -> NDArray[Any]:
+        """An array that is kept twice, because what a user pinned cannot be computed again."""
+        copy = f"{self._group}/{name}{COPY}"
+        try:
+            return self._store.view(f"{self._group}/{name}")
+        except DamagedError:
+            if not self._store.exists(copy):
+                raise
+            return self._store.view(copy)
 
     def __repr__(self) -> str:
         return f"ConceptSet({len(self)} concepts, {int(self._starts[-1])} of {len(self.index)} nodes)"

@@ -13,6 +13,7 @@ from ..atomic_files import digest_of, replace_file, safe_name, writing
 from ..errors import FeatureError, StudyError
 from ..network_nodes import NetworkNodes, TokenGrid
 from ..store import Store
+from .chunk_checksums import ChunkChecksums
 from .token_array import TokenArray
 
 if TYPE_CHECKING:
@@ -287,21 +288,39 @@ class FeatureSet:
 
     def verify(self, n_images: int) -> None:
         """Take back the record of images whose chunk is missing or too short, as after a loss of power."""
-        lost: dict[int, tuple[Sequence[int], bool]] = {}
+        self.forget_at(self.damaged(n_images))
+
+    def damaged(self, n_images: int, *, thoroughly: bool = False) -> dict[int, list[int]]:
+        """For each layer the images whose chunk is missing or too short.
+
+        Parameters
+        ----------
+        n_images
+            How many images there are.
+        thoroughly
+            Read all chunks, too, and compare them with their checksums.
+        """
+        lost: dict[int, list[int]] = {}
         for layer in self.layers:
             array = self.array(layer)
             size = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
             done = np.flatnonzero(self.complete(layer, n_images))
-            folder = self._store.folder(self._array_path(layer)) / "c"
+            folder = self._store.folder(self._array_path(layer))
+            checksums = ChunkChecksums(folder)
             bad: list[int] = []
             for chunk in np.unique(done // array.chunks[0]):
-                file = folder / str(chunk) / "0" / "0"
-                if not file.is_file() or file.stat().st_size != size:
+                file = folder / "c" / str(chunk) / "0" / "0"
+                whole = file.is_file() and file.stat().st_size == size
+                if not whole or (thoroughly and not checksums.fits(int(chunk), file.read_bytes())):
                     bad.extend(int(image) for image in done[done // array.chunks[0] == chunk])
             if bad:
-                lost[layer] = (bad, False)
-        if lost:
-            self._record(lost)
+                lost[layer] = bad
+        return lost
+
+    def forget_at(self, images: Mapping[int, Sequence[int]]) -> None:
+        """Record that images, given for each layer, must be computed again there."""
+        if images:
+            self._record({layer: (numbers, False) for layer, numbers in images.items()})
 
     # -- the arrays ----------------------------------------------------------------------------------------------
 
@@ -400,17 +419,21 @@ class FeatureSet:
         number = images[0] // self.batch
         folder = self._store.folder(self._array_path(layer)) / "c" / str(number) / "0"
         shape = (self.batch, *values.shape[1:])
+        checksums = ChunkChecksums(self._store.folder(self._array_path(layer)))
         if len(images) == self.batch:
             block = np.ascontiguousarray(values)
         else:
             block = np.full(shape, np.nan, dtype=self._dtype)
             if (folder / "0").is_file():
                 kept = np.fromfile(folder / "0", dtype=self._dtype)
-                if kept.size == block.size:
+                if kept.size == block.size and checksums.fits(number, kept.data):
                     block = kept.reshape(shape)
+                else:  # its other images are to be computed again
+                    self.forget_at({layer: range(number * self.batch, (number + 1) * self.batch)})
             block[np.asarray(images) - number * self.batch] = values
         self._store.make_folder(f"{self._array_path(layer)}/c/{number}/0")
         replace_file(folder / "0", block.data)
+        checksums.put(number, block.data)
 
     def _refuse(self, layer: int, values: NDArray[np.floating[Any]], images: Sequence[int]) -> None:
         finite = np.isfinite(values).all(axis=(1, 2))

@@ -1,0 +1,56 @@
+"""``alignedcut check``."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..errors import StudyError
+from ..progress import span
+from . import options
+from .command import Command
+from .progress_bar import progress_bar, say
+
+__all__ = ["COMMANDS"]
+
+
+def check(study: str, repair: bool, no_weights: bool) -> None:
+    """Compare what a study holds with its digests, and mend what can be computed again."""
+    from .. import pipeline
+    from ..study.study import Study
+
+    with Study.open(study, writable=repair) as opened, progress_bar() as progress:
+        found = pipeline.check_study(opened, span(progress, 0.0, 0.5 if repair else 1.0), weights=not no_weights)
+        for finding in found:
+            say(f"{'Note' if finding.harmless else 'Damaged'}: {finding}")
+        left = found
+        if repair and any(finding.remedy for finding in found):
+            left = pipeline.repair_study(opened, found, span(progress, 0.5, 1.0), say)
+    damaged = [finding for finding in left if not finding.harmless]
+    if damaged:
+        how = "cannot be mended" if repair else f"run `alignedcut check {study} --repair`"
+        raise StudyError(f"{len(damaged)} things in {opened.path} are not what was written, first {damaged[0]}; {how}.")
+    mended = sum(not finding.harmless for finding in found)
+    print(f"{opened.path}: " + (f"{mended} things were mended, and " if mended else "") + "all is what was written.")
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    options.study(parser, with_cut=False)
+    parser.add_argument("--repair", action="store_true", help="compute again what is damaged and can be")
+    parser.add_argument("--no-weights", action="store_true", help="do not load networks to compare their weights")
+
+
+COMMANDS = (
+    Command(
+        name="check",
+        summary="whether a study still holds what was put into it, and mending",
+        description=(
+            "Reads all of a study and compares it with the digests that were taken when it was made: pictures, weights "
+            "(those on this machine; nothing is downloaded), features, alignments, cuts and all that belongs to them. "
+            "Names what is damaged, and what of it can be computed again; with --repair, does so.\n"
+            "Ends with 0 where all is well, with 2 where something is damaged."
+        ),
+        example="alignedcut check my-study --repair",
+        options=_options,
+        run=check,
+    ),
+)

@@ -1,0 +1,224 @@
+"""Mending a study: what is damaged and can be computed again is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..array_files import ARRAYS, chunk_of
+from ..atomic_files import digest_of, replace_file
+from ..errors import AlignedCutError, StudyError
+from ..nodes import NodeIndex
+from ..progress import ProgressCallback, span
+from ..store import ALIGNMENTS
+from ..study.brain_activation import BRAIN_ACTIVATION
+from ..study.concept_set import CONCEPTS, COPY
+from ..study.cut import CUTS, MAP
+from ..study.study import Study
+from . import alignment_stage
+from .activation_stage import brain_activation
+from .checking import Finding, check_study
+from .concept_stage import aligned_features, save_concepts
+from .extraction import extract
+from .map_stage import build_map
+from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
+from .stages import colour_engine, cut_identity, cut_stage, engine_options, finish_cut
+
+__all__ = ["repair_study"]
+
+
+def repair_study(
+    study: Study,
+    findings: list[Finding],
+    progress: ProgressCallback | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> list[Finding]:
+    """Compute again what is damaged and can be.
+
+    Parameters
+    ----------
+    study
+        Open for writing.
+    findings
+        What :func:`~alignedcut_viewer.pipeline.check_study` found.
+    progress
+        Told all along.
+    announce
+        Told in one sentence of each thing that could not be mended, and why.
+
+    Returns
+    -------
+    list of Finding
+        What is still damaged afterwards, from a second check.
+    """
+    study.store.require_writable()
+    steps: list[tuple[str, Callable[[ProgressCallback], None]]] = []
+    if any(finding.kind == "picture" and finding.remedy for finding in findings):
+        study.check_pictures()
+    sets = {f.name for f in findings if f.kind == "features" and f.remedy}
+    if any(f.kind == "picture" and f.remedy for f in findings):
+        sets |= set(study.networks)
+    steps += [(f"features {name}", partial(_extract, study, name)) for name in sorted(sets)]
+    names = {f.name for f in findings if f.kind == "alignment" and f.remedy}
+    steps += [(f"alignment {name}", partial(_align, study, name)) for name in sorted(names)]
+    cuts = {f.name for f in findings if f.kind == "cut" and f.remedy}
+    for name in sorted(cuts):
+        own = [f for f in findings if f.kind == "cut" and f.name == name and f.remedy]
+        steps.append((f"cut {name}", partial(_cut, study, name, own)))
+    for number, (what, mend) in enumerate(steps):
+        try:
+            mend(span(progress, 0.8 * number / len(steps), 0.8 * (number + 1) / len(steps)))
+        except AlignedCutError as error:
+            if announce is not None:
+                announce(f"{what} could not be mended: {error}")
+    return check_study(study, span(progress, 0.8, 1.0), weights=False)
+
+
+def _extract(study: Study, name: str, progress: ProgressCallback) -> None:
+    features = study.network(name)
+    features.forget_at(features.damaged(len(study.pictures), thoroughly=True))
+    settings = ExtractSettings(
+        networks=(features.network,),
+        layers=features.layers,
+        tap=features.tap,
+        input_size=features.input_size,
+        precision=str(features.key["precision"]),
+        storage=str(features.key["storage"]),
+        batch=features.batch,
+        fallback=False,
+    )
+    extract(study, settings, progress)
+
+
+def _align(study: Study, name: str, progress: ProgressCallback) -> None:
+    recipe = study.store.attributes(f"{ALIGNMENTS}/{name}")["recipe"]
+    method = str(recipe["method"])
+    users = [
+        NodeIndex.from_dict(study.store.attributes(f"{CUTS}/{group}")["index"])
+        for group in study.store.groups(CUTS)
+        if study.store.attributes(f"{CUTS}/{group}").get("alignment") == name
+    ]
+    if method not in ("hyperalignment", "shipped") or not users:
+        raise StudyError(f"it was made by the method {method!r}; cut again with the file or the data it came from.")
+    settings = AlignSettings.from_dict({"method": method, **recipe.get("settings", {})})
+    again = alignment_stage.align(study, users[0], settings, progress)
+    if again != name:
+        raise StudyError("its pictures, features or this program's version have changed since; cut again.")
+
+
+def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCallback) -> None:
+    store = study.store
+    entry = store.attributes(CUTS)["current"][name]
+    group = f"{CUTS}/{entry['cut']}"
+    for finding in findings:
+        if finding.remedy.startswith("sealed"):
+            _seal(study, finding.part)
+    damaged = {_part_of(finding.part, group) for finding in findings if not finding.remedy.startswith("sealed")}
+    for part in sorted(damaged):
+        if part.split("-")[0] == CONCEPTS:
+            _copy_back(study, f"{group}/{part}")
+        elif part.startswith("segments"):
+            store.remove(f"{group}/{part}")  # they are computed again when somebody looks at them
+    if damaged & {"", entry["colour"], entry.get(MAP)}:
+        _cut_again(study, name, entry, progress)
+    elif BRAIN_ACTIVATION in damaged:
+        brain_activation(study, name, progress)
+    for part in sorted(damaged):
+        if part == entry.get(CONCEPTS):
+            _statistics_again(study, name, progress)
+
+
+def _part_of(path: str, group: str) -> str:
+    """Name of the group inside a cut that a damaged path lies in; "" for the cut's own arrays."""
+    inside = path.removeprefix(group).strip("/").split("/")
+    first = inside[0]
+    return first if len(inside) > 1 or "-" in first or first == BRAIN_ACTIVATION else ""
+
+
+def _cut_again(study: Study, name: str, entry: dict[str, str], progress: ProgressCallback) -> None:
+    from ..spectral import NormalizedCut
+
+    store = study.store
+    group = f"{CUTS}/{entry['cut']}"
+    attributes = store.attributes(group)
+    recipe, index = attributes["recipe"], NodeIndex.from_dict(attributes["index"])
+    if "settings" not in recipe or not entry["cut"].startswith("cut-"):
+        raise StudyError("it was made in a way that cannot be repeated from its recipe; make it again as before.")
+    known = {key: value for key, value in recipe["settings"].items() if key in CutSettings.__dataclass_fields__}
+    colour = _settings_of(study, group, entry["colour"], ColourSettings)
+    place = _settings_of(study, group, entry[MAP], MapSettings) if MAP in entry else None
+    settings = CutSettings.from_dict({**known, "colour": colour, "map": place})
+    alignment = attributes.get("alignment")
+    identity = cut_identity(study, index, settings, alignment)
+    if f"cut-{digest_of(identity)[:16]}" != entry["cut"]:
+        raise StudyError("its pictures, features or this program's version have changed since; cut again.")
+    engine, colours = NormalizedCut(**engine_options(settings)), colour_engine(settings.colour)
+    cut_stage(study, index, settings, alignment, engine, span(progress, 0.0, 0.5))
+    finish_cut(study, name, entry["cut"], settings, colours, span(progress, 0.5, 0.9))
+    if settings.map is not None:
+        build_map(study, entry["cut"], settings.map, span(progress, 0.9, 0.95))
+    if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
+        brain_activation(study, name, span(progress, 0.95, 1.0))
+
+
+def _settings_of(study: Study, group: str, part: str, kind: Any) -> dict[str, Any]:
+    """Settings of a part of a cut from its recipe; the usual ones where that is damaged, too, and they fit its name."""
+    try:
+        settings: dict[str, Any] = study.store.attributes(f"{group}/{part}")["recipe"]["settings"]
+    except (StudyError, KeyError):
+        settings = kind().as_dict()
+    return settings
+
+
+def _copy_back(study: Study, group: str) -> None:
+    """Take damaged arrays of concepts from their copies; the copies from the originals."""
+    store = study.store
+    entries = store.attributes(group)[ARRAYS]
+    for array in store.faults(group).keys() - {"means", "stds", "counts"}:
+        other = array.removesuffix(COPY) if array.endswith(COPY) else array + COPY
+        if other not in entries or other in store.faults(group):
+            raise StudyError("its concepts are damaged in both places where they are kept; discover them anew.")
+        store.copy_metadata(f"{group}/{other}", f"{group}/{array}")
+        n_dimensions = len(entries[array]["shape"])
+        source = chunk_of(store.folder(f"{group}/{other}"), n_dimensions)
+        target = chunk_of(store.folder(f"{group}/{array}"), n_dimensions)
+        store.make_folder(target.parent.relative_to(store.root).as_posix())
+        replace_file(target, source.read_bytes(), safe=True)
+
+
+def _statistics_again(study: Study, name: str, progress: ProgressCallback) -> None:
+    """Compute the statistics of concepts' channels again, where they are damaged."""
+    from ..concepts import Concepts, channel_statistics
+
+    store, cut = study.store, study.cut(name)
+    concepts = cut.concepts
+    if concepts is None or not store.faults(concepts.identity).keys() & {"means", "stds", "counts"}:
+        return
+    group, settings = concepts.identity, concepts.recipe["settings"]
+    order, starts = store.view(f"{group}/order"), store.view(f"{group}/starts")
+    sizes = np.diff(starts)
+    labels = np.full(len(cut.index), -1, dtype=np.int32)
+    labels[order] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    none = np.zeros(len(sizes), dtype=np.int64)
+    parts = Concepts(none, none, np.zeros((len(sizes), 3), dtype=np.float32), 1.0, labels)
+    statistics = channel_statistics(
+        aligned_features(study, cut),
+        parts,
+        most=settings["statistics_nodes"],
+        seed=int(settings["seed"]),
+        progress=progress,
+    )
+    with store.building(group, dict(store.attributes(group))):
+        save_concepts(store, group, parts, statistics)
+
+
+def _seal(study: Study, group: str) -> None:
+    """Take the checksums of a result that a version before them made."""
+    store = study.store
+    with store.building(group, dict(store.attributes(group))):
+        for name in store.groups(group):
+            if "data_type" in store.description(f"{group}/{name}"):
+                store.note(f"{group}/{name}")

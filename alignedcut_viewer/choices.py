@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "ALIGNMENT_METHODS",
+    "BENCHMARK_PROTOCOLS",
     "COMPARISON_MEASURES",
     "DEFAULT_MASK_FORMATS",
     "DEFAULT_NETWORK",
@@ -91,3 +92,6 @@ SEGMENT_METHODS = ("k-way", "hierarchical", "recursive")
 
 SEGMENT_SCOPES = ("picture", "joint")
 """Whether each picture has segments of its own, or one label means one thing in all pictures."""
+
+BENCHMARK_PROTOCOLS = ("oracle", "hungarian", "many-to-one", "saliency", "box")
+"""How segments are scored against what people drew."""

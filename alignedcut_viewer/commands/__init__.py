@@ -19,6 +19,7 @@ _MODULES = (
     "cut",
     "figures",
     "segment",
+    "benchmark",
     "concepts",
     "transitions",
     "compare",

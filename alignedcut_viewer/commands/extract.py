@@ -14,7 +14,7 @@ from . import options
 from .command import Command
 from .progress_bar import progress_bar, say
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "input_size", "weights_by_network"]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +98,8 @@ def extract(
     settings = replace(
         chosen,
         layers=layers,
-        input_size=_size(size),
-        weights=_weights(weights, chosen.networks),
+        input_size=input_size(size),
+        weights=weights_by_network(weights, chosen.networks),
         device=device,
         precision=precision,
         batch=batch,
@@ -135,7 +135,8 @@ def _tell_unreachable(count: int) -> None:
         print(f"{what} not be reached; run the same command again when they are there.")
 
 
-def _size(size: Sequence[int] | None) -> int | tuple[int, int] | None:
+def input_size(size: Sequence[int] | None) -> int | tuple[int, int] | None:
+    """One number, or height and width, from words of the command line."""
     if size is None:
         return None
     if len(size) > 2:
@@ -143,7 +144,8 @@ def _size(size: Sequence[int] | None) -> int | tuple[int, int] | None:
     return size[0] if len(size) == 1 else (size[0], size[1])
 
 
-def _weights(texts: Sequence[str], networks: Sequence[str]) -> dict[str, str]:
+def weights_by_network(texts: Sequence[str], networks: Sequence[str]) -> dict[str, str]:
+    """Checkpoint files from words such as FILE and NETWORK=FILE."""
     weights: dict[str, str] = {}
     for text in texts:
         name, separator, file = text.partition("=")

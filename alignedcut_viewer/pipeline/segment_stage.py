@@ -31,7 +31,7 @@ from ..versions import versions
 if TYPE_CHECKING:
     from ..spectral.layered.layer_tokens import LayerTokens
 
-__all__ = ["GAMMA", "SegmentSettings", "segment", "segment_layers"]
+__all__ = ["GAMMA", "SegmentSettings", "segment", "segment_layers", "segmented"]
 
 GAMMA = 0.06
 """Width of the kernel of segmentation; the cut for colours takes a wider one (docs/segmentation.md)."""
@@ -178,12 +178,20 @@ def segment(
         "versions": versions(),
     }
     writer = SegmentWriter(settings.scope == "joint", recipe)
+    for image, found in segmented(study, settings, index.images, progress):
+        writer.add(image, found.labels, found.confidence, found.reason)
+    return writer.publish(study.store, name)
+
+
+def segmented(
+    study: Study, settings: SegmentSettings, images: Sequence[int], progress: ProgressCallback | None = None
+) -> Iterator[tuple[int, PictureSegments]]:
+    """Segments of some pictures whose features are complete, one by one, without keeping them in the study."""
+    layers = segment_layers(study, settings)
     made = _joint if settings.scope == "joint" else _each
     upsampler = LearnedUpsampler(settings.upsampler) if settings.upsampler else None
     sets = {name: study.network(name) for name in layers}
-    for image, found in made(study, sets, layers, index.images, settings, upsampler, progress):
-        writer.add(image, found.labels, found.confidence, found.reason)
-    return writer.publish(study.store, name)
+    return made(study, sets, layers, images, settings, upsampler, progress)
 
 
 def _tokens(

@@ -30,9 +30,21 @@ class TokenGraph:
         values = np.asarray(eigenvalues, dtype=np.float32)
         if vectors.ndim != 2 or values.shape != vectors.shape[1:]:
             raise InputError(f"Eigenvectors {vectors.shape} and eigenvalues {values.shape} do not fit.")
-        affinity = (vectors * np.clip(values, 0, None)) @ vectors.T
-        self.affinity: NDArray[np.float32] = np.maximum(affinity, 0, out=affinity)
+        self._take((vectors * np.clip(values, 0, None)) @ vectors.T)
+
+    def _take(self, affinity: NDArray[np.float32]) -> None:
+        self.affinity: NDArray[np.float32] = np.maximum(affinity, 0)
         self.degree: NDArray[np.float64] = self.affinity.sum(1, dtype=np.float64)
+
+    @classmethod
+    def of_affinity(cls, affinity: ArrayLike) -> TokenGraph:
+        """A graph given by its affinity, symmetric ``(N, N)``, itself."""
+        given = np.asarray(affinity, dtype=np.float32)
+        if given.ndim != 2 or given.shape[0] != given.shape[1]:
+            raise InputError(f"An affinity is a square matrix; got {given.shape}.")
+        graph = cls.__new__(cls)
+        graph._take(given)
+        return graph
 
     def __len__(self) -> int:
         return len(self.degree)

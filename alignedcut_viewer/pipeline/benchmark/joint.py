@@ -1,0 +1,152 @@
+"""Scores of a whole data set: one set of segments, one matching, and the paper's oracle protocol layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError, PictureError
+from ...images.benchmark_sets import IGNORE, BenchmarkSet
+from ...progress import ProgressCallback, report, span
+from ...segmentation import UNLABELLED, class_iou, confusion_matrix, oracle_score, segment_tokens, upsample_labels
+from ...segmentation.benchmark_metrics import matched_confusion
+from ...study.study import Study
+from ..segment_stage import SegmentSettings, segmented
+from .settings import BenchmarkSettings
+
+__all__ = ["joint_rows", "oracle_rows"]
+
+ALL = "(all pictures)"
+_ORACLE_EIGENVECTORS = 10
+
+
+def _truths(study: Study, found: BenchmarkSet) -> tuple[list[int], list[NDArray[np.int32]], int]:
+    """Pictures that can be scored, their truth in numbers from 0, and how many classes there are."""
+    images, truths = [], []
+    for image, picture in enumerate(found.pictures):
+        if image in study.skipped:
+            continue
+        try:
+            truths.append(picture.truth())
+        except PictureError:
+            continue
+        images.append(image)
+    if not images:
+        raise InputError("The ground truth labels no pixel of any picture; nothing can be scored.")
+    classes = np.unique(np.concatenate([np.unique(truth) for truth in truths]))
+    classes = classes[classes != IGNORE]
+    moved = [np.where(truth == IGNORE, IGNORE, np.searchsorted(classes, truth)).astype(np.int32) for truth in truths]
+    return images, moved, len(classes)
+
+
+def joint_rows(
+    study: Study,
+    found: BenchmarkSet,
+    settings: BenchmarkSettings,
+    known: Collection[tuple[str, str]],
+    progress: ProgressCallback,
+) -> Iterator[dict[str, Any]]:
+    """One row a method: as many segments as classes over all pictures, matched once."""
+    images, truths, n_classes = _truths(study, found)
+    if "alignedcut" in settings.methods and ("alignedcut", ALL) not in known:
+        maps = _ours(study, images, n_classes, settings, span(progress, 0.0, 0.6))
+        yield _row("alignedcut", "alignedcut", maps, truths, n_classes, {})
+    if "k-means" in settings.methods:
+        sets = [s for s in study.networks.values() if s.tap == "attention"]
+        for i, features in enumerate(sets):
+            n = max(features.layers) + 1
+            chosen = settings.peer_layers or sorted({2 * n // 3, n - 2})
+            for layer in (number for number in chosen if number in features.layers):
+                name = f"k-means {features.network}.attention/{layer}"
+                if (name, ALL) in known:
+                    continue
+                tokens = features.tokens(layer)
+                first = int(features.class_token)
+                stacked = np.concatenate([np.asarray(tokens[image], dtype=np.float32)[first:] for image in images])
+                labels = segment_tokens(stacked, n_classes, n_starts=5, seed=settings.seed).labels
+                grids = labels.reshape(len(images), features.rows, features.columns)
+                maps = [upsample_labels(grid, truth.shape) for grid, truth in zip(grids, truths, strict=True)]
+                yield _row(name, "k-means", maps, truths, n_classes, {"network": features.network, "layer": layer})
+            report(span(progress, 0.6, 1.0), i + 1, len(sets), "k-means of all pictures")
+
+
+def _ours(
+    study: Study, images: Sequence[int], n_classes: int, settings: BenchmarkSettings, progress: ProgressCallback
+) -> list[NDArray[np.int32]]:
+    chosen = SegmentSettings(
+        scope="joint", gamma=settings.gamma, choice=replace(settings.choice, segments=max(n_classes, 2))
+    )
+    return [labels.labels for _, labels in segmented(study, chosen, images, progress)]
+
+
+def _row(
+    name: str,
+    family: str,
+    maps: Sequence[NDArray[np.int32]],
+    truths: Sequence[NDArray[np.int32]],
+    n_classes: int,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    n_labels = max(int(labels.max()) for labels in maps) + 1
+    counts = np.zeros((n_classes, n_labels), dtype=np.int64)
+    for labels, truth in zip(maps, truths, strict=True):
+        inside = truth != IGNORE
+        counts += confusion_matrix(truth[inside], labels[inside], n_classes=n_classes, n_labels=n_labels)
+    row: dict[str, Any] = {
+        "method": name,
+        "family": family,
+        "settings": settings,
+        "picture": ALL,
+        "half": "all",
+        "segments": n_labels,
+        "asked": n_classes,
+    }
+    for column, protocol in (("miou", "hungarian"), ("many_to_one", "many-to-one")):
+        square = matched_confusion(counts, protocol)  # type: ignore[arg-type]
+        row[column] = float(np.nanmean(class_iou(square)[:-1]))
+    square = matched_confusion(counts, "hungarian")
+    row["accuracy"] = float(np.trace(square) / square.sum())
+    return row
+
+
+def oracle_rows(study: Study, found: BenchmarkSet, known: Collection[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """One row a layer: the paper's protocol on 10 eigenvectors of that layer's joint cut over all pictures."""
+    from ...spectral import NormalizedCut
+
+    images, truths, _ = _truths(study, found)
+    background = 0
+    for features in study.networks.values():
+        for layer in features.layers:
+            name = f"oracle {features.name}/{layer}"
+            if (name, ALL) in known:
+                continue
+            first, tokens = int(features.class_token), features.tokens(layer)
+            stacked = np.concatenate([np.asarray(tokens[image], dtype=np.float32)[first:] for image in images])
+            at = [_at_tokens(truth, features.rows, features.columns) for truth in truths]
+            labels = np.concatenate([part.ravel() for part in at]).astype(np.int64)
+            labels = np.where(labels == IGNORE, UNLABELLED, labels)
+            count = min(_ORACLE_EIGENVECTORS, len(stacked))
+            vectors = NormalizedCut(count, device="cpu").fit_transform(stacked)
+            score = oracle_score(np.asarray(vectors, dtype=np.float32), labels, background=background)
+            yield {
+                "method": name,
+                "family": "oracle",
+                "settings": {"network": features.network, "tap": features.tap, "layer": layer, "gamma": 1.0},
+                "picture": ALL,
+                "half": "all",
+                "miou": score.mean_iou,
+                "chance": score.chance,
+                "threshold": score.threshold,
+            }
+
+
+def _at_tokens(truth: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int32]:
+    """Truth at the middle of each token."""
+    height, width = truth.shape
+    y = (2 * np.arange(rows) + 1) * height // (2 * rows)
+    x = (2 * np.arange(columns) + 1) * width // (2 * columns)
+    return np.asarray(truth[y[:, None], x[None, :]])

@@ -136,5 +136,3 @@ class LivePrompt:
             kept.append(int(nearest.argmin()))
             np.maximum(nearest, rows @ rows[kept[-1]], out=nearest)
         return nodes[np.unique(kept)]
-
-

@@ -149,6 +149,10 @@ class Backbone(ABC):
         """Rows and columns of the token grid of one layer; :attr:`grid` is the finest where they differ."""
         return self.grid
 
+    def heads_of(self, layer: int) -> int | None:
+        """Number of attention heads of a layer; None where it is not known."""
+        return None
+
     @property
     def n_tokens(self) -> int:
         """Tokens of one picture at the finest layer: the class token, where there is one, and the patches."""
@@ -287,7 +291,10 @@ class Backbone(ABC):
         points = [self._tap_point(layer, tap) for layer, tap in places]
         with self._lock, torch.inference_mode():
             placed = batch.to(device=self.device, dtype=self.dtype, non_blocking=True)
-            return [self._drop_registers(tensor) for tensor in capture(lambda: self._run(placed), points)]
+            return [self._drop_registers(tensor) for tensor in self._capture(placed, points)]
+
+    def _capture(self, batch: torch.Tensor, points: list[TapPoint]) -> list[torch.Tensor]:
+        return capture(lambda: self._run(batch), points)
 
     def _check_layers(self, layers: Sequence[int]) -> list[int]:
         chosen = [int(layer) for layer in layers]

@@ -80,6 +80,13 @@ _TRANSFORMERS = NetworkFamily(
     load=f"{__package__}.vit_transformers:load_with_weights",
     find=f"{__package__}.vit_transformers:find_spec",
 )
+_DIFFUSERS = NetworkFamily(
+    "diffusers",
+    specs=(),
+    adapter=f"{__package__}.unet_diffusers:DiffusionBackbone",
+    load=f"{__package__}.diffusion_weights:load_with_weights",
+    find=f"{__package__}.diffusion_weights:find_spec",
+)
 _TIMM = NetworkFamily(
     "timm",
     specs=BUILT_IN,
@@ -92,9 +99,9 @@ _TIMM = NetworkFamily(
 
 def families() -> tuple[NetworkFamily, ...]:
     """All families, in the order in which they are asked for a name; timm, which knows most names, comes last."""
-    own = (_TRANSFORMERS, _TIMM)
+    own = (_TRANSFORMERS, _DIFFUSERS, _TIMM)
     others = contributed(ENTRY_POINTS, NetworkFamily, taken=[family.name for family in own])
-    return (_TRANSFORMERS, *others, _TIMM)
+    return (_TRANSFORMERS, _DIFFUSERS, *others, _TIMM)
 
 
 def family_of(spec: NetworkSpec) -> NetworkFamily:

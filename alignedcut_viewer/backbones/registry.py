@@ -29,6 +29,9 @@ def get_spec(name: str) -> NetworkSpec:
           behind it, such as ``vit_base_patch16_224.dino``;
         - ``hf:`` and a hub id or a local folder of transformers (CLIP, DINOv2 with or without registers, ViT-MAE), such
           as ``hf:openai/clip-vit-base-patch16``; a path also without ``hf:``;
+        - a diffusion model, ``stable-diffusion-1.4``, ``-1.5``, ``-2.1``, ``ssd-1b``, ``tiny-sd``, ``bk-sdm-tiny``, or
+          ``diffusers:`` and a hub id or a local folder; options stand behind it, such as
+          ``stable-diffusion-1.5?timesteps=50,250&prompt=a dog``;
         - ``random:`` and a name of timm: seeded random weights, for tests only.
 
     Raises

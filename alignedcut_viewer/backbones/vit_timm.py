@@ -238,6 +238,11 @@ class TimmBackbone(Backbone):
             return TapPoint(block.drop_path2, first_output)
         return _projection(block.attn, tap)
 
+    def heads_of(self, layer: int) -> int | None:
+        """Number of attention heads of a layer, where the model says it."""
+        heads = getattr(self.model.blocks[layer].attn, "num_heads", None)
+        return None if heads is None else int(heads)
+
     def _width(self, layer: int, tap: Tap) -> int:
         if tap in ("attention", "block", "mlp"):
             return self.spec.width

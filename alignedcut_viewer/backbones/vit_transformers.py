@@ -62,7 +62,7 @@ _INTERPOLATIONS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bil
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def _description_file(model: str, name: str, *, optional: bool = False) -> Path | None:
+def description_file(model: str, name: str, *, optional: bool = False) -> Path | None:
     """A small file of a local folder or of a hub repository, fetched if need be; None if there is none.
 
     An optional file also counts as missing where the hub cannot be asked for it.
@@ -95,7 +95,7 @@ def _description_file(model: str, name: str, *, optional: bool = False) -> Path 
 
 
 def _family(model: str) -> tuple[_Family, Path]:
-    path = _description_file(model, "config.json")
+    path = description_file(model, "config.json")
     if path is None:
         raise UnknownNetworkError(f"{model} has no config.json, so it is not a model of transformers.")
     try:
@@ -167,7 +167,7 @@ def _three(values: Any, default: tuple[float, float, float]) -> tuple[float, flo
 
 
 def _preprocessor(model: str) -> dict[str, Any]:
-    path = _description_file(model, "preprocessor_config.json", optional=True)
+    path = description_file(model, "preprocessor_config.json", optional=True)
     if path is None:
         return {}
     try:
@@ -330,6 +330,13 @@ class TransformersBackbone(Backbone):
         attention = _attention(self.model.layers[layer])
         attention = _part(attention, "attention") or attention
         return next(part for name in _PROJECTIONS[tap] if (part := _part(attention, name)) is not None)
+
+    def heads_of(self, layer: int) -> int | None:
+        """Number of attention heads of a layer, where the model says it."""
+        attention = _attention(self.model.layers[layer])
+        attention = _part(attention, "attention") or attention
+        heads = getattr(attention, "num_heads", None) or getattr(attention, "num_attention_heads", None)
+        return None if heads is None else int(heads)
 
     def _width(self, layer: int, tap: Tap) -> int:
         if tap in ("attention", "block", "mlp"):

@@ -195,9 +195,10 @@ class _Extraction:
                 batch=POOLED_CHUNK if settings.for_alignment else self._batch,
                 note={
                     "title": backbone.spec.title,
+                    "heads": _heads(backbone),
                     "weights": backbone.source_note,
                     "device": str(backbone.device),
-                    "versions": versions("torch", "timm", "transformers", "pillow"),
+                    "versions": versions("torch", "timm", "transformers", "diffusers", "pillow"),
                 },
                 keep=[features.name for features in self._features.values()],
                 grids=grids,
@@ -372,6 +373,12 @@ class _Extraction:
     def _tell(self, line: str) -> None:
         if self._announce is not None:
             self._announce(line)
+
+
+def _heads(backbone: Backbone) -> int | list[int | None] | None:
+    """Attention heads of the layers: one number where all have as many."""
+    heads = [backbone.heads_of(layer) for layer in range(backbone.n_layers)]
+    return heads[0] if len(set(heads)) == 1 else heads
 
 
 def _n_cpus() -> int:

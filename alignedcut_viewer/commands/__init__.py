@@ -15,6 +15,7 @@ _MODULES = (
     "extract",
     "align",
     "alignment_files",
+    "predict",
     "simulate_brain",
     "cut",
     "figures",

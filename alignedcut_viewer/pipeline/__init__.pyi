@@ -23,6 +23,10 @@ from .map_stage import spectral_map as spectral_map
 from .mask_export import export_segments as export_segments
 from .oracle_stage import mask_tasks as mask_tasks
 from .oracle_stage import oracle_scores as oracle_scores
+from .prediction_stage import Predictions as Predictions
+from .prediction_stage import predict_responses as predict_responses
+from .prediction_stage import write_predictions as write_predictions
+from .prediction_stage import write_submission as write_submission
 from .presets import PAPER as PAPER
 from .presets import PresetValue as PresetValue
 from .presets import paper_brain as paper_brain

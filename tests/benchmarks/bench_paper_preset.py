@@ -116,19 +116,16 @@ def neighbours_kept(vectors: NDArray[np.float32], places: NDArray[np.float32]) -
     return kept / (N_ASKED * N_NEIGHBOURS)
 
 
-def measured() -> dict[tuple[str, str], str]:
-    """For each setting, or for all of them together, what it changes."""
-    study, found = Study(), {}
-
-    def put(kind: str, name: str, text: str) -> None:
-        found[kind, name] = text
-        print(kind, name, text, flush=True)
-
-    put("brain", "default", study.describe(BrainSettings("")))
+def measure(put: Callable[[str, str, str], None]) -> None:
+    """Tell for each setting, or for all of them together, what it changes."""
+    study = Study()
     paper = paper_brain("")
-    for name in ("center", "init", "map_learning_rate", "batch_size", "schedule", "patience", "keep", "readout"):
-        put("brain", name, study.describe(dataclasses.replace(BrainSettings(""), **{name: getattr(paper, name)})))
+    put("brain", "default", study.describe(BrainSettings("")))
+    put("brain", "center", study.describe(BrainSettings("", center=paper.center)))
+    put("brain", "init", study.describe(BrainSettings("", init=paper.init)))
     put("brain", "all", study.describe(paper))
+    for name in ("keep", "patience", "schedule", "batch_size", "map_learning_rate", "readout"):
+        put("brain", name, study.describe(dataclasses.replace(BrainSettings(""), **{name: getattr(paper, name)})))
 
     aligned = study.aligned(study.fit(BrainSettings("")), study.rows)
     nodes = aligned.reshape(-1, aligned.shape[2])
@@ -155,7 +152,6 @@ def measured() -> dict[tuple[str, str], str]:
             kept[name] = neighbours_kept(ours, np.asarray(tsne.fit_transform(ours)))
             text = f"{100 * kept[name]:.0f} % of {N_NEIGHBOURS} neighbours kept"
             put(kind, name, text if name == "default" else f"{text}; ours {100 * kept['default']:.0f} %")
-    return found
 
 
 def _text(value: Any) -> str:
@@ -164,38 +160,42 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def main() -> None:
-    """Measure, print and write the table."""
-    torch.set_num_threads(1)
-    found = measured()
-    defaults: dict[str, Callable[[], Any]] = {
-        "brain": lambda: BrainSettings(""),
-        "cut": CutSettings,
-        "colour": ColourSettings,
-        "map": MapSettings,
+def table(found: dict[tuple[str, str], str]) -> str:
+    """All settings, and what was found of them."""
+    defaults: dict[str, Any] = {
+        "brain": BrainSettings(""),
+        "cut": CutSettings(),
+        "colour": ColourSettings(),
+        "map": MapSettings(),
     }
     rows = []
     for entry in PAPER:
         if entry.settings not in defaults:
             continue
-        default = getattr(defaults[entry.settings](), entry.name)
+        default = getattr(defaults[entry.settings], entry.name)
         same = default == entry.value
         known = "" if entry.published else " (assumed)"
         changes = "" if same else found.get((entry.settings, entry.name), "not measured alone")
         why = "as the paper" if same else WHY.get((entry.settings, entry.name), "")
-        rows.append(
-            [
-                f"`{entry.settings}.{entry.name}`",
-                f"{_text(entry.value)}{known}: {entry.source}",
-                _text(default),
-                why,
-                changes,
-            ]
-        )
-    rows.append(["all of `brain`", "", "", "", f"{found['brain', 'all']}; ours: {found['brain', 'default']}"])
+        name, paper = f"`{entry.settings}.{entry.name}`", f"{_text(entry.value)}{known}: {entry.source}"
+        rows.append([name, paper, _text(default), why, changes])
+    together = f"{found.get(('brain', 'all'), '')}; ours: {found.get(('brain', 'default'), '')}"
+    rows.append(["all of `brain`", "", "", "", together])
     header = ["setting", "paper", "default", "why", "what the paper's value changes on the 200 photographs"]
-    table = markdown_table(header, rows).replace("---:", "---")
-    write_section("paper-preset", table, REPOSITORY / "docs" / "method.md")
+    return markdown_table(header, rows).replace("---:", "---")
+
+
+def main() -> None:
+    """Measure, print and write the table, again after each measurement."""
+    torch.set_num_threads(1)
+    found: dict[tuple[str, str], str] = {}
+
+    def put(kind: str, name: str, text: str) -> None:
+        found[kind, name] = text
+        print(kind, name, text, flush=True)
+        write_section("paper-preset", table(found), REPOSITORY / "docs" / "method.md")
+
+    measure(put)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from alignedcut_viewer.viewer import launch
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel, show_study_panel
+from alignedcut_viewer.viewer.coordinator.docks import show_panel
+from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1280, 800)
 LARGE = (1680, 1000)
-PLUGIN = "alignedcut-viewer"
 PICTURE = "chelsea"
 LAYER = 8
 PATIENCE = 900.0
@@ -81,7 +81,7 @@ def only(viewer: napari.Viewer, *names: str) -> list[QWidget]:
     """Dock these panels below one another, and no others."""
     viewer.window.remove_dock_widget("all")
     settle(0.2)
-    return [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in names]
+    return [show_panel(viewer, name, tabify=False) for name in names]
 
 
 def samples(viewer: napari.Viewer, study: str) -> bool:
@@ -99,12 +99,12 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     go(coordinator, PICTURE, LAYER)
     keep(viewer, "window.png")
     coordinator.view.smooth = True
-    panel.tabs.setCurrentWidget(panel.view)
+    panel.tabs.setCurrentWidget(panel.view_tab)
     keep(viewer, "window-smooth.png")
     coordinator.view.smooth = False
-    panel.tabs.setCurrentWidget(panel.export)
+    panel.tabs.setCurrentWidget(panel.export_tab)
     keep(viewer, "window-export.png")
-    show_selection_panel(viewer)
+    show_panel(viewer, "Selection")
     settle()
     viewer.reset_view()
     pick(coordinator, 0.39, 0.4)
@@ -141,7 +141,7 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     settle(4)
     keep(viewer, "window-linked.png", few_colours=True)
     only(viewer, "Contact sheet")
-    board = show_contact_sheet(viewer).board
+    board = show_panel(viewer, "Contact sheet").board
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.isAncestorOf(board))
     viewer.window._qt_window.resizeDocks([dock], [1010], Qt.Orientation.Horizontal)
     board.sheet.reveal(board.sheet.shown)

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.benchmarks.planted_study import write_planted_study
+
 ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(
     r"<!-- (?:new file: (?P<new>\S+)|in (?P<old>\S+) after: (?P<line>.+?)) -->\n```\w+\n(?P<text>.*?)```\n", re.S
@@ -119,6 +121,37 @@ def test_a_command_a_method_a_network_and_a_figure(extended: Path, tmp_path: Pat
     assert re.search(r"^eigenvalues +png$", drawn, re.M)
     assert np.asarray(Image.open(Path(figures) / "eigenvalues.png")).std() > 1
     assert "How many eigenvectors matter" in Path(report).read_text(encoding="utf-8")
+
+
+def test_a_panel(extended: Path, tmp_path: Path) -> None:
+    study = write_planted_study(tmp_path, 2, layers=3, side=4)
+    code = (
+        "import json, sys, napari\n"
+        "from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator\n"
+        "from alignedcut_viewer.viewer.coordinator.docks import show_panel\n"
+        "from alignedcut_viewer.viewer.frames.loading import load_study\n"
+        "viewer = napari.Viewer(show=True)\n"
+        "coordinator, panel = Coordinator.of(viewer), show_panel(viewer, 'Tally')\n"
+        "told = [panel.note.text(), show_panel(viewer, 'Help').text.text()]\n"
+        "coordinator.show_opened_study(load_study(sys.argv[1]))\n"
+        "told += [panel.count.text(), panel.pages.currentIndex()]\n"
+        "coordinator.selection.select([*range(30, 40), 90])\n"
+        "told.append(panel.count.text())\n"
+        "viewer.dims.set_current_step(1, 1)\n"
+        "told.append(panel.count.text())\n"
+        "coordinator.close()\n"
+        "viewer.close()\n"
+        "print('told', json.dumps(told))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(extended), "NAPARI_CONFIG": ""}
+    command = [sys.executable, "-c", code, str(study)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=extended, env=environment)
+    assert result.returncode == 0, result.stderr
+    note, help_, *counts = json.loads(result.stdout.split("told ")[-1])
+    assert "counts the selected pixels" in note
+    assert "First steps" in help_
+    # 2 pictures of 4 × 4 tokens a layer; the sliders begin at layer 2, nodes 64 to 95.
+    assert counts == ["0 of 32", 1, "1 of 32", "8 of 32"]
 
 
 def test_without_the_additions_nothing_of_it_is_there() -> None:

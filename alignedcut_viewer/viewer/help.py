@@ -1,11 +1,13 @@
 """What the keys do, and what there is to see."""
 
-import napari.viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from collections.abc import Iterable
 
-from .trajectories.tools import MAP_KEYS
-from .widgets.keys import GESTURES, KEYS, PANEL_KEYS, bind_keys
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea
+
+from .coordinator.docks import panel_classes
+from .widgets.keys import GESTURES, KEYS
+from .widgets.panel_base import Panel
 
 __all__ = ["HelpPanel"]
 
@@ -23,27 +25,21 @@ STEPS = (
 )
 
 
-class HelpPanel(QWidget):
-    """First steps and keys.
+class HelpPanel(Panel):
+    """First steps and keys."""
 
-    Parameters
-    ----------
-    viewer
-        The viewer that the panel is docked in; napari gives it.
-    """
+    title = "Help"
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        bind_keys(viewer)
-        self.setMinimumWidth(300)
-        rows = "".join(f"<tr><td><b>{k.key}</b>&nbsp;&nbsp;</td><td>{k.what}</td></tr>" for k in KEYS)
-        mouse = "".join(f"<tr><td><b>{gesture}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for gesture, what in GESTURES)
-        for panel, keys in {"Trajectories": MAP_KEYS, **PANEL_KEYS}.items():
-            rows += f"<tr><td colspan='2'><br>in the <b>{panel}</b> panel</td></tr>"
-            rows += "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in keys)
+    def build(self) -> QScrollArea:
+        """One text, which scrolls."""
+        panels = {name: kind.keys for name, kind in panel_classes().items() if issubclass(kind, Panel) and kind.keys}
+        keys = _rows((key.key, key.what) for key in KEYS)
+        for name, panel_keys in panels.items():
+            keys += f"<tr><td colspan='2'><br>in the <b>{name}</b> panel</td></tr>{_rows(panel_keys)}"
         steps = "".join(f"<p>{step}</p>" for step in STEPS)
+        mouse = _rows(GESTURES)
         self.text = QLabel(
-            f"<h3>First steps</h3>{steps}<h3>Mouse</h3><table>{mouse}</table><h3>Keys</h3><table>{rows}</table>"
+            f"<h3>First steps</h3>{steps}<h3>Mouse</h3><table>{mouse}</table><h3>Keys</h3><table>{keys}</table>"
         )
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -53,6 +49,8 @@ class HelpPanel(QWidget):
         area.setWidget(self.text)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        return area
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<tr><td><b>{left}</b>&nbsp;&nbsp;</td><td>{right}</td></tr>" for left, right in pairs)

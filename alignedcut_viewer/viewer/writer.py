@@ -69,7 +69,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _masks(labels: NDArray[np.integer], metadata: dict[str, Any]) -> tuple[list[str], list[NDArray[np.integer]]]:
     """Names and masks, at the size of the original pictures where the labels lie on their canvas."""
-    layout, names = metadata.get("layout"), metadata.get("names")
+    layout, names = metadata.get("layout"), metadata.get("names", ())
     if isinstance(layout, PictureLayout) and labels.shape == (len(layout), layout.height, layout.width):
         return list(names), [layout.crop_labels(image, labels[image]) for image in range(len(layout))]
     return [f"{number:04d}" for number in range(len(labels))], list(labels)

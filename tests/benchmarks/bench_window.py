@@ -35,13 +35,13 @@ class Window:
 
         from alignedcut_viewer.viewer import launch
         from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-        from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel
+        from alignedcut_viewer.viewer.coordinator.docks import show_panel
 
         self.viewer = launch(path, block=False)
         self.viewer.window.resize(1280, 800)
         self.coordinator = Coordinator.of(self.viewer)
-        self.sheet = show_contact_sheet(self.viewer).board.sheet
-        self.panel = show_selection_panel(self.viewer)
+        self.sheet = show_panel(self.viewer, "Contact sheet").board.sheet
+        self.panel = show_panel(self.viewer, "Selection")
         self.native = self.viewer.window._qt_viewer.canvas.native
         self.painted = 0.0
         self.rng = np.random.default_rng(0)

@@ -9,7 +9,8 @@ from PIL import Image
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 
-from alignedcut_viewer.viewer.widgets.commands import open_session, save_session, show_selection_panel
+from alignedcut_viewer.viewer.coordinator.docks import show_panel
+from alignedcut_viewer.viewer.widgets.commands import open_session, save_session
 from tests.gui.frames.test_result import answer_dialog
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
@@ -81,7 +82,7 @@ def test_a_whole_sitting(
     assert np.isfinite(inside.mean).all()
 
     # Mask above a threshold, and its export by the button.
-    selection = show_selection_panel(viewer)
+    selection = show_panel(viewer, "Selection")
     selection.similar.threshold.value = 0.3
     expected = coordinator.heat_map.values.values >= np.float32(0.3)
     assert coordinator.overlays.mask.visible

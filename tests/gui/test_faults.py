@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet, show_selection_panel
+from alignedcut_viewer.viewer.coordinator.docks import show_panel
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 QUICK = {
@@ -58,8 +58,8 @@ def test_the_study_is_deleted_under_the_window(
 ):
     coordinator.open_study(own_study)
     wait_idle()
-    show_selection_panel(viewer)
-    show_contact_sheet(viewer)
+    show_panel(viewer, "Selection")
+    show_panel(viewer, "Contact sheet")
     shutil.rmtree(own_study)
     coordinator.selection.select([20, 21])
     viewer.dims.set_current_step((1, 2), (0, 2))

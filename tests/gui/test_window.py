@@ -6,6 +6,7 @@ import time
 import weakref
 from pathlib import Path
 
+import napari
 import numpy as np
 import psutil
 import pytest
@@ -16,12 +17,14 @@ from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
 import alignedcut_viewer
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
+from alignedcut_viewer.viewer.coordinator.docks import panel_classes, show_panel
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.state.evented import Evented
 from alignedcut_viewer.viewer.state.settings import SAMPLES
-from alignedcut_viewer.viewer.trajectories.tools import MAP_KEYS
-from alignedcut_viewer.viewer.widgets.commands import show_help_panel, show_study_panel
-from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS, PANEL_KEYS
+from alignedcut_viewer.viewer.widgets.commands import show_study_panel
+from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS
+from alignedcut_viewer.viewer.widgets.panel_base import Panel
+from alignedcut_viewer.viewer.work.dialogs import is_open
 
 PANELS = [
     widget["display_name"]
@@ -68,12 +71,12 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
     coordinator.settings.update(layers="3")
     again = show_study_panel(viewer)
     assert again is not panel
-    assert again.compute.gamma.value == "0.25"
-    assert again.compute.layers.value == "3"
-    assert set(again.compute.networks.value) == {"mae-vit-b16", "vit-tiny-p16"}
-    assert again.view.smooth.value
-    assert again.view.cut.value == "default"
-    assert again.export.export_masks.enabled
+    assert again.compute_tab.gamma.value == "0.25"
+    assert again.compute_tab.layers.value == "3"
+    assert set(again.compute_tab.networks.value) == {"mae-vit-b16", "vit-tiny-p16"}
+    assert again.view_tab.smooth.value
+    assert again.view_tab.cut.value == "default"
+    assert again.export_tab.export_masks.enabled
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -119,11 +122,11 @@ def test_a_panel_that_floats_goes_on_listening(qtbot, viewer, panel, coordinator
     dock.setFloating(True)
     qtbot.wait(20)
     coordinator.settings.update(gamma="0.5")
-    assert panel.compute.gamma.value == "0.5"
+    assert panel.compute_tab.gamma.value == "0.5"
     dock.setFloating(False)
     qtbot.wait(20)
     coordinator.settings.update(gamma="0.75")
-    assert panel.compute.gamma.value == "0.75"
+    assert panel.compute_tab.gamma.value == "0.75"
 
 
 def test_each_viewer_has_its_own_coordinator_and_lets_it_go(viewer):
@@ -224,8 +227,8 @@ def test_a_study_without_a_cut_shows_its_pictures(viewer, panel, coordinator, sm
     coordinator.open_study(path)
     wait_idle()
     assert [layer.name for layer in viewer.layers] == ["Pictures"]
-    assert "No cut is computed yet" in panel.view.facts.value
-    assert not panel.export.export_masks.enabled
+    assert "No cut is computed yet" in panel.view_tab.facts.value
+    assert not panel.export_tab.export_masks.enabled
 
 
 def test_the_demo_begins_with_the_samples(qtbot, viewer, coordinator, monkeypatch, tmp_path, wait_idle):
@@ -273,10 +276,36 @@ def test_a_study_that_vanishes_under_the_window_is_no_crash(
 
 
 def test_help_shows_every_key(viewer):
-    text = show_help_panel(viewer).text.text()
+    text = show_panel(viewer, "Help").text.text()
     assert all(key.key in text and key.what in text for key in KEYS)
     assert all(gesture in text and what in text for gesture, what in GESTURES)
-    assert all(key in text and what in text for keys in (MAP_KEYS, *PANEL_KEYS.values()) for key, what in keys)
+    assert all(key in text and what in text for panel in panel_classes().values() for key, what in panel.keys)
+
+
+def test_panels_are_registered_under_their_titles():
+    classes = panel_classes()
+    assert list(classes) == PANELS
+    assert {name: panel.title for name, panel in classes.items()} == {name: name for name in PANELS}
+    assert all(issubclass(panel, Panel) for panel in classes.values())
+
+
+def test_what_changes_after_the_window_was_closed_is_told_to_no_dead_widget(qtbot, small_study):
+    viewer = napari.Viewer(show=True)
+    coordinator = Coordinator.of(viewer)
+    for name in PANELS:
+        show_panel(viewer, name)
+    coordinator.open_study(small_study)
+    qtbot.waitUntil(lambda: coordinator.shown.cut is not None and not coordinator.tasks.state.busy, timeout=60_000)
+    viewer.close()
+    qtbot.waitUntil(lambda: not is_open(viewer))
+    coordinator.selection.select([3, 4])
+    coordinator.selection.hover(5)
+    coordinator.heat_map.show([0.5] * len(coordinator.shown.index))
+    coordinator.similarity.settings.update(mask=True, threshold=0.2)
+    coordinator.view.update(smooth=True, drag_selects=True)
+    coordinator.settings.gamma = "0.75"
+    coordinator.shown.changed.emit()
+    assert coordinator.selection.of().nodes.tolist() == [3, 4]
 
 
 def test_no_key_of_ours_is_one_of_naparis(viewer):

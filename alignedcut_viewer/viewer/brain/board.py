@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
 from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
 from ..coordinator.coordinator import Coordinator
 from ..state.view_state import Position
-from ..widgets.forms import View
 from ..widgets.painting import SIMULATED, Colours, choice
 from ..widgets.panel_export import Table, export_button
+from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .cortex_board import CortexBoard
 from .figure import brain_figure
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BrainBoard"]
 
-STATE = "brain"
 COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
 KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "layers"}
 HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
@@ -53,15 +52,17 @@ class BrainBoard(View):
     ----------
     coordinator
         Holds the selections.
+    state
+        What was compared, and how; written whenever that changes.
     """
 
-    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
+        self.state = state
         self.activation: BrainActivation | None = None
         self.series: list[RoiSeries] = []
         self._stale = True
         colours = Colours.of(coordinator.viewer)
-        state = self.state
         self.bars, self.curves = RoiBars(colours), LayerCurves(colours)
         self.lower = CortexBoard(
             coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", True))
@@ -121,11 +122,6 @@ class BrainBoard(View):
         self.lower.back_only.toggled.connect(self._settings_changed)
         self.clear.clicked.connect(self.coordinator.heat_map.clear)
 
-    @property
-    def state(self) -> dict[str, Any]:
-        """What the panel finds again when it is opened anew, or in another session."""
-        return self.coordinator.panel_state.setdefault(STATE, {})
-
     def _settings_changed(self, *_: Any) -> None:
         self.state.update(
             bars=self.kind.currentData(),
@@ -139,26 +135,19 @@ class BrainBoard(View):
 
     # -- listening -----------------------------------------------------------------------------------------------
 
+    @property
+    def parts(self) -> tuple[CortexBoard]:
+        """The cortex."""
+        return (self.lower,)
+
     def listen(self) -> None:
         """Follow selections, sliders, heat map and theme."""
         coordinator = self.coordinator
-        coordinator.selection.changed.connect(self._on_selection)
-        coordinator.selection.active_changed.connect(self._on_selection)
-        coordinator.heat_map.changed.connect(self._on_values)
-        coordinator.view.events.position.connect(self._on_position)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.connect(self._on_theme)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        coordinator = self.coordinator
-        coordinator.selection.changed.disconnect(self._on_selection)
-        coordinator.selection.active_changed.disconnect(self._on_selection)
-        coordinator.heat_map.changed.disconnect(self._on_values)
-        coordinator.view.events.position.disconnect(self._on_position)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.disconnect(self._on_theme)
-        self.lower.stop()
+        self.follow(coordinator.selection.changed, self._on_selection)
+        self.follow(coordinator.selection.active_changed, self._on_selection)
+        self.follow(coordinator.heat_map.changed, self._on_values)
+        self.follow(coordinator.view.events.position, self._on_position)
+        self.follow_theme(self._on_theme)
 
     def redraw(self) -> None:
         """Show everything as it is now."""

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from ..coordinator.coordinator import Coordinator
 from ..widgets.painting import Colours, choice
-from ..work.latest_task import LatestTask
+from ..widgets.view import View
 from .cortex_scene import MOST_NODES, CortexScene, build_scene, cortex_limit, is_sampled, values_of
 from .cortex_view import CortexView
 from .cortex_window import CortexWindow
@@ -22,7 +22,7 @@ PAUSE = 15
 WINDOW_PAUSE = 150
 
 
-class CortexBoard(QWidget):
+class CortexBoard(View):
     """The cortex with its settings.
 
     Parameters
@@ -45,8 +45,7 @@ class CortexBoard(QWidget):
     def __init__(
         self, coordinator: Coordinator, colours: Colours, kind: str, back_only: bool, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self._coordinator = coordinator
+        super().__init__(coordinator, parent)
         self._activation: BrainActivation | None = None
         self._relative = False
         self.shown: dict[str, Any] | None = None
@@ -70,7 +69,7 @@ class CortexBoard(QWidget):
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.view, 1)
-        self._scenes = LatestTask("Drawing the cortex", self._show_scene)
+        self._scenes = self.latest_task("Drawing the cortex", self._show_scene)
         self._soon = self._timer(PAUSE, self.draw)
         # Three hundred thousand vertices take a while to go to the graphics card: not while the user drags.
         self._later = self._timer(WINDOW_PAUSE, self._recolour_3d)
@@ -100,11 +99,10 @@ class CortexBoard(QWidget):
         self._relative = relative
         self._soon.start()
 
-    def stop(self) -> None:
+    def rest(self) -> None:
         """Begin nothing more."""
         self._soon.stop()
         self._later.stop()
-        self._scenes.stop()
 
     # -- scenes --------------------------------------------------------------------------------------------------
 
@@ -153,12 +151,12 @@ class CortexBoard(QWidget):
     def subject(self) -> tuple[str, str]:
         """Whose activation is shown, and the title that says so."""
         kind = str(self.kind.currentData())
-        kind = self._coordinator.selection.active if kind == "active" else kind
+        kind = self.coordinator.selection.active if kind == "active" else kind
         title = KINDS[kind]
         if self._relative and kind != "difference":
             title += " minus the mean"
         names = ("figure", "ground") if kind == "difference" else (kind,)
-        if any(is_sampled(self._coordinator.selection.of(name).nodes) for name in names):
+        if any(is_sampled(self.coordinator.selection.of(name).nodes) for name in names):
             title += f", from {MOST_NODES:,} of the pixels"
         return kind, title
 
@@ -166,7 +164,7 @@ class CortexBoard(QWidget):
         from ...brain import ColourScale
 
         names = ("figure", "ground") if kind == "difference" else (kind,)
-        selections = {name: self._coordinator.selection.of(name).nodes for name in names}
+        selections = {name: self.coordinator.selection.of(name).nodes for name in names}
         if not all(len(nodes) for nodes in selections.values()):
             return None
         relative = self._relative and kind != "difference"

@@ -1,18 +1,20 @@
 """Where the Brain panel's numbers come from: found with the cut, or computed for it. Knows neither Qt nor napari."""
 
-import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...errors import AlignmentError, StorageError, StudyError
+from ...errors import AlignmentError
 from ...progress import ProgressCallback
 from ...store import ALIGNMENTS
+from ..frames.computed import Computed
 
 if TYPE_CHECKING:
     from ...study.brain_activation import BrainActivation
     from ...study.cut import Cut
     from ...study.study import Study
+    from ..frames.loading import LoadedStudy
 
-__all__ = ["HOW_TO_GET_ONE", "activation_work", "known_activation", "leads_to_the_brain"]
+__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "activation_work", "leads_to_the_brain"]
 
 HOW_TO_GET_ONE = (
     "<b>No brain data yet.</b> "
@@ -27,13 +29,8 @@ HOW_TO_GET_ONE = (
     "trained alignment from a file does as well."
 )
 
-# What was computed for studies that cannot be written.
-_unwritten: "weakref.WeakKeyDictionary[Cut, BrainActivation]" = weakref.WeakKeyDictionary()
-
-
-def known_activation(cut: "Cut") -> "BrainActivation | None":
-    """The activation of regions by a cut's nodes where it was computed before."""
-    return cut.brain_activation or _unwritten.get(cut)
+ACTIVATION: "Computed[BrainActivation]" = Computed(lambda cut: cut.brain_activation)
+"""The activation of regions by a cut's nodes."""
 
 
 def leads_to_the_brain(study: "Study", cut: "Cut") -> bool:
@@ -50,23 +47,11 @@ def leads_to_the_brain(study: "Study", cut: "Cut") -> bool:
     return "readout" in description
 
 
-def activation_work(study: "Study", cut: "Cut", progress: ProgressCallback) -> "BrainActivation":
-    """Compute it, and keep it with the cut where the study may be written.
+def activation_work(shown: "LoadedStudy") -> "Callable[[ProgressCallback], BrainActivation]":
+    """The work of computing it, and keeping it with the cut where the study may be written.
 
-    Raises
-    ------
-    AlignmentError
-        If the alignment was not trained on brain data.
+    It raises AlignmentError if the alignment was not trained on brain data.
     """
     from ...pipeline import brain_activation
-    from ...study.study import Study
 
-    try:
-        with Study.open(study.path, writable=True) as own:
-            brain_activation(own, cut.name, progress)
-    except (StudyError, StorageError):  # read-only, or written by another run: for this session only
-        _unwritten[cut] = brain_activation(study, cut.name, progress)
-    found = known_activation(cut)
-    if found is None:  # the cut was made anew meanwhile
-        found = _unwritten[cut] = brain_activation(study, cut.name, progress)
-    return found
+    return ACTIVATION.work(shown, brain_activation)

@@ -1,12 +1,9 @@
 """The Concepts panel: groups of pixels that a network treats alike, named and kept by the user."""
 
-import contextlib
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import napari.viewer
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QComboBox,
@@ -23,12 +20,10 @@ from qtpy.QtWidgets import (
 
 from ...errors import AlignedCutError
 from ...progress import ProgressCallback
-from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View
-from ..widgets.keys import bind_keys
 from ..widgets.painting import Colours
+from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table, export_button
-from ..work.latest_task import LatestTask
+from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .concept_list import ConceptList
 from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered
@@ -42,45 +37,41 @@ if TYPE_CHECKING:
 
 __all__ = ["ConceptsPanel"]
 
-MINIMUM_WIDTH = 320
-STATE = "concepts"
 AT_A_TIME = 4
-NO_RESULT = "No result yet: run a study in the Study panel, or open one."
 NO_CONCEPTS = (
     "No concepts yet. Press Discover: pixels that lie together in the space of the colours become concepts, which can "
     "be named, merged, and chosen by a click."
 )
 
 
-class ConceptsPanel(View):
-    """List of concepts with pictures, their consistency, and transitions between layers.
+class ConceptsPanel(Panel):
+    """List of concepts with pictures, their consistency, and transitions between layers."""
 
-    Parameters
-    ----------
-    viewer
-        The viewer that the panel is docked in; napari gives it.
-    """
-
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(Coordinator.of(viewer), parent)
-        self.setMinimumWidth(MINIMUM_WIDTH)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self._details: dict[tuple[Any, ...], ConceptDetails] = {}
-        self._everything: list[Concept] = []
-        self._looked_at: Any = None
-        self._looking = LatestTask("Looking at concepts", self._on_details)
-        self._build()
-        bind_keys(viewer)
-        self.start()
+    title = "Concepts"
+    purpose = "Then this panel finds groups of pixels that a network treats alike."
+    keys = (
+        ("Up, Down", "choose the next concept, with Shift several"),
+        ("F2", "rename"),
+        ("Ctrl-M", "merge those chosen"),
+        ("Ctrl-P", "pin or unpin"),
+        ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
+    )
+    minimum_width = 320
+    usual_size = (400, 680)
 
     # -- layout --------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
+    def build(self) -> QWidget:
+        """The form, three tabs, and the export button."""
+        self._details: dict[tuple[Any, ...], ConceptDetails] = {}
+        self._everything: list[Concept] = []
+        self._looked_at: Any = None
+        self._looking = self.latest_task("Looking at concepts", self._on_details)
         colours = Colours.of(self.coordinator.viewer)
         self.form = DiscoveryForm(lambda: self.state)
-        self.note = QLabel(NO_RESULT)
-        self.note.setWordWrap(True)
-        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.summary = QLabel(NO_CONCEPTS)
+        self.summary.setWordWrap(True)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.sort = QComboBox()
         for key, words in SORTS.items():
             self.sort.addItem(words, key)
@@ -109,11 +100,12 @@ class ConceptsPanel(View):
         self.tabs.addTab(self.transitions, "Transitions")
         self.tabs.setCurrentIndex(int(self.state.get("tab", 0)))
         self.export = export_button(self, self.figure, self.table, "concepts")
-        layout = QVBoxLayout(self)
+        contents = QWidget()
+        layout = QVBoxLayout(contents)
         layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
         layout.setSpacing(4)
         layout.addWidget(self.form)
-        layout.addWidget(self.note)
+        layout.addWidget(self.summary)
         layout.addWidget(self.tabs, 1)
         foot = QHBoxLayout()
         foot.addStretch(1)
@@ -136,45 +128,21 @@ class ConceptsPanel(View):
             shortcut = QShortcut(QKeySequence(keys), self.list)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(act)
+        return contents
 
     @property
-    def state(self) -> dict[str, Any]:
-        """What the panel finds again when it is opened anew, or in another session."""
-        return self.coordinator.panel_state.setdefault(STATE, {})
-
-    def sizeHint(self) -> QSize:
-        """Room for some concepts with six pictures each."""
-        return QSize(400, 680)
-
-    def event(self, event: QEvent) -> bool:
-        """Go when the dock goes."""
-        done = super().event(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
-        return done
+    def parts(self) -> tuple[View, ...]:
+        """Two of the tabs."""
+        return self.consistency, self.transitions
 
     # -- listening -----------------------------------------------------------------------------------------------
 
     def listen(self) -> None:
         """Follow what is shown, what is at work, and the theme."""
         coordinator = self.coordinator
-        coordinator.shown.changed.connect(self.refresh)
-        coordinator.tasks.changed.connect(self._on_task)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.connect(self._on_theme)
-        self.consistency.start()
-        self.transitions.start()
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        coordinator = self.coordinator
-        coordinator.shown.changed.disconnect(self.refresh)
-        coordinator.tasks.changed.disconnect(self._on_task)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.disconnect(self._on_theme)
-        self.consistency.stop()
-        self.transitions.stop()
-        self._looking.stop()
+        self.follow(coordinator.shown.changed, self.refresh)
+        self.follow(coordinator.tasks.changed, self._on_task)
+        self.follow_theme(self._on_theme)
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -209,12 +177,14 @@ class ConceptsPanel(View):
         # Kept, as concepts that are discovered anew replace those on disk a moment before they are shown.
         self._everything = everything = [] if concepts is None else concepts.concepts
         if cut is None:
-            self.note.setText(NO_RESULT)
+            self.say_no_result()
         elif concepts is None or not everything:
-            self.note.setText(NO_CONCEPTS)
+            self.show_contents()
+            self.summary.setText(NO_CONCEPTS)
         else:
+            self.show_contents()
             held = sum(concept.size for concept in everything)
-            self.note.setText(
+            self.summary.setText(
                 f"{len(everything)} concepts hold {100 * held / len(cut.index):.0f} % of the pixels. "
                 "Click one to choose its pixels, a picture to go there."
             )
@@ -417,11 +387,3 @@ def _line(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         layout.addWidget(widget, 1)
     return layout
-
-
-def _delete_if_alone(reference: "weakref.ref[ConceptsPanel]") -> None:
-    """Delete a panel that is in no window; it may have been put into another dock meanwhile."""
-    panel = reference()
-    with contextlib.suppress(RuntimeError):  # deleted already
-        if panel is not None and panel.parent() is None:
-            panel.deleteLater()

@@ -10,10 +10,9 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...errors import AlignedCutError
 from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View
 from ..widgets.painting import Colours
 from ..widgets.panel_export import Table
-from ..work.latest_task import LatestTask
+from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .details import Transitions, pixels_of, transitions_between
 from .plots import ConsistencyPlot, TransitionPlot
@@ -53,18 +52,11 @@ class ConsistencyView(View):
         layout.addWidget(self.plot)
         self._concepts: ConceptSet | None = None
         self._chosen: int | None = None
-        self._fits = LatestTask("Fitting", self._show_fit)
+        self._fits = self.latest_task("Fitting", self._show_fit)
 
     def listen(self) -> None:
         """Follow the theme."""
-        if self.coordinator.viewer is not None:
-            self.coordinator.viewer.events.theme.connect(self._on_theme)
-
-    def deafen(self) -> None:
-        """Follow it no longer."""
-        if self.coordinator.viewer is not None:
-            self.coordinator.viewer.events.theme.disconnect(self._on_theme)
-        self._fits.stop()
+        self.follow_theme(self._on_theme)
 
     def redraw(self) -> None:
         """Show the chosen concept."""
@@ -193,26 +185,16 @@ class TransitionView(View):
         layout.addWidget(self.plot, 1)
         self._concepts: ConceptSet | None = None
         self._labels: NDArray[np.int32] | None = None
-        self._tables = LatestTask("Counting transitions", self._show_table)
+        self._tables = self.latest_task("Counting transitions", self._show_table)
         self.group.currentIndexChanged.connect(self._draw)
         self.plot.chosen.connect(self._choose_pixels)
 
     def listen(self) -> None:
         """Follow sliders, selections and the theme."""
         coordinator = self.coordinator
-        coordinator.view.events.position.connect(self._on_position)
-        coordinator.selection.changed.connect(self._on_selection)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.connect(self._on_theme)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        coordinator = self.coordinator
-        coordinator.view.events.position.disconnect(self._on_position)
-        coordinator.selection.changed.disconnect(self._on_selection)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.disconnect(self._on_theme)
-        self._tables.stop()
+        self.follow(coordinator.view.events.position, self._on_position)
+        self.follow(coordinator.selection.changed, self._on_selection)
+        self.follow_theme(self._on_theme)
 
     def redraw(self) -> None:
         """Show the transitions at the layer shown."""

@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import napari.viewer
 import numpy as np
 from magicgui.widgets import ComboBox, Slider
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ..coordinator.coordinator import Coordinator
-from ..state.history import SELECTIONS
+from ..state.history import SELECTIONS, SelectionMode
 from ..state.view_state import Position
-from ..widgets.forms import View, narrow
-from ..widgets.keys import bind_keys
+from ..widgets.forms import narrow
 from ..widgets.painting import Colours
 from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table, export_button
-from ..work.latest_task import LatestTask
+from ..widgets.view import View
 from .layout import Cell
 from .sheet_widget import LARGEST, SMALLEST, SheetWidget
 from .tiles import SheetTiles
@@ -27,42 +25,57 @@ if TYPE_CHECKING:
 
 __all__ = ["ContactSheetPanel"]
 
-STATE = "contact sheet"
 SHOWS = {"auto": "as in the pictures", "colours": "AlignedCut colours", "values": "heat map"}
 BATCH = 24
 MOST_EXPORTED = 40
 
 
 class ContactSheetPanel(Panel):
-    """A row a picture, a column a layer; click a token to pick it and to go there.
+    """A row a picture, a column a layer; click a token to pick it and to go there."""
 
-    Parameters
-    ----------
-    viewer
-        The viewer that the panel is docked in; napari gives it.
-    """
+    title = "Contact sheet"
+    purpose = "Then this panel shows many pictures in all layers of one network at a glance."
+    keys = (
+        ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
+        ("Enter", "go to the picture and the layer of the cell"),
+        ("+ −, Ctrl-wheel", "larger or smaller cells"),
+    )
+    margin = 2
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(Coordinator.of(viewer), parent)
-        self.board = SheetBoard(self.coordinator, self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.addWidget(self.board)
-        bind_keys(viewer)
-        self.start()
+    def build(self) -> "SheetBoard":
+        """The sheet with its controls."""
+        self.board = SheetBoard(self.coordinator, self.state)
+        return self.board
 
     @property
     def parts(self) -> Sequence[View]:
         """The sheet with its controls."""
         return (self.board,)
 
+    def listen(self) -> None:
+        """Follow what is shown."""
+        self.follow(self.coordinator.shown.changed, self.redraw)
+
+    def redraw(self) -> None:
+        """Show the sheet, or that there is nothing on it."""
+        if self.coordinator.shown.cut is None:
+            self.say_no_result()
+        else:
+            self.show_contents()
+
 
 class SheetBoard(View):
-    """The sheet, which network it shows, and how large."""
+    """The sheet, which network it shows, and how large.
 
-    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    state
+        What was shown, and how large; written whenever that changes.
+    """
+
+    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
-        state = self._state
+        self._state = state
         self.network = ComboBox(name="sheet_network", choices=[], tooltip="Network whose layers are the columns")
         self.shows = ComboBox(
             name="sheet_shows",
@@ -83,7 +96,7 @@ class SheetBoard(View):
         self.sheet = SheetWidget(Colours.of(coordinator.viewer), self)
         self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
         self.sheet.set_side(self.side.value)
-        self._reader = LatestTask("Reading pictures", self._keep_pictures)
+        self._reader = self.latest_task("Reading pictures", self._keep_pictures)
         self._going = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
@@ -106,34 +119,16 @@ class SheetBoard(View):
         self.sheet.picked.connect(self._pick)
         self.sheet.gone_to.connect(self._go)
 
-    @property
-    def _state(self) -> dict[str, Any]:
-        return self.coordinator.panel_state.setdefault(STATE, {})
-
     def listen(self) -> None:
         """Follow everything that the sheet shows."""
         coordinator = self.coordinator
-        coordinator.shown.changed.connect(self.redraw)
-        coordinator.heat_map.changed.connect(self._draw_values)
-        coordinator.selection.changed.connect(self._draw_selections)
-        coordinator.selection.hovered_changed.connect(self._draw_hovered)
-        coordinator.view.events.position.connect(self._draw_position)
-        coordinator.view.events.smooth.connect(self._draw_smooth)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.connect(self._draw_theme)
-
-    def deafen(self) -> None:
-        """Follow nothing any longer."""
-        coordinator = self.coordinator
-        coordinator.shown.changed.disconnect(self.redraw)
-        coordinator.heat_map.changed.disconnect(self._draw_values)
-        coordinator.selection.changed.disconnect(self._draw_selections)
-        coordinator.selection.hovered_changed.disconnect(self._draw_hovered)
-        coordinator.view.events.position.disconnect(self._draw_position)
-        coordinator.view.events.smooth.disconnect(self._draw_smooth)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.disconnect(self._draw_theme)
-        self._reader.stop()
+        self.follow(coordinator.shown.changed, self.redraw)
+        self.follow(coordinator.heat_map.changed, self._draw_values)
+        self.follow(coordinator.selection.changed, self._draw_selections)
+        self.follow(coordinator.selection.hovered_changed, self._draw_hovered)
+        self.follow(coordinator.view.events.position, self._draw_position)
+        self.follow(coordinator.view.events.smooth, self._draw_smooth)
+        self.follow_theme(self._draw_theme)
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
@@ -221,7 +216,7 @@ class SheetBoard(View):
         if node != self.coordinator.selection.hovered:
             self.coordinator.selection.hover(node)
 
-    def _pick(self, node: int, mode: str) -> None:
+    def _pick(self, node: int, mode: SelectionMode) -> None:
         self._going = True  # the cell under the mouse must not move away
         try:
             self.coordinator.go_to(node)
@@ -276,9 +271,10 @@ class SheetBoard(View):
         )
 
     def _table(self) -> Table:
-        rows, tiles = self._rows(), self.sheet.tiles
+        rows, tiles, study = self._rows(), self.sheet.tiles, self.coordinator.shown.study
         assert tiles is not None
-        index, network, names = tiles.cut.index, self.sheet.network, self.coordinator.shown.study.pictures.names
+        assert study is not None
+        index, network, names = tiles.cut.index, self.sheet.network, study.pictures.names
         cells = [(row, layer) for row in rows for layer in self.sheet.layers]
         values = tiles.values
         if values is None:

@@ -179,6 +179,7 @@ class Coordinator:
         """
         study, _ = self.shown.study_and_cut()
         stack = self.display.stack or study.colours(smooth=False)
+        assert stack is not None
         network, layer, _ = self.display.position()
         slot = stack.slot(network, layer)
         if slot is None:

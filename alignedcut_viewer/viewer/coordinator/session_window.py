@@ -13,14 +13,14 @@ from ...errors import AlignedCutError
 from ..layers.display import Display
 from ..state.view_state import Position
 from ..work.dialogs import is_open, window_of
+from .docks import open_panels, panel_names, show_panel
 from .sessions import Sessions
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["PLUGIN", "Autosave", "ViewerWindow", "open_panels", "panel_names"]
+__all__ = ["Autosave", "ViewerWindow"]
 
-PLUGIN = "alignedcut-viewer"
 DELAY = 1500
 KEPT_OPEN = ("Study", "Selection", "Help")
 
@@ -105,10 +105,9 @@ class ViewerWindow:
                 continue
             try:
                 if name in there and anew and name not in KEPT_OPEN:
-                    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
-                    viewer.window.remove_dock_widget(panel)
+                    viewer.window.remove_dock_widget(show_panel(viewer, name))
                 if name not in there or (anew and name not in KEPT_OPEN):
-                    viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=bool(there))
+                    show_panel(viewer, name, tabify=bool(there))
             except AlignedCutError as error:
                 show_warning(str(error))
 
@@ -167,19 +166,3 @@ class _CloseWatcher(QObject):
         if event.type() == QEvent.Type.Close:
             self._before()
         return False
-
-
-def panel_names() -> list[str]:
-    """Names of all our panels, as the manifest has them."""
-    from npe2 import PluginManager
-
-    widgets = PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or []
-    return [widget.display_name for widget in widgets]
-
-
-def open_panels(viewer: Any) -> list[str]:
-    """Names of our panels that are docked or float."""
-    if window_of(viewer) is None:
-        return []
-    docked = viewer.window._wrapped_dock_widgets
-    return [name for name in panel_names() if any(str(full).startswith(f"{name} (") for full in docked)]

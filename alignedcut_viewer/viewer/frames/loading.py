@@ -209,7 +209,8 @@ def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallb
 
     report(progress, 0, 1, f"opening {Path(path).name}")
     study = Study.open(path)
-    session, warnings = None, ()
+    session: SessionState | None = None
+    warnings: tuple[str, ...] = ()
     if (study.path / AUTOSAVE).is_file():
         try:
             session = read_session(study.path / AUTOSAVE)

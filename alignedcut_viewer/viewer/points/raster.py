@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,7 +232,7 @@ class PointRaster:
         right, bottom = view.to_plane(width + beyond, stop + beyond)
         return self.grid.cells_within(left, bottom, right, top)
 
-    def _in_bands(self, work: Callable[[int, int], object], height: int, bands_a_thread: int = 4) -> list[object]:
+    def _in_bands(self, work: Callable[[int, int], Any], height: int, bands_a_thread: int = 4) -> list[Any]:
         if self._n_threads == 1:
             return [work(0, height)]
         edges = np.linspace(0, height, self._n_threads * bands_a_thread + 1).astype(int)

@@ -8,7 +8,9 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ...errors import AlignedCutError
 from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View, row, section
+from ..state.history import SelectionMode
+from ..widgets.forms import row, section
+from ..widgets.view import View
 from ..work.task_runner import tell_error
 
 __all__ = ["NamedView"]
@@ -53,11 +55,7 @@ class NamedView(View):
 
     def listen(self) -> None:
         """Follow the names."""
-        self.coordinator.named.changed.connect(self.redraw)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.named.changed.disconnect(self.redraw)
+        self.follow(self.coordinator.named.changed, self.redraw)
 
     def redraw(self) -> None:
         """List the names."""
@@ -85,7 +83,7 @@ class NamedView(View):
         if _told(lambda: coordinator.named.keep(name)):
             self.name.value = ""
 
-    def _recall(self, mode: str) -> None:
+    def _recall(self, mode: SelectionMode) -> None:
         name = self._chosen()
         if name is not None:
             _told(lambda: self.coordinator.named.recall(name, mode))

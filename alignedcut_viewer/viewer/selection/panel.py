@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-import napari.viewer
 from magicgui.widgets import CheckBox, ComboBox, FloatSlider, PushButton
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..state.node_values import NodeValues
 from ..state.similarity import SCOPES, SPACES
-from ..widgets.forms import View, note, row, scrolled, section
-from ..widgets.keys import bind_keys
+from ..widgets.forms import note, row, scrolled, section
 from ..widgets.panel_base import Panel
+from ..widgets.view import View
 from .named_selections_view import NamedView
 from .selection_switch import SelectionSwitch
 
@@ -19,24 +18,17 @@ __all__ = ["SelectionPanel"]
 
 
 class SelectionPanel(Panel):
-    """Pick in the pictures, see where else it is, keep what was found.
+    """Pick in the pictures, see where else it is, keep what was found."""
 
-    Parameters
-    ----------
-    viewer
-        The viewer that the panel is docked in; napari gives it.
-    """
+    title = "Selection"
+    margin = 2
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(Coordinator.of(viewer), parent)
+    def build(self) -> QWidget:
+        """The sections, one above the other."""
         self.switch = SelectionSwitch(self.coordinator, self)
         self.similar = SimilarityView(self.coordinator, self)
         self.named = NamedView(self.coordinator, self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.addWidget(scrolled(self.switch, self.similar, self.named))
-        bind_keys(viewer)
-        self.start()
+        return scrolled(self.switch, self.similar, self.named)
 
     @property
     def parts(self) -> Sequence[View]:
@@ -104,15 +96,9 @@ class SimilarityView(View):
 
     def listen(self) -> None:
         """Follow settings and values."""
-        self.coordinator.similarity.settings.events.connect(self._draw)
-        self.coordinator.similarity.progressed.connect(self._draw_progress)
-        self.coordinator.heat_map.changed.connect(self._draw_values)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.similarity.settings.events.disconnect(self._draw)
-        self.coordinator.similarity.progressed.disconnect(self._draw_progress)
-        self.coordinator.heat_map.changed.disconnect(self._draw_values)
+        self.follow(self.coordinator.similarity.settings.events, self._draw)
+        self.follow(self.coordinator.similarity.progressed, self._draw_progress)
+        self.follow(self.coordinator.heat_map.changed, self._draw_values)
 
     def redraw(self) -> None:
         """Show the settings."""

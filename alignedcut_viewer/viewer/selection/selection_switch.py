@@ -6,8 +6,9 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QRadioButton, QVBo
 
 from ..coordinator.coordinator import Coordinator
 from ..state.history import SELECTION_COLOURS, SELECTIONS, Selection
-from ..widgets.forms import View, row
+from ..widgets.forms import row
 from ..widgets.painting import swatch
+from ..widgets.view import View
 
 __all__ = ["SelectionSwitch"]
 
@@ -30,7 +31,7 @@ class SelectionSwitch(View):
             button.setIcon(swatch(SELECTION_COLOURS[which]))
             button.setToolTip(f"Picking changes the {which} selection ({KEYS[which]})")
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            button.toggled.connect(lambda on, which=which: on and coordinator.selection.set_active(which))
+            button.toggled.connect(lambda on, which=which: self._choose(which) if on else None)
             self._group.addButton(button)
             self.buttons[which] = button
             line.addWidget(button)
@@ -52,17 +53,14 @@ class SelectionSwitch(View):
         self.clear.changed.connect(lambda: coordinator.selection.select([]))
         self.drag.changed.connect(lambda on: coordinator.view.update(drag_selects=bool(on)))
 
+    def _choose(self, which: str) -> None:
+        self.coordinator.selection.set_active(which)
+
     def listen(self) -> None:
         """Follow both selections."""
-        self.coordinator.selection.changed.connect(self._draw_selection)
-        self.coordinator.selection.active_changed.connect(self._draw_active)
-        self.coordinator.view.events.drag_selects.connect(self._draw_drag)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.selection.changed.disconnect(self._draw_selection)
-        self.coordinator.selection.active_changed.disconnect(self._draw_active)
-        self.coordinator.view.events.drag_selects.disconnect(self._draw_drag)
+        self.follow(self.coordinator.selection.changed, self._draw_selection)
+        self.follow(self.coordinator.selection.active_changed, self._draw_active)
+        self.follow(self.coordinator.view.events.drag_selects, self._draw_drag)
 
     def redraw(self) -> None:
         """Show both."""

@@ -4,7 +4,7 @@ Among eigenvectors a part is computed when it is looked at: one product of its r
 streamed from the study, the layer that is shown first. Knows neither Qt nor napari.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from .node_values import NodeValues
 if TYPE_CHECKING:
     from ...nodes import NodeIndex
     from ...study.cut import Cut
+    from ...study.node_features import LinearAlignment
     from ...study.study import Study
 
 __all__ = ["SCOPES", "SPACES", "EigenvectorSimilarity", "FeatureSimilarity", "SimilaritySettings", "slots_in_scope"]
@@ -71,7 +72,7 @@ def slots_in_scope(index: "NodeIndex", nodes: NDArray[np.int64], scope: str) -> 
     parts = [(tuple(slot), np.searchsorted(ordered, (part.start, part.stop))) for slot, part in index.iter_slots()]
     own = {slot for slot, (begin, end) in parts if end > begin}
     networks = {name for name, _ in own}
-    keep = {
+    keep: dict[str, Callable[[Slot], bool]] = {
         "all": lambda slot: True,
         "network": lambda slot: slot.network in networks,
         "layer": lambda slot: tuple(slot) in own,
@@ -196,7 +197,7 @@ class FeatureSimilarity:
             self.values[nodes] = values * np.float32(length)
         return NodeValues(self.values, self.title, limits=LIMITS)
 
-    def _rows(self, alignment: object) -> NDArray[np.float32]:
+    def _rows(self, alignment: "LinearAlignment | None") -> NDArray[np.float32]:
         """Features of the chosen nodes, read one by one."""
         place = self._index.locate(self._nodes)
         rows = []

@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ...errors import InputError
 from ...progress import ProgressCallback
 from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import PathField, View, note, row, section
+from ..widgets.forms import PathField, note, row, section
+from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
 from ..work.task_runner import tell_error
 from .training_curves import TrainingCurves
@@ -88,15 +89,14 @@ class BrainFields(View):
             "drop_voxels": self.drop_voxels,
         }
 
+    @property
+    def parts(self) -> tuple[TrainingCurves]:
+        """The curves below."""
+        return (self.curves,)
+
     def listen(self) -> None:
         """Follow the settings."""
-        self.coordinator.settings.events.connect(self._draw)
-        self.curves.start()
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.settings.events.disconnect(self._draw)
-        self.curves.stop()
+        self.follow(self.coordinator.settings.events, self._draw)
 
     def redraw(self) -> None:
         """Show the settings."""

@@ -11,7 +11,8 @@ from ...backbones import TAPS, list_networks
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
 from ..state.settings import ALIGNMENTS, SAMPLES
-from ..widgets.forms import PathField, SettingsForm, View, listing, narrow, note, row, scrolled, section, show_row
+from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row, scrolled, section, show_row
+from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
 from .brain_fields import BrainFields
 
@@ -163,17 +164,15 @@ class ComputeTab(View):
         self.more = section("", *fields.values())
         return fields
 
+    @property
+    def parts(self) -> tuple[BrainFields]:
+        """What brain data need."""
+        return (self.brain,)
+
     def listen(self) -> None:
         """Follow settings and what is shown."""
-        self.coordinator.settings.events.connect(self._draw_settings)
-        self.coordinator.shown.changed.connect(self._draw_pictures)
-        self.brain.start()
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.settings.events.disconnect(self._draw_settings)
-        self.coordinator.shown.changed.disconnect(self._draw_pictures)
-        self.brain.stop()
+        self.follow(self.coordinator.settings.events, self._draw_settings)
+        self.follow(self.coordinator.shown.changed, self._draw_pictures)
 
     def redraw(self) -> None:
         """Show the settings and the number of pictures."""

@@ -1,12 +1,16 @@
 """The part of the Study panel that writes figures and masks."""
 
+from collections.abc import Callable
+from typing import Any
+
 from magicgui.widgets import ComboBox, PushButton, Select, SpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..state.settings import MASK_FORMATS
 from ..widgets.commands import export_figure, export_masks
-from ..widgets.forms import SettingsForm, View, listing, note, scrolled, section
+from ..widgets.forms import SettingsForm, listing, note, scrolled, section
+from ..widgets.view import View
 
 __all__ = ["ExportTab"]
 
@@ -72,20 +76,15 @@ class ExportTab(View):
         self.export_figure.changed.connect(lambda: self._do(export_figure))
         self.export_masks.changed.connect(lambda: self._do(export_masks))
 
-    def _do(self, command: object) -> None:
+    def _do(self, command: Callable[[Any], None]) -> None:
         viewer = self.coordinator.viewer
         if viewer is not None:
             command(viewer)
 
     def listen(self) -> None:
         """Follow settings and what is shown."""
-        self.coordinator.settings.events.connect(self._draw_settings)
-        self.coordinator.shown.changed.connect(self._draw_shown)
-
-    def deafen(self) -> None:
-        """Follow them no longer."""
-        self.coordinator.settings.events.disconnect(self._draw_settings)
-        self.coordinator.shown.changed.disconnect(self._draw_shown)
+        self.follow(self.coordinator.settings.events, self._draw_settings)
+        self.follow(self.coordinator.shown.changed, self._draw_shown)
 
     def redraw(self) -> None:
         """Show the settings; without a cut there is nothing to export."""

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
-import napari.viewer
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
-from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View
-from ..widgets.keys import bind_keys
 from ..widgets.panel_base import Panel
 from ..widgets.task_bar import TaskBar
+from ..widgets.view import View
 from .compute_tab import ComputeTab
 from .export_tab import ExportTab
 from .view_tab import ViewTab
@@ -18,32 +15,29 @@ __all__ = ["StudyPanel"]
 
 
 class StudyPanel(Panel):
-    """Choose pictures and networks, compute, look, export.
+    """Choose pictures and networks, compute, look, export."""
 
-    Parameters
-    ----------
-    viewer
-        The viewer that the panel is docked in; napari gives it.
-    """
+    title = "Study"
+    margin = 2
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(Coordinator.of(viewer), parent)
-        self.tabs = QTabWidget(self)
-        self.compute = ComputeTab(self.coordinator, self.tabs)
-        self.view = ViewTab(self.coordinator, self.tabs)
-        self.export = ExportTab(self.coordinator, self.tabs)
-        self.tabs.addTab(self.compute, "Compute")
-        self.tabs.addTab(self.view, "View")
-        self.tabs.addTab(self.export, "Export")
-        self.task_bar = TaskBar(self.coordinator, self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
+    def build(self) -> QWidget:
+        """Three tabs, and the bar below them."""
+        contents = QWidget()
+        self.tabs = QTabWidget()
+        self.compute_tab = ComputeTab(self.coordinator, self.tabs)
+        self.view_tab = ViewTab(self.coordinator, self.tabs)
+        self.export_tab = ExportTab(self.coordinator, self.tabs)
+        self.tabs.addTab(self.compute_tab, "Compute")
+        self.tabs.addTab(self.view_tab, "View")
+        self.tabs.addTab(self.export_tab, "Export")
+        self.task_bar = TaskBar(self.coordinator, contents)
+        layout = QVBoxLayout(contents)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.task_bar)
-        bind_keys(viewer)
-        self.start()
+        return contents
 
     @property
     def parts(self) -> Sequence[View]:
         """The tabs and the bar below them."""
-        return self.compute, self.view, self.export, self.task_bar
+        return self.compute_tab, self.view_tab, self.export_tab, self.task_bar

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View
+from ..widgets.view import View
 from ..work.task_runner import TaskState
 
 __all__ = ["TERMS", "TrainingCurves"]
@@ -41,11 +41,7 @@ class TrainingCurves(View):
 
     def listen(self) -> None:
         """Follow the work in the background, whose reports come after its records."""
-        self.coordinator.tasks.changed.connect(self._draw)
-
-    def deafen(self) -> None:
-        """Follow it no longer."""
-        self.coordinator.tasks.changed.disconnect(self._draw)
+        self.follow(self.coordinator.tasks.changed, self._draw)
 
     def redraw(self) -> None:
         """Show the records that are there."""

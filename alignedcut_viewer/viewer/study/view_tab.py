@@ -6,7 +6,8 @@ from magicgui.widgets import CheckBox, ComboBox, FloatSlider
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
-from ..widgets.forms import View, note, scrolled, section
+from ..widgets.forms import note, scrolled, section
+from ..widgets.view import View
 
 __all__ = ["ViewTab"]
 
@@ -44,14 +45,12 @@ class ViewTab(View):
 
     def listen(self) -> None:
         """Follow what is shown."""
-        self.coordinator.shown.changed.connect(self.redraw)
-        self.coordinator.view.events.smooth.connect(self._draw_smooth)
+        self.follow(self.coordinator.shown.changed, self.redraw)
+        self.follow(self.coordinator.view.events.smooth, self._draw_smooth)
 
-    def deafen(self) -> None:
-        """Follow it no longer."""
-        self.coordinator.shown.changed.disconnect(self.redraw)
-        self.coordinator.view.events.smooth.disconnect(self._draw_smooth)
-        self._follow(None)
+    def rest(self) -> None:
+        """Follow the layer no longer."""
+        self._follow_layer(None)
 
     def redraw(self) -> None:
         """Show the cuts of the study and the state of the layer of colours."""
@@ -65,7 +64,7 @@ class ViewTab(View):
             "Nothing is computed or opened yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
         )
         self._draw_smooth(self.coordinator.view.smooth)
-        self._follow(self.coordinator.display.colours)
+        self._follow_layer(self.coordinator.display.colours)
         for widget in (self.cut, self.visible, self.smooth, self.opacity):
             widget.enabled = self._layer is not None
 
@@ -73,7 +72,7 @@ class ViewTab(View):
         with self.smooth.changed.blocked():
             self.smooth.value = smooth
 
-    def _follow(self, layer: Any) -> None:
+    def _follow_layer(self, layer: Any) -> None:
         if self._layer is not None:
             self._layer.events.opacity.disconnect(self._draw_layer)
             self._layer.events.visible.disconnect(self._draw_layer)

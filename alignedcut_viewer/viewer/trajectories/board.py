@@ -10,12 +10,11 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..points.raster import Cloud
-from ..state.history import SELECTIONS, Selection
-from ..widgets.forms import View
+from ..state.history import SELECTIONS, Selection, SelectionMode
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
 from ..widgets.panel_export import export_button
-from ..work.latest_task import LatestTask
+from ..widgets.view import View
 from .colours import colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
 from .map_widget import MapWidget
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from ...study.cut import Cut
 
 __all__ = ["TrajectoriesBoard"]
-
-STATE = "trajectories"
-"""Key of this panel's part of a session."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +45,23 @@ class _Shown:
 
 
 class TrajectoriesBoard(View):
-    """Controls, canvas and player of the map."""
+    """Controls, canvas and player of the map.
 
-    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    state
+        What of the map was shown, and how; written whenever that changes.
+    """
+
+    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
+        self._state = state
         self._shown: _Shown | None = None
         self._bundles: list[PathBundle] = []
         self._cloud_colours: NDArray[np.uint8] | None = None
         self.map = MapWidget(Colours.of(coordinator.viewer))
         self.controls = MapControls(export_button(self, self.figure, self.table, "trajectories"))
-        self.controls.show_choice(MapChoice.from_dict(coordinator.panel_state.get(STATE, {})))
+        self.controls.show_choice(MapChoice.from_dict(state))
         self.player = LayerPlayer()
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -69,9 +72,9 @@ class TrajectoriesBoard(View):
         layout.addWidget(self.map, 1)
         layout.addWidget(self.player)
         layout.addWidget(self.status)
-        self._styling = LatestTask("Colouring the map", self._on_styled)
-        self._pathing = LatestTask("Finding paths", self._on_paths)
-        self._picturing = LatestTask("Reading a picture", self._on_picture)
+        self._styling = self.latest_task("Colouring the map", self._on_styled)
+        self._pathing = self.latest_task("Finding paths", self._on_paths)
+        self._picturing = self.latest_task("Reading a picture", self._on_picture)
         self._connect()
 
     def _connect(self) -> None:
@@ -92,24 +95,14 @@ class TrajectoriesBoard(View):
     def listen(self) -> None:
         """Follow selections, hover, values and theme."""
         coordinator = self.coordinator
-        coordinator.selection.changed.connect(self._on_selection)
-        coordinator.selection.active_changed.connect(self._on_active)
-        coordinator.selection.hovered_changed.connect(self._on_hover)
-        coordinator.heat_map.changed.connect(self._on_values)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.connect(self._on_theme)
+        self.follow(coordinator.selection.changed, self._on_selection)
+        self.follow(coordinator.selection.active_changed, self._on_active)
+        self.follow(coordinator.selection.hovered_changed, self._on_hover)
+        self.follow(coordinator.heat_map.changed, self._on_values)
+        self.follow_theme(self._on_theme)
 
-    def deafen(self) -> None:
-        """Follow them no longer, and drop what is at work."""
-        coordinator = self.coordinator
-        coordinator.selection.changed.disconnect(self._on_selection)
-        coordinator.selection.active_changed.disconnect(self._on_active)
-        coordinator.selection.hovered_changed.disconnect(self._on_hover)
-        coordinator.heat_map.changed.disconnect(self._on_values)
-        if coordinator.viewer is not None:
-            coordinator.viewer.events.theme.disconnect(self._on_theme)
-        for task in (self._styling, self._pathing, self._picturing):
-            task.stop()
+    def rest(self) -> None:
+        """Let the layers stand still."""
         self.player.pause()
 
     def redraw(self) -> None:
@@ -186,7 +179,8 @@ class TrajectoriesBoard(View):
         self._tell()
 
     def _on_choice(self, choice: MapChoice) -> None:
-        self.coordinator.panel_state[STATE] = choice.as_dict()
+        self._state.clear()
+        self._state.update(choice.as_dict())
         self._restyle()
 
     def _on_theme(self, *_: Any) -> None:
@@ -198,11 +192,11 @@ class TrajectoriesBoard(View):
 
     # -- selections ----------------------------------------------------------------------------------------------
 
-    def _pick(self, node: int, mode: str) -> None:
+    def _pick(self, node: int, mode: SelectionMode) -> None:
         self.coordinator.selection.select([node], mode)
         self.coordinator.go_to(node)
 
-    def _choose(self, nodes: NDArray[np.int64], mode: str) -> None:
+    def _choose(self, nodes: NDArray[np.int64], mode: SelectionMode) -> None:
         self.coordinator.selection.select(nodes, mode)
 
     def _toggle_active(self) -> None:
@@ -318,14 +312,15 @@ class TrajectoriesBoard(View):
         """What is seen, for print: a function that draws it in the background."""
         from .export import map_figure
 
-        shown = self._require()
+        shown, view = self._require(), self.map.view
+        assert view is not None
         selections = {which: self.coordinator.selection.of(which).nodes for which in SELECTIONS}
         draw: partial[Figure] = partial(
             map_figure,
             shown.prepared.raster,
             shown.cut,
             self.choice,
-            self.map.view,
+            view,
             (self.map.height(), self.map.width()),
             selections,
             list(self._bundles),

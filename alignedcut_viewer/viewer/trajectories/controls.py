@@ -1,6 +1,7 @@
 """The rows of buttons and fields around the map."""
 
 from dataclasses import replace
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
@@ -213,7 +214,7 @@ class MapControls(QWidget):
                 first = last
         self._change(first_layer=first, last_layer=-1 if last == self.last_layer.maximum() else last)
 
-    def _change(self, **fields: object) -> None:
+    def _change(self, **fields: Any) -> None:
         choice = replace(self.choice, **fields)
         if choice != self.choice:
             self.show_choice(choice)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QResizeEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
@@ -15,7 +15,7 @@ from ..frames.mark_stacks import rgb_of
 from ..points.grid import Viewport
 from ..points.raster import Cloud, Marks, PointRaster, Shading, density_table
 from ..state.history import SELECTION_COLOURS
-from ..widgets.painting import Colours, PaintedWidget, halo_text
+from ..widgets.painting import Colours, halo_text
 from .colours import LegendRow
 from .painting import (
     image_of,
@@ -40,38 +40,13 @@ WITH_ARROWS = 6
 DIMMED = 0.35
 
 
-class MapWidget(MapTools, PaintedWidget):
-    """Points, paths and what is chosen of them.
-
-    Attributes
-    ----------
-    picked
-        Signal (point, mode): a click on a point, or Enter at the crosshair.
-    chosen
-        Signal (points int64, mode): a lasso or a stroke of the brush has ended.
-    pointed
-        Signal (point or None): the cursor is at another point.
-    tool_changed
-        Signal (name): another of ``TOOLS`` is in use.
-    view
-        What is seen, in logical pixels; None before there are points.
-    """
-
-    picked = Signal(int, str)
-    chosen = Signal(object, str)
-    pointed = Signal(object)
-    tool_changed = Signal(str)
-    stepped = Signal(int)
-    played = Signal()
+class MapWidget(MapTools):
+    """Points, paths and what is chosen of them."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        PaintedWidget.__init__(self, colours, parent)
-        MapTools.__init__(self)
+        super().__init__(colours, parent)
         self.setMinimumSize(200, 180)
         self.setAccessibleName("Map of tokens over the layers")
-        self.raster: PointRaster | None = None
-        self.view: Viewport | None = None
-        self.interactive = True
         self.caption = ""
         self.hint = ""
         self.hovered: int | None = None

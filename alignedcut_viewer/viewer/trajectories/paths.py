@@ -59,7 +59,8 @@ class MapChoice:
             if field.name == "hidden" and isinstance(value, list | tuple):
                 made = replace(made, hidden=tuple(map(str, value)))
             elif type(value) is type(getattr(made, field.name)) and (field.name != "colour_by" or value in COLOUR_BY):
-                made = replace(made, **{field.name: value})
+                changed: dict[str, Any] = {field.name: value}
+                made = replace(made, **changed)
         return made
 
     def networks(self, index: NodeIndex) -> list[NetworkNodes]:

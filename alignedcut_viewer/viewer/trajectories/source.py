@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import StorageError, StudyError
-from ...progress import ProgressCallback, report
+from ...progress import ProgressCallback
+from ..frames.computed import Computed
 from ..points.grid import PointGrid
 from ..points.raster import PointRaster, compile_loops
 from ..state.node_values import NodeValues
@@ -19,8 +18,9 @@ from .paths import MapChoice, shown_nodes
 if TYPE_CHECKING:
     from ...study.cut import Cut
     from ...study.study import Study
+    from ..frames.loading import LoadedStudy
 
-__all__ = ["EarlyMap", "PreparedMap", "map_work", "prepare", "restyle", "scattered"]
+__all__ = ["MAP", "EarlyMap", "PreparedMap", "map_work", "prepare", "restyle", "scattered"]
 
 EarlyMap = Callable[[NDArray[np.int64], NDArray[np.float32]], None]
 
@@ -97,37 +97,29 @@ def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeVa
     return prepared
 
 
+MAP: Computed[NDArray[np.float32]] = Computed(lambda cut: cut.map2d)
+"""The map of a cut."""
+
+
 def map_work(
-    opened: "Study", cut_name: str, device: str = "auto", on_early: EarlyMap | None = None
+    shown: "LoadedStudy", device: str = "auto", on_early: EarlyMap | None = None
 ) -> Callable[[ProgressCallback], NDArray[np.float32]]:
-    """The work of computing the map of a cut, and keeping it where the study may be written.
+    """The work of computing the map of the cut that is shown, and keeping it where the study may be written.
 
     Parameters
     ----------
-    opened
-        The study, open for reading.
-    cut_name
-        Name of the cut.
+    shown
+        The study, open for reading, with a cut.
     device
         Where to compute.
     on_early
         Called with the landmarks and their places while the map settles, in the thread that works.
     """
-    path = Path(opened.path)
 
-    def work(progress: ProgressCallback) -> NDArray[np.float32]:
+    def compute(study: "Study", cut_name: str, progress: ProgressCallback) -> NDArray[np.float32]:
         from ...pipeline.map_stage import spectral_map
         from ...pipeline.settings import MapSettings
-        from ...study.study import Study
 
-        report(progress, 0, 0, "loading the libraries")
-        settings = MapSettings(device=device)
-        try:
-            writing = Study.open(path, writable=True)
-        except (StudyError, StorageError):
-            # Read-only, or being written by another run: the map is good for this window then.
-            return spectral_map(opened, cut_name, settings, progress, on_update=on_early)
-        with writing:
-            return spectral_map(writing, cut_name, settings, progress, on_update=on_early)
+        return spectral_map(study, cut_name, MapSettings(device=device), progress, on_update=on_early)
 
-    return work
+    return MAP.work(shown, compute)

@@ -4,11 +4,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtWidgets import QWidget
 
 from ..frames.mark_stacks import rgb_of
-from ..points.raster import Marks
+from ..points.grid import Viewport
+from ..points.raster import Marks, PointRaster
 from ..state.history import SELECTION_COLOURS, SELECTIONS, SelectionMode
+from ..widgets.painting import Colours, PaintedWidget
 
 __all__ = ["BRUSH_RADII", "MAP_KEYS", "TOOLS", "ZOOM_STEP", "MapTools", "mode_of"]
 
@@ -60,11 +63,31 @@ def mode_of(modifiers: Qt.KeyboardModifier) -> SelectionMode:
     return "remove" if modifiers & _ALT else "replace"
 
 
-class MapTools:
-    """The part of the map's widget that chooses points: a base of :class:`~.map_canvas.MapCanvas` alone.
+class MapTools(PaintedWidget):
+    """A plane of points that can be chosen: everything but how it is drawn and moved.
+
+    Subclasses show points, :attr:`raster`, as :attr:`view` says, and override the methods that move the view.
 
     Attributes
     ----------
+    picked
+        Signal (point, mode): a click on a point, or Enter at the crosshair.
+    chosen
+        Signal (points int64, mode): a lasso or a stroke of the brush has ended.
+    pointed
+        Signal (point or None): the cursor is at another point.
+    tool_changed
+        Signal (name): another of ``TOOLS`` is in use.
+    stepped
+        Signal (steps): PageUp or PageDown.
+    played
+        Signal: Space.
+    raster
+        The points, or None.
+    view
+        What is seen, in logical pixels; None before there are points.
+    interactive
+        Whether points can be chosen.
     tool
         One of ``TOOLS``.
     active
@@ -81,7 +104,18 @@ class MapTools:
         What the drag that is going on does.
     """
 
-    def __init__(self) -> None:
+    picked = Signal(int, str)
+    chosen = Signal(object, str)
+    pointed = Signal(object)
+    tool_changed = Signal(str)
+    stepped = Signal(int)
+    played = Signal()
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(colours, parent)
+        self.raster: PointRaster | None = None
+        self.view: Viewport | None = None
+        self.interactive = True
         self.tool: Tool = "move"
         self.active = SELECTIONS[0]
         self.radius = 18.0
@@ -91,6 +125,30 @@ class MapTools:
         self.crosshair: QPointF | None = None
         self.dragging: Tool = "move"
         self._mode: SelectionMode = "replace"
+
+    def changed(self) -> None:
+        """Draw anew."""
+        raise NotImplementedError
+
+    def fit(self) -> None:
+        """See all points."""
+        raise NotImplementedError
+
+    def pan(self, right: float, down: float) -> None:
+        """Move what is seen, in logical pixels."""
+        raise NotImplementedError
+
+    def zoom(self, factor: float, at: QPointF | None = None) -> None:
+        """See less or more; `at` stays where it is."""
+        raise NotImplementedError
+
+    def set_radius(self, radius: float) -> None:
+        """Make the brush larger or smaller."""
+        raise NotImplementedError
+
+    def point_at(self, place: QPointF) -> int | None:
+        """The nearest point within reach."""
+        raise NotImplementedError
 
     def set_tool(self, tool: Tool) -> None:
         """Use another tool."""
@@ -123,7 +181,7 @@ class MapTools:
         if self.dragging == "lasso":
             self.lasso = [place]
         if self.dragging == "brush" and self.raster is not None:
-            self.stroke = np.zeros(len(self.raster.grid), dtype=bool)
+            self.stroke = np.zeros(len(self.raster.grid), dtype=np.bool_)
             self.brush_at = place
             self._paint_over(place)
 
@@ -234,7 +292,7 @@ class MapTools:
             self.lasso.append(QPointF(self.crosshair))
             self.update()
         elif self.tool == "brush" and self.raster is not None:
-            self.stroke, self.brush_at = np.zeros(len(self.raster.grid), dtype=bool), QPointF(self.crosshair)
+            self.stroke, self.brush_at = np.zeros(len(self.raster.grid), dtype=np.bool_), QPointF(self.crosshair)
             self._paint_over(self.brush_at)
             self.dragging = "brush"
             self.end_drag()

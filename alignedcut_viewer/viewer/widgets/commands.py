@@ -10,6 +10,7 @@ from napari.utils.notifications import show_info, show_warning
 
 from ...errors import AlignedCutError, InputError
 from ..coordinator.coordinator import Coordinator
+from ..coordinator.docks import show_panel
 from ..frames.exports import figure_work, mask_work, masks_work
 from ..frames.stacks import AXES
 from ..state.session_file import ENDING
@@ -27,35 +28,16 @@ __all__ = [
     "open_session",
     "open_study",
     "save_session",
-    "show_contact_sheet",
-    "show_help_panel",
-    "show_selection_panel",
     "show_study_panel",
 ]
 
-PLUGIN = "alignedcut-viewer"
 SESSION_FILES = f"Sessions (*{ENDING})"
 FIGURE_FILES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 
 def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
     """Dock the Study panel, or find it."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, "Study")[1]
-
-
-def show_selection_panel(viewer: napari.viewer.Viewer) -> Any:
-    """Dock the Selection panel beside the others, or find it."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, "Selection", tabify=True)[1]
-
-
-def show_contact_sheet(viewer: napari.viewer.Viewer) -> Any:
-    """Dock the contact sheet beside the others, or find it."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, "Contact sheet", tabify=True)[1]
-
-
-def show_help_panel(viewer: napari.viewer.Viewer) -> Any:
-    """Dock the help, or find it."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, "Help", tabify=True)[1]
+    return show_panel(viewer, "Study", tabify=False)
 
 
 def open_image_folder(viewer: napari.viewer.Viewer) -> None:

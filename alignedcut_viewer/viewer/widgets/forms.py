@@ -23,52 +23,7 @@ from qtpy.QtWidgets import (
 from ..coordinator.coordinator import Coordinator
 from ..state.settings import StudySettings
 
-__all__ = ["PathField", "SettingsForm", "View", "listing", "narrow", "note", "row", "scrolled", "section", "show_row"]
-
-
-class View(QWidget):
-    """A widget that listens to the coordinator for as long as it is in a window.
-
-    napari's docks are closed without a close event, by taking the widget out of its dock; callbacks would go on firing.
-    Subclasses override :meth:`listen`, :meth:`deafen` and :meth:`redraw`.
-    """
-
-    _listening = False
-
-    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
-        self.coordinator = coordinator
-        super().__init__(parent)
-
-    def event(self, event: QEvent) -> bool:
-        """Follow being put into a window and taken out of it."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is None:
-                self.stop()
-            elif self._listening is False and self.layout() is not None:
-                self.start()
-        return super().event(event)
-
-    def start(self) -> None:
-        """Draw the present state and listen for changes."""
-        if not self._listening:
-            self._listening = True
-            self.listen()
-            self.redraw()
-
-    def stop(self) -> None:
-        """Listen no longer."""
-        if self._listening:
-            self._listening = False
-            self.deafen()
-
-    def listen(self) -> None:
-        """Connect to the coordinator's signals."""
-
-    def deafen(self) -> None:
-        """Disconnect from them."""
-
-    def redraw(self) -> None:
-        """Show the coordinator's present state."""
+__all__ = ["PathField", "SettingsForm", "listing", "narrow", "note", "row", "scrolled", "section", "show_row"]
 
 
 class PathField(Container):

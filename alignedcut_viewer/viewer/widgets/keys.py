@@ -15,7 +15,7 @@ from ..work.task_runner import tell_error
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["GESTURES", "KEYS", "PANEL_KEYS", "Key", "bind_keys"]
+__all__ = ["GESTURES", "KEYS", "Key", "bind_keys"]
 
 
 class Key(NamedTuple):
@@ -82,29 +82,6 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-PageDown", "lower it", lambda c: c.similarity.move_threshold(-1)),
     Key("Alt-A", "select all that is above it", _select_above),
 )
-
-# Keys of painted panels work while the panel has the focus (click it, or walk there with Tab); the widgets take them.
-PANEL_KEYS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Brain": (
-        ("Left, Right", "next region; Up and Down among the plots over layers"),
-        ("Home, End", "first and last region"),
-        ("Enter", "show over all pictures what drives the region"),
-        ("Escape", "take the heat map away"),
-    ),
-    "Concepts": (
-        ("Up, Down", "choose the next concept, with Shift several"),
-        ("F2", "rename"),
-        ("Ctrl-M", "merge those chosen"),
-        ("Ctrl-P", "pin or unpin"),
-        ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
-    ),
-    "Contact sheet": (
-        ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
-        ("Enter", "go to the picture and the layer of the cell"),
-        ("+ −, Ctrl-wheel", "larger or smaller cells"),
-    ),
-}
-"""Keys inside a panel that has the focus, for the help; those of the Trajectories panel stand with its tools."""
 
 
 def bind_keys(viewer: "ViewerModel") -> None:

@@ -1,64 +1,173 @@
-"""What all panels have in common: parts that listen, a width, and an end when their dock is closed."""
+"""What all panels have in common: a page for "nothing here yet", a state that survives, and an end with their dock."""
 
 import contextlib
 import weakref
-from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
-from .forms import View
+from ..work.task_runner import TaskState
+from .commands import show_study_panel
+from .keys import bind_keys
+from .view import View
 
-__all__ = ["Panel"]
+if TYPE_CHECKING:
+    import napari.viewer
 
-MINIMUM_WIDTH = 300
-USUAL_WIDTH = 360
-USUAL_HEIGHT = 640
+__all__ = ["NO_RESULT", "Panel"]
+
+NO_RESULT = "<b>No result yet.</b> Run a study in the Study panel, or open one."
+MARGIN = 12
 
 
 class Panel(View):
     """A view that fills a dock and is deleted with it.
 
-    Subclasses build their widgets, then call :meth:`start`. Views inside follow by :attr:`parts`.
+    A subclass makes its contents in :meth:`build`, shows them by :meth:`show_contents`, and says by :meth:`say` what is
+    missing for them. It is registered in ``napari.yaml``, under its title.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that the panel is docked in; napari gives it.
     """
 
-    def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
-        super().__init__(coordinator, parent)
+    title: ClassVar[str]
+    """Name in the menu, on the dock, and of its part of a session."""
+    purpose: ClassVar[str] = ""
+    """What it will show, for who has no result yet."""
+    keys: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Keys while the panel has the focus, and what they do, for the help."""
+    minimum_width: ClassVar[int] = 300
+    usual_size: ClassVar[tuple[int, int]] = (360, 640)
+    margin: ClassVar[int] = 0
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(Coordinator.of(viewer), parent)
         # Else napari puts empty space below what could be larger.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.note.setTextFormat(Qt.TextFormat.RichText)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.compute = QPushButton("Compute")
+        self.compute.setToolTip("Compute it now, in the background")
+        self.study = QPushButton("Open the Study panel")
+        self.study.setToolTip("Choose pictures, networks and the alignment there, and run")
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self._page(self.note, self.compute, self.study))
+        self.contents = self.build()
+        self.pages.addWidget(self.contents)
+        self.pages.setCurrentWidget(self.contents)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(self.margin, self.margin, self.margin, self.margin)
+        layout.addWidget(self.pages)
+        self.compute.clicked.connect(self.compute_now)
+        self.study.clicked.connect(self._open_study_panel)
+        bind_keys(viewer)
+        self.start()
+
+    def build(self) -> QWidget:
+        """Make the contents."""
+        raise NotImplementedError
 
     @property
-    def parts(self) -> Sequence[View]:
-        """Views inside that listen when the panel does."""
-        return ()
+    def state(self) -> dict[str, Any]:
+        """What the panel finds again when it is opened anew, or in another session; JSON-ready."""
+        return self.coordinator.panel_state.setdefault(self.title.lower(), {})
 
-    def listen(self) -> None:
-        """Let all parts follow the coordinator."""
-        for part in self.parts:
-            part.start()
+    # -- nothing here yet ----------------------------------------------------------------------------------------
 
-    def deafen(self) -> None:
-        """Let none of them follow it any longer."""
-        for part in self.parts:
-            part.stop()
+    @staticmethod
+    def _page(*widgets: QWidget) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        for widget in widgets:
+            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
+        column.addStretch(1)
+        return page
+
+    def say(self, words: str, *, compute: str = "", study: bool = False) -> None:
+        """Say what is missing in the place of the contents.
+
+        Parameters
+        ----------
+        words
+            Rich text.
+        compute
+            Words on the button that computes it, which calls :meth:`compute_now`; "" for no such button.
+        study
+            Whether there is a button that opens the Study panel.
+        """
+        self.note.setText(words)
+        self.compute.setText(compute)
+        self.compute.setVisible(bool(compute))
+        self.study.setVisible(study)
+        self.pages.setCurrentIndex(0)
+
+    def say_no_result(self) -> None:
+        """Say that there is nothing to show without a result, and what for."""
+        self.say(f"{NO_RESULT} {self.purpose}".strip(), study=True)
+
+    def show_contents(self) -> None:
+        """Show what :meth:`build` made."""
+        self.pages.setCurrentWidget(self.contents)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the panel says what is missing, and can be told when it is there."""
+        return self._listening and self.pages.currentIndex() == 0
+
+    def compute_now(self) -> None:
+        """Compute what is missing, in the background; overridden by panels whose page has the button."""
+
+    def look_again_after(self, task: TaskState) -> None:
+        """Draw anew when work in the background has ended while something was missing.
+
+        For ``follow(coordinator.tasks.changed, self.look_again_after)``.
+        """
+        if self.waits and not task.busy:
+            # Not in this turn: what the work gave is shown first. After an error or a cancellation nothing is.
+            QTimer.singleShot(0, partial(_look_again, weakref.ref(self)))
+
+    def _open_study_panel(self) -> None:
+        if self.coordinator.viewer is not None:
+            show_study_panel(self.coordinator.viewer)
+
+    # -- the dock ------------------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """The panel is taken out of its dock; overridden by panels with windows of their own."""
 
     def event(self, event: QEvent) -> bool:
         """Go when the dock goes: Qt takes a panel down in order, Python's garbage collector would not."""
         done = super().event(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.leave()
             QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
         return done
 
     def minimumSizeHint(self) -> QSize:
         """Never narrower than its texts, whatever fonts and scales make of them."""
         hint = super().minimumSizeHint()
-        return QSize(max(MINIMUM_WIDTH, hint.width()), hint.height())
+        return QSize(max(self.minimum_width, hint.width()), hint.height())
 
     def sizeHint(self) -> QSize:
         """Wide enough that no label is cut off."""
-        return QSize(max(USUAL_WIDTH, self.minimumSizeHint().width()), USUAL_HEIGHT)
+        width, height = self.usual_size
+        return QSize(max(width, self.minimumSizeHint().width()), height)
+
+
+def _look_again(reference: "weakref.ref[Panel]") -> None:
+    panel = reference()
+    with contextlib.suppress(RuntimeError):  # deleted meanwhile
+        if panel is not None and panel.waits and not panel.coordinator.tasks.state.busy:
+            panel.redraw()
 
 
 def _delete_if_alone(reference: "weakref.ref[Panel]") -> None:

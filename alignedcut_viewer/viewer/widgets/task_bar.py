@@ -5,7 +5,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..work.task_runner import TaskState
-from .forms import View, note
+from .forms import note
+from .view import View
 
 __all__ = ["TaskBar"]
 
@@ -34,11 +35,7 @@ class TaskBar(View):
 
     def listen(self) -> None:
         """Follow the work in the background."""
-        self.coordinator.tasks.changed.connect(self._draw)
-
-    def deafen(self) -> None:
-        """Follow it no longer."""
-        self.coordinator.tasks.changed.disconnect(self._draw)
+        self.follow(self.coordinator.tasks.changed, self._draw)
 
     def redraw(self) -> None:
         """Show the work in the background."""

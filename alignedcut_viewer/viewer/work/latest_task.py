@@ -96,4 +96,4 @@ def _alive(method: "weakref.WeakMethod[Callable[..., None]] | None") -> Callable
     bound: Any = None if method is None else method()
     if bound is None or (isinstance(bound.__self__, QWidget) and not isalive(bound.__self__)):
         return None
-    return bound  # type: ignore[no-any-return]
+    return bound

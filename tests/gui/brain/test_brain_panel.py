@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtWidgets import QWidget
 
 from alignedcut_viewer.brain import paper_rois
+from tests.gui.test_window import n_listeners
 
 OFFLINE = "dinov2-vit-s14-saliency"
 NETWORK = f"{OFFLINE}@70x70"
@@ -223,8 +223,7 @@ def test_a_panel_opened_again_is_as_it_was(qtbot, viewer, coordinator, shown, br
     coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     viewer.window.remove_dock_widget(brain_panel)
     qtbot.wait(20)
-    listeners = [slot.dereference().__self__ for slot in coordinator.heat_map.changed._slots]
-    assert not [one for one in listeners if isinstance(one, QWidget)]
+    assert n_listeners(coordinator) == 0
     _, again = viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Brain")
     qtbot.waitUntil(lambda: bool(again.board.curves.series))
     assert again is not brain_panel

@@ -7,7 +7,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 
 from alignedcut_viewer.viewer.contact_sheet.layout import Cell
-from alignedcut_viewer.viewer.widgets.commands import show_contact_sheet
+from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from tests.benchmarks.planted_study import write_planted_study
 
 N_PICTURES = 1000
@@ -27,7 +27,7 @@ def board(viewer, coordinator, large_study, wait_idle, qtbot):
         (large_study / name).unlink(missing_ok=True)
     coordinator.open_study(large_study)
     wait_idle()
-    board = show_contact_sheet(viewer).board
+    board = show_panel(viewer, "Contact sheet").board
     qtbot.waitExposed(viewer.window._qt_window)
     qtbot.wait(50)
     return board

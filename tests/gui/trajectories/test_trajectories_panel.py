@@ -440,7 +440,7 @@ def test_a_map_that_is_cancelled_leaves_the_offer(qtbot, viewer, coordinator, sm
     coordinator.open_study(path)
     wait_idle()
     panel = open_panel(viewer)
-    panel.compute_map()
+    panel.compute_now()
     coordinator.tasks.cancel()
     wait_idle()
     qtbot.waitUntil(lambda: panel.compute.isVisible())

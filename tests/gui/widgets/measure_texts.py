@@ -14,7 +14,7 @@ def main(study: str, theme: str) -> None:
 
     from alignedcut_viewer.viewer import launch
     from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-    from alignedcut_viewer.viewer.coordinator.session_window import PLUGIN, panel_names
+    from alignedcut_viewer.viewer.coordinator.docks import PLUGIN, panel_names
 
     viewer = launch(study, block=False)
     viewer.theme = theme

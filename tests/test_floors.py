@@ -21,6 +21,7 @@ HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib"
 FLOORS = {
     1: [
         "choices",
+        "compiled",
         "errors",
         "progress",
         "network_nodes",

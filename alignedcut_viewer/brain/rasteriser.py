@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ..compiled import compiled_in_order
 
 __all__ = ["rasterise"]
 
 
+@compiled_in_order
 def _fill_triangles(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
@@ -51,9 +53,6 @@ def _fill_triangles(
     return nearest
 
 
-_compiled: Any = numba.njit(cache=True, nogil=True)(_fill_triangles)
-
-
 def rasterise(points: NDArray[np.floating], faces: NDArray[np.int64], height: int, width: int) -> NDArray[np.int32]:
     """The vertex that each pixel shows.
 
@@ -74,4 +73,4 @@ def rasterise(points: NDArray[np.floating], faces: NDArray[np.int64], height: in
     """
     place = np.ascontiguousarray(np.asarray(points, dtype=np.float64).T)
     triangles = np.ascontiguousarray(faces, dtype=np.int64)
-    return cast("NDArray[np.int32]", _compiled(place[0], place[1], place[2], triangles, height, width))
+    return cast("NDArray[np.int32]", _fill_triangles(place[0], place[1], place[2], triangles, height, width))

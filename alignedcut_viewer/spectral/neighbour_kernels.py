@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled, compiled_in_order
+from ..compiled import compiled, compiled_in_order
 
 __all__ = ["FAR", "LANES", "LARGE", "centred_factors", "farthest_rows", "nearest_rows"]
 

@@ -38,6 +38,7 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
 
     # Read before the window opens, so that the command line can say what is wrong with the study.
     loaded = None if study_path is None else load_study(Path(study_path).expanduser())
+    _keep_from_warning_of_pyqt5()
     viewer = napari.Viewer(title="AlignedCut")
     show_study_panel(viewer)
     if loaded is not None:
@@ -45,3 +46,11 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     if block:
         napari.run()
     return viewer
+
+
+def _keep_from_warning_of_pyqt5() -> None:
+    """Let napari not pop up what concerns us, not the user: that its next version needs another Qt than ours does."""
+    from napari._qt import qt_main_window
+
+    if hasattr(qt_main_window, "SHOW_QT_WARNING"):
+        qt_main_window.SHOW_QT_WARNING = False

@@ -32,7 +32,7 @@ def test_against_the_literal_definition(seed: int) -> None:
     expected = literal(points, faces, 12, 16)
     assert np.array_equal(rasterise(points, faces, 12, 16), expected)
     place = np.ascontiguousarray(points.T)
-    assert np.array_equal(_fill_triangles(*place, faces, 12, 16), expected)
+    assert np.array_equal(_fill_triangles.py_func(*place, faces, 12, 16), expected)
 
 
 def test_nearer_triangles_hide_farther_ones_whatever_their_order() -> None:

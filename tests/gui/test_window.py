@@ -318,6 +318,17 @@ def test_no_key_of_ours_is_one_of_naparis(viewer):
     assert len(ours) >= len(KEYS)
 
 
+def test_launch_pops_up_no_warning_of_qt(qtbot, monkeypatch, notifications, no_viewer):
+    from napari._qt import qt_main_window
+
+    monkeypatch.setattr(qt_main_window, "SHOW_QT_WARNING", True)
+    viewer = alignedcut_viewer.viewer.launch(block=False)
+    qtbot.waitExposed(viewer.window._qt_window)
+    Coordinator.of(viewer).close()
+    viewer.close()
+    assert notifications == []
+
+
 def test_launch_docks_the_panel_and_shows_the_study(qtbot, small_study):
     from alignedcut_viewer.viewer import launch
 

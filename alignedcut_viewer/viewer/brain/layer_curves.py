@@ -1,23 +1,19 @@
 """Activation of each region over the layers, painted: one small plot a region, a curve a selection and network."""
 
-from collections.abc import Sequence
-
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
-from ...figures.roi_activation import symmetric_limit
 from ..widgets.painting import Colours, shown_number
-from .region_widget import RegionWidget
-from .roi_bars import legend_height, paint_legend
-from .roi_values import MOST_BANDS, RoiSeries, spans
+from .roi_values import MOST_BANDS, RoiSeries
+from .series_widget import SeriesWidget, line_pen
 
 __all__ = ["LayerCurves"]
 
 NARROWEST = 74.0
 
 
-class LayerCurves(RegionWidget):
+class LayerCurves(SeriesWidget):
     """Region × layer as small plots on one scale.
 
     Parameters
@@ -28,23 +24,8 @@ class LayerCurves(RegionWidget):
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(colours, parent)
-        self.series: list[RoiSeries] = []
-        self.hint = ""
-        self.limit = 1.0
         self.layer = -1
         self.setAccessibleName("Curves over layers by brain region")
-        self.setMinimumHeight(150)
-
-    def sizeHint(self) -> QSize:
-        """Wide and low."""
-        return QSize(360, 220)
-
-    def show_series(self, series: Sequence[RoiSeries], hint: str = "") -> None:
-        """Show other curves; `hint` is said where there are none."""
-        self.series, self.hint = list(series), hint
-        reach = spans(self.series) if self.names else 0.0
-        self.limit = symmetric_limit([reach]) if reach else 1.0
-        self.update()
 
     def show_layer(self, layer: int) -> None:
         """Mark the layer that the sliders are at."""
@@ -55,7 +36,7 @@ class LayerCurves(RegionWidget):
     def least_height(self) -> int:
         """Height below which the plots cannot be read."""
         line = QFontMetricsF(self.small_font()).height()
-        return round(min(self._grid()[1] * 3.6 * line + legend_height(self.series, self, self.width()) + line, 400))
+        return round(min(self._grid()[1] * 3.6 * line + self.legend_height() + line, 400))
 
     def below(self) -> int:
         """Regions in a row."""
@@ -70,12 +51,12 @@ class LayerCurves(RegionWidget):
         return across, -(-count // across)
 
     def _left(self) -> float:
-        return QFontMetricsF(self.small_font()).horizontalAdvance(f"−{shown_number(self.limit)}") + 8
+        return self.scale_width() + 8
 
     def cell(self, region: int) -> QRectF:
         """The plot of a region with its title."""
         across, rows = self._grid()
-        top = legend_height(self.series, self, self.width()) + 6
+        top = self.legend_height() + 6
         bottom = QFontMetricsF(self.small_font()).height() + 2
         width = (self.width() - self._left() - 4) / across
         height = (self.height() - top - bottom) / rows
@@ -108,32 +89,25 @@ class LayerCurves(RegionWidget):
         held = sorted({layer for one in self.series for layer in one.layers})
         return min(held, key=lambda layer: abs(layer - wanted))
 
-    def words_at(self, place: QPointF) -> str:
-        """Name, function, and numbers at the layer under the cursor."""
-        region = self.region_at(place)
-        if region < 0:
-            return ""
-        lines, layer = [self.title_of(region)], self.layer_at(place)
+    def numbers_at(self, place: QPointF, region: int) -> list[str]:
+        """Mean and spread at the layer under the cursor."""
+        lines, layer = [], self.layer_at(place)
         for one in self.series:
             if layer in one.layers:
                 at = one.layers.index(layer)
                 mean, spread = float(one.means[at, region]), float(one.spreads[at, region])
                 lines.append(f"{one.label}, layer {layer}: {shown_number(mean)} ± {shown_number(spread)}")
-        return "<br>".join([*lines, "<i>Click: what drives it, over all pictures</i>"])
+        return lines
 
     def paint(self, painter: QPainter) -> None:
         """Legend and plots."""
-        paint_legend(painter, self.series, self)
+        self.paint_legend(painter)
         painter.setFont(self.small_font())
         for region in range(len(self.names)):
             self._paint_cell(painter, region)
         if self.series:
             self._paint_ticks(painter)
-        elif self.hint:
-            painter.setPen(self.colours.faint)
-            painter.setFont(self.font())
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(QRectF(self.rect()).adjusted(20, 0, -20, 0), flags, self.hint)
+        self.paint_hint(painter, QRectF(self.rect()).adjusted(20, 0, -20, 0))
 
     def _paint_cell(self, painter: QPainter, region: int) -> None:
         cell, box = self.cell(region), self._box(region)
@@ -161,8 +135,7 @@ class LayerCurves(RegionWidget):
                 self._place(box, layer, float(mean))
                 for layer, mean in zip(one.layers, one.means[:, region], strict=True)
             ]
-            style = Qt.PenStyle.DashLine if one.dashed else Qt.PenStyle.SolidLine
-            painter.setPen(QPen(QColor(one.colour), 2, style))
+            painter.setPen(line_pen(one))
             if len(points) > 1:
                 painter.drawPolyline(QPolygonF(points))
             else:

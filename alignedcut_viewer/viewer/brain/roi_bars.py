@@ -6,16 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
-from ...figures.roi_activation import symmetric_limit
 from ..widgets.painting import Colours, shown_number
-from .region_widget import RegionWidget
-from .roi_values import RoiSeries, spans
+from .roi_values import RoiSeries
+from .series_widget import SeriesWidget
 
-__all__ = ["RoiBars", "paint_legend"]
+__all__ = ["RoiBars"]
 
 
 class Frame(NamedTuple):
@@ -29,7 +28,7 @@ class Frame(NamedTuple):
     upright: bool
 
 
-class RoiBars(RegionWidget):
+class RoiBars(SeriesWidget):
     """Mean activation of each region, a bar a series.
 
     Parameters
@@ -40,33 +39,18 @@ class RoiBars(RegionWidget):
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(colours, parent)
-        self.series: list[RoiSeries] = []
-        self.hint = ""
-        self.limit = 1.0
         self.setAccessibleName("Bars by brain region")
-        self.setMinimumHeight(150)
-
-    def sizeHint(self) -> QSize:
-        """Wide and low."""
-        return QSize(360, 220)
-
-    def show_series(self, series: Sequence[RoiSeries], hint: str = "") -> None:
-        """Show other bars; `hint` is said where there are none."""
-        self.series, self.hint = list(series), hint
-        reach = spans(self.series) if self.names else 0.0
-        self.limit = symmetric_limit([reach]) if reach else 1.0
-        self.update()
 
     def frame(self) -> Frame:
         """Where everything stands."""
         metrics = QFontMetricsF(self.small_font())
         widest = max((metrics.horizontalAdvance(name) for name in self.names), default=0.0)
-        left = metrics.horizontalAdvance(f"−{shown_number(self.limit)}") + 10
+        left = self.scale_width() + 10
         places = group_places(self.groups)
         step = (self.width() - left - 8) / (float(places[-1]) + 1.2) if len(places) else 1.0
         upright = widest + 4 > step
         below = (widest if upright else metrics.height()) + 10
-        above = legend_height(self.series, self, self.width()) + 6
+        above = self.legend_height() + 6
         return Frame(above, self.height() - below, left, step, left + (places + 0.6) * step, upright)
 
     def bar(self, number: int, region: int) -> QRectF:
@@ -90,25 +74,20 @@ class RoiBars(RegionWidget):
         away = np.abs(frame.columns - place.x())
         return int(away.argmin()) if away.min() <= 0.72 * frame.step else -1
 
-    def words_at(self, place: QPointF) -> str:
-        """Name, function and numbers of the region under the cursor."""
-        region = self.region_at(place)
-        if region < 0:
-            return ""
-        lines = [self.title_of(region)]
-        lines += [
+    def numbers_at(self, place: QPointF, region: int) -> list[str]:
+        """Mean, spread and number of pixels."""
+        return [
             f"{one.label}: {shown_number(float(one.means[region]))} ± {shown_number(float(one.spreads[region]))}"
             f" ({one.counts[0]:,} {'pixel' if one.counts[0] == 1 else 'pixels'})"
             for one in self.series
         ]
-        return "<br>".join([*lines, "<i>Click: what drives it, over all pictures</i>"])
 
     def _row(self, value: float, frame: Frame) -> float:
         return frame.top + (frame.bottom - frame.top) * (1 - value / self.limit) / 2
 
     def paint(self, painter: QPainter) -> None:
         """Legend, scale, marks, bars, names."""
-        paint_legend(painter, self.series, self)
+        self.paint_legend(painter)
         if not self.names:
             return
         frame = self.frame()
@@ -118,12 +97,9 @@ class RoiBars(RegionWidget):
         for number, one in enumerate(self.series):
             self._paint_bars(painter, number, one, frame)
         self._paint_names(painter, frame)
-        if not self.series and self.hint:
-            box = QRectF(frame.left + 8, frame.top, self.width() - frame.left - 16, frame.bottom - frame.top)
-            painter.setPen(self.colours.faint)
-            painter.setFont(self.font())
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(box, flags, self.hint)
+        self.paint_hint(
+            painter, QRectF(frame.left + 8, frame.top, self.width() - frame.left - 16, frame.bottom - frame.top)
+        )
 
     def _paint_marks(self, painter: QPainter, frame: Frame) -> None:
         if self.current >= 0:
@@ -185,39 +161,3 @@ def group_places(groups: Sequence[str]) -> NDArray[np.float64]:
         return np.zeros(0)
     steps = [0.0] + [1.0 if a == b else 1.45 for a, b in pairwise(groups)]
     return np.cumsum(steps)
-
-
-def legend_rows(series: Sequence[RoiSeries], widget: RegionWidget, width: float) -> list[list[tuple[float, int]]]:
-    """Rows of (left, number of the series) of a legend that wraps."""
-    metrics, rows, x = QFontMetricsF(widget.small_font()), list[list[tuple[float, int]]](), np.inf
-    for number, one in enumerate(series):
-        needed = metrics.horizontalAdvance(one.label) + 30
-        if x + needed > width - 4:
-            rows.append([])
-            x = 8.0
-        rows[-1].append((x, number))
-        x += needed
-    return rows
-
-
-def legend_height(series: Sequence[RoiSeries], widget: RegionWidget, width: float) -> float:
-    """Height of the legend in logical pixels, at least one row."""
-    return max(len(legend_rows(series, widget, width)), 1) * (QFontMetricsF(widget.small_font()).height() + 3)
-
-
-def paint_legend(painter: QPainter, series: Sequence[RoiSeries], widget: RegionWidget) -> None:
-    """Names of the series with a square or a line of their colour, from the top left on."""
-    painter.setFont(widget.small_font())
-    metrics = QFontMetricsF(painter.font())
-    for number, row in enumerate(legend_rows(series, widget, widget.width())):
-        middle = 3 + (number + 0.5) * (metrics.height() + 3)
-        for x, which in row:
-            one = series[which]
-            if one.layers:
-                style = Qt.PenStyle.DashLine if one.dashed else Qt.PenStyle.SolidLine
-                painter.setPen(QPen(QColor(one.colour), 2, style))
-                painter.drawLine(QPointF(x, middle), QPointF(x + 16, middle))
-            else:
-                painter.fillRect(QRectF(x + 3, middle - 5, 10, 10), QColor(one.colour))
-            painter.setPen(widget.colours.text)
-            painter.drawText(QPointF(x + 20, middle + (metrics.ascent() - metrics.descent()) / 2), one.label)

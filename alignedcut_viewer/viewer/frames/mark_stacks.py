@@ -9,7 +9,7 @@ from ...nodes import NodeIndex
 from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..state.node_values import NodeValues
 from .picture_layout import PictureLayout
-from .stacks import SlotStack
+from .stacks import SlotStack, ValueStack
 
 __all__ = ["MaskStack", "SelectionStack", "rgb_of"]
 
@@ -88,12 +88,10 @@ class SelectionStack(SlotStack):
             places[network.name] = np.flatnonzero(stood_on)
         return places
 
-    def make_frame(self, *position: int) -> NDArray[np.uint8]:
+    def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[np.uint8]:
         """The outlines on one picture at one layer."""
-        network, layer, picture = position
         frame = np.zeros((self.layout.height, self.layout.width, 4), dtype=np.uint8)
-        slot = self.slot(network, layer)
-        if slot is None or self.is_empty:
+        if self.is_empty:
             return frame
         patches = self.index.patch_slice(*slot, self.index.images[picture])
         offset = self.index.slot_slice(*slot).start
@@ -149,7 +147,7 @@ class SelectionStack(SlotStack):
         target[dark & ~band] = (*colour, strength)
 
 
-class MaskStack(SlotStack):
+class MaskStack(ValueStack):
     """Where values reach a threshold; uint8 (networks, layers, pictures, height, width), 1 inside and 0 outside.
 
     Parameters
@@ -166,18 +164,19 @@ class MaskStack(SlotStack):
         Interpolate numbers between tokens before they are compared.
     """
 
-    channels = ()
+    dtype = np.dtype(np.uint8)
+    empty = 0
 
     def __init__(
         self, index: NodeIndex, layout: PictureLayout, values: NodeValues, threshold: float, *, smooth: bool = False
     ) -> None:
-        super().__init__(index, layout)
-        self.set(values, threshold, smooth=smooth)
+        super().__init__(index, layout, values, smooth=smooth)
+        self.threshold = threshold
 
     def set(self, values: NodeValues, threshold: float, *, smooth: bool) -> None:
         """Compare other values, with another threshold."""
-        self.values, self.threshold, self.smooth = values, threshold, smooth
-        self.forget()
+        self.threshold, self.smooth = threshold, smooth
+        self.values = values
 
     def __getitem__(self, key: Any) -> Any:
         """Frames as of any stack; one network's are read no sooner than somebody wants their values.
@@ -186,17 +185,10 @@ class MaskStack(SlotStack):
         """
         return _Network(self, int(key)) if isinstance(key, int | np.integer) else super().__getitem__(key)
 
-    def make_frame(self, *position: int) -> NDArray[np.uint8]:
+    def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[np.uint8]:
         """The mask in the box of the picture."""
-        network, layer, picture = position
-        slot = self.slot(network, layer)
-        if slot is None:
-            return np.zeros((self.layout.height, self.layout.width), dtype=np.uint8)
-        grid = self.index.network(slot[0])
-        part = self.values.part(self.index.patch_slice(*slot, self.index.images[picture]))
-        placed = self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)
         with np.errstate(invalid="ignore"):
-            return (placed >= np.float32(self.threshold)).astype(np.uint8)
+            return (super().frame_of(slot, picture) >= np.float32(self.threshold)).astype(np.uint8)
 
 
 class _Network:

@@ -186,16 +186,44 @@ class SlotStack(FrameStack):
         Layer numbers along the layer axis.
     """
 
-    def __init__(self, index: NodeIndex, layout: PictureLayout) -> None:
+    empty: float = 0
+    """What frames hold where there is no slot."""
+
+    def __init__(self, index: NodeIndex, layout: PictureLayout, *, smooth: bool = False) -> None:
         self.index = index
         self.networks = tuple(network.name for network in index.networks)
         self.layers = tuple(sorted({layer for network in index.networks for layer in network.layers}))
+        self._smooth = smooth
         super().__init__((len(self.networks), len(self.layers), len(index.images)), layout)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether frames are interpolated between tokens."""
+        return self._smooth
+
+    @smooth.setter
+    def smooth(self, smooth: bool) -> None:
+        if smooth != self._smooth:
+            self._smooth = smooth
+            self.forget()
 
     def slot(self, network: int, layer: int) -> tuple[str, int] | None:
         """Name of the network and number of the layer at slider positions; None where the network lacks the layer."""
         name, number = self.networks[network], self.layers[layer]
         return (name, number) if number in self.index.network(name).layers else None
+
+    def make_frame(self, *position: int) -> NDArray[Any]:
+        """The frame of a slot and a picture, or an empty one."""
+        network, layer, picture = position
+        slot = self.slot(network, layer)
+        if slot is None:
+            shape = (self.layout.height, self.layout.width, *self.channels)
+            return np.full(shape, self.empty, dtype=self.dtype)
+        return self.frame_of(slot, picture)
+
+    def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[Any]:
+        """The frame of a network's layer and the picture at a position."""
+        raise NotImplementedError
 
 
 class ColourStack(SlotStack):
@@ -214,29 +242,13 @@ class ColourStack(SlotStack):
     """
 
     def __init__(self, cut: TokenColours, layout: PictureLayout, *, smooth: bool = False) -> None:
-        super().__init__(cut.index, layout)
+        super().__init__(cut.index, layout, smooth=smooth)
         self.cut = cut
-        self._smooth = smooth
 
-    @property
-    def smooth(self) -> bool:
-        """Whether colours are interpolated between tokens."""
-        return self._smooth
-
-    @smooth.setter
-    def smooth(self, smooth: bool) -> None:
-        if smooth != self._smooth:
-            self._smooth = smooth
-            self.forget()
-
-    def make_frame(self, *position: int) -> NDArray[np.uint8]:
+    def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[np.uint8]:
         """The tokens' colours in the box of the picture."""
-        network, layer, picture = position
-        slot = self.slot(network, layer)
-        if slot is None:
-            return np.zeros((self.layout.height, self.layout.width, 4), dtype=np.uint8)
         tokens = self.cut.colour_map(*slot, self.index.images[picture])
-        return self.layout.place_tokens(picture, np.asarray(tokens), smooth=self._smooth)
+        return self.layout.place_tokens(picture, np.asarray(tokens), smooth=self.smooth)
 
 
 class ValueStack(SlotStack):
@@ -258,10 +270,11 @@ class ValueStack(SlotStack):
 
     dtype = np.dtype(np.float32)
     channels = ()
+    empty = np.nan
 
     def __init__(self, index: NodeIndex, layout: PictureLayout, values: NodeValues, *, smooth: bool = False) -> None:
-        super().__init__(index, layout)
-        self._values, self._smooth = values, smooth
+        super().__init__(index, layout, smooth=smooth)
+        self._values = values
 
     @property
     def values(self) -> NodeValues:
@@ -273,23 +286,8 @@ class ValueStack(SlotStack):
         self._values = values
         self.forget()
 
-    @property
-    def smooth(self) -> bool:
-        """Whether numbers are interpolated between tokens."""
-        return self._smooth
-
-    @smooth.setter
-    def smooth(self, smooth: bool) -> None:
-        if smooth != self._smooth:
-            self._smooth = smooth
-            self.forget()
-
-    def make_frame(self, *position: int) -> NDArray[np.float32]:
+    def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[Any]:
         """The tokens' numbers in the box of the picture."""
-        network, layer, picture = position
-        slot = self.slot(network, layer)
-        if slot is None:
-            return np.full((self.layout.height, self.layout.width), np.nan, dtype=np.float32)
         grid = self.index.network(slot[0])
         part = self._values.part(self.index.patch_slice(*slot, self.index.images[picture]))
-        return self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self._smooth)
+        return self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)

@@ -208,13 +208,10 @@ class Overlays:
 
     def set_smooth(self, smooth: bool) -> None:
         """Interpolate values between tokens, or not."""
-        layer, mask = self.values, self.mask
-        if layer is not None and layer.data.smooth != smooth:
-            layer.data.smooth = smooth
-            layer.refresh()
-        if mask is not None and mask.data.smooth != smooth:
-            mask.data.set(mask.data.values, mask.data.threshold, smooth=smooth)
-            mask.refresh()
+        for layer in (self.values, self.mask):
+            if layer is not None and layer.data.smooth != smooth:
+                layer.data.smooth = smooth
+                layer.refresh()
 
     def _add(self, role: str, stack: Any, **settings: Any) -> Any:
         """Add a layer without taking the user's choice of layer away."""

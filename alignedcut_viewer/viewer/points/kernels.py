@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...spectral.compiled import compiled, compiled_in_order
+from ...compiled import compiled, compiled_in_order
 
 __all__ = [
     "accumulate",

@@ -12,6 +12,8 @@ from PIL import Image
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 
+from tests.gui.event_loop import go_round
+
 # Must precede the first QApplication; napari and vispy share one OpenGL context among their canvases. Dialogs must be
 # Qt's own, so that tests can drive them with mouse and keys on every platform.
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
@@ -141,14 +143,14 @@ def viewer(qtbot):
     viewer = _open_viewers[0]
     yield viewer
     WorkerBase.await_workers(60_000)
-    qtbot.wait(1)
+    go_round()
     Coordinator.of(viewer).close()
     if is_open(viewer):
         viewer.window.remove_dock_widget("all")
-        qtbot.wait(1)
+        go_round()
         viewer.dims.ndisplay = 2
         viewer.layers.clear()
-        qtbot.wait(1)
+        go_round()
         coordinator._COORDINATORS.pop(viewer, None)
         viewer.mouse_move_callbacks.clear()
         viewer.mouse_drag_callbacks.clear()
@@ -193,7 +195,7 @@ def wait_idle(qtbot, coordinator):
 
     def wait(timeout=120_000):
         qtbot.waitUntil(lambda: not coordinator.tasks.state.busy, timeout=timeout)
-        qtbot.wait(1)
+        go_round()
 
     return wait
 
@@ -230,7 +232,7 @@ def drag_canvas(viewer, qtbot, canvas_place):
                 Qt.MouseButton.LeftButton,
                 modifier,
             )
-            qtbot.wait(15)  # vispy passes over moves in quick succession
+            go_round()
             QCoreApplication.sendEvent(native, moved)
         qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, modifier, places[1])
 
@@ -254,7 +256,7 @@ def canvas_colour(viewer, qtbot, canvas_place):
     """Colour that the window really shows at a point of the pictures' canvas, RGB of 0 to 255."""
 
     def colour(y, x):
-        qtbot.wait(30)
+        go_round()
         shot = viewer.screenshot(canvas_only=True, flash=False)
         ratio = viewer.window._qt_viewer.canvas.native.devicePixelRatioF()
         column, row = canvas_place(y, x)

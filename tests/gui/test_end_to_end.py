@@ -11,6 +11,7 @@ from qtpy.QtGui import QMouseEvent
 
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from alignedcut_viewer.viewer.widgets.commands import open_session, save_session
+from tests.gui.event_loop import go_round
 from tests.gui.frames.test_result import answer_dialog
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
@@ -59,7 +60,7 @@ def test_a_whole_sitting(
     rows = cut.eigenvectors.astype(float)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     np.testing.assert_allclose(coordinator.heat_map.values.values, units @ units[node], atol=1e-5)
-    qtbot.wait(50)
+    go_round()
     assert trajectories.board.map.grab().toImage() != before[0]
     qtbot.waitUntil(lambda: len(brain.board.bars.series) > before[1], timeout=20_000)
 
@@ -68,7 +69,7 @@ def test_a_whole_sitting(
     for dock in window._wrapped_dock_widgets.values():
         if dock.isAncestorOf(trajectories):
             dock.raise_()
-    qtbot.wait(50)
+    go_round()
     trajectories.board.controls.tools["lasso"].click()
     pixels = map_widget.view.to_pixels(map_widget._places)
     target = np.argsort(pixels[:, 0])[: len(pixels) // 4]

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
+from tests.gui.event_loop import go_round
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 QUICK = {
@@ -82,7 +83,7 @@ def test_the_study_is_deleted_under_the_window(
     assert any("is gone" in message for message in errors)
     assert any("does not exist" in message for message in errors)
     assert not own_study.exists()
-    qtbot.wait(50)
+    go_round()
     assert not coordinator.tasks.state.busy
 
 
@@ -113,9 +114,10 @@ def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinato
 
     coordinator.open_study(small_study)
     wait_idle()
-    stopped = []
+    started, stopped = [], []
 
     def slowly(features, query, progress=None, **options):
+        started.append(True)
         try:
             while True:
                 progress(0, 1, "slowly")
@@ -126,7 +128,7 @@ def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinato
     monkeypatch.setattr(similarity, "cosine_similarity", slowly)
     coordinator.similarity.settings.update(space="raw")
     coordinator.selection.select([20])
-    qtbot.wait(100)
+    qtbot.waitUntil(lambda: bool(started), timeout=10_000)
     viewer.close()
     qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)
-    qtbot.wait(20)
+    go_round()

@@ -25,6 +25,7 @@ from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS
 from alignedcut_viewer.viewer.widgets.panel_base import Panel
 from alignedcut_viewer.viewer.work.dialogs import is_open
+from tests.gui.event_loop import go_round
 
 PANELS = [
     widget["display_name"]
@@ -66,7 +67,7 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
     coordinator.settings.update(gamma="0.25", networks=("mae-vit-b16", "vit-tiny-p16"))
     coordinator.view.smooth = True
     dock_of(viewer, panel).title.close_button.click()
-    qtbot.wait(20)
+    go_round()
     assert n_listeners(coordinator) == 0
     coordinator.settings.update(layers="3")
     again = show_study_panel(viewer)
@@ -96,12 +97,12 @@ def test_fifty_panels_leave_nothing_behind(qtbot, viewer, coordinator, small_stu
         dock_of(viewer, panel).title.close_button.click()
         del panel
         assert n_listeners(coordinator) == 0
-        qtbot.wait(1)
+        go_round()
         gc.collect(0)
         if number == 9:
             gc.collect()
             widgets, resident = len(QApplication.allWidgets()), psutil.Process().memory_info().rss
-    qtbot.wait(50)
+    go_round()
     gc.collect()
     assert sum(panel() is not None for panel in panels) <= 2
     assert len(QApplication.allWidgets()) <= widgets + 5
@@ -120,11 +121,11 @@ def n_callbacks(viewer):
 def test_a_panel_that_floats_goes_on_listening(qtbot, viewer, panel, coordinator):
     dock = dock_of(viewer, panel)
     dock.setFloating(True)
-    qtbot.wait(20)
+    go_round()
     coordinator.settings.update(gamma="0.5")
     assert panel.compute_tab.gamma.value == "0.5"
     dock.setFloating(False)
-    qtbot.wait(20)
+    go_round()
     coordinator.settings.update(gamma="0.75")
     assert panel.compute_tab.gamma.value == "0.75"
 
@@ -253,7 +254,7 @@ def test_a_folder_opened_with_the_plugin_is_shown(qtbot, viewer, picture_folder,
 def test_sample_pictures_are_in_the_menu(qtbot, viewer):
     for _ in range(2):
         viewer.open_sample("alignedcut-viewer", "sample_pictures")
-        qtbot.wait(20)
+        go_round()
         assert [layer.name for layer in viewer.layers] == ["Pictures"]
     assert len(Coordinator.of(viewer).shown.pictures.names) >= 8
     assert Coordinator.of(viewer).settings.source == SAMPLES
@@ -272,7 +273,7 @@ def test_a_study_that_vanishes_under_the_window_is_no_crash(
     wait_idle()
     assert any("vanishing.zarr does not exist" in message for _, message in notifications)
     viewer.dims.set_current_step(1, 0)
-    qtbot.wait(20)
+    go_round()
 
 
 def test_help_shows_every_key(viewer):
@@ -338,7 +339,7 @@ def test_launch_docks_the_panel_and_shows_the_study(qtbot, small_study):
         assert len(opened.window._wrapped_dock_widgets) == 1
     finally:
         opened.close()
-        qtbot.wait(1)
+        go_round()
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from PIL import Image
 from qtpy.QtCore import QPoint, QPointF, Qt
 
 from alignedcut_viewer.brain import paper_rois
+from tests.gui.event_loop import go_round
 from tests.gui.test_window import n_listeners
 
 OFFLINE = "dinov2-vit-s14-saliency"
@@ -187,10 +188,10 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     assert window.layer is layer
     np.testing.assert_array_equal(np.array(window.layer.vertex_colors)[~known], before[~known])
     window.close()
-    qtbot.wait(20)
+    go_round()
     assert not window.is_open
     coordinator.selection.select(nodes_of(shown, 1, 2, (1,), (1,)))  # nothing happens to a window that is gone
-    qtbot.wait(50)
+    go_round()
 
 
 def test_without_brain_data_it_says_how_to_get_some(qtbot, coordinator, small_study, tmp_path, brain_panel, wait_idle):
@@ -222,7 +223,7 @@ def test_a_panel_opened_again_is_as_it_was(qtbot, viewer, coordinator, shown, br
     board.relative.setChecked(False)
     coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     viewer.window.remove_dock_widget(brain_panel)
-    qtbot.wait(20)
+    go_round()
     assert n_listeners(coordinator) == 0
     _, again = viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Brain")
     qtbot.waitUntil(lambda: bool(again.board.curves.series))

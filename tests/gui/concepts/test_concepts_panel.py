@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
 from alignedcut_viewer.study import Study
+from tests.gui.event_loop import go_round
 from tests.gui.test_window import n_listeners
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
@@ -219,5 +220,5 @@ def test_every_tab_is_exported(qtbot, coordinator, shown, concepts_panel, tmp_pa
 def test_closed_panels_listen_no_longer(qtbot, viewer, coordinator, shown, concepts_panel):
     concepts_panel.tabs.setCurrentIndex(2)
     viewer.window.remove_dock_widget(concepts_panel)
-    qtbot.wait(20)
+    go_round()
     assert n_listeners(coordinator) == 0

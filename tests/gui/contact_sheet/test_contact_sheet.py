@@ -9,6 +9,7 @@ from qtpy.QtGui import QMouseEvent
 from alignedcut_viewer.viewer.contact_sheet.layout import Cell
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from tests.benchmarks.planted_study import write_planted_study
+from tests.gui.event_loop import go_round
 
 N_PICTURES = 1000
 
@@ -29,7 +30,7 @@ def board(viewer, coordinator, large_study, wait_idle, qtbot):
     wait_idle()
     board = show_panel(viewer, "Contact sheet").board
     qtbot.waitExposed(viewer.window._qt_window)
-    qtbot.wait(50)
+    go_round()
     return board
 
 
@@ -56,7 +57,7 @@ def test_only_what_is_in_sight_is_made(qtbot, board):
 def test_it_shows_the_colours_of_the_cut(qtbot, board, coordinator):
     sheet = board.sheet
     sheet.reveal(Cell(500, 5))
-    qtbot.wait(20)
+    go_round()
     shot = sheet.viewport().grab().toImage()
     ratio = shot.devicePixelRatio()
     expected = coordinator.shown.study.cut.colour_map("one", 4, 500)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from alignedcut_viewer.viewer.coordinator.docks import open_panels, show_panel
+from tests.gui.event_loop import go_round
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 
@@ -60,7 +61,7 @@ def look_away(qtbot, viewer, coordinator, wait_idle):
     coordinator.open_pictures("sample pictures")
     wait_idle()
     viewer.window.remove_dock_widget("all")
-    qtbot.wait(1)
+    go_round()
     coordinator.view.smooth = False
     coordinator.selection.set_active("figure")
     coordinator.similarity.settings.update(scope="all", threshold=0.9, mask=False)
@@ -148,6 +149,6 @@ def test_a_study_that_cannot_be_written_is_looked_at_all_the_same(
 def test_the_state_is_saved_when_the_window_closes(qtbot, viewer, shown, coordinator, own_study):
     coordinator.selection.select([5])
     viewer.close()
-    qtbot.wait(1)
+    go_round()
     state = json.loads((own_study / "session.json").read_text())
     assert state["selections"]["figure"] == [[5, 5]]

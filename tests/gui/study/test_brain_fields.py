@@ -6,6 +6,8 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea
 
+from tests.gui.event_loop import go_round
+
 from .test_study_panel import answer_dialog, click, set_quickly, type_text
 
 
@@ -79,7 +81,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
     assert cut.brain_activation.simulated
     assert any("simulated responses" in message for _, message in notifications)
     computed.compute_tab.findChild(QScrollArea).ensureWidgetVisible(fields.curves)
-    qtbot.wait(20)
+    go_round()
     assert fields.curves.isVisible()
     for colour in (SCORE_COLOUR, *TERMS.values()):
         assert painted(fields.curves, colour) > 10

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.viewer.widgets import panel_export
+from tests.gui.event_loop import go_round
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 NONE, SHIFT, ALT, CTRL = (getattr(Qt.KeyboardModifier, f"{name}Modifier") for name in ("No", "Shift", "Alt", "Control"))
@@ -29,7 +30,7 @@ def settle(qtbot):
 
     def wait(panel):
         qtbot.waitUntil(lambda: panel.settled and panel.pages.currentWidget() is panel.board, timeout=60_000)
-        qtbot.wait(20)
+        go_round()
 
     return wait
 
@@ -368,7 +369,7 @@ def test_floating_docking_and_themes_leave_it_as_it_was(qtbot, viewer, trajector
     try:
         for floating in (True, False, True, False):
             dock.setFloating(floating)
-            qtbot.wait(50)
+            go_round()
             assert n_like(map_widget, FIGURE) > 20
             assert (pixels_of(map_widget) < (map_widget.width(), map_widget.height())).all()
         dark = seen(map_widget)[5, 5]
@@ -388,7 +389,7 @@ def test_a_panel_opened_again_finds_its_state(qtbot, viewer, trajectories, settl
     controls.colour_by.setCurrentIndex(controls.colour_by.findData("density"))
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.inner_widget() is trajectories)
     dock.title.close_button.click()
-    qtbot.wait(20)
+    go_round()
     again = open_panel(viewer)
     settle(again)
     assert again is not trajectories

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 
 os.environ["NAPARI_CONFIG"] = ""
 
@@ -20,11 +19,14 @@ def main(study: str, theme: str) -> None:
     viewer.theme = theme
     coordinator = Coordinator.of(viewer)
 
-    def settle(seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            QApplication.processEvents()
-            time.sleep(0.005)
+    def settle() -> None:
+        """Lay out and paint until no text changes its place any more."""
+        places, now = None, []
+        while places != now:
+            places = now
+            for _ in range(5):
+                QApplication.processEvents()
+            now = [(w.x(), w.y(), w.width(), w.height()) for w in QApplication.allWidgets() if w.isVisible()]
 
     coordinator.selection.select([20, 21])
     coordinator.similarity.settings.update(mask=True, threshold=0.4)
@@ -32,15 +34,15 @@ def main(study: str, theme: str) -> None:
     for name in panel_names():
         dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != "Study")
         dock.raise_()
-        settle(0.4)
+        settle()
         for folded in panel.findChildren(QCollapsible):
             folded.expand(animate=False)
-        settle(0.1)
+        settle()
         tabs = getattr(panel, "tabs", None)
         for page in range(1 if tabs is None else tabs.count()):
             if tabs is not None:
                 tabs.setCurrentIndex(page)
-                settle(0.15)
+                settle()
             for kind in (QLabel, QPushButton, QCheckBox, QRadioButton, QToolButton):
                 for widget in panel.findChildren(kind):
                     text = widget.text()

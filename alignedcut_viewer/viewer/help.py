@@ -13,14 +13,14 @@ __all__ = ["HelpPanel"]
 
 STEPS = (
     "<b>Pictures.</b> Choose a folder in the Study panel, or the sample pictures.",
-    "<b>Networks.</b> Choose one or more and press Run. Results are kept in a study folder: open it again at any time, "
-    "by dropping it on the window too.",
-    "<b>Colours.</b> Equal colours mean: alike to the network, in whichever picture, layer or network. The colours "
-    "themselves carry no meaning.",
-    "<b>Sliders.</b> Below the pictures: picture, layer (from 0) and network. A network that lacks a layer is left "
-    "uncoloured there.",
-    "<b>Pick.</b> Click into a picture: all that is the same to the network lights up in all pictures, layers and "
-    "networks. The Selection panel has figure and ground, a threshold, masks, and names for what you found.",
+    "<b>Networks.</b> Choose one or more and press Run. Results are kept in a study folder, which you can reopen at "
+    "any time, for example by dropping it on the window.",
+    "<b>Colours.</b> Similar colours mean that the networks represent the pixels similarly, in any picture, layer or "
+    "network. The colours themselves have no meaning.",
+    "<b>Sliders.</b> Below the pictures: picture, layer (from 0) and network. Where a network has no such layer, there "
+    "are no colours.",
+    "<b>Pick.</b> Click into a picture: everything that the network represents similarly lights up in all pictures, "
+    "layers and networks. The Selection panel has figure and ground, a threshold, masks, and names for what you found.",
     "<b>Export.</b> Figures and masks from the Export tab, or from the File menu.",
 )
 

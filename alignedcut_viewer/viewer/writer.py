@@ -57,7 +57,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         return [str(target)]
     write_one = {".png": write_indexed_png, ".tif": write_tiff, ".tiff": write_tiff}.get(kind)
     if write_one is None:
-        raise InputError(f"{target.name} must end in .png, .tif, .npz or .json; these are the kinds of mask there are.")
+        raise InputError(f"{target.name} must end in .png, .tif, .npz or .json; no other kinds of mask can be written.")
     if len(masks) == 1:
         write_one(target, masks[0])
         return [str(target)]

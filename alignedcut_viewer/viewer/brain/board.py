@@ -88,12 +88,14 @@ class BrainBoard(View):
         self.relative = QCheckBox("minus the mean")
         self.relative.setChecked(bool(state.get("relative", True)))
         self.relative.setToolTip(
-            "On: how the selection differs from the mean of all pixels, layers and networks of this result.\n"
+            "On: difference from the mean of all pixels, layers and networks of this result.\n"
             "Off: the activation itself, which is much the same for all pixels of one layer."
         )
         self.stamp = QLabel("simulated brain data")
         self.stamp.setStyleSheet(f"background: {SIMULATED}; color: white; padding: 1px 5px; border-radius: 3px;")
-        self.stamp.setToolTip("These responses were made up to try the tool with; they say nothing about a brain.")
+        self.stamp.setToolTip(
+            "These responses are simulated, for trying out the tool; they say nothing about a real brain."
+        )
         self.source = QLabel()
         self.source.setWordWrap(True)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -177,7 +177,7 @@ class CortexView(RegionWidget):
             value = float(self.values[side][number])
             lines.append("no voxel here" if np.isnan(value) else f"{self.title}: {shown_number(value)}")
         if region >= 0:
-            lines.append("<i>Click: what drives it, over all pictures</i>")
+            lines.append("<i>Click: show what activates it, in all pictures</i>")
         return "<br>".join(lines)
 
     # -- painting ------------------------------------------------------------------------------------------------

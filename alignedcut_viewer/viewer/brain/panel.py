@@ -19,11 +19,11 @@ class BrainPanel(Panel):
     """Bars, curves over layers and the cortex for the selection; without brain data, how to get some."""
 
     title = "Brain"
-    purpose = "Then this panel shows how its pixels activate the brain."
+    purpose = "This panel then shows which brain regions its pixels activate."
     keys = (
         ("Left, Right", "next region; Up and Down among the plots over layers"),
         ("Home, End", "first and last region"),
-        ("Enter", "show over all pictures what drives the region"),
+        ("Enter", "show what activates the region, in all pictures"),
         ("Escape", "take the heat map away"),
     )
     minimum_width = 320

@@ -245,6 +245,6 @@ def spans(series: Sequence[RoiSeries]) -> float:
         If a series has no region.
     """
     if any(not one.means.size for one in series):
-        raise InputError("The brain data know no region.")
+        raise InputError("The brain data have no regions.")
     drawn = not (series and series[0].layers and len(series) > MOST_BANDS)
     return max((float(np.nanmax(np.abs(one.means) + drawn * one.spreads)) for one in series), default=0.0)

@@ -61,7 +61,7 @@ class SeriesWidget(RegionWidget):
         if region < 0:
             return ""
         lines = [self.title_of(region), *self.numbers_at(place, region)]
-        return "<br>".join([*lines, "<i>Click: what drives it, over all pictures</i>"])
+        return "<br>".join([*lines, "<i>Click: show what activates it, in all pictures</i>"])
 
     def numbers_at(self, place: QPointF, region: int) -> list[str]:
         """A line a series, for the tooltip."""

@@ -18,15 +18,15 @@ __all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "activation_work", "leads_to_the_brai
 
 HOW_TO_GET_ONE = (
     "<b>No brain data yet.</b> "
-    "This panel shows which parts of visual cortex the selected pixels speak to. For that, the networks' channels are "
-    "aligned to brain responses:"
+    "This panel shows which regions of visual cortex the selected pixels activate. For that, the networks' channels "
+    "must be aligned to brain responses:"
     "<ol style='margin-left: 14px; -qt-list-indent: 0;'>"
     "<li>In the <b>Study</b> panel, choose the alignment <b>brain</b> and your brain data: a folder of the Algonauts "
     "2023 release, or a table of pictures, responses and regions.</li>"
-    "<li>Press <b>Run</b>. Features that are there already are not computed again.</li>"
+    "<li>Press <b>Run</b>. Features that exist already are not computed again.</li>"
     "</ol>"
-    "Without brain data of your own, <i>alignedcut simulate-brain</i> makes a simulated subject to try it with. A "
-    "trained alignment from a file does as well."
+    "If you have no brain data, <i>alignedcut simulate-brain</i> makes a simulated subject to try it with. You can "
+    "also load a trained alignment from a file."
 )
 
 ACTIVATION: "Computed[BrainActivation]" = Computed(lambda cut: cut.brain_activation)

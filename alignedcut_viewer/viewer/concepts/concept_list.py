@@ -302,11 +302,11 @@ class ConceptList(QListView):
         """Text of the tooltip at a place of a row."""
         concept, parts = self.model_.concepts[index.row()], self._parts(index)
         if parts.pin.adjusted(-3, -3, 3, 3).contains(place):
-            return "Pinned: stays when concepts are discovered anew" if concept.pinned else "Click to pin"
+            return "Pinned: kept when concepts are discovered again" if concept.pinned else "Click to pin"
         if self._node_at(index, place) is not None:
             return "Click to go to this picture and layer"
         facts = self.facts(concept, self.model_.details.get(concept.id))
-        return f"<b>{concept.name}</b><br>{facts}<br>radius {concept.radius:.3g}<br><i>Click: choose its pixels</i>"
+        return f"<b>{concept.name}</b><br>{facts}<br>radius {concept.radius:.3g}<br><i>Click: select its pixels</i>"
 
 
 def _paint_pin(painter: QPainter, box: QRectF, colour: QColor, filled: bool) -> None:

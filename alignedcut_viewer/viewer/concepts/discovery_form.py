@@ -30,7 +30,7 @@ class DiscoveryForm(QWidget):
         self.count = QSpinBox()
         self.count.setRange(0, 200)
         self.count.setSpecialValueText("auto")
-        self.count.setToolTip("How many concepts at most; auto lets the data decide")
+        self.count.setToolTip("Maximum number of concepts; auto lets the data decide")
         self.radius = QDoubleSpinBox()
         self.radius.setRange(0, 10_000)
         self.radius.setDecimals(2)
@@ -50,7 +50,7 @@ class DiscoveryForm(QWidget):
         self.discover = QPushButton("Discover")
         self.discover.setToolTip(
             "Find groups of pixels that lie together in the space of the colours: in the background.\n"
-            "Pinned concepts stay, and names go over to concepts that hold mostly the same pixels."
+            "Pinned concepts are kept, and names carry over to concepts with mostly the same pixels."
         )
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

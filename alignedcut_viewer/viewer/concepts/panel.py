@@ -40,7 +40,7 @@ __all__ = ["ConceptsPanel"]
 AT_A_TIME = 4
 NO_CONCEPTS = (
     "No concepts yet. Press Discover: pixels that lie together in the space of the colours become concepts, which can "
-    "be named, merged, and chosen by a click."
+    "be named, merged and selected."
 )
 
 
@@ -48,7 +48,7 @@ class ConceptsPanel(Panel):
     """List of concepts with pictures, their consistency, and transitions between layers."""
 
     title = "Concepts"
-    purpose = "Then this panel finds groups of pixels that a network treats alike."
+    purpose = "This panel then finds groups of pixels that a network represents similarly."
     keys = (
         ("Up, Down", "choose the next concept, with Shift several"),
         ("F2", "rename"),
@@ -80,11 +80,13 @@ class ConceptsPanel(Panel):
         self.words = QLineEdit()
         self.words.setPlaceholderText("filter by name")
         self.words.setClearButtonEnabled(True)
-        self.words.setToolTip("Show only concepts whose name holds these words")
+        self.words.setToolTip("Show only concepts whose names contain these words")
         self.list = ConceptList(colours)
-        self.rename = _button("Rename", "Give the chosen concept a name (F2, or double click)")
-        self.merge = _button("Merge", "Make one concept of those chosen (Ctrl or Shift click chooses several; Ctrl+M)")
-        self.pin = _button("Pin", "Keep the chosen concepts when concepts are discovered anew (Ctrl+P)")
+        self.rename = _button("Rename", "Rename the selected concept (F2, or double-click)")
+        self.merge = _button(
+            "Merge", "Merge the selected concepts into one (Ctrl- or Shift-click selects several; Ctrl+M)"
+        )
+        self.pin = _button("Pin", "Keep the selected concepts when concepts are discovered again (Ctrl+P)")
         listing = QWidget()
         column = QVBoxLayout(listing)
         column.setContentsMargins(0, 4, 0, 0)
@@ -186,7 +188,7 @@ class ConceptsPanel(Panel):
             held = sum(concept.size for concept in everything)
             self.summary.setText(
                 f"{len(everything)} concepts hold {100 * held / len(cut.index):.0f} % of the pixels. "
-                "Click one to choose its pixels, a picture to go there."
+                "Click one to select its pixels, or a picture to go there."
             )
             self.list.n_networks = len(cut.index.networks)
         self._show_list()

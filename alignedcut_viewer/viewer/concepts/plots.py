@@ -237,7 +237,7 @@ class TransitionPlot(PaintedWidget):
         return (
             f"Of {count:,} pixels in <b>{self.names.get(a, a)}</b> at layer {shown.layers[0]}, "
             f"{100 * value:.1f} % are in <b>{self.names.get(b, b)}</b> at layer {shown.layers[1]}."
-            "<br><i>Click: choose these pixels</i>"
+            "<br><i>Click: select these pixels</i>"
         )
 
     def paint(self, painter: QPainter) -> None:

@@ -174,7 +174,7 @@ class TransitionView(View):
         self.group = QComboBox()
         for key, words in GROUPS.items():
             self.group.addItem(words, key)
-        self.group.setToolTip("Which pixels are followed: all, or the places of a selection")
+        self.group.setToolTip("Which pixels to follow: all, or those of a selection")
         head = QHBoxLayout()
         head.addWidget(QLabel("Follow"))
         head.addWidget(self.group)

@@ -83,7 +83,7 @@ class SheetLayout:
         return Cell(row, column) if inside and 0 <= row < self.n_rows and 0 <= column <= self.n_layers else None
 
     def fraction(self, cell: Cell, aspect: float, x: float, y: float) -> tuple[float, float] | None:
-        """A point of the sheet as shares (y, x) of the picture in a cell; None beside the picture."""
+        """A point of the sheet as shares (y, x) of the picture in a cell; None outside the picture."""
         box = self.box(cell, aspect)
         down, right = (y - box.top) / box.height, (x - box.left) / box.width
         return (down, right) if 0 <= down < 1 and 0 <= right < 1 else None

@@ -34,7 +34,7 @@ class ContactSheetPanel(Panel):
     """A row a picture, a column a layer; click a token to pick it and to go there."""
 
     title = "Contact sheet"
-    purpose = "Then this panel shows many pictures in all layers of one network at a glance."
+    purpose = "This panel then shows many pictures in all layers of one network at a glance."
     keys = (
         ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
         ("Enter", "go to the picture and the layer of the cell"),
@@ -81,7 +81,7 @@ class SheetBoard(View):
             name="sheet_shows",
             choices=[(title, key) for key, title in SHOWS.items()],
             value=state.get("shows", "auto"),
-            tooltip="What the cells show: a heat map where one lies over the pictures, AlignedCut colours else",
+            tooltip="What the cells show: the heat map if there is one, otherwise AlignedCut colours",
         )
         self.side = Slider(
             name="sheet_side",
@@ -94,7 +94,7 @@ class SheetBoard(View):
         for widget in (self.network, self.shows):
             narrow(widget)
         self.sheet = SheetWidget(Colours.of(coordinator.viewer), self)
-        self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Arrows and Enter do so by key.")
+        self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Or use the arrow keys and Enter.")
         self.sheet.set_side(self.side.value)
         self._reader = self.latest_task("Reading pictures", self._keep_pictures)
         self._going = False

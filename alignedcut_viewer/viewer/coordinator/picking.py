@@ -41,7 +41,7 @@ class Picking:
     # -- by mouse ------------------------------------------------------------------------------------------------
 
     def node_under(self, place: Place | None) -> int | None:
-        """The node at a place of the canvas; None beside the picture, and where the network lacks the layer."""
+        """The node at a place of the canvas; None outside the picture, and where the network lacks the layer."""
         position, pictures = self._view.position, self._shown.pictures
         if place is None or position is None or pictures is None:
             return None

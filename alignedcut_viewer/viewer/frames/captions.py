@@ -45,7 +45,7 @@ def describe_point(
     line = caption(names, colours, network, layer, picture)
     fraction = colours.layout.fraction(picture, y, x) if 0 <= picture < len(names) else None
     if fraction is None:
-        return f"{line} · beside the picture" if line else ""
+        return f"{line} · outside the picture" if line else ""
     slot = colours.slot(network, layer)
     if slot is None:
         return line

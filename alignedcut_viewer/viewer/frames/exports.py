@@ -39,7 +39,7 @@ def figure_work(
     if cut is None:
         raise InputError("There is no cut to draw yet; press Run first.")
     if path.suffix.lower() not in FIGURE_KINDS:
-        raise InputError(f"{path.name} must end in .png, .svg or .pdf; these are the kinds of figure there are.")
+        raise InputError(f"{path.name} must end in .png, .svg or .pdf; no other kinds of figure can be written.")
     images = cut.index.images[: settings.figure_pictures]
 
     def work(progress: ProgressCallback) -> Path:

@@ -119,14 +119,14 @@ class PictureLayout:
         return Box((self.height - box_height) // 2, (self.width - box_width) // 2, box_height, box_width)
 
     def fraction(self, image: int, y: float, x: float) -> tuple[float, float] | None:
-        """The point as fractions of the picture's height and width, in [0, 1); None beside the picture."""
+        """The point as fractions of the picture's height and width, in [0, 1); None outside the picture."""
         box = self.box(image)
         across = (y + 0.5 - box.top) / box.height
         along = (x + 0.5 - box.left) / box.width
         return (across, along) if 0 <= across < 1 and 0 <= along < 1 else None
 
     def pixel(self, image: int, y: float, x: float) -> tuple[int, int] | None:
-        """The pixel (row, column) of the original picture under the point; None beside the picture."""
+        """The pixel (row, column) of the original picture under the point; None outside the picture."""
         fraction = self.fraction(image, y, x)
         if fraction is None:
             return None
@@ -134,14 +134,14 @@ class PictureLayout:
         return int(fraction[0] * height), int(fraction[1] * width)
 
     def token(self, image: int, y: float, x: float, rows: int, columns: int) -> tuple[int, int] | None:
-        """The token (row, column) of a `rows` × `columns` grid under the point; None beside the picture."""
+        """The token (row, column) of a `rows` × `columns` grid under the point; None outside the picture."""
         fraction = self.fraction(image, y, x)
         return None if fraction is None else (int(fraction[0] * rows), int(fraction[1] * columns))
 
     def tokens_between(
         self, image: int, one: tuple[float, float], other: tuple[float, float], rows: int, columns: int
     ) -> tuple[slice, slice]:
-        """Rows and columns of the tokens that a rectangle touches; empty where it lies beside the picture."""
+        """Rows and columns of the tokens that a rectangle touches; empty where it lies outside the picture."""
         box = self.box(image)
         result = []
         for first, second, start, length, n in (
@@ -172,7 +172,7 @@ class PictureLayout:
         Returns
         -------
         NDArray
-            uint8 (height, width, 4), transparent beside the picture.
+            uint8 (height, width, 4), transparent outside the picture.
         """
         return self._place(image, picture, Image.Resampling.BILINEAR)
 
@@ -191,7 +191,7 @@ class PictureLayout:
         Returns
         -------
         NDArray
-            uint8 (height, width, 4), transparent beside the picture.
+            uint8 (height, width, 4), transparent outside the picture.
         """
         if smooth:
             return self._place(image, tokens, Image.Resampling.BICUBIC)
@@ -214,7 +214,7 @@ class PictureLayout:
         Returns
         -------
         NDArray
-            float32 (height, width), NaN beside the picture.
+            float32 (height, width), NaN outside the picture.
         """
         box = self.box(image)
         frame = np.full((self.height, self.width), np.nan, dtype=np.float32)

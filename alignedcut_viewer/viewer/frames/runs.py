@@ -140,7 +140,7 @@ def _stand_ins(loaded: LoadedStudy, asked: tuple[str, ...]) -> list[str]:
     if OFFLINE_NETWORK not in got or OFFLINE_NETWORK in asked:
         return []
     missing = ", ".join(name for name in asked if name not in got)
-    return [f"{OFFLINE_NETWORK} stands in for {missing}, which has no weights to be had; the View tab says why."]
+    return [f"{OFFLINE_NETWORK} stands in for {missing}, whose weights are not available; the View tab says why."]
 
 
 @contextmanager

@@ -254,7 +254,7 @@ class ColourStack(SlotStack):
 class ValueStack(SlotStack):
     """One number a node over the pictures; float32 (networks, layers, pictures, height, width).
 
-    Where there is no number, and beside the pictures, it is NaN.
+    Where there is no number, and outside the pictures, it is NaN.
 
     Parameters
     ----------

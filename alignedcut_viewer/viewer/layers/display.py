@@ -250,7 +250,7 @@ class Display:
         if not 0 <= picture < len(self.names):
             return None
         pixel = layer.data.layout.pixel(picture, y, x)
-        where = "beside the picture" if pixel is None else f"pixel row {pixel[0]}, column {pixel[1]}"
+        where = "outside the picture" if pixel is None else f"pixel row {pixel[0]}, column {pixel[1]}"
         return f"{self.names[picture]} · {where}"
 
     def _write_caption(self, event: Any = None) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["GESTURES", "Pointer"]
 
 GESTURES = (
-    ("Click", "pick the place: where else is this?"),
+    ("Click", "pick a place: where else is this?"),
     ("Shift-click", "add the place to the selection"),
     ("Alt-click", "remove the place from it"),
     ("Ctrl-drag", "pick a region"),

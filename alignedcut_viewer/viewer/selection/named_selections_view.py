@@ -33,11 +33,9 @@ class NamedView(View):
         self.list.currentItemChanged.connect(lambda *items: self._draw_buttons())
         self.recall = PushButton(name="recall", text="Recall", tooltip="Make it the active selection")
         self.add = PushButton(name="add", text="Add", tooltip="Add it to the active selection")
-        self.remove = PushButton(name="remove", text="Subtract", tooltip="Take it away from the active selection")
-        self.intersect = PushButton(
-            name="intersect", text="Intersect", tooltip="Keep what it has in common with the active selection"
-        )
-        self.delete = PushButton(name="delete", text="Delete", tooltip="Forget it")
+        self.remove = PushButton(name="remove", text="Subtract", tooltip="Subtract it from the active selection")
+        self.intersect = PushButton(name="intersect", text="Intersect", tooltip="Keep only the nodes that both have")
+        self.delete = PushButton(name="delete", text="Delete", tooltip="Delete this name; the nodes stay selected")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(section("Named selections", row(self.name, self.keep)))

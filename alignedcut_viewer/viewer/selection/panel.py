@@ -42,13 +42,15 @@ class SimilarityView(View):
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self.shown = CheckBox(
-            name="similarity_shown", text="show similarity", tooltip="Lay cosine similarity over all pictures (Shift-H)"
+            name="similarity_shown",
+            text="show similarity",
+            tooltip="Show cosine similarity as a heat map over all pictures (Shift-H)",
         )
         self.space = ComboBox(
             name="space",
             label="space",
             choices=[(title, key) for key, title in SPACES.items()],
-            tooltip="Eigenvectors of the cut answer at once; features are read from disk, the shown layer first",
+            tooltip="Eigenvectors are fast; features are read from disk, the shown layer first",
         )
         self.scope = ComboBox(
             name="scope",
@@ -58,7 +60,9 @@ class SimilarityView(View):
         )
         self.progress = note(name="stream")
         self.mask = CheckBox(
-            name="mask", text="show the mask above the threshold", tooltip="Fill what is at least as similar (Shift-M)"
+            name="mask",
+            text="show the mask above the threshold",
+            tooltip="Fill everything at or above the threshold (Shift-M)",
         )
         self.threshold = FloatSlider(
             name="threshold",
@@ -67,12 +71,12 @@ class SimilarityView(View):
             max=1.0,
             step=0.005,
             value=coordinator.similarity.settings.threshold,
-            tooltip="The least value inside the mask",
+            tooltip="Lowest value inside the mask",
         )
         self.count = note(name="count")
         self.select = PushButton(
             name="select_above",
-            text="Select what is above",
+            text="Select above threshold",
             tooltip="Make all nodes above the threshold the active selection, in all pictures, layers and networks",
         )
         self.export = PushButton(

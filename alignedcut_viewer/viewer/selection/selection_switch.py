@@ -37,15 +37,15 @@ class SelectionSwitch(View):
             line.addWidget(button)
         line.addStretch(1)
         layout.addLayout(line)
-        self.undo = PushButton(name="undo", text="Undo", tooltip="Take the last change of a selection back (Alt-Z)")
-        self.redo = PushButton(name="redo", text="Redo", tooltip="Change it again (Alt-Y)")
-        self.clear = PushButton(name="clear", text="Clear", tooltip="Empty the active selection (Shift-Delete)")
+        self.undo = PushButton(name="undo", text="Undo", tooltip="Undo the last change of a selection (Alt-Z)")
+        self.redo = PushButton(name="redo", text="Redo", tooltip="Redo the last change undone (Alt-Y)")
+        self.clear = PushButton(name="clear", text="Clear", tooltip="Clear the active selection (Shift-Delete)")
         self._line = row(self.undo, self.redo, self.clear)
         layout.addWidget(self._line.native)
         self.drag = CheckBox(
             name="drag_selects",
-            text="drags choose a region",
-            tooltip="Drag to choose instead of moving the picture (Shift-D); with Ctrl, Shift or Alt it always does",
+            text="drag to select a region",
+            tooltip="Dragging selects instead of panning (Shift-D); with Ctrl, Shift or Alt it always selects",
         )
         layout.addWidget(self.drag.native)
         self.undo.changed.connect(lambda: coordinator.selection.history.undo())

@@ -124,7 +124,7 @@ def read_session(path: Path) -> SessionState:
             }
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise StorageError(f"{path} is no session that can be read ({error}).") from error
+        raise StorageError(f"{path} is not a readable session ({error}).") from error
 
 
 def _plain(value: Any) -> Any:

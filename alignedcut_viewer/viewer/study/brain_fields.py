@@ -38,7 +38,7 @@ class BrainFields(View):
         self.simulate = PushButton(
             name="simulate_brain",
             text="Simulate…",
-            tooltip="Make a simulated subject who saw the pictures of the study that is shown, to try things with",
+            tooltip="Simulate a subject who viewed the pictures of this study, for trying things out",
         )
         self.note = note(name="brain_note")
         self.eigen_weight = FloatSpinBox(
@@ -54,7 +54,7 @@ class BrainFields(View):
             label="epochs",
             min=0,
             max=10_000,
-            tooltip="At most; training stops when the held-out score gets no better. 0: the closed-form start alone",
+            tooltip="Maximum; training stops when the held-out score stops improving. 0: closed-form solution only",
         )
         self.drop_voxels = CheckBox(
             name="drop_voxels", text="Leave out unusable voxels", tooltip="Those with NaN or constant responses"

@@ -45,7 +45,7 @@ class ComputeTab(View):
             name="networks",
             label="networks",
             choices=[(spec.title, spec.name) for spec in list_networks()],
-            tooltip="Click to choose one or more; the rest of the list is a timm or Hugging Face name away",
+            tooltip="Click to choose one or more; use 'others' for any timm or Hugging Face model",
         )
         listing(self.networks)
         for line, spec in enumerate(list_networks()):
@@ -64,7 +64,7 @@ class ComputeTab(View):
             name="alignment",
             label="alignment",
             choices=[(title, key) for key, title in ALIGNMENTS.items()],
-            tooltip="What brings the channels of layers and networks together, so that they share colours",
+            tooltip="Aligns the channels of layers and networks, so that they share colours",
         )
         self.alignment_file = PathField(
             "alignment_file",
@@ -74,7 +74,7 @@ class ComputeTab(View):
         )
         self.brain = BrainFields(coordinator, self)
         self.n_components = SpinBox(
-            name="n_components", label="eigenvectors", min=2, max=1000, tooltip="More of them tell finer parts apart"
+            name="n_components", label="eigenvectors", min=2, max=1000, tooltip="More eigenvectors separate finer parts"
         )
         self.gamma = LineEdit(
             name="gamma",
@@ -86,7 +86,7 @@ class ComputeTab(View):
             "study", "study", "The folder that keeps all results; computed once, opened again later", self._ask_study
         )
         self.cut_name = LineEdit(
-            name="cut_name", label="result", tooltip="Name of the result in the study; a study may hold several"
+            name="cut_name", label="result", tooltip="Name of the result; a study can hold several"
         )
         self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
 
@@ -109,7 +109,7 @@ class ComputeTab(View):
             },
         )
         more = QCollapsible("More settings")
-        more.toggleButton().setToolTip("What seldom needs to be changed: sizes, seeds, devices, memory")
+        more.toggleButton().setToolTip("Settings that rarely need to change: sizes, seeds, devices, memory")
         more.setDuration(0)
         more.addWidget(self.more)
         layout = QVBoxLayout(self)
@@ -133,7 +133,7 @@ class ComputeTab(View):
         weights = PathField(
             "weights",
             "weights",
-            "A checkpoint file for the network, where only one is chosen; else published weights are used",
+            "A checkpoint file, if only one network is chosen; otherwise published weights are used",
             lambda text: ask_existing_file(self, "Weights", text, WEIGHT_FILES),
             "published weights",
         )
@@ -147,14 +147,14 @@ class ComputeTab(View):
                 label="solver", choices=[(title, key) for key, title in METHODS.items()], tooltip="How the graph is cut"
             ),
             "n_landmarks": SpinBox(
-                label="landmarks", max=1_000_000, tooltip="Nodes that stand for all in a large graph; 0 for automatic"
+                label="landmarks",
+                max=1_000_000,
+                tooltip="Landmark nodes that approximate a large graph; 0 for automatic",
             ),
             "seed": SpinBox(max=2**31 - 1, tooltip="The same seed gives the same result"),
             "device": LineEdit(tooltip="auto, cpu, cuda, cuda:1 or mps"),
             "precision": ComboBox(choices=PRECISIONS, tooltip="auto: half on a GPU, single on the CPU"),
-            "batch_size": SpinBox(
-                label="batch", min=1, max=4096, tooltip="Pictures that go through a network together"
-            ),
+            "batch_size": SpinBox(label="batch", min=1, max=4096, tooltip="Pictures per forward pass"),
             "memory": LineEdit(tooltip="How much memory the cut may use, such as 4GiB"),
         }
         for name, widget in fields.items():
@@ -188,7 +188,7 @@ class ComputeTab(View):
         pictures, study = self.coordinator.shown.pictures, self.coordinator.shown.study
         self.source.line.native.setPlaceholderText("folder" if study is None else "those of the study")
         if pictures is None:
-            self.picture_note.value = "Choose a folder, or begin with the sample pictures."
+            self.picture_note.value = "Choose a folder, or start with the sample pictures."
             return
         skipped = dict(study.skipped) if study is not None else {}
         skipped |= {pictures.names[position]: reason for position, reason in pictures.unreadable.items()}

@@ -30,12 +30,12 @@ class ExportTab(View):
             text="Export figure…",
             tooltip="Pictures × layers × networks in AlignedCut colours, as PNG, SVG or PDF",
         )
-        self.segments = SpinBox(name="segments", label="segments", min=2, max=254, tooltip="Into how many parts")
+        self.segments = SpinBox(name="segments", label="segments", min=2, max=254, tooltip="Number of segments")
         self.segments_of = ComboBox(
             name="segments_of",
             label="cut from",
             choices=[(title, key) for key, title in SEGMENTS_OF.items()],
-            tooltip="Segments of the layer that the sliders show; cut from it alone, or with one meaning in all layers",
+            tooltip="Segments of the layer shown: cut from that layer alone, or shared by all layers",
         )
         self.mask_formats = Select(
             name="mask_formats",

@@ -60,9 +60,7 @@ class ViewTab(View):
             self.cut.choices = list(cuts)
             if study is not None and study.cut is not None:
                 self.cut.value = study.cut.name
-        self.facts.value = (
-            "Nothing is computed or opened yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
-        )
+        self.facts.value = "No study is open yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
         self._draw_smooth(self.coordinator.view.smooth)
         self._follow_layer(self.coordinator.display.colours)
         for widget in (self.cut, self.visible, self.smooth, self.opacity):

@@ -146,7 +146,7 @@ class TrajectoriesBoard(View):
         prepared.raster.set_colours(colours[landmarks])
         self._shown = None
         self.map.interactive = False
-        self.map.caption = f"the map settles: {len(landmarks):,} of {len(cut.index):,} tokens"
+        self.map.caption = f"the map is settling: {len(landmarks):,} of {len(cut.index):,} tokens"
         self.map.set_legend(legend_of(cut.index, "layer", [n.name for n in cut.index.networks]))
         self.map.set_shading("colour")
         self.map.show_points(prepared.raster, prepared.places)

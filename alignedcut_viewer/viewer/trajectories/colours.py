@@ -162,4 +162,4 @@ def legend_of(
             return [LegendRow("no heat map yet: pick a pixel in the pictures", np.array([NO_VALUE], dtype=np.uint8))]
         low, high = (f"{limit:.3g}".replace("-", "−") for limit in values.limits)
         return [LegendRow(values.title, _value_table(values.signed), low, high)]
-    return [LegendRow("AlignedCut: alike colours are alike to the networks", np.empty((0, 3), dtype=np.uint8))]
+    return [LegendRow("AlignedCut: similar colours mean similar features", np.empty((0, 3), dtype=np.uint8))]

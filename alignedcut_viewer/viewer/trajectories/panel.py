@@ -17,7 +17,7 @@ from .tools import MAP_KEYS
 __all__ = ["TrajectoriesPanel"]
 
 NO_MAP = (
-    "<b>This study has no map yet.</b> The map is a plane on which tokens lie together that are alike to the networks "
+    "<b>This study has no map yet.</b> On the map, tokens that the networks represent similarly lie close together "
     "(2-D spectral t-SNE). It is computed once for all layers and networks together, and kept with the study."
 )
 PREPARING = "<b>Preparing the map…</b>"
@@ -44,7 +44,7 @@ class TrajectoriesPanel(Panel):
     """The map with its controls; without a map, how to get one."""
 
     title = "Trajectories"
-    purpose = "Then this panel shows all of its tokens on one map, and how they travel from layer to layer."
+    purpose = "This panel then shows all its tokens on one map, and how they move from layer to layer."
     keys = MAP_KEYS
     usual_size = (460, 640)
 

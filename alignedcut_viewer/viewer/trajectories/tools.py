@@ -34,7 +34,7 @@ MAP_KEYS = (
     (", .", "smaller or larger brush"),
     ("Space", "play or pause the layers"),
     ("PageUp, PageDown", "next or previous layer"),
-    ("Escape", "give up lasso, stroke and crosshair"),
+    ("Escape", "cancel lasso, stroke and crosshair"),
 )
 """Keys of the map and what they do."""
 

@@ -16,10 +16,8 @@ class TaskBar(View):
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
-        self.run = PushButton(name="run", text="Run", tooltip="Compute the study; nothing is computed twice")
-        self.cancel = PushButton(
-            name="cancel", text="Cancel", tooltip="Stop at the next step and keep what is finished"
-        )
+        self.run = PushButton(name="run", text="Run", tooltip="Compute the study; finished steps are not repeated")
+        self.cancel = PushButton(name="cancel", text="Cancel", tooltip="Stop at the next step; finished steps are kept")
         self.bar = ProgressBar(name="progress", min=0, max=1000, label="")
         self.text = note(name="progress_text")
         buttons = Container(layout="horizontal", labels=False, widgets=[self.run, self.cancel])

@@ -90,7 +90,7 @@ class TaskRunner:
             False where something else is still at work; the user is told.
         """
         if self._task is not None:
-            show_warning(f"Please wait, or cancel first: {self._state.title} is still at work.")
+            show_warning(f"Please wait, or cancel first: {self._state.title} is still running.")
             return False
         task = BackgroundTask.of(work, title)
         self._task, self._then = task, then
@@ -146,7 +146,7 @@ class TaskRunner:
         if outcome.error is not None:
             tell_error(outcome.error)
         elif outcome.cancelled:
-            show_info(f"{title}: cancelled. What was finished is kept; run again to go on.")
+            show_info(f"{title}: cancelled. Finished steps are kept; run again to continue.")
         elif then is not None:
             try:
                 then(outcome.value)

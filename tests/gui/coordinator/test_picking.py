@@ -85,7 +85,7 @@ def test_modifiers_add_and_remove(shown, coordinator, node, centre, click_canvas
     assert coordinator.selection.of().nodes.tolist() == [node(2, 2), node(4, 0)]
     click_canvas(centre(0, 0))
     assert coordinator.selection.of().nodes.tolist() == [node(0, 0)]
-    click_canvas((2, 2))  # beside the picture
+    click_canvas((2, 2))  # outside the picture
     assert coordinator.selection.of().nodes.tolist() == [node(0, 0)]
 
 

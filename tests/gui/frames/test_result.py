@@ -142,7 +142,7 @@ def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, ca
     node = index.node(NETWORK, 8, 1, row=4, column=0)
     qtbot.waitUntil(lambda: says(f"1-astronaut · {NETWORK} · layer 8 · row 4, column 0 · node {node}"))
     hover(10, 2)
-    qtbot.waitUntil(lambda: says("beside the picture"))
+    qtbot.waitUntil(lambda: says("outside the picture"))
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])

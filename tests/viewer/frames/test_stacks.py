@@ -161,5 +161,5 @@ def test_the_point_under_the_cursor_is_named_by_its_node(layout):
         node = cut.index.node("wide", 2, number, row=1, column=4)
         line = describe_point(NAMES, stack, 0, 2, image, y, x)
         assert line == f"{NAMES[image]} · wide · layer 2 · row 1, column 4 · node {node}"
-    assert describe_point(NAMES, stack, 0, 2, 1, 5, 0).endswith("beside the picture")
+    assert describe_point(NAMES, stack, 0, 2, 1, 5, 0).endswith("outside the picture")
     assert "has no layer" in describe_point(NAMES, stack, 1, 0, 2, 50, 50)

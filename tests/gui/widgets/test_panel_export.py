@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdi
 
 from alignedcut_viewer.errors import Cancelled, InputError
 from alignedcut_viewer.viewer.widgets import panel_export
-from alignedcut_viewer.viewer.widgets.forms import View
 from alignedcut_viewer.viewer.widgets.panel_export import export_button, write_table
+from alignedcut_viewer.viewer.widgets.view import View
 
 VALUES = np.array([0.1, -2.5, 1 / 3], dtype=np.float32)
 ROWS = [(name, value, None) for name, value in zip(("V1", "FFA, right", "größe"), VALUES, strict=True)]

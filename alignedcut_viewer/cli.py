@@ -30,6 +30,15 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=100)
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Paragraphs are wrapped; lines that are indented, such as examples, stay as they are."""
+        return "\n".join(
+            line
+            if line.startswith(" ")
+            else textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent)
+            for line in text.splitlines()
+        )
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -84,7 +93,7 @@ def _parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
         own = subparsers.add_parser(
             command.name,
             help=command.summary,
-            description="\n".join(textwrap.fill(line, 100) for line in command.description.splitlines()),
+            description=command.description,
             epilog=f"example:\n  {command.example}\n ",
             formatter_class=_Help,
         )

@@ -35,9 +35,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.preset(parser)
     options.seed(parser)
     options.device(parser)
+    # Their names are those of BrainSettings, so that they need not be named again.
     brain = parser.add_argument_group("with brain data")
     brain.add_argument("--brain", metavar="DATA", help="folder, .npz or .csv file with pictures and responses")
-    brain.add_argument("--brain-pictures", metavar="DIR", help="folder that the picture names in DATA are relative to")
+    brain.add_argument(
+        "--brain-pictures", dest="pictures", metavar="DIR", help="folder that the picture names in DATA are relative to"
+    )
     brain.add_argument(
         "--extract",
         nargs="*",
@@ -45,10 +48,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="first extract what training needs, and no more, of these pictures, or of those that DATA names; "
         "--networks says of which networks, and the study is created if it does not exist",
     )
-    brain.add_argument("--drop-voxels", action="store_true", help="leave out voxels with NaN or constant responses")
+    brain.add_argument(
+        "--drop-voxels",
+        dest="unusable",
+        action="store_const",
+        const="drop",
+        help="leave out voxels with NaN or constant responses",
+    )
     brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
     brain.add_argument("--init", choices=STARTING_MAPS, help="where training starts (default: isometry)")
-    brain.add_argument("--epochs", type=int, metavar="N", help="maximum number of epochs (default: 30)")
+    brain.add_argument(
+        "--epochs", dest="n_epochs", type=int, metavar="N", help="maximum number of epochs (default: 30)"
+    )
     brain.add_argument(
         "--patience", type=int, metavar="N", help="stop after so many epochs without a better score (default: 5)"
     )
@@ -58,11 +69,19 @@ def _options(parser: argparse.ArgumentParser) -> None:
     brain.add_argument(
         "--keep", choices=("best", "last"), help="which epoch to keep (default: best on held-out pictures)"
     )
-    brain.add_argument("--batch", type=int, metavar="N", help="pictures per step (default: 64)")
-    brain.add_argument("--no-center", action="store_true", help="leave each layer's mean in its features")
-    brain.add_argument("--no-focal", action="store_true", help="constrain all pairs of nodes alike")
-    brain.add_argument("--constraint-nodes", type=int, metavar="N", help="nodes of its graph (default: 100)")
-    brain.add_argument("--constraint-eigenvectors", type=int, metavar="N", help="that it compares (default: 6)")
+    brain.add_argument("--batch-size", type=int, metavar="N", help="pictures per step (default: 64)")
+    brain.add_argument(
+        "--no-center", dest="center", action="store_const", const=False, help="leave each layer's mean in its features"
+    )
+    brain.add_argument(
+        "--no-focal", dest="focal", action="store_const", const=False, help="constrain all pairs of nodes alike"
+    )
+    brain.add_argument(
+        "--constraint-nodes", dest="n_nodes", type=int, metavar="N", help="nodes of its graph (default: 100)"
+    )
+    brain.add_argument(
+        "--constraint-eigenvectors", dest="n_eigenvectors", type=int, metavar="N", help="that it compares (default: 6)"
+    )
     brain.add_argument("--memory", metavar="SIZE", help="bound on what training allocates (default: 4GiB)")
     brain.add_argument(
         "--table",
@@ -83,43 +102,17 @@ def align(
     seed: int,
     device: str,
     brain: str | None,
-    brain_pictures: str | None,
     extract: Sequence[str] | None,
-    drop_voxels: bool,
-    eigen_weight: float | None,
-    init: str | None,
-    epochs: int | None,
-    patience: int | None,
-    test: float | None,
-    keep: str | None,
-    batch: int | None,
-    no_center: bool,
-    no_focal: bool,
-    constraint_nodes: int | None,
-    constraint_eigenvectors: int | None,
-    memory: str | None,
     table: Sequence[float] | None,
+    **given: Any,
 ) -> None:
-    """An alignment fitted to a study's pictures, or to brain responses to them, into a file."""
+    """An alignment fitted to a study's pictures, or to brain responses to them, into a file.
+
+    `given` are settings of the training on brain data, None where they keep their default.
+    """
     from ..pipeline.presets import paper_brain
     from ..pipeline.settings import AlignSettings, BrainSettings
 
-    given = {
-        "pictures": brain_pictures,
-        "unusable": "drop" if drop_voxels else None,
-        "eigen_weight": eigen_weight,
-        "init": init,
-        "n_epochs": epochs,
-        "patience": patience,
-        "test": test,
-        "keep": keep,
-        "batch_size": batch,
-        "center": False if no_center else None,
-        "focal": False if no_focal else None,
-        "n_nodes": constraint_nodes,
-        "n_eigenvectors": constraint_eigenvectors,
-        "memory": memory,
-    }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if brain is None and (chosen or preset or table is not None or extract is not None):
         raise InputError("These options need brain data; name them with --brain.")

@@ -54,7 +54,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", default="auto", choices=PRECISIONS, help="precision of the networks (default: auto)"
     )
-    parser.add_argument("--batch", type=int, default=8, metavar="N", help="most pictures per batch (default: 8)")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="most pictures per batch (default: 8)")
     parser.add_argument(
         "--storage", default="float16", choices=STORAGES, help="precision of the stored features (default: float16)"
     )
@@ -82,7 +82,7 @@ def extract(
     weights: Sequence[str],
     device: str,
     precision: str,
-    batch: int,
+    batch_size: int,
     storage: str,
     for_alignment: bool,
     no_fallback: bool,
@@ -102,7 +102,7 @@ def extract(
         weights=weights_by_network(weights, chosen.networks),
         device=device,
         precision=precision,
-        batch=batch,
+        batch_size=batch_size,
         storage=storage,
         for_alignment=for_alignment,
         fallback=not no_fallback,

@@ -297,8 +297,8 @@ class _Extraction:
 
         A study that begins with a few pictures grows in batches of the usual size, not of one.
         """
-        asked = self._settings.batch
-        usual = ExtractSettings().batch
+        asked = self._settings.batch_size
+        usual = ExtractSettings().batch_size
         backbone = self._backbone
         height, width = backbone.input_size
         layers = self._layers()

@@ -87,7 +87,7 @@ def _extract(study: Study, name: str, progress: ProgressCallback) -> None:
         input_size=features.input_size,
         precision=str(features.key["precision"]),
         storage=str(features.key["storage"]),
-        batch=features.batch,
+        batch_size=features.batch,
         fallback=False,
     )
     extract(study, settings, progress)

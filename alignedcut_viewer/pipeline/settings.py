@@ -37,7 +37,7 @@ class ExtractSettings(Settings):
         ``"auto"`` (CUDA, else MPS, else the CPU) or a torch device.
     precision
         Of the networks: ``"auto"`` (half on CUDA and MPS, else single), ``"float32"``, ``"float16"``, ``"bfloat16"``.
-    batch
+    batch_size
         Pictures that go through a network together, at most. What a study began with one batch it goes on with at most
         that batch, so that a run that was stopped gives the same bits when it goes on.
     storage
@@ -49,6 +49,8 @@ class ExtractSettings(Settings):
         Whether the network that needs no hub may stand in, under its own name, for one whose weights are unavailable.
     """
 
+    FORMER = {"batch": "batch_size"}  # noqa: RUF012
+
     networks: tuple[str, ...] = (DEFAULT_NETWORK,)
     layers: tuple[int, ...] | None = None
     tap: str | tuple[str, ...] = "attention"
@@ -56,7 +58,7 @@ class ExtractSettings(Settings):
     weights: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "auto"
-    batch: int = 8
+    batch_size: int = 8
     storage: str = "float16"
     for_alignment: bool = False
     fallback: bool = True
@@ -86,7 +88,7 @@ class ExtractSettings(Settings):
         set_value(self, "tap", taps if len(taps) > 1 else taps[0])
         one_of("precision", self.precision, PRECISIONS)
         one_of("storage", self.storage, STORAGES)
-        whole("batch", self.batch, 1)
+        whole("batch_size", self.batch_size, 1)
 
     @property
     def taps(self) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def bare_loop(backbone: Backbone, batches: list[torch.Tensor]) -> Callable[[], N
 
 def extraction(backbone: Backbone, pictures: Path, place: Path, batch: int) -> Callable[[], None]:
     """All layers of all pictures into a new study."""
-    settings = ExtractSettings((backbone.name,), batch=batch)
+    settings = ExtractSettings((backbone.name,), batch_size=batch)
 
     def work() -> None:
         with Study.create(place / "study", open_pictures(pictures)) as study:

@@ -60,7 +60,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / "pictures" / f"{i}.png")
     study, _ = pipeline.open_study(root / "study", root / "pictures")
     with study:
-        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch=4, device="cpu"))
+        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch_size=4, device="cpu"))
     return root
 
 

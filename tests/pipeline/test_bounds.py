@@ -17,7 +17,7 @@ from alignedcut_viewer.pipeline.settings import AlignSettings, CutSettings, Extr
 from alignedcut_viewer.store import Store
 from alignedcut_viewer.study import Study
 
-EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch_size=4, device="cpu")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def extract(folder: Path, path: Path, settings: ExtractSettings) -> Study:
 
 
 def test_a_batch_is_no_larger_than_the_study(folder: Path, tmp_path: Path) -> None:
-    study = extract(folder, tmp_path / "study", replace(EXTRACT, batch=100_000))
+    study = extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=100_000))
     features = study.network(EXTRACT.networks[0])
     assert features.batch == 10
     size = sum(f.stat().st_size for f in (tmp_path / "study").rglob("c/*/0/0"))
@@ -48,7 +48,7 @@ def test_a_batch_is_no_larger_than_the_study(folder: Path, tmp_path: Path) -> No
 
 def test_a_batch_is_no_larger_than_memory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extraction, "physical_memory", lambda: 2**20)
-    study = extract(folder, tmp_path / "study", replace(EXTRACT, batch=100_000))
+    study = extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=100_000))
     assert study.network(EXTRACT.networks[0]).batch < 5
     assert study.status == ("done",) * 10
 
@@ -58,12 +58,12 @@ def test_space_is_counted_in_whole_chunks(folder: Path, tmp_path: Path, monkeypa
     whole = 2 * 2 * 8 * 5 * 192 * 2
     monkeypatch.setattr(Store, "free_bytes", lambda _self: whole - 1)
     with pytest.raises(StorageError, match="free some space"):
-        extract(folder, tmp_path / "study", replace(EXTRACT, batch=8))
+        extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8))
     monkeypatch.setattr(Store, "free_bytes", lambda _self: whole)
-    extract(folder, tmp_path / "study", replace(EXTRACT, batch=8))
+    extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8))
     monkeypatch.setattr(Store, "free_bytes", lambda _self: 0)
     Image.fromarray(np.zeros((9, 9, 3), dtype=np.uint8)).save(folder / "q.png")
-    assert extract(folder, tmp_path / "study", replace(EXTRACT, batch=8)).status == ("done",) * 11
+    assert extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8)).status == ("done",) * 11
 
 
 @pytest.mark.quick

@@ -49,7 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / "pictures" / f"p{i:02d}.png")
     study, _ = pipeline.open_study(root / "study", open_pictures(root / "pictures"))
     with study:
-        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch=4, device="cpu"))
+        pipeline.extract(study, ExtractSettings((NETWORK,), (0, 2), input_size=32, batch_size=4, device="cpu"))
         pooled = np.asarray(study.features(NETWORK, 2)).astype(np.float32).mean(axis=1)
     pooled = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0)
     responses = pooled @ rng.standard_normal((pooled.shape[1], N_VOXELS)) / 14

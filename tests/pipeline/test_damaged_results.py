@@ -22,7 +22,7 @@ from alignedcut_viewer.pipeline.settings import (
 )
 from alignedcut_viewer.study import Cut, Study
 
-EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch_size=4, device="cpu")
 ALIGN = AlignSettings("hyperalignment", device="cpu")
 CUT = CutSettings(
     n_components=4,

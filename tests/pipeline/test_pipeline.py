@@ -39,7 +39,7 @@ from alignedcut_viewer.study import Study
 
 NETWORK = "random:vit_tiny_patch16_224"
 LAYERS = (0, 2, 5)
-EXTRACT = ExtractSettings((NETWORK,), LAYERS, input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings((NETWORK,), LAYERS, input_size=32, batch_size=4, device="cpu")
 NONE = AlignSettings("none")
 CUT = CutSettings(n_components=6, device="cpu", colour=ColourSettings(n_landmarks=60, perplexity=10, device="cpu"))
 

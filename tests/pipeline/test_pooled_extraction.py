@@ -42,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def extraction(**more: object) -> ExtractSettings:
-    return ExtractSettings((NETWORK,), (0, 2), input_size=48, batch=4, device="cpu", **more)  # type: ignore[arg-type]
+    return ExtractSettings((NETWORK,), (0, 2), input_size=48, batch_size=4, device="cpu", **more)  # type: ignore[arg-type]
 
 
 def settings(root: Path, **more: object) -> AlignSettings:

@@ -30,7 +30,7 @@ def test_extract_settings_survive_json(
     names: list[str], layers: Any, tap: str, size: Any, batch: int, with_weights: bool
 ) -> None:
     weights = {names[0]: "file.safetensors"} if with_weights else {}
-    settings = ExtractSettings(tuple(names), layers, tap, size, weights, batch=batch)
+    settings = ExtractSettings(tuple(names), layers, tap, size, weights, batch_size=batch)
     assert ExtractSettings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
 
 
@@ -72,8 +72,8 @@ def test_values_are_brought_to_one_form() -> None:
         (ExtractSettings, {"tap": "head"}, "Unknown tap 'head'; use attention, block"),
         (ExtractSettings, {"input_size": 0}, "input_size must be a whole number of at least 1"),
         (ExtractSettings, {"input_size": [1, 2, 3]}, "one number or"),
-        (ExtractSettings, {"batch": 0}, "batch must be a whole number of at least 1"),
-        (ExtractSettings, {"batch": True}, "batch must be a whole number"),
+        (ExtractSettings, {"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        (ExtractSettings, {"batch_size": True}, "batch_size must be a whole number"),
         (ExtractSettings, {"precision": "int8"}, "Unknown precision 'int8'"),
         (ExtractSettings, {"storage": "float64"}, "Unknown storage 'float64'"),
         (ExtractSettings, {"networks": ["a"], "weights": {"b": "c"}}, "given for b, which is not among"),
@@ -104,3 +104,8 @@ def test_values_that_do_not_fit_are_named(kind: Any, values: dict[str, Any], wor
     with pytest.raises(InputError, match=words.replace("(", r"\(")) as caught:
         kind.from_dict(values)
     assert str(caught.value).endswith(".")
+
+
+def test_settings_of_earlier_versions_are_understood() -> None:
+    assert ExtractSettings.from_dict({"batch": 3}) == ExtractSettings(batch_size=3)
+    assert ColourSettings.from_dict({"method": "umap", "perplexity": 50.0}) == ColourSettings(perplexity=50.0)

@@ -18,7 +18,7 @@ from alignedcut_viewer.study import Study
 
 NETWORK = "random:vit_tiny_patch16_224"
 TAPS = ("attention", "q", "v")
-EXTRACT = ExtractSettings((NETWORK,), (0, 2), tap=TAPS, input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings((NETWORK,), (0, 2), tap=TAPS, input_size=32, batch_size=4, device="cpu")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_cancelled_run_goes_on_with_the_same_bits(folder: Path, tmp_path: Path
 
 
 def test_sets_with_other_batches_are_filled_together(folder: Path, tmp_path: Path) -> None:
-    extract(folder, tmp_path / "study", replace(EXTRACT, tap="q", layers=(0,), batch=3))
+    extract(folder, tmp_path / "study", replace(EXTRACT, tap="q", layers=(0,), batch_size=3))
     study, _ = extract(folder, tmp_path / "study", EXTRACT)
     assert study.status == ("done",) * 10
     assert not any(np.isnan(f.array(layer)[:]).any() for f in study.networks.values() for layer in f.layers)

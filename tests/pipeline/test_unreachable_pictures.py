@@ -22,7 +22,7 @@ from alignedcut_viewer.images import PictureSet, decoding
 from alignedcut_viewer.pipeline.settings import ExtractSettings
 from alignedcut_viewer.study import Study
 
-EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch_size=4, device="cpu")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def extract_settings(settings: StudySettings) -> ExtractSettings:
         weights={networks[0]: weights} if weights else {},
         device=settings.device.strip() or "auto",
         precision=settings.precision,
-        batch=settings.batch_size,
+        batch_size=settings.batch_size,
     )
 
 

@@ -45,7 +45,7 @@ def test_settings_reach_the_pipeline():
     extract, align, cut = extract_settings(settings), align_settings(settings), cut_settings(settings)
     assert extract.networks == ("a", "hf:b/c")
     assert extract.layers == (4, 8, 9)
-    assert (extract.tap, extract.input_size, extract.batch, extract.device) == ("block", 112, 3, "cpu")
+    assert (extract.tap, extract.input_size, extract.batch_size, extract.device) == ("block", 112, 3, "cpu")
     assert (align.method, align.file, align.seed) == ("file", "maps.safetensors", 5)
     assert (cut.n_components, cut.gamma, cut.method, cut.n_landmarks) == (7, 0.3, "knn", 100)
     assert (cut.seed, cut.memory, cut.device) == (5, "1GiB", "cpu")

@@ -192,6 +192,10 @@ class TokenCut(_OneLayer):
 
     family = "tokencut"
 
+    def __init__(self, network: str, tap: str, layer: int) -> None:
+        super().__init__(network, tap, layer)
+        self._last: tuple[PictureFeatures, NDArray[np.float32]] | None = None
+
     def _mask(self, picture: PictureFeatures) -> NDArray[np.bool_]:
         from scipy.linalg import eigh
         from scipy.ndimage import label
@@ -215,6 +219,11 @@ class TokenCut(_OneLayer):
 
     def saliency(self, picture: PictureFeatures) -> NDArray[np.float32]:
         """Soft output of the bilateral solver on the mask."""
+        if self._last is None or self._last[0] is not picture:
+            self._last = (picture, self._solved(picture))
+        return self._last[1]
+
+    def _solved(self, picture: PictureFeatures) -> NDArray[np.float32]:
         mask = upsample_labels(self._mask(picture).astype(np.int32), picture.size).astype(np.float32)
         solved = np.clip(bilateral_solve(mask, picture.pixels), 0, 1)
         kept = largest_component(solved > 0.5)

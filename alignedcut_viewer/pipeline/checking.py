@@ -17,7 +17,10 @@ from ..study.feature_set import FeatureSet
 from ..study.picture_table import file_digest
 from ..study.study import Study
 
-__all__ = ["Finding", "check_study"]
+__all__ = ["SEALED", "Finding", "check_study"]
+
+SEALED = "sealed as it is"
+"""The remedy for a result that is sound as far as can be told, and has no checksums yet."""
 
 Kind = Literal["picture", "weights", "features", "alignment", "cut"]
 
@@ -189,7 +192,7 @@ def _result(study: Study, kind: Kind, name: str, group: str) -> list[Finding]:
         attributes = store.attributes(group)
         if ARRAYS not in attributes:
             why = "made by a version that took no checksums, so that only lengths can be compared"
-            return [Finding(kind, name, group, why, "sealed as it is", harmless=True)]
+            return [Finding(kind, name, group, why, SEALED, harmless=True)]
         return [Finding(kind, name, f"{group}/{array}", fault, remedy) for array, fault in store.faults(group).items()]
     except StudyError as error:
         return [Finding(kind, name, group, str(error), remedy if part.split("-")[0] in ("colour", "map") else "")]

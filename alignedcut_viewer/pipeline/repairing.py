@@ -20,7 +20,7 @@ from ..study.cut import CUTS, MAP
 from ..study.study import Study
 from . import alignment_stage
 from .activation_stage import brain_activation
-from .checking import Finding, check_study
+from .checking import SEALED, Finding, check_study
 from .concept_stage import aligned_features, save_concepts
 from .extraction import extract
 from .map_stage import build_map
@@ -56,17 +56,21 @@ def repair_study(
     """
     study.store.require_writable()
     steps: list[tuple[str, Callable[[ProgressCallback], None]]] = []
-    if any(finding.kind == "picture" and finding.remedy for finding in findings):
+    for finding in findings:
+        if finding.remedy == SEALED:
+            _seal(study, finding.part)
+    findings = [finding for finding in findings if finding.remedy not in ("", SEALED)]
+    if any(finding.kind == "picture" for finding in findings):
         study.check_pictures()
-    sets = {f.name for f in findings if f.kind == "features" and f.remedy}
-    if any(f.kind == "picture" and f.remedy for f in findings):
+    sets = {f.name for f in findings if f.kind == "features"}
+    if any(f.kind == "picture" for f in findings):
         sets |= set(study.networks)
     steps += [(f"features {name}", partial(_extract, study, name)) for name in sorted(sets)]
-    names = {f.name for f in findings if f.kind == "alignment" and f.remedy}
+    names = {f.name for f in findings if f.kind == "alignment"}
     steps += [(f"alignment {name}", partial(_align, study, name)) for name in sorted(names)]
-    cuts = {f.name for f in findings if f.kind == "cut" and f.remedy}
+    cuts = {f.name for f in findings if f.kind == "cut"}
     for name in sorted(cuts):
-        own = [f for f in findings if f.kind == "cut" and f.name == name and f.remedy]
+        own = [f for f in findings if f.kind == "cut" and f.name == name]
         steps.append((f"cut {name}", partial(_cut, study, name, own)))
     for number, (what, mend) in enumerate(steps):
         try:
@@ -113,10 +117,7 @@ def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCal
     store = study.store
     entry = store.attributes(CUTS)["current"][name]
     group = f"{CUTS}/{entry['cut']}"
-    for finding in findings:
-        if finding.remedy.startswith("sealed"):
-            _seal(study, finding.part)
-    damaged = {_part_of(finding.part, group) for finding in findings if not finding.remedy.startswith("sealed")}
+    damaged = {_part_of(finding.part, group) for finding in findings}
     for part in sorted(damaged):
         if part.split("-")[0] == CONCEPTS:
             _copy_back(study, f"{group}/{part}")

@@ -129,13 +129,18 @@ class _Quadratic:
 
 
 class _Isotonic:
-    def __init__(self, x: NDArray[np.float64], y: NDArray[np.float64], rising: bool) -> None:
-        from sklearn.isotonic import IsotonicRegression
+    """A monotone step through the means at equal x, straight between them and level outside."""
 
-        self._fit = IsotonicRegression(increasing=rising, out_of_bounds="clip").fit(x, y)
+    def __init__(self, x: NDArray[np.float64], y: NDArray[np.float64], rising: bool) -> None:
+        from scipy.optimize import isotonic_regression
+
+        self._x, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+        means = np.bincount(place.reshape(-1), y) / counts
+        self._y = isotonic_regression(means, weights=counts, increasing=rising).x
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(self._fit.predict(x), dtype=np.float64)
+        values: NDArray[np.float64] = np.interp(x, self._x, self._y)
+        return values
 
 
 def _held_out(
@@ -156,15 +161,26 @@ def _r2(y: NDArray[np.float64], fitted: NDArray[np.float64]) -> float:
 def _two_lines(
     x: NDArray[np.float64], y: NDArray[np.float64], peak: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    from scipy.stats import linregress
-
     slopes, p_values = [], []
-    for side, direction in ((x < peak, "greater"), (x > peak, "less")):
+    for side, direction in ((x < peak, 1), (x > peak, -1)):
         if side.sum() < 3 or np.ptp(x[side]) == 0:
             slopes.append(0.0)
             p_values.append(1.0)
             continue
-        line = linregress(x[side], y[side], alternative=direction)
-        slopes.append(float(line.slope))
-        p_values.append(float(line.pvalue))
+        slope, p_value = _slope(x[side], y[side], direction)
+        slopes.append(slope)
+        p_values.append(p_value)
     return (slopes[0], slopes[1]), (p_values[0], p_values[1])
+
+
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64], direction: int) -> tuple[float, float]:
+    """Slope of the line of least squares, and how likely one as steep in that direction is without a relation."""
+    from scipy.special import stdtr  # scipy.stats takes a second to import
+
+    across, up = x - x.mean(), y - y.mean()
+    slope = float(across @ up / (across @ across))
+    rest, df = float(np.square(up - slope * across).sum()), len(x) - 2
+    error = np.sqrt(rest / df / float(across @ across))
+    if error == 0:
+        return slope, 0.0 if direction * slope > 0 else 1.0
+    return slope, float(stdtr(df, -direction * slope / error))

@@ -232,7 +232,11 @@ class Page:
         """The figure, with all text as plain words: names may hold a $, and users may have TeX styles."""
         from matplotlib.text import Text
 
-        for text in self.figure.findobj(Text):
+        # Axes that show a picture have no ticks to be seen, and to make them for nothing takes longer than all else.
+        shown = [axes for axes in self.figure.axes if axes.axison]
+        hidden = [axes for axes in self.figure.axes if not axes.axison]
+        texts = [*self.figure.texts, *(text for axes in hidden for text in (*axes.texts, axes.title))]
+        for text in [*texts, *(text for axes in shown for text in axes.findobj(Text))]:
             text.set_parse_math(False)
             text.set_usetex(False)
         return self.figure

@@ -56,3 +56,23 @@ def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(InputError, match="NaN"):
         channel_consistency(np.full(30, np.nan), np.ones(30))
     assert not channel_consistency(np.ones(30), np.ones(30)).reverse_u
+
+
+def test_the_fits_are_those_of_reference_libraries() -> None:
+    from scipy.stats import linregress
+    from sklearn.isotonic import IsotonicRegression
+
+    from alignedcut_viewer.concepts.consistency import _Isotonic, _slope
+
+    rng = np.random.default_rng(5)
+    x = np.round(rng.normal(size=120), 1)  # with ties
+    y = 0.3 * x + rng.normal(size=120)
+    for rising in (True, False):
+        reference = IsotonicRegression(increasing=rising, out_of_bounds="clip").fit(x, y)
+        at = np.linspace(-4, 4, 50)
+        np.testing.assert_allclose(_Isotonic(x, y, rising)(at), reference.predict(at), atol=1e-9)
+    for direction, named in ((1, "greater"), (-1, "less")):
+        line = linregress(x, y, alternative=named)
+        np.testing.assert_allclose(_slope(x, y, direction), (line.slope, line.pvalue), rtol=1e-9)
+    assert _slope(np.arange(4.0), np.arange(4.0), 1) == (1.0, 0.0)
+    assert _slope(np.arange(4.0), np.arange(4.0), -1) == (1.0, 1.0)

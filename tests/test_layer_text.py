@@ -18,6 +18,8 @@ pytestmark = pytest.mark.quick
         ("1,2 2", (1, 2)),
         ("4; 8 – 11", (4, 8, 9, 10, 11)),
         ("7-7", (7,)),
+        ("11;2 2", (2, 11)),
+        ("1–3", (1, 2, 3)),
         ("", None),
         (" All ", None),
     ],
@@ -26,7 +28,7 @@ def test_numbers_and_ranges(text: str, layers: tuple[int, ...] | None) -> None:
     assert parse_layers(text) == layers
 
 
-@pytest.mark.parametrize("text", ["x", "1-", "-1", "2.5", "1,,a", ","])
+@pytest.mark.parametrize("text", ["x", "last", "1-", "-1", "2.5", "1,,a", ","])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="does not name layers"):
         parse_layers(text)

@@ -3,11 +3,12 @@
 from importlib import import_module
 from typing import Any
 
+from ...choices import DISTRIBUTION
 from ..work.dialogs import window_of
 
 __all__ = ["PLUGIN", "open_panels", "panel_classes", "panel_names", "show_panel"]
 
-PLUGIN = "alignedcut-viewer"
+PLUGIN = DISTRIBUTION
 
 
 def _contributions() -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ...choices import FIGURE_SUFFIXES
 from ...errors import InputError
 from ...progress import ProgressCallback, report
 from ..state.node_values import NodeValues
@@ -10,8 +11,6 @@ from ..state.settings import StudySettings
 from .loading import LoadedStudy
 
 __all__ = ["figure_work", "mask_work", "masks_work"]
-
-FIGURE_KINDS = (".png", ".svg", ".pdf")
 
 
 def figure_work(
@@ -38,7 +37,7 @@ def figure_work(
     cut = shown.cut
     if cut is None:
         raise InputError("There is no cut to draw yet; press Run first.")
-    if path.suffix.lower() not in FIGURE_KINDS:
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise InputError(f"{path.name} must end in .png, .svg or .pdf; no other kinds of figure can be written.")
     images = cut.index.images[: settings.figure_pictures]
 

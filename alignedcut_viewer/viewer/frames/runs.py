@@ -9,9 +9,10 @@ from pathlib import Path
 from ...backbones import OFFLINE_NETWORK
 from ...errors import InputError
 from ...images import PictureSet, open_pictures, sample_pictures
+from ...layer_text import parse_layers
 from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
 from ...progress import ProgressCallback
-from ..state.settings import SAMPLES, StudySettings, parse_layers, parse_number
+from ..state.settings import SAMPLES, StudySettings, parse_number
 from .loading import LoadedStudy, prepare_study
 
 __all__ = ["align_settings", "cut_settings", "extract_settings", "run_work"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import InputError
 from .evented import Evented
 
-__all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_layers", "parse_names", "parse_number"]
+__all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_names", "parse_number"]
 
 SAMPLES = "sample pictures"
 ALIGNMENTS = {
@@ -145,29 +145,6 @@ class StudySettings(Evented):
 def parse_names(text: str) -> tuple[str, ...]:
     """Names separated by commas, semicolons or white space, each once."""
     return tuple(dict.fromkeys(name for name in re.split(r"[,;\s]+", text) if name))
-
-
-def parse_layers(text: str) -> tuple[int, ...] | None:
-    """Layer numbers out of a text such as ``4, 8-11``; None for all layers.
-
-    Raises
-    ------
-    InputError
-        If the text is something else.
-    """
-    stripped = text.strip().lower()
-    if stripped in {"", "all"}:
-        return None
-    layers: set[int] = set()
-    for part in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", stripped).strip(",; ")):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if match is None:
-            raise InputError(f"{text!r} does not name layers; write for example 'all', '11' or '4, 8-11'.")
-        first, last = int(match.group(1)), int(match.group(2) or match.group(1))
-        if last < first:
-            raise InputError(f"The range of layers {part!r} runs backwards; write '{last}-{first}'.")
-        layers.update(range(first, last + 1))
-    return tuple(sorted(layers))
 
 
 def parse_number(text: str, name: str) -> float | str:

@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ...backbones import TAPS, list_networks
+from ...choices import PRECISIONS
+from ...spectral.methods import CUT_METHODS
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
 from ..state.settings import ALIGNMENTS, SAMPLES
@@ -18,8 +20,7 @@ from .brain_fields import BrainFields
 
 __all__ = ["ComputeTab"]
 
-METHODS = {"auto": "chosen by size", "exact": "exact", "nystrom": "Nyström", "knn": "nearest samples (paper)"}
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+METHODS = {"auto": "chosen by size"} | {method.name: method.title for method in CUT_METHODS}
 WEIGHT_FILES = "Checkpoints (*.safetensors *.pt *.pth *.bin);;All files (*)"
 
 

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ...atomic_files import replacing, safe_name, writing
+from ...choices import FIGURE_SUFFIXES
 from ...errors import AlignedCutError, InputError
 from ...progress import ProgressCallback, report
 from ...tables import plain_cell
@@ -31,7 +32,6 @@ Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 Drawing = Callable[[], "Figure | Callable[[], Figure]"]
 """Gives a figure, or a function that does."""
 
-FIGURE_KINDS = (".png", ".svg", ".pdf")
 KINDS = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf);;CSV, the numbers (*.csv)"
 PRINT_DPI = 200
 _ROWS_BETWEEN_REPORTS = 4096
@@ -109,7 +109,7 @@ def save_panel(path: Path, figure: Drawing, table: Callable[[], Table]) -> Calla
             return write_table(path, header, rows, progress)
 
         return write
-    if kind not in FIGURE_KINDS:
+    if kind not in FIGURE_SUFFIXES:
         raise InputError(
             f"{path.name} must end in .png, .svg or .pdf for a picture of the panel, or in .csv for its numbers."
         )

@@ -1,31 +1,9 @@
 import pytest
 
 from alignedcut_viewer.errors import InputError
-from alignedcut_viewer.viewer.state.settings import StudySettings, parse_layers, parse_names, parse_number
+from alignedcut_viewer.viewer.state.settings import StudySettings, parse_names, parse_number
 
 pytestmark = pytest.mark.quick
-
-
-@pytest.mark.parametrize(
-    ("text", "layers"),
-    [
-        ("all", None),
-        ("  ", None),
-        ("3", (3,)),
-        ("8-11", (8, 9, 10, 11)),
-        ("4, 8 - 10,0", (0, 4, 8, 9, 10)),
-        ("11;2 2", (2, 11)),
-        ("1–3", (1, 2, 3)),
-    ],
-)
-def test_layers_are_read_as_people_write_them(text, layers):
-    assert parse_layers(text) == layers
-
-
-@pytest.mark.parametrize(("text", "says"), [("last", "8-11"), ("-3", "8-11"), ("9-4", "4-9"), ("1.5", "8-11")])
-def test_what_names_no_layers_is_explained(text, says):
-    with pytest.raises(InputError, match=says):
-        parse_layers(text)
 
 
 def test_names_are_split_and_kept_once():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..choices import STARTING_MAPS
@@ -14,12 +14,9 @@ from .files import check_ending
 from .progress_bar import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..brain import BrainScore
     from ..pipeline.settings import AlignSettings
 
 __all__ = ["COMMANDS"]
-
-_TABLE_WEIGHTS = (1.0, 0.1, 0.0)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +87,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="train once for each eigen-constraint weight and print the scores (the paper's Table 1; default: 1 0.1 0)",
     )
+    brain.add_argument("--seeds", type=int, metavar="N", help="with --table: repeat with N seeds, from --seed on")
+    brain.add_argument("--csv", metavar="FILE", help="with --table: write every weight, seed and region, too")
 
 
 def align(
@@ -104,6 +103,8 @@ def align(
     brain: str | None,
     extract: Sequence[str] | None,
     table: Sequence[float] | None,
+    seeds: int | None,
+    csv: str | None,
     **given: Any,
 ) -> None:
     """An alignment fitted to a study's pictures, or to brain responses to them, into a file.
@@ -111,6 +112,7 @@ def align(
     `given` are settings of the training on brain data, None where they keep their default.
     """
     from ..pipeline.presets import paper_brain
+    from ..pipeline.score_table import TABLE_WEIGHTS
     from ..pipeline.settings import AlignSettings, BrainSettings
 
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -128,10 +130,15 @@ def align(
     if extract is not None:
         assert settings.brain is not None
         networks = _extract(study, settings, extract, networks, layers, preset)
+    if table is None and (seeds is not None or csv is not None):
+        raise InputError("--seeds and --csv belong to --table.")
+    if seeds is not None and seeds < 1:
+        raise InputError(f"--seeds must be at least 1; got {seeds}.")
+    check_ending(csv, ".csv")
     if table is not None:
         if out is not None:
             raise InputError("--table prints scores and writes no alignment; leave --out out.")
-        _table(study, networks, layers, settings, tuple(table) or _TABLE_WEIGHTS)
+        _table(study, networks, layers, settings, tuple(table) or TABLE_WEIGHTS, seeds or 1, csv)
         return
     if out is None:
         raise InputError("Name the file to write with --out.")
@@ -194,31 +201,24 @@ def _table(
     layers: tuple[int, ...] | None,
     settings: AlignSettings,
     weights: Sequence[float],
+    seeds: int,
+    csv: str | None,
 ) -> None:
-    from ..pipeline.brain_stage import BrainTraining, read_brain_data
-    from ..progress import span
+    from .. import pipeline
     from ..study.study import Study
 
-    assert settings.brain is not None
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
         slots = opened.for_training().node_index(networks, layers).slots
-        data = read_brain_data(opened, slots, settings.brain, span(progress, 0.0, 0.02))
-        training = BrainTraining(opened, slots, settings, data)
-        scores = training.table(weights, span(progress, 0.02, 1.0))
-        training.clean()
-    if data.warning:
-        print(f"Note: {data.warning}")
-    print(f"Held-out R² of {data.dataset.title}, {len(slots)} layers, start {settings.brain.init}")
-    print(_as_text(scores))
-
-
-def _as_text(scores: Mapping[float, BrainScore]) -> str:
-    """A markdown table: one row a weight, one column a region."""
-    rois = list(next(iter(scores.values())).rois)
-    lines = ["| eigen-constraint | " + " | ".join(rois) + " |", "|" + "---:|" * (len(rois) + 1)]
-    for weight, score in scores.items():
-        lines.append(f"| {weight:g} | " + " | ".join(f"{score.rois[roi].r2:.3f}" for roi in rois) + " |")
-    return "\n".join(lines)
+        all_seeds = range(settings.seed, settings.seed + seeds)
+        table = pipeline.score_table(opened, slots, settings, weights=weights, seeds=all_seeds, progress=progress)
+    for note in (table.warning, table.note):
+        if note:
+            print(f"Note: {note}")
+    over = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    print(f"Held-out R² of {table.title}, {len(slots)} layers, start {table.start}{over}")
+    print(table.as_text())
+    if csv is not None:
+        print(f"{table.write_csv(csv)}: every weight, seed and region")
 
 
 COMMANDS = (

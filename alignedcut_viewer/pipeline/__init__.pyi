@@ -33,6 +33,8 @@ from .presets import paper_brain as paper_brain
 from .presets import paper_cut as paper_cut
 from .presets import paper_extract as paper_extract
 from .repairing import repair_study as repair_study
+from .score_table import ScoreTable as ScoreTable
+from .score_table import score_table as score_table
 from .segment_stage import SegmentSettings as SegmentSettings
 from .segment_stage import segment as segment
 from .settings import AlignSettings as AlignSettings

@@ -29,7 +29,6 @@ __all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
 
 _FEW_PICTURES = 100
 _TRAINING = "training"
-_TABLE_WEIGHTS = (1.0, 0.1, 0.0)
 
 
 @dataclass(frozen=True)
@@ -267,9 +266,7 @@ class BrainTraining:
         alignment = estimator.to_alignment(tap=tap, dataset=data, scores=scores, voxels=brain.voxels, recipe=recipe)
         return alignment, self._warning(len(train))
 
-    def table(
-        self, weights: Sequence[float] = _TABLE_WEIGHTS, progress: ProgressCallback | None = None
-    ) -> dict[float, BrainScore]:
+    def table(self, weights: Sequence[float], progress: ProgressCallback | None = None) -> dict[float, BrainScore]:
         """Held-out score for some weights of the eigen-constraint, as in the paper's Table 1.
 
         Parameters

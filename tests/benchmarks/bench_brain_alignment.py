@@ -106,7 +106,7 @@ def agreement_of(fitted: BrainAlignment, sampled: Sampled, test: NDArray[np.int6
     rows = np.isin(sampled.pictures, test)
     aligned = []
     for slot, matrix in fitted.matrices_.items():
-        values = (sampled.nodes[slot][rows].astype(np.float32) - fitted.offsets_[slot]) @ matrix
+        values = (sampled.nodes[slot][rows].astype(np.float32) - fitted.offsets_.get(slot, np.float32(0))) @ matrix
         aligned.append(values / np.linalg.norm(values, axis=1, keepdims=True))
     total = np.sum(aligned, axis=0)
     rest = [total - values for values in aligned]

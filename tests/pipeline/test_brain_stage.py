@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -313,7 +314,7 @@ def test_the_table_has_a_row_a_weight(study: Study, root: Path) -> None:
     lone = settings(root, test=0.0)
     assert lone.brain is not None
     with pytest.raises(AlignmentError, match="two pictures that take no part"):
-        BrainTraining(study, slots(study), lone, read_brain_data(study, slots(study), lone.brain)).table()
+        BrainTraining(study, slots(study), lone, read_brain_data(study, slots(study), lone.brain)).table((1.0,))
 
 
 # -- the command line ----------------------------------------------------------------------------------------------
@@ -345,6 +346,18 @@ def test_align_with_brain_data_on_the_command_line(root: Path, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "| eigen-constraint | V1 | FFA | all |"
     assert [line.split("|")[1].strip() for line in lines[3:]] == ["1", "0"]
+    # Over seeds, with spread and every number; from an isometry the table says what the comparison needs.
+    file = root / "table.csv"
+    assert cli.main(["align", study, *brain, "--table", "1", "--seeds", "2", "--csv", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "--init random" in printed
+    with file.open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["seed"], row["roi"]) for row in rows] == [(s, r) for s in "01" for r in ("V1", "FFA", "all")]
+    by_seed = [float(row["r2"]) for row in rows if row["roi"] == "all"]
+    assert f"{np.mean(by_seed):.3f} ± {np.std(by_seed, ddof=1):.3f}" in printed
+    assert cli.main(["align", study, *brain, "--seeds", "2", "--out", str(out)]) == 2
+    assert "belong to --table" in capsys.readouterr().err
 
 
 def test_matrices_come_in_on_the_command_line(root: Path) -> None:

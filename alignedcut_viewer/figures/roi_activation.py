@@ -291,8 +291,10 @@ def figure_ground_activation_from_arrays(
                 f"got {table.shape}."
             )
     left = max(text_width(name, SMALL) for name in names) + 0.12
-    left = max(left, 0.48)
-    gap, right = 0.2, 0.5
+    limit = symmetric_limit(np.concatenate([table.ravel() for table in tables.values()]))
+    tick = text_width(f"−{limit:g}", SMALL)
+    left = max(left, 0.48, tick + 0.22)
+    gap, right = 0.2, max(0.5, tick + 0.28)
     row = max(0.105, 1.05 * line_height(SMALL))
     tall = row * len(names)
     labels_below = max(text_width(name, SMALL) for name in names) + 0.12
@@ -306,7 +308,6 @@ def figure_ground_activation_from_arrays(
         simulated=simulated,
     )
     each = (page.width - left - right - gap * (len(tables) - 1)) / len(tables)
-    limit = symmetric_limit(np.concatenate([table.ravel() for table in tables.values()]))
     best = {
         network: list(layers[network])[int(np.nanargmax(np.abs(table[:, 0] - table[:, 1]).sum(-1)))]
         for network, table in tables.items()

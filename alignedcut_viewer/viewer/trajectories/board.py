@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..points.raster import Cloud
@@ -60,18 +60,22 @@ class TrajectoriesBoard(View):
         self._bundles: list[PathBundle] = []
         self._cloud_colours: NDArray[np.uint8] | None = None
         self.map = MapWidget(Colours.of(coordinator.viewer))
-        self.controls = MapControls(export_button(self, self.figure, self.table, "trajectories"))
+        self.controls = MapControls()
         self.controls.show_choice(MapChoice.from_dict(state))
         self.player = LayerPlayer()
         self.status = QLabel()
         self.status.setWordWrap(True)
+        self.export = export_button(self, self.figure, self.table, "trajectories")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 8, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(self.controls)
         layout.addWidget(self.map, 1)
         layout.addWidget(self.player)
-        layout.addWidget(self.status)
+        foot = QHBoxLayout()
+        foot.addWidget(self.status, 1)
+        foot.addWidget(self.export)
+        layout.addLayout(foot)
         self._styling = self.latest_task("Colouring the map", self._on_styled)
         self._pathing = self.latest_task("Finding paths", self._on_paths)
         self._picturing = self.latest_task("Reading a picture", self._on_picture)

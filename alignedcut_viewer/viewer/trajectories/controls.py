@@ -61,7 +61,7 @@ class MapControls(QWidget):
     zoomed = Signal(float)
     active_toggled = Signal()
 
-    def __init__(self, export: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.choice = MapChoice()
         self._index: NodeIndex | None = None
@@ -130,7 +130,6 @@ class MapControls(QWidget):
         third.addWidget(self.paths)
         third.addWidget(self.flow)
         third.addStretch(1)
-        third.addWidget(export)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -142,6 +142,7 @@ def discover_concepts(
     name = f"{CONCEPTS}-{digest_of(recipe)[:16]}"
     if before is not None and (before.identity.endswith(name) or _same(before.recipe, recipe)):
         report(progress, 1, 1, "Concepts are there")
+        _sweep(study, cut, before)
         return before
     nodes = _chosen(cut, settings)
     found = discover(
@@ -183,6 +184,17 @@ def discover_concepts(
     result = study.cut(cut_name).concepts
     assert result is not None
     return result
+
+
+def _sweep(study: Study, cut: Cut, kept: ConceptSet) -> None:
+    """Remove the concepts that these replaced, where a run was killed before it came to that."""
+    used = {part for entry in study.store.attributes(CUTS)["current"].values() for part in entry.values()}
+    parts = [part for part in study.store.groups(f"{CUTS}/{cut.group}") if part.startswith(f"{CONCEPTS}-")]
+    left = [part for part in parts if part not in used and not kept.identity.endswith(part)]
+    if left:
+        with contextlib.suppress(StudyError), writing_store(study.store) as store:
+            for part in left:
+                store.remove(f"{CUTS}/{cut.group}/{part}")
 
 
 def save_concepts(

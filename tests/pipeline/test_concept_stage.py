@@ -206,3 +206,14 @@ def test_what_does_not_fit_is_said(study: Study) -> None:
     with pytest.raises(InputError, match="radius"):
         ConceptSettings(radius=-1.0)
     assert ConceptSettings.from_dict(json.loads(json.dumps(SETTINGS.as_dict()))) == SETTINGS
+
+
+def test_concepts_that_were_replaced_go_with_the_next_run_where_a_kill_left_them(study: Study) -> None:
+    found = pipeline.discover_concepts(study, settings=SETTINGS)
+    own = study.path / found.identity
+    shutil.copytree(own, own.with_name("concepts-0123456789abcdef"))
+    again = pipeline.discover_concepts(study, settings=SETTINGS)
+    assert again.identity == found.identity
+    assert [part for part in study.store.groups(f"cuts/{study.cut().group}") if part.startswith("concepts")] == [
+        found.identity.rsplit("/", 1)[1]
+    ]

@@ -231,7 +231,8 @@ class Bench:
                 watch.start()
                 code, _, _ = self.run(stage, folder)
                 watch.join()
-                if (folder / "study").exists():
+                # Where none was begun before the disk vanished, one may be begun on what is there instead.
+                if (folder / "study").exists() and (disk.real / "study" / "zarr.json").exists():
                     outcome.faults.append("a second study was begun where the first had been")
                 disk.come_back()
             outcome.stopped = code != 0
@@ -292,11 +293,16 @@ class Disk:
     ----------
     folder
         Where it is mounted; an empty folder.
+
+    Attributes
+    ----------
+    real : Path
+        Where it stays mounted while it is gone from there.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._real = folder.with_name(f"{folder.name}-disk")
+        self.real = folder.with_name(f"{folder.name}-disk")
 
     @staticmethod
     def possible(folder: Path) -> bool:
@@ -308,18 +314,18 @@ class Disk:
             return False
 
     def __enter__(self) -> Disk:
-        self._real.mkdir()
-        _call("mount", "-t", "tmpfs", "-o", "size=256m", "none", str(self._real))
-        _call("mount", "--bind", str(self._real), str(self._folder))
+        self.real.mkdir()
+        _call("mount", "-t", "tmpfs", "-o", "size=256m", "none", str(self.real))
+        _call("mount", "--bind", str(self.real), str(self._folder))
         return self
 
     def resize(self, pages: int) -> None:
         """Make room for so many blocks of 4096 bytes."""
-        _call("mount", "-o", f"remount,size={4 * pages}k", str(self._real))
+        _call("mount", "-o", f"remount,size={4 * pages}k", str(self.real))
 
     def remount(self, how: str) -> None:
         """Let nobody write, or everybody."""
-        _call("mount", "-o", f"remount,{how}", str(self._real))
+        _call("mount", "-o", f"remount,{how}", str(self.real))
 
     def vanish(self) -> None:
         """Be gone, whoever uses it."""
@@ -327,13 +333,13 @@ class Disk:
 
     def come_back(self) -> None:
         """Be there again, as it was."""
-        _call("mount", "--bind", str(self._real), str(self._folder))
+        _call("mount", "--bind", str(self.real), str(self._folder))
 
     def __exit__(self, *_: object) -> None:
-        for folder in (self._folder, self._real):
+        for folder in (self._folder, self.real):
             subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._real.rmdir()
+        self.real.rmdir()
 
 
 def _call(*words: str) -> None:

@@ -275,20 +275,11 @@ def farthest_on_device(points: torch.Tensor, count: int) -> NDArray[np.int64]:
     count
         How many are wanted.
     """
-    import torch
+    from .sampling import farthest_order
 
-    count = min(count, len(points))
-    chosen = torch.empty(count, dtype=torch.int64, device=points.device)
-    reach = torch.empty(count, dtype=points.dtype, device=points.device)
-    to_chosen = torch.full((len(points),), float("inf"), dtype=points.dtype, device=points.device)
-    latest = points.square().sum(dim=1).argmax()
-    for rank in range(count):
-        chosen[rank] = latest
-        offsets = points - points.index_select(0, latest.reshape(1))
-        torch.minimum(to_chosen, offsets.square_().sum(dim=1), out=to_chosen)
-        reach[rank], latest = to_chosen.max(dim=0)
+    chosen, reach = farthest_order(points, count, points.square().sum(dim=1).argmax().reshape(1))
     # Once no point is left that is not also chosen, the rest are repetitions.
     exhausted = np.flatnonzero(reach.cpu().numpy() <= 0)
-    distinct = int(exhausted[0]) + 1 if len(exhausted) else count
+    distinct = int(exhausted[0]) + 1 if len(exhausted) else len(chosen)
     result: NDArray[np.int64] = chosen[:distinct].cpu().numpy()
     return result

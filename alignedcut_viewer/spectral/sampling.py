@@ -15,6 +15,7 @@ from .workers import in_order, solver_device
 __all__ = [
     "SAMPLINGS",
     "cell_masses",
+    "farthest_order",
     "farthest_points",
     "kmeans_landmarks",
     "nearest_centre",
@@ -147,18 +148,41 @@ def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) 
     torch.Tensor
         Positions (min(count, n),) int64 on the device of the points, in the order in which they were chosen.
     """
+    return farthest_order(points, count, torch.tensor([int(rng.integers(len(points)))], device=points.device))[0]
+
+
+def farthest_order(points: torch.Tensor, count: int, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Farthest points in their order, from a given one on, without waiting for the device in between.
+
+    Parameters
+    ----------
+    points
+        Points (n, r).
+    count
+        How many; all where there are not more.
+    first
+        Position (1,) int64 of the one to begin with.
+
+    Returns
+    -------
+    chosen : torch.Tensor
+        Positions (min(count, n),) int64; copies of chosen points come last.
+    reach : torch.Tensor
+        After each choice the squared distance of the farthest point that is left; not above 0 where only copies are.
+    """
     n = points.shape[0]
     count = min(count, n)
     chosen = torch.empty(count, dtype=torch.int64, device=points.device)
+    reach = torch.empty(count, dtype=points.dtype, device=points.device)
     nearest = torch.full((n,), torch.inf, dtype=points.dtype, device=points.device)
-    latest = torch.full((1,), int(rng.integers(n)), dtype=torch.int64, device=points.device)
-    for i in range(count):  # without a question to the device, which would have to be waited for
+    latest = first
+    for i in range(count):
         chosen[i : i + 1] = latest
         difference = points - points.index_select(0, latest)
         torch.minimum(nearest, difference.square_().sum(dim=1), out=nearest)
         nearest.index_fill_(0, latest, -1.0)  # duplicates of a chosen point come last, the point itself never again
-        latest = nearest.argmax(dim=0, keepdim=True)
-    return chosen
+        reach[i : i + 1], latest = nearest.max(dim=0, keepdim=True)
+    return chosen, reach
 
 
 def kmeans_landmarks(points: torch.Tensor, count: int, rng: np.random.Generator, *, n_steps: int = 2) -> torch.Tensor:

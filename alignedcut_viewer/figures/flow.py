@@ -13,7 +13,7 @@ from ..errors import InputError
 from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, thinned
 from .provenance import brief_provenance
 from .text import line_height, text_width
-from .trajectories import map_of, path_labels
+from .trajectories import map_of, networks_with_paths, path_tokens
 from .transitions import concepts_of_layer
 
 if TYPE_CHECKING:
@@ -67,16 +67,9 @@ def flow(
     InputError
         If no network has two layers.
     """
-    from ..concepts import path_nodes
-
     places, index = map_of(cut), cut.index
-    named = [n for n in index.networks if len(n.layers) > 1 and network in (None, n.name)]
-    if not named:
-        raise InputError("A flow needs a network with at least two layers.")
-    held = named[0]
-    groups = path_labels(cut, figure_ground)[held.name]
-    known = bool((groups == 1).any() and (groups == 0).any())
-    along = dict(zip(held.layers, path_nodes(index, held.name).T, strict=True))
+    held = networks_with_paths(index, "A flow", network)[0]
+    groups, along, known = path_tokens(cut, figure_ground, held)
     labels, names, colours = [], [], []
     for layer in held.layers:
         nodes = along[layer]

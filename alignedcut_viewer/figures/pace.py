@@ -14,7 +14,7 @@ from ..progress import ProgressCallback, report, span
 from .page import COLUMN_WIDTH, FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS, SMALL, TEXT, Page, shortened, thinned
 from .provenance import brief_provenance
 from .text import line_height
-from .trajectories import map_of, path_labels
+from .trajectories import map_of, networks_with_paths, path_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,9 +86,7 @@ def pace(
     from ..concepts import bifurcation_layer, pace_curve, path_nodes, paths
 
     places, index = map_of(cut), cut.index
-    names = [network.name for network in index.networks if len(network.layers) > 1]
-    if not names:
-        raise InputError("Pace needs a network with at least two layers.")
+    names = [network.name for network in networks_with_paths(index, "Pace")]
     labels = path_labels(cut, figure_ground)
     some = np.random.default_rng(seed).permutation(index.images)[:max_images]
     found, words = [], []

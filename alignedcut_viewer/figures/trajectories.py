@@ -19,11 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ..nodes import NetworkNodes, NodeIndex
     from ..study.cut import Cut
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["NetworkPaths", "map_of", "path_labels", "trajectories", "trajectories_from_arrays"]
+__all__ = [
+    "NetworkPaths",
+    "map_of",
+    "networks_with_paths",
+    "path_labels",
+    "path_tokens",
+    "trajectories",
+    "trajectories_from_arrays",
+]
 
 _MOST_POINTS = 12_000
 _MOST_PATHS = 60
@@ -85,15 +94,40 @@ def trajectories(
 
     places = map_of(cut)
     index = cut.index
-    names = [n.name for n in index.networks if len(n.layers) > 1] if networks is None else list(networks)
-    if not names:
-        raise InputError("Paths need a network with at least two layers.")
+    if networks is None:
+        networks = [network.name for network in networks_with_paths(index, "A figure of paths")]
+    names = list(networks)
     labels = path_labels(cut, figure_ground)
     rows = [NetworkPaths(n, index.network(n).layers, paths(places, index, n), labels[n]) for n in names]
     note = [] if figure_ground is None else [figure_ground.source]
     return trajectories_from_arrays(
         rows, n_paths=n_paths, note="\n".join([*note, brief_provenance(study, cut)]), seed=seed, width=width
     )
+
+
+def networks_with_paths(index: NodeIndex, what: str, name: str | None = None) -> list[NetworkNodes]:
+    """Networks of at least two layers, or the one of a name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the sentence begins with `what` needs it.
+    """
+    found = [network for network in index.networks if len(network.layers) > 1 and name in (None, network.name)]
+    if not found:
+        raise InputError(f"{what} needs a network with at least two layers.")
+    return found
+
+
+def path_tokens(
+    cut: Cut, figure_ground: FigureGround | None, network: NetworkNodes
+) -> tuple[NDArray[np.int8], dict[int, NDArray[np.int64]], bool]:
+    """Of the tokens of a network: figure or ground, node numbers by layer, and whether both groups are there."""
+    from ..concepts import path_nodes
+
+    groups = path_labels(cut, figure_ground)[network.name]
+    nodes = dict(zip(network.layers, path_nodes(cut.index, network.name).T, strict=True))
+    return groups, nodes, bool((groups == 1).any() and (groups == 0).any())
 
 
 def map_of(cut: Cut) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from ..errors import InputError
 from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, shortened
 from .provenance import brief_provenance
 from .text import line_height, text_width
-from .trajectories import map_of, path_labels
+from .trajectories import map_of, networks_with_paths, path_tokens
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,18 +98,12 @@ def transitions(
     InputError
         If no network has two layers, or the layer has no next one.
     """
-    from ..concepts import path_nodes
     from ..concepts.transitions import compare_transitions, transition_matrix
 
     places, index = map_of(cut), cut.index
-    named = [n for n in index.networks if len(n.layers) > 1 and network in (None, n.name)]
-    if not named:
-        raise InputError("Transitions need a network with at least two layers.")
-    held = named[0]
-    groups = path_labels(cut, figure_ground)[held.name]
-    nodes = dict(zip(held.layers, path_nodes(index, held.name).T, strict=True))
+    held = networks_with_paths(index, "A figure of transitions", network)[0]
+    groups, nodes, known = path_tokens(cut, figure_ground, held)
     images = index.locate(nodes[held.layers[0]]).image
-    known = bool((groups == 1).any() and (groups == 0).any())
     steps = list(itertools.pairwise(held.layers))
     if layer is not None:
         steps = [step for step in steps if step[0] == layer]

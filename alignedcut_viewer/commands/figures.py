@@ -93,7 +93,7 @@ def figures(
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """Figures by name, or all figures of a study."""
-    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, figure_table, save_figure
+    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, figure_table, fitting_kinds, save_figure
 
     chosen = FigureOptions(
         None if networks is None else tuple(networks),
@@ -112,6 +112,8 @@ def figures(
         ready = prepared(
             study, cut, kinds, MaskOptions(masks, figure_labels, unlabelled), about, chosen, span(progress, 0.0, 0.5)
         )
+        if all:
+            kinds = fitting_kinds(kinds, ready.material.cut)
         drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.9))
         written = []
         for kind in kinds:
@@ -183,14 +185,14 @@ def report(
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """A report of a study in one HTML file."""
-    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, write_report
+    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, fitting_kinds, write_report
 
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out} must end in .html.")
     with progress_bar() as progress:
         told, kinds = MaskOptions(masks, figure_labels, unlabelled), chosen_kinds()
         ready = prepared(study, cut, kinds, told, about, FigureOptions(), span(progress, 0.0, 0.5))
-        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.9))
+        drawn = draw_figures(fitting_kinds(kinds, ready.material.cut), ready.material, span(progress, 0.5, 0.9))
         material = ready.material
         target = write_report(material.study, material.cut, drawn, Path(out), notes=ready.notes)
     count = sum(not isinstance(figure, Lacking) for figure in drawn.values())

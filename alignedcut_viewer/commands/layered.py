@@ -7,11 +7,12 @@ from typing import Any
 
 from ..choices import LAYERED_SOLVERS, PATHWAYS
 from ..errors import InputError
+from ..progress import span
 from .progress_bar import progress_bar
 
 __all__ = ["LAYERED_OPTIONS", "add_layered_options", "cut_layers"]
 
-LAYERED_OPTIONS = ("solver", "weights", "heads", "metric", "power")
+LAYERED_OPTIONS = ("solver", "weights", "heads", "metric", "power", "agreement")
 """Options that only joint cuts have."""
 
 _FOREIGN = ("gamma", "method", "sampling", "balance", "orthonormal", "no_class_token")
@@ -37,6 +38,12 @@ def add_layered_options(parser: argparse.ArgumentParser) -> None:
         choices=("pooled", "isometric", "generalised"),
         help="how layers of different resolution are joined (default: pooled)",
     )
+    group.add_argument(
+        "--agreement",
+        action="store_const",
+        const=True,
+        help="ask every head of both pathways how well it agrees with the result, for the figure `agreement`",
+    )
     group.add_argument("--power", type=float, metavar="P", help="power mean of the layers, such as -1 (default: 1)")
 
 
@@ -55,7 +62,7 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
     InputError
         If an option of AlignedCut was given.
     """
-    from ..pipeline import LayeredSettings, layered_cut
+    from ..pipeline import LayeredSettings, layered_agreement, layered_cut
     from ..pipeline.settings import ColourSettings, MapSettings
     from ..study.study import Study
 
@@ -68,7 +75,7 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
         "n_landmarks": "landmarks",
         "n_inside": "neighbours",
         "n_across": "neighbours",
-        **{option: option for option in (*LAYERED_OPTIONS, "memory", "layers")},
+        **{option: option for option in (*LAYERED_OPTIONS, "memory", "layers") if option != "agreement"},
     }
     given = {key: values[option] for key, option in named.items() if values.get(option) is not None}
     for key in ("networks", "images"):
@@ -86,7 +93,10 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
         else MapSettings(**{k: values[o] for k, o in plane.items() if values[o] is not None}, **common),
     )
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
-        result = layered_cut(opened, settings, name, progress)
+        share = 0.5 if values["agreement"] else 1.0
+        result = layered_cut(opened, settings, name, span(progress, 0.0, share))
+        if values["agreement"]:
+            layered_agreement(opened, name, span(progress, share, 1.0))
     for warning in result.warnings:
         print(f"Note: {warning}")
     assert result.layered is not None

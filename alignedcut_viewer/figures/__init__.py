@@ -6,8 +6,9 @@ arrays. Some share their name with the file that they are in, so they are import
 
 from __future__ import annotations
 
+from .agreement import agreement, agreement_from_graphs
 from .brain_scores import brain_scores, brain_scores_from_arrays, brain_scores_table, brain_scores_table_from_arrays
-from .catalogue import all_figures, chosen_kinds, draw_figures, figure_kinds
+from .catalogue import all_figures, chosen_kinds, draw_figures, figure_kinds, fitting_kinds
 from .comparison import comparison, comparison_from_arrays
 from .concept_gallery import ConceptRow, concept_gallery, concept_gallery_from_arrays
 from .consistency import consistency, consistency_from_arrays
@@ -19,6 +20,7 @@ from .lacking import Lacking
 from .layer_scores import layer_scores, layer_scores_from_arrays
 from .mosaic import eigenvectors_figure, mosaic, mosaic_from_arrays
 from .pace import Pace, pace, pace_from_arrays
+from .pathways import pathways
 from .report import report_html, write_report
 from .roi_activation import figure_ground_activation, figure_ground_activation_from_arrays, roi_activation_from_arrays
 from .roi_maps import roi_maps, roi_maps_from_arrays
@@ -39,6 +41,8 @@ __all__ = [
     "Lacking",
     "NetworkPaths",
     "Pace",
+    "agreement",
+    "agreement_from_graphs",
     "all_figures",
     "chosen_kinds",
     "draw_figure",
@@ -62,6 +66,7 @@ __all__ = [
     "figure_ground_cortex",
     "figure_ground_from_masks",
     "figure_ground_from_segments",
+    "fitting_kinds",
     "flow",
     "flow_from_arrays",
     "layer_scores",
@@ -70,6 +75,7 @@ __all__ = [
     "mosaic_from_arrays",
     "pace",
     "pace_from_arrays",
+    "pathways",
     "report_html",
     "roi_activation_from_arrays",
     "roi_maps",

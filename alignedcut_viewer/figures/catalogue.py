@@ -9,6 +9,7 @@ from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import AlignedCutError, DamagedError, InputError
 from ..plugins import contributed
 from ..progress import ProgressCallback, report, span
+from .agreement import agreement
 from .brain_scores import brain_scores, brain_scores_table
 from .comparison import comparison
 from .concept_gallery import concept_gallery
@@ -20,6 +21,7 @@ from .lacking import Lacking
 from .layer_scores import layer_scores
 from .mosaic import mosaic, spread_images
 from .pace import pace
+from .pathways import pathways
 from .roi_activation import figure_ground_activation
 from .roi_maps import roi_maps
 from .similarity import similarity
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from ..study.study import Study
     from .figure_ground import FigureGround
 
-__all__ = ["ENTRY_POINTS", "all_figures", "chosen_kinds", "draw_figures", "figure_kinds"]
+__all__ = ["ENTRY_POINTS", "all_figures", "chosen_kinds", "draw_figures", "figure_kinds", "fitting_kinds"]
 
 ENTRY_POINTS = "alignedcut_viewer.figures"
 """Group of entry points by which other packages add figures; each names a :class:`FigureKind`."""
@@ -189,6 +191,24 @@ _OWN = (
         "R² on held-out pictures by region, for the eigen-constraint weight that the alignment was trained with.",
         draw=brain_scores_table,
     ),
+    FigureKind(
+        "pathways",
+        "What beside where",
+        "What and where, figures 5 and 6",
+        "A row a picture; for each pathway the colours of the joint cut of all layers and its segments. Equal colours "
+        "of one cut mean the same in all pictures.",
+        draw=pathways,
+        needs="layers",
+    ),
+    FigureKind(
+        "agreement",
+        "Where in the network what and where live",
+        "",
+        "How well each layer's graph of values (what) and of queries and keys (where) keeps the joint solution; discs "
+        "are weights. By head, letters mark heads that act alike.",
+        draw=agreement,
+        needs="layers",
+    ),
 )
 
 
@@ -216,6 +236,11 @@ def chosen_kinds(names: Iterable[str] | None = None) -> list[FigureKind]:
     if missing:
         raise InputError(f"There is no figure {missing[0]!r}; there are: {', '.join(kind.name for kind in known)}.")
     return [kind for kind in known if kind.name in wanted]
+
+
+def fitting_kinds(kinds: Iterable[FigureKind], cut: Cut) -> list[FigureKind]:
+    """Those kinds that a cut can have at all: figures of pathways are of joint cuts of many layers alone."""
+    return [kind for kind in kinds if kind.needs != "layers" or cut.layered is not None]
 
 
 def all_figures(
@@ -274,6 +299,8 @@ def all_figures(
     """
     chosen = study.cut(cut) if isinstance(cut, str) else cut
     wanted = chosen_kinds(names)
+    if names is None:
+        wanted = fitting_kinds(wanted, chosen)
     known = figure_ground
     if known is None and any("figure_ground" in kind.takes for kind in wanted):
         from .figure_ground import figure_ground_from_segments

@@ -50,7 +50,8 @@ class FigureKind:
         and what the user may choose, see :class:`FigureOptions`: ``networks`` or ``network``, ``layers`` or ``layer``,
         ``images``, ``query``, ``smooth``, each with a default.
     needs
-        What there must be besides: ``"masks"`` that say what is figure, an alignment with ``"brain"`` data, or "".
+        What there must be besides: ``"masks"`` that say what is figure, an alignment with ``"brain"`` data, a joint cut
+        of many ``"layers"`` (the figure is none of other cuts), or "".
     uses
         What is computed and kept with the cut before it is drawn.
     table
@@ -62,7 +63,7 @@ class FigureKind:
     paper: str
     caption: str
     draw: Callable[..., Figure]
-    needs: Literal["", "masks", "brain"] = ""
+    needs: Literal["", "masks", "brain", "layers"] = ""
     uses: tuple[Computed, ...] = ()
     table: Callable[..., list[dict[str, Any]]] | None = None
 

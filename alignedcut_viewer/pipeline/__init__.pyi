@@ -17,6 +17,7 @@ from .concept_stage import representative_nodes as representative_nodes
 from .extraction import extract as extract
 from .figure_ground_stage import FigureGroundActivation as FigureGroundActivation
 from .figure_ground_stage import figure_ground_activation as figure_ground_activation
+from .layered_agreement import layered_agreement as layered_agreement
 from .layered_settings import LayeredSettings as LayeredSettings
 from .layered_stage import layered_cut as layered_cut
 from .map_stage import spectral_map as spectral_map

@@ -7,6 +7,7 @@ from .features import FeatureChunks as FeatureChunks
 from .features import as_features as as_features
 from .hierarchy import hierarchical_cut as hierarchical_cut
 from .layered.gradient import GradientSettings as GradientSettings
+from .layered.graph_groups import group_graphs as group_graphs
 from .layered.graph_settings import GraphSettings as GraphSettings
 from .layered.layer_tokens import (
     AttentionMaps as AttentionMaps,
@@ -19,6 +20,8 @@ from .layered.layer_tokens import (
 )
 from .layered.layer_weights import LayerWeights as LayerWeights
 from .layered.layered_cut import LayeredCut as LayeredCut
+from .layered.positional import positional_basis as positional_basis
+from .layered.positional import without_position as without_position
 from .normalized_cut import NormalizedCut as NormalizedCut
 from .prompted import PromptedCut as PromptedCut
 from .prompted import prompted_cut as prompted_cut

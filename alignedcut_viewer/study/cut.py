@@ -16,7 +16,7 @@ from ..store import ALIGNMENTS, Store
 from .brain_activation import BrainActivation, open_brain_activation
 from .concept_set import CONCEPTS, ConceptSet
 from .feature_set import FEATURES, FeatureSet
-from .layered_record import LayeredRecord
+from .layered_record import AGREEMENT, LayeredRecord
 from .node_features import NodeFeatures
 
 __all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut"]
@@ -131,6 +131,15 @@ class Cut:
         """
         found = self._attributes.get("layered")
         return None if found is None else LayeredRecord.from_dict(found)
+
+    @property
+    def agreement(self) -> LayeredRecord | None:
+        """Agreement of every layer, head and pathway with a joint cut; of its own graphs alone where not computed.
+
+        See :func:`alignedcut_viewer.pipeline.layered_agreement`. None of an AlignedCut.
+        """
+        place = self.attached(AGREEMENT)
+        return self.layered if place is None else LayeredRecord.from_dict(self._store.attributes(place)["layered"])
 
     @property
     def concepts(self) -> ConceptSet | None:

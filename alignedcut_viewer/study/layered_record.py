@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["GraphRecord", "LayeredRecord"]
+__all__ = ["AGREEMENT", "GraphRecord", "LayeredRecord"]
+
+
+AGREEMENT = "agreement"
+"""What the study calls the agreement of every head and pathway where it keeps it with a cut."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class GraphRecord:
         Both terms of the paper's objective; None where they were not computed.
     rows, columns
         Its token grid.
+    group
+        Which graphs act alike on the joint solution, from 0; None where it was not asked.
     """
 
     network: str
@@ -44,6 +50,7 @@ class GraphRecord:
     orthogonality: float | None
     rows: int
     columns: int
+    group: int | None = None
 
 
 @dataclass(frozen=True)

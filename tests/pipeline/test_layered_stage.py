@@ -171,3 +171,38 @@ def test_what_is_missing_is_said_in_a_sentence(study: Path) -> None:
         cut(study, images=(0, 12))
     with pytest.raises(InputError, match="Unknown pathway"):
         LayeredSettings(pathway="who")
+
+
+def test_every_head_of_both_pathways_is_asked_and_drawn(study: Path) -> None:
+    from alignedcut_viewer.figures import Lacking, agreement, all_figures
+
+    cut(study)
+    with Study.open(study, writable=True) as opened:
+        assert len(opened.cut().agreement.graphs) == 3
+        record = pipeline.layered_agreement(opened)
+        assert len(record.graphs) == 2 * 3 * 3
+        assert {(g.pathway, g.head) for g in record.graphs} == {(p, h) for p in ("what", "where") for h in range(3)}
+        assert all(-1 <= g.agreement <= 1 and g.group is not None for g in record.graphs)
+        again: list[str] = []
+        assert pipeline.layered_agreement(opened, progress=lambda *told: again.append(told[2])) == record
+        assert not again
+    reader = Study.open(study)
+    drawn = all_figures(reader, names=("pathways", "agreement"))
+    assert not any(isinstance(figure, Lacking) for figure in drawn.values())
+    words = {text.get_text() for text in agreement(reader, reader.cut()).findobj() if hasattr(text, "get_text")}
+    assert {"what (value, value)", "where (query, key)"} <= words
+
+
+def test_an_aligned_cut_has_no_pathways(study: Path) -> None:
+    from alignedcut_viewer.figures import Lacking, all_figures
+    from alignedcut_viewer.pipeline import AlignSettings, CutSettings
+
+    with Study.open(study, writable=True) as opened:
+        settings = CutSettings(n_components=4, device="cpu", colour=SETTINGS.colour, map=None)
+        pipeline.cut(opened, settings, align=AlignSettings("none"))
+        assert opened.cut().layered is None
+        with pytest.raises(InputError, match="is an AlignedCut; agreement is asked of joint cuts"):
+            pipeline.layered_agreement(opened)
+    found = all_figures(Study.open(study), names=("pathways", "agreement"))
+    assert all(isinstance(figure, Lacking) for figure in found.values())
+    assert "pathways" not in all_figures(Study.open(study))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...errors import InputError
@@ -14,7 +16,15 @@ from .picture_solver import solve_pictures
 from .set_graphs import DenseGraph, SetGraph, landmark_graph, neighbour_graph
 from .set_solver import solve_set
 
-__all__ = ["EXACT_UP_TO", "fit_pictures", "fit_set", "picture_graphs", "pictures_at_once", "set_graphs"]
+__all__ = [
+    "EXACT_UP_TO",
+    "each_set_graph",
+    "fit_pictures",
+    "fit_set",
+    "picture_graphs",
+    "_pictures_at_once",
+    "set_graphs",
+]
 
 EXACT_UP_TO = 20_480
 """Where landmarks are not named, graphs of up to this many tokens a layer are of exact nearest neighbours."""
@@ -38,7 +48,7 @@ def fit_pictures(problem: LayeredProblem, progress: ProgressCallback | None) -> 
     weights = np.empty((n, n_graphs))
     agreement, eigen, orthogonality = np.empty_like(weights), np.empty_like(weights), np.empty_like(weights)
     projections = [np.empty((n, len(layer.grid), problem.n_components), np.float32) for layer in problem.layers]
-    size = pictures_at_once(problem)
+    size = _pictures_at_once(problem)
     report(progress, 0, n, "Joint cuts")
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
@@ -66,7 +76,7 @@ def fit_pictures(problem: LayeredProblem, progress: ProgressCallback | None) -> 
     return LayeredFit(vectors, values, weights, agreement, terms, projections if problem.projections else None)
 
 
-def pictures_at_once(problem: LayeredProblem) -> int:
+def _pictures_at_once(problem: LayeredProblem) -> int:
     """Pictures whose graphs fit into the memory together, at least one."""
     single, double, places = 4, 8, len(problem.grid)
     # of each graph: its walk, its operator and its lifted form; beside them a few matrices on the common grid
@@ -83,14 +93,14 @@ def _widest(layer: LayerInput) -> int:
     return layer.heads * len(layer.grid) ** 2
 
 
-def set_graphs(problem: LayeredProblem, progress: ProgressCallback | None) -> list[SetGraph]:
-    """The graphs of all pictures together, one a layer or head.
+def each_set_graph(problem: LayeredProblem, progress: ProgressCallback | None) -> Iterator[SetGraph]:
+    """The graphs of all pictures together one by one, a layer's heads apart or joined.
 
     Raises
     ------
     InputError
         If layers are given as attention, which knows nothing of other pictures, or by softmax; if there are fewer
-        tokens than neighbours, or more landmarks than tokens; if the graphs do not fit into the memory.
+        tokens than neighbours.
     """
     if problem.graph.affinity == "softmax" or any(isinstance(layer, AttentionMaps) for layer in problem.layers):
         raise InputError(
@@ -98,26 +108,35 @@ def set_graphs(problem: LayeredProblem, progress: ProgressCallback | None) -> li
             "each picture by itself (scope='picture')."
         )
     rng = np.random.default_rng(problem.seed)
-    graphs: list[SetGraph] = []
     for number, (index, head) in enumerate(problem.graph_layers):
         layer = problem.layers[index]
         assert not isinstance(layer, AttentionMaps)
         stage = span(progress, number / len(problem.graph_layers), (number + 1) / len(problem.graph_layers))
-        tokens = problem.n_pictures * len(layer.grid)
         n_landmarks = problem.n_landmarks
-        if n_landmarks is None and tokens > EXACT_UP_TO:
+        if n_landmarks is None and problem.n_pictures * len(layer.grid) > EXACT_UP_TO:
             n_landmarks = DEFAULT_LANDMARKS
         if n_landmarks is None:
-            graphs.append(neighbour_graph(layer, head, problem.graph, problem.device, stage))
+            yield neighbour_graph(layer, head, problem.graph, problem.device, stage)
         else:
-            graphs.append(
-                landmark_graph(layer, head, problem.graph, n_landmarks, problem.n_shared, rng, problem.device, stage)
-            )
-        held = sum(graph.n_bytes for graph in graphs)
+            yield landmark_graph(layer, head, problem.graph, n_landmarks, problem.n_shared, rng, problem.device, stage)
+
+
+def set_graphs(problem: LayeredProblem, progress: ProgressCallback | None) -> list[SetGraph]:
+    """The graphs of all pictures together, one a layer or head; see :func:`each_set_graph`.
+
+    Raises
+    ------
+    InputError
+        Also if the graphs do not fit into the memory.
+    """
+    graphs: list[SetGraph] = []
+    for graph in each_set_graph(problem, progress):
+        graphs.append(graph)
+        held = sum(other.n_bytes for other in graphs)
         if held > problem.memory:
             raise InputError(
-                f"The graphs of {number + 1} of {len(problem.graph_layers)} layers take {held / 2**30:.1f} GiB, "
-                "more than the memory bound; allow more, or take fewer pictures, layers or neighbours."
+                f"The graphs of {len(graphs)} of {len(problem.graph_layers)} layers take {held / 2**30:.1f} GiB, more "
+                "than the memory bound; allow more, or take fewer pictures, layers or neighbours."
             )
     return graphs
 

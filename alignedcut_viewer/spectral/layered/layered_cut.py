@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ...choices import LAYERED_SOLVERS
 from ...device import parse_memory, resolve_device
 from ...errors import InputError
 from ...progress import ProgressCallback
-from .direct import fit_pictures, fit_set
+from .direct import each_set_graph, fit_pictures, fit_set
 from .fit_parts import LayeredFit, LayeredProblem
 from .gradient import GradientSettings
 from .graph_settings import GraphSettings
@@ -184,7 +185,7 @@ class LayeredCut:
         FeatureError
             If tokens are NaN or infinite.
         """
-        problem = self._problem(X)
+        problem = self.problem(X)
         found = self._solve(problem, progress)
         # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
         self.eigenvectors_, self.eigenvalues_ = found.eigenvectors, found.eigenvalues
@@ -197,6 +198,49 @@ class LayeredCut:
         """Find the pseudo-eigenvectors and return them, float32 (pictures, places, C); see :meth:`fit`."""
         return self.fit(X, progress).eigenvectors_
 
+    def judge(
+        self, X: Sequence[LayerInput], eigenvectors: NDArray[np.floating[Any]], progress: ProgressCallback | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How well graphs keep a joint solution that was found before, of these layers or of others.
+
+        Parameters
+        ----------
+        X
+            Layers of the same pictures, whose graphs are made one after the other.
+        eigenvectors
+            (pictures, places, C), of a data set.
+        progress
+            Told about the graphs.
+
+        Returns
+        -------
+        agreement
+            float64 (graphs,), see :attr:`agreement_`.
+        signatures
+            float64 (graphs, C, C): ``Q^T S Q`` with an orthonormal basis ``Q`` of the solution on the layer's grid;
+            :func:`.graph_groups.group_graphs` groups graphs by them.
+
+        Raises
+        ------
+        InputError
+            If the solution does not fit the layers.
+        """
+        problem = replace(self.problem(X), projections=False)
+        if eigenvectors.shape[:2] != (problem.n_pictures, len(problem.grid)):
+            raise InputError(
+                f"The joint solution is of {eigenvectors.shape[0]} pictures with {eigenvectors.shape[1]} places, the "
+                f"layers are of {problem.n_pictures} with {len(problem.grid)} ({problem.grid})."
+            )
+        solution = torch.from_numpy(np.array(eigenvectors, dtype=np.float32)).to(problem.device)
+        signatures = []
+        for graph, pooling in zip(each_set_graph(problem, progress), problem.poolings(), strict=True):
+            pooled = pooling.down(solution)
+            basis = torch.linalg.qr(pooled.reshape(-1, pooled.shape[2])).Q
+            moved = graph.operator(basis.reshape(pooled.shape)).reshape(basis.shape)
+            signatures.append((basis.T @ moved).double().cpu().numpy())
+        found = np.stack(signatures)
+        return np.trace(found, axis1=1, axis2=2) / found.shape[1], found
+
     def _solve(self, problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:
         of_pictures = self.scope == "picture"
         if self.solver == "direct":
@@ -206,7 +250,8 @@ class LayeredCut:
         settings = self.gradient or GradientSettings.paper(self.scope)
         return (gradient_pictures if of_pictures else gradient_set)(problem, settings, progress)
 
-    def _problem(self, layers: Sequence[LayerInput]) -> LayeredProblem:
+    def problem(self, layers: Sequence[LayerInput]) -> LayeredProblem:
+        """What is to be solved of some layers, checked; see :mod:`.direct` for what takes it."""
         n_pictures = check_layers(layers)
         grid = common_grid([layer.grid for layer in layers]) if self.grid is None else Grid(*self.grid)
         places = len(grid) * (1 if self.scope == "picture" else n_pictures)

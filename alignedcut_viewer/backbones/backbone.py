@@ -141,16 +141,6 @@ class Backbone(ABC):
         return self.input_size[0] // self.spec.patch, self.input_size[1] // self.spec.patch
 
     @property
-    def n_heads(self) -> int:
-        """Number of attention heads of a layer, as the model's own modules say it; 0 where none does."""
-        for module in self.model.modules():
-            for name in ("num_heads", "num_attention_heads"):
-                heads = getattr(module, name, None)
-                if isinstance(heads, int):
-                    return heads
-        return 0
-
-    @property
     def n_layers(self) -> int:
         """Number of layers; they count from 0."""
         return self.spec.n_layers

@@ -197,7 +197,6 @@ class _Extraction:
                     "title": backbone.spec.title,
                     "heads": _heads(backbone),
                     "weights": backbone.source_note,
-                    "heads": backbone.n_heads,
                     "device": str(backbone.device),
                     "versions": versions("torch", "timm", "transformers", "diffusers", "pillow"),
                 },

@@ -214,7 +214,7 @@ def test_only_one_thing_at_a_time(qtbot, panel, coordinator, wait_idle, notifica
 
     assert coordinator.tasks.start("First", work)
     assert not coordinator.tasks.start("Second", work)
-    assert "First is still at work" in notifications[-1][1]
+    assert "First is still running" in notifications[-1][1]
     coordinator.tasks.cancel()
     wait_idle()
 

@@ -13,8 +13,8 @@ from PIL import Image
 from alignedcut_viewer import cli
 from alignedcut_viewer.alignment import BrainAlignment, ChannelAlignment
 from alignedcut_viewer.pipeline.presets import PAPER, paper_brain, paper_cut, paper_extract
-from alignedcut_viewer.pipeline.settings import AlignSettings, BrainSettings, CutSettings
-from alignedcut_viewer.pipeline.stages import _colour_options, _engine_options
+from alignedcut_viewer.pipeline.settings import AlignSettings, BrainSettings, ColourSettings, CutSettings
+from alignedcut_viewer.pipeline.stages import colour_engine, engine_options
 from alignedcut_viewer.spectral import NormalizedCut, SpectralTSNE
 from alignedcut_viewer.study import Study
 
@@ -53,11 +53,12 @@ def test_settings_pass_everything_that_estimators_take() -> None:
     of_brain = BrainAlignment(**BrainSettings("data").training()).settings()
     assert of_brain == BrainAlignment().settings()  # the defaults are the same
     full = CutSettings(n_landmarks=5, n_neighbors=5, sampling="uniform", orthonormal=True)
-    assert set(_engine_options(full)) == parameters(NormalizedCut)
+    assert set(engine_options(full)) == parameters(NormalizedCut)
     for colour in (full.colour, full.map):
         assert colour is not None
         assert set(colour.as_dict()) - {"quantile"} == parameters(SpectralTSNE) - {"n_components"}
-    assert set(_colour_options(full.colour)) == parameters(SpectralTSNE) - {"n_components", "n_landmarks"}
+    engine = colour_engine(ColourSettings(n_landmarks=7, perplexity=3.0, sampling="uniform", max_iter=9))
+    assert (engine.n_landmarks, engine.perplexity, engine.sampling, engine.max_iter) == (7, 3.0, "uniform", 9)
 
 
 def test_the_preset_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

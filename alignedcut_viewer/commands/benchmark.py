@@ -21,7 +21,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for features, results and tables")
     parser.add_argument("--layout", default="auto", metavar="NAME", help="layout of the data set (default: auto)")
     parser.add_argument(
-        "--protocol", nargs="+", default=["hungarian"], choices=BENCHMARK_PROTOCOLS, help="(default: hungarian)"
+        "--protocol",
+        nargs="+",
+        default=["hungarian"],
+        choices=BENCHMARK_PROTOCOLS,
+        metavar="NAME",
+        help=f"{', '.join(BENCHMARK_PROTOCOLS)} (default: hungarian)",
     )
     parser.add_argument(
         "--scope", default="picture", choices=("picture", "data-set"), help="one matching for each (default: picture)"

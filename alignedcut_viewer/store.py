@@ -180,6 +180,8 @@ class Store:
 
     def folder(self, group: str) -> Path:
         """Where a group or an array lies on disk."""
+        if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in group.split("/")) and group:
+            raise StudyError(f"The study {self.root} names {group!r}, which is no place inside it; it was edited.")
         return self.root / group if group else self.root
 
     def make_folder(self, group: str) -> Path:
@@ -235,7 +237,9 @@ class Store:
             if cached is not None and cached[0] == state:
                 return cached[1]
             attributes = json.loads(path.read_text(encoding="utf-8"))["attributes"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not isinstance(attributes, dict):
+                raise TypeError("its attributes are no description")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise StudyError(f"{path} is missing or damaged ({error}); the study cannot be read.") from error
         self._cache[group] = (state, attributes)
         result: dict[str, Any] = attributes
@@ -306,7 +310,11 @@ class Store:
             raise StudyError(f"The study {self.root} holds no {path}.")
         if writable:
             self.require_writable()
-        return zarr.open_array(str(self.folder(path)), mode="r+" if writable else "r")
+        try:
+            return zarr.open_array(str(self.folder(path)), mode="r+" if writable else "r")
+        except Exception as error:  # whatever the library makes of a description that is not one
+            what = f"{type(error).__name__}: {error}"
+            raise StudyError(f"{self.folder(path) / _GROUP} was edited or damaged ({what}).") from error
 
     def save_array(self, path: str, values: NDArray[Any]) -> None:
         """Write a whole array as one uncompressed chunk, so that :meth:`view` can map it."""

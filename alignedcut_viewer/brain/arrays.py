@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import pickle
 from collections.abc import Iterator, Sequence
@@ -91,11 +92,15 @@ def map_npy(path: Path) -> NDArray[Any]:
                 read_header = np.lib.format.read_array_header_2_0
             shape, _, dtype = read_header(file)
             start = file.tell()
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: this is not a readable .npy file ({error}); copy or download it again.") from None
+    except Exception as error:  # a hostile header may raise anything
+        raise InputError(
+            f"{path}: this is not a readable .npy file ({type(error).__name__}: {error}); copy or download it again."
+        ) from None
+    if any(side < 0 for side in shape) or math.prod(shape) * max(dtype.itemsize, 1) >= 2**63 or not dtype.itemsize:
+        raise InputError(f"{path}: its header describes no array (shape {shape}, type {dtype}); download it again.")
     if dtype.hasobject:
         raise InputError(f"{path}: the file holds Python objects instead of numbers.")
-    wanted = start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    wanted = start + math.prod(shape) * dtype.itemsize
     found = path.stat().st_size
     if found < wanted:
         raise InputError(
@@ -187,7 +192,7 @@ class VoxelFaults:
 
     def problems(self, file: str) -> list[Problem]:
         """One sentence for each kind of fault."""
-        advice = "; leave them out with unusable='drop'"
+        advice = "; leave them out with --drop-voxels (in Python unusable='drop')"
         found = []
         for voxels, what in (
             (self.not_finite, "NaN or infinite responses"),

@@ -182,9 +182,18 @@ def open_brain_npz(
         columns = {"roi": np.repeat(list(regions), [array.shape[1] for array in regions.values()])}
     if responses.ndim != 2:
         raise InputError(f"{file}: responses should be images × voxels, but have shape {responses.shape}.")
+    if responses.dtype.kind not in "fiu":
+        raise InputError(f"{file}: responses should be real numbers, but are of the type {responses.dtype}.")
     for key, values in columns.items():
+        if values.ndim != 1:
+            raise InputError(f"{file}: {key} should be one value a voxel, but has shape {values.shape}.")
+        if key in ("noise_ceiling", "fsaverage_vertex") and values.dtype.kind not in "fiu":
+            raise InputError(f"{file}: {key} should be numbers, but is of the type {values.dtype}.")
         if len(values) != responses.shape[1]:
             raise InputError(f"{file}: {key} is for {len(values)} voxels, but responses have {responses.shape[1]}.")
+    for key in ("files", "simulated", "source"):
+        if key in content and content[key].ndim != int(key == "files"):
+            raise InputError(f"{file}: {key} should not have shape {content[key].shape}.")
     if "files" in content:
         table = _located([str(name) for name in content["files"]], file.parent, pictures)
     else:
@@ -274,10 +283,12 @@ def _same_number(file: Path, n_pictures: int, n_rows: int) -> None:
 
 
 def _npz(file: Path) -> dict[str, NDArray[Any]]:
+    if not zipfile.is_zipfile(file):
+        raise InputError(f"{file}: this is no .npz file, whatever its name says; save it with numpy.savez.")
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (Exception, MemoryError) as error:  # a hostile header may raise anything
         raise InputError(f"{file}: this is not a readable .npz file of numbers and texts ({error}).") from None
 
 

@@ -9,22 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
-from ..errors import InputError
+from ..errors import InputError, StudyError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS, Store
 from .brain_activation import BrainActivation, open_brain_activation
 from .concept_set import CONCEPTS, ConceptSet
+from .descriptions import reading, require
 from .feature_set import FEATURES, FeatureSet
 from .layered_record import AGREEMENT, LayeredRecord
 from .node_features import NodeFeatures
 
-__all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut"]
+__all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut", "current_cuts"]
 
 CUTS = "cuts"
 COLOUR = "colour"
 MAP = "map"
 _NOTES = "notes"
+
+
+def current_cuts(store: Store) -> dict[str, dict[str, str]]:
+    """What each name of a cut stands for: the groups of its eigenvectors and colours, and of what was added later."""
+    with reading(store.folder(CUTS) / "zarr.json"):
+        current = dict(store.attributes(CUTS)["current"])
+        for name, entry in current.items():
+            require(all(isinstance(entry[what], str) for what in ("cut", COLOUR)), f"of the cut {name!r}")
+    return current
 
 
 class Cut:
@@ -48,7 +58,13 @@ class Cut:
         self.name = name
         self._attributes = store.attributes(group)
         self._colour_attributes = store.attributes(self._colour)
-        self.index = NodeIndex.from_dict(self._attributes["index"])
+        with reading(store.folder(group) / "zarr.json"):
+            self.index = NodeIndex.from_dict(self._attributes["index"])
+            require(bool(self.index.networks and self.index.images), "the graph has no nodes")
+            require(isinstance(self._attributes["recipe"]["pictures"], str), "the recipe is no description")
+            require(isinstance(self._attributes.get("warnings", []), list), "the warnings are no list")
+        with reading(store.folder(self._colour) / "zarr.json"):
+            require(isinstance(self._colour_attributes["recipe"], dict), "the recipe is no description")
         self._views: dict[str, NDArray[Any]] = {}
         self._brain: BrainActivation | None = None
         self._concepts: ConceptSet | None = None
@@ -58,7 +74,11 @@ class Cut:
 
     def _view(self, path: str) -> NDArray[Any]:
         if path not in self._views:
-            self._views[path] = self._store.view(path)
+            with reading(self._store.folder(path.rpartition("/")[0]) / "zarr.json"):
+                values = self._store.view(path)
+            if not path.endswith("/eigenvalues") and len(values) != len(self.index):
+                raise StudyError(f"{path} has {len(values)} rows, but the cut {len(self.index)} nodes; cut again.")
+            self._views[path] = values
         return self._views[path]
 
     @property
@@ -79,7 +99,8 @@ class Cut:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of this result, one sentence each."""
-        notes = self._store.attributes(CUTS).get(_NOTES, {}).get(self.name, ())
+        with reading(self._store.folder(CUTS) / "zarr.json"):
+            notes = [str(note) for note in self._store.attributes(CUTS).get(_NOTES, {}).get(self.name, ())]
         return (*self._attributes.get("warnings", ()), *notes)
 
     @property

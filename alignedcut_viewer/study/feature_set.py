@@ -14,6 +14,8 @@ from ..errors import FeatureError, StudyError
 from ..network_nodes import NetworkNodes, TokenGrid
 from ..store import Store
 from .chunk_checksums import ChunkChecksums
+from .descriptions import check_array, check_feature_set, reading
+from .image_ranges import all_finite, changed_ranges
 from .token_array import TokenArray
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class FeatureSet:
         self._store = store
         self._group = f"{self.ROOT}/{name}"
         self._mutex = threading.Lock()
+        self._checked: dict[str, Any] | None = None
         self.name = name
 
     def __repr__(self) -> str:
@@ -149,7 +152,11 @@ class FeatureSet:
 
     @property
     def _attributes(self) -> dict[str, Any]:
-        return self._store.attributes(self._group)
+        attributes = self._store.attributes(self._group)
+        if attributes is not self._checked:  # the store gives the same object until the file changes
+            with reading(self._store.folder(self._group) / "zarr.json"):
+                self._checked = check_feature_set(attributes)
+        return attributes
 
     @property
     def key(self) -> dict[str, Any]:
@@ -272,13 +279,7 @@ class FeatureSet:
             attributes = self._attributes
             complete = dict(attributes["complete"])
             for layer, (images, value) in changes.items():
-                ranges = complete[str(layer)]
-                size = max([stop for _, stop in ranges] + [image + 1 for image in images], default=0)
-                done = np.zeros(size, dtype=bool)
-                for start, stop in ranges:
-                    done[start:stop] = True
-                done[list(images)] = value
-                complete[str(layer)] = _ranges(done)
+                complete[str(layer)] = changed_ranges(complete[str(layer)], images, value)
             if complete != attributes["complete"]:
                 self._store.set_attributes(self._group, {**attributes, "complete": complete})
 
@@ -366,7 +367,10 @@ class FeatureSet:
                 f"The study holds no layer {layer} of {self.name}; it holds layers {list(self.layers)}. "
                 "Extract it first."
             )
-        return self._store.array(self._array_path(layer))
+        array = self._store.array(self._array_path(layer))
+        with reading(self._store.folder(self._array_path(layer)) / "zarr.json"):
+            check_array(array, self.batch, self.n_held_at(layer), self.key["storage"])
+        return array
 
     def tokens(self, layer: int) -> TokenArray:
         """Features of a layer for reading, single tokens included.
@@ -403,7 +407,7 @@ class FeatureSet:
         for layer, values in features.items():
             with np.errstate(over="ignore"):
                 stored = values.astype(self._dtype, copy=False)
-            if not _all_finite(stored):
+            if not all_finite(stored):
                 self._refuse(layer, values, images)
             self._write_chunk(layer, stored, images)
 
@@ -445,15 +449,3 @@ class FeatureSet:
             f"Features of {self.name} at layer {layer} {what}; run the network in single precision "
             "(precision='float32') and keep them so (storage='float32')."
         )
-
-
-def _all_finite(values: NDArray[np.floating[Any]]) -> bool:
-    if values.dtype == np.float16:  # by the bits of the exponent: many times faster than isfinite
-        return not bool(((values.view(np.uint16) & 0x7C00) == 0x7C00).any())
-    return bool(np.isfinite(values).all())
-
-
-def _ranges(done: NDArray[np.bool_]) -> list[list[int]]:
-    """Runs of True as [start, stop] pairs."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], done, [False]]).astype(np.int8)))
-    return [[int(start), int(stop)] for start, stop in edges.reshape(-1, 2)]

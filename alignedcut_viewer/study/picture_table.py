@@ -16,6 +16,7 @@ from typing import Any, overload
 
 from ..errors import UnreachablePictureError
 from ..regular_files import open_regular
+from .descriptions import check_picture
 
 __all__ = ["PictureRecord", "PictureTable", "file_digest"]
 
@@ -137,4 +138,4 @@ class PictureTable(Sequence[PictureRecord]):
     @classmethod
     def from_json(cls, records: list[dict[str, Any]]) -> PictureTable:
         """The table that :meth:`as_json` described."""
-        return cls(PictureRecord(**record) for record in records)
+        return cls(PictureRecord(**check_picture(record)) for record in records)

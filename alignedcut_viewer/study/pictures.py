@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, PictureError
 from ..regular_files import printable
 from ..store import Store
+from .descriptions import reading
 from .picture_table import PictureRecord, PictureTable, file_digest
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class StudyPictures:
         attributes = self._store.attributes(PICTURES)
         # The store gives the same object until the file changes; tables of many pictures take a moment to read.
         if self._read is None or self._read[0] is not attributes:
-            self._read = (attributes, PictureTable.from_json(attributes["pictures"]))
+            with reading(self._store.folder(PICTURES) / "zarr.json"):
+                self._read = (attributes, PictureTable.from_json(attributes["pictures"]))
         return self._read[1]
 
     def path(self, image: int) -> Path:
@@ -207,6 +209,8 @@ class StudyPictures:
         table = self.table
         digests: list[str] = []
         for image in images:
+            if not 0 <= image < len(table):
+                raise InputError(f"There is no image {image}; the study holds {len(table)}, counted from 0.")
             digest = table[image].digest
             if digest is None:
                 with contextlib.suppress(PictureError):

@@ -17,7 +17,7 @@ from ..atomic_files import digest_of
 from ..errors import InputError, PictureError, StudyError
 from ..nodes import NetworkNodes, NodeIndex
 from ..store import ALIGNMENTS, Store
-from .cut import COLOUR, CUTS, Cut, publish_cut
+from .cut import COLOUR, CUTS, Cut, current_cuts, publish_cut
 from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
@@ -377,7 +377,7 @@ class Study:
     @property
     def cuts(self) -> tuple[str, ...]:
         """Names of the finished cuts."""
-        return tuple(sorted(self.store.attributes(CUTS)["current"]))
+        return tuple(sorted(current_cuts(self.store)))
 
     def cut(self, name: str = "default") -> Cut:
         """A finished cut.
@@ -387,7 +387,7 @@ class Study:
         StudyError
             If there is none of that name.
         """
-        current = self.store.attributes(CUTS)["current"]
+        current = current_cuts(self.store)
         if name not in current:
             known = ", ".join(sorted(current)) or "none"
             raise StudyError(

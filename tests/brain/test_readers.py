@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from alignedcut_viewer.brain import open_brain_data
+from alignedcut_viewer.brain.arrays import map_npy
 from alignedcut_viewer.errors import InputError
 
 
@@ -113,7 +114,7 @@ def test_npz_faults_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.npz: roi is for 1 voxels"):
         open_brain_data(file)
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"data\.npz: this is not a readable"):
+    with pytest.raises(InputError, match=r"data\.npz: this is no \.npz file"):
         open_brain_data(file)
     with pytest.raises(InputError, match="no such file"):
         open_brain_data(tmp_path / "nothing.npz")
@@ -134,3 +135,19 @@ def test_responses_to_the_92_pictures(shared_data: Path) -> None:
     assert (dataset.n_pictures, dataset.n_voxels) == (92, 80)
     assert dataset.rois.counts() == {"EVC": 40, "IT": 40}
     assert dataset.pictures.names[0] == "00_human_bodypart.png"
+
+
+def test_complex_responses_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", responses=np.ones((2, 3), dtype=complex))
+    with pytest.raises(InputError, match="should be real numbers, but are of the type complex128"):
+        open_brain_data(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 4)}", "{[}", "{1: 2}", "x" * 60]
+)
+def test_hostile_headers_are_refused(tmp_path: Path, header: str) -> None:
+    text = header.ljust(117).encode() + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    with pytest.raises(InputError, match=r"a\.npy"):
+        map_npy(tmp_path / "a.npy")

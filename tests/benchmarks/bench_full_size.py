@@ -64,7 +64,7 @@ def extract(folder: str) -> dict[str, Any]:
     opened, _ = pipeline.open_study(root / "study", open_pictures([str(path) for path in paths if path is not None]))
     with opened:
         settings = ExtractSettings(
-            (NETWORK,), tap=TAPS, input_size=SIZE, batch=64, device="cpu", precision="float32", for_alignment=True
+            (NETWORK,), tap=TAPS, input_size=SIZE, batch_size=64, device="cpu", precision="float32", for_alignment=True
         )
         pipeline.extract(opened, settings)
     return {"seconds": time.perf_counter() - began, "peak": resident("VmHWM"), "disk": _size(root / "study" / "pooled")}

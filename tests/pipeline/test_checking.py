@@ -24,7 +24,7 @@ from alignedcut_viewer.pipeline import (
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.picture_table import file_digest
 
-EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch=4, device="cpu")
+EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch_size=4, device="cpu")
 CUT = CutSettings(
     n_components=4,
     device="cpu",

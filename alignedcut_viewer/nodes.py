@@ -261,7 +261,9 @@ class NodeIndex:
         column = np.where(is_class, -1, column)
         return NodeLocation(self._slot_network[slot], self._slot_layer[slot], self._image_numbers[rest], row, column)
 
-    def same_places(self, nodes: ArrayLike, network: str, layer: int) -> IntArray:
+    def same_places(
+        self, nodes: ArrayLike, network: str, layer: int, *, numbered_by: NodeIndex | None = None
+    ) -> IntArray:
         """The nodes at the same places of the same pictures at one layer of one network.
 
         Parameters
@@ -270,30 +272,40 @@ class NodeIndex:
             Flat node numbers of any slots, (n,).
         network, layer
             Where to look. On another token grid, a place is the token that holds the centre of the given one.
+        numbered_by
+            The index that the given nodes belong to, such as that of another cut of the same study; None is this one.
 
         Returns
         -------
         ndarray
-            Flat node numbers in the order of `nodes`; fewer where class tokens are given and the network has none.
+            Flat node numbers of this index in the order of `nodes`; fewer where class tokens are given and the network
+            has none, or pictures that this index lacks.
 
         Raises
         ------
         InputError
-            If a number is outside the index, or network or layer are.
+            If a number is outside its index, or network or layer are.
         """
+        source = self if numbered_by is None else numbered_by
         flat: IntArray = np.asarray(nodes, dtype=np.int64).reshape(-1)
-        place = self.locate(flat)
+        place = source.locate(flat)
         grid, start = self.grid(network, layer), self.slot_slice(network, layer).start
-        rows, columns = self.grids_of(flat)
+        rows, columns = source.grids_of(flat)
         # whole numbers, so that a place never slips into the neighbouring token by rounding
         row = (2 * place.row + 1) * grid.rows // (2 * rows)
         column = (2 * place.column + 1) * grid.columns // (2 * columns)
         is_class = place.row < 0
         token = np.where(is_class, 0, row * grid.columns + column + int(grid.class_token))
+        if not self.images:
+            return np.empty(0, dtype=np.int64)
         order = np.argsort(self._image_numbers, kind="stable")
-        image = order[np.searchsorted(self._image_numbers, place.image, sorter=order)]
-        found: IntArray = start + image * grid.n_tokens + token
-        return found if grid.class_token else found[~is_class]
+        found_at = np.searchsorted(self._image_numbers, place.image, sorter=order)
+        image = order[np.minimum(found_at, len(order) - 1)]
+        there = self._image_numbers[image] == place.image
+        if not grid.class_token:
+            there &= ~is_class
+        found: IntArray = (start + image * grid.n_tokens + token)[there]
+        return found
 
     def select(
         self,

@@ -8,13 +8,16 @@ All of them have the pseudo-eigenvectors as channels, so that similarity, concep
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
+from ..choices import PATHWAY_TAPS
 from ..errors import InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
@@ -24,11 +27,16 @@ from ..study.feature_set import FeatureSet
 from ..study.layered_record import GraphRecord, LayeredRecord
 from ..study.study import Study
 from ..versions import versions
+from . import extraction
 from .layered_settings import LayeredSettings
 from .layered_sources import LayeredSources, find_sources
-from .stages import colour_engine, finish_cut
+from .settings import ExtractSettings
+from .stages import colour_engine, finish_cut, open_study, removed_if_empty
 
-__all__ = ["engine_of", "layered_cut"]
+if TYPE_CHECKING:
+    from ..images import PictureSet
+
+__all__ = ["engine_of", "layered_cut", "run_layered"]
 
 _JOINT = "joint"
 _CHUNK = 32
@@ -81,6 +89,53 @@ def layered_cut(
     result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 1.0), on_update)
     report(progress, 1000, 1000, "Finished")
     return result
+
+
+def run_layered(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | PictureSet,
+    study_path: str | os.PathLike[str],
+    extract: ExtractSettings | None = None,
+    settings: LayeredSettings | None = None,
+    progress: ProgressCallback | None = None,
+    *,
+    name: str = "default",
+    announce: Callable[[str], None] | None = None,
+) -> Study:
+    """From pictures to a joint cut of many layers, as :func:`.stages.run` goes to an AlignedCut.
+
+    Parameters
+    ----------
+    source, study_path, progress, name, announce
+        As for :func:`.stages.run`.
+    extract
+        Networks, layers and sizes; the taps are those that the pathway needs.
+    settings
+        How to cut; where they name no networks, layers or pictures, they take those extracted here.
+
+    Returns
+    -------
+    Study
+        Open for reading.
+
+    Raises
+    ------
+    AlignedCutError
+        If something does not fit; a study that was begun here and holds nothing yet is removed again.
+    """
+    settings = settings or LayeredSettings()
+    extract = replace(extract or ExtractSettings(), tap=PATHWAY_TAPS[settings.pathway])
+    study, images = open_study(study_path, source)
+    with study, removed_if_empty(study):
+        sets = extraction.extract(study, extract, span(progress, 0.0, 0.6), announce)
+        if settings.networks is None:
+            settings = replace(settings, networks=tuple(dict.fromkeys(study.network(s).network for s in sets)))
+        if settings.layers is None:
+            settings = replace(settings, layers=extract.layers)
+        if settings.images is None:
+            there = set(study.node_index(sets, extract.layers).images)
+            settings = replace(settings, images=tuple(dict.fromkeys(image for image in images if image in there)))
+        layered_cut(study, settings, name, span(progress, 0.6, 1.0))
+    return Study.open(study_path)
 
 
 def engine_of(settings: LayeredSettings) -> LayeredCut:

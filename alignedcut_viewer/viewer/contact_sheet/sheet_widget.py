@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPen
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
+from ..frames.token_painting import token_edges
 from ..state.history import SELECTION_COLOURS, SELECTIONS, SelectionMode
-from ..widgets.painting import Colours
+from ..widgets.painting import Colours, image_of
 from .layout import GAP, Cell, SheetLayout
-from .tiles import SheetTiles, token_edges
+from .tiles import SheetTiles
 
 __all__ = ["SheetWidget"]
 
@@ -188,12 +189,12 @@ class SheetWidget(QAbstractScrollArea):
             if picture is None:
                 painter.fillRect(place, self.colours.line)
             else:
-                painter.drawImage(place, _image(picture))
+                painter.drawImage(place, image_of(picture))
         if cell.column:
             layer = self.layers[cell.column - 1]
             tile = self.tiles.tile(self.network, layer, cell.row)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.smooth)
-            painter.drawImage(place, _image(tile))
+            painter.drawImage(place, image_of(tile))
             self._paint_marks(painter, place, layer, cell.row)
         if self.shown == cell:
             painter.setPen(QPen(self.colours.text, 2))
@@ -304,13 +305,3 @@ class SheetWidget(QAbstractScrollArea):
             self.gone_to.emit(self.current.row, self.layers[max(self.current.column, 1) - 1])
         else:
             super().keyPressEvent(event)
-
-
-def _image(pixels: NDArray[np.uint8]) -> QImage:
-    """An image that shares its memory with an array, for as long as that lives."""
-    pixels = np.ascontiguousarray(pixels)
-    height, width, channels = pixels.shape
-    kind = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
-    image = QImage(pixels.data, width, height, channels * width, kind)
-    image.pixels = pixels
-    return image

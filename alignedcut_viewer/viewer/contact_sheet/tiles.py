@@ -9,19 +9,18 @@ from numpy.typing import NDArray
 
 from ...errors import AlignedCutError
 from ...progress import ProgressCallback
-from ..frames.value_colours import colour_table
+from ..frames.token_painting import colours_of
 from ..state.node_values import NodeValues
 
 if TYPE_CHECKING:
     from ...study.cut import Cut
     from ..frames.loading import LoadedPictures
 
-__all__ = ["SheetTiles", "token_edges"]
+__all__ = ["SheetTiles"]
 
 LONGEST_SIDE = 160
 MOST_PICTURES = 3000
 MOST_TILES = 6000
-OPACITY = 190
 
 
 class SheetTiles:
@@ -111,25 +110,3 @@ class SheetTiles:
         ratio = LONGEST_SIDE / max(picture.size)
         size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
         return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
-
-
-def colours_of(numbers: NDArray[np.float32], values: NodeValues) -> NDArray[np.uint8]:
-    """RGBA (n, 4) of numbers, in the colours of the heat map; transparent where there is none."""
-    low, high = values.limits
-    known = np.isfinite(numbers)
-    share = np.clip((np.where(known, numbers, low) - low) / (high - low), 0, 1)
-    colours = np.empty((numbers.size, 4), dtype=np.uint8)
-    colours[:, :3] = colour_table(values.signed)[(share * 255).astype(np.uint8)]
-    colours[:, 3] = np.where(known, OPACITY, 0)
-    return colours
-
-
-def token_edges(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Borders between chosen and other tokens, as lines (n, 4): x and y of both ends, as shares of the picture."""
-    rows, columns = chosen.shape
-    padded = np.pad(chosen, 1)
-    down, right = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
-    level = np.column_stack([right / columns, down / rows, (right + 1) / columns, down / rows])
-    down, right = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    upright = np.column_stack([right / columns, down / rows, right / columns, (down + 1) / rows])
-    return np.concatenate([level, upright])

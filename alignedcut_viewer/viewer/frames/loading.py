@@ -120,7 +120,10 @@ class LoadedStudy:
         """Name of the layer of colours: the networks themselves, as far as there is room."""
         if self.cut is None:
             return ""
+        record = self.cut.layered
         names = [network.name for network in self.cut.index.networks]
+        if record is not None:
+            return f"{record.pathway} · " + " + ".join(dict.fromkeys(record.sources.values()))
         return "AlignedCut · " + (" + ".join(names) if len(names) <= 2 else f"{len(names)} networks")
 
     @property
@@ -132,9 +135,11 @@ class LoadedStudy:
             return [*lines, "No cut is computed yet; press Run."]
         index, recipe = self.cut.index, self.cut.recipe["cut"]
         lines.append(f"{len(index):,} nodes: {len(index.images)} pictures, {len(index.slots)} layers in all")
-        lines.append(
-            f"{self.cut.eigenvectors.shape[1]} eigenvectors, gamma {recipe['gamma']:.3g}, {recipe['method']} solver"
-        )
+        found = f"{self.cut.eigenvectors.shape[1]} eigenvectors"
+        if self.cut.layered is None:
+            lines.append(f"{found}, gamma {recipe['gamma']:.3g}, {recipe['method']} solver")
+        else:
+            lines.append(f"{found} of a joint cut of {len(self.cut.layered.graphs)} layers' graphs: {recipe['method']}")
         if self.skipped:
             lines.append(f"{len(self.skipped)} pictures were skipped:")
             lines += list_skipped(self.skipped)

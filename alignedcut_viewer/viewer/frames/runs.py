@@ -10,12 +10,13 @@ from ...backbones import OFFLINE_NETWORK
 from ...errors import InputError
 from ...images import PictureSet, open_pictures, sample_pictures
 from ...layer_text import parse_layers
+from ...pipeline.layered_settings import LayeredSettings
 from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
 from ...progress import ProgressCallback
 from ..state.settings import SAMPLES, StudySettings, parse_number
 from .loading import LoadedStudy, prepare_study
 
-__all__ = ["align_settings", "cut_settings", "extract_settings", "run_work"]
+__all__ = ["align_settings", "cut_settings", "extract_settings", "layered_settings", "run_work"]
 
 
 def extract_settings(settings: StudySettings) -> ExtractSettings:
@@ -88,6 +89,21 @@ def cut_settings(settings: StudySettings) -> CutSettings:
     )
 
 
+def layered_settings(settings: StudySettings) -> LayeredSettings:
+    """How to cut all layers' attention graphs together."""
+    return LayeredSettings(
+        pathway=settings.kind,
+        n_components=settings.n_components,
+        weights=settings.weights_of_layers,
+        n_inside=settings.neighbours,
+        n_across=settings.neighbours,
+        n_landmarks=settings.n_landmarks or None,
+        seed=settings.seed,
+        device=settings.device.strip() or "auto",
+        memory=settings.memory.strip() or "4GiB",
+    )
+
+
 def run_work(
     settings: StudySettings,
     pictures: PictureSet | None = None,
@@ -111,12 +127,16 @@ def run_work(
     """
     if not settings.source.strip() and pictures is None:
         raise InputError("Choose pictures first: a folder, or the sample pictures.")
-    extract, align, cut = extract_settings(settings), align_settings(settings), cut_settings(settings)
+    joint = settings.kind != "alignedcut"
+    extract = extract_settings(settings)
+    align, cut = (None, None) if joint else (align_settings(settings), cut_settings(settings))
+    layered = layered_settings(settings) if joint else None
     path, source = settings.study_path, settings.source.strip()
     name = settings.cut_name.strip() or "default"
 
     def work(progress: ProgressCallback) -> LoadedStudy:
         progress(0, 0, "loading the libraries")
+        from ...pipeline.layered_stage import run_layered
         from ...pipeline.stages import run
 
         chosen = pictures
@@ -124,9 +144,20 @@ def run_work(
             chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
         said: list[str] = []
         with _one_core_to_the_window():
-            study = run(
-                chosen, path, extract, align, cut, progress=progress, name=name, announce=said.append, on_epoch=on_epoch
-            )
+            if layered is not None:
+                study = run_layered(chosen, path, extract, layered, progress, name=name, announce=said.append)
+            else:
+                study = run(
+                    chosen,
+                    path,
+                    extract,
+                    align,
+                    cut,
+                    progress=progress,
+                    name=name,
+                    announce=said.append,
+                    on_epoch=on_epoch,
+                )
         loaded = prepare_study(study, name)
         warnings = (*_stand_ins(loaded, extract.networks), *loaded.warnings)
         return replace(loaded, warnings=warnings, announcements=tuple(said))

@@ -148,7 +148,8 @@ class Display:
         """Show colours over the pictures that are shown, in the place of the colours shown before.
 
         The first colours start at two thirds of the layers, where networks tell objects apart; later ones leave the
-        sliders where they are.
+        sliders where they are. A network that lacks the layer, such as the joint solution of all layers, which has one
+        only, is left for the first that has it, so that there is something to see.
         """
         viewer = self._viewer()
         if viewer is None:
@@ -164,6 +165,10 @@ class Display:
             layer.name = name
             viewer.layers.selection.active = layer
         layer.metadata = {**layer.metadata, **(metadata or {})}
+        network, number, picture = self.position()
+        if colours.slot(network, number) is None:
+            having = (i for i in range(len(colours.networks)) if colours.slot(i, number) is not None)
+            self.move_to(next(having, network), number, picture)
         self._write_caption()
 
     def set_smooth(self, smooth: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import InputError
 from .evented import Evented
 
-__all__ = ["ALIGNMENTS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_names", "parse_number"]
+__all__ = ["ALIGNMENTS", "KINDS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_names", "parse_number"]
 
 SAMPLES = "sample pictures"
 ALIGNMENTS = {
@@ -21,6 +21,12 @@ ALIGNMENTS = {
     "brain": "trained on brain data",
     "file": "from a file",
     "none": "none",
+}
+KINDS = {
+    "alignedcut": "AlignedCut",
+    "what": "what: values of all layers",
+    "where": "where: queries and keys of all layers",
+    "both": "what and where together",
 }
 MASK_FORMATS = {
     "png": "indexed PNG, one a picture",
@@ -63,6 +69,12 @@ class StudySettings(Evented):
     eigen_weight, epochs, drop_voxels
         How it is trained on them: weight of the eigen-constraint, most epochs, and whether unusable voxels are left
         out.
+    kind
+        A key of :data:`KINDS`: one graph over all tokens and layers, or a joint cut of all layers' attention graphs.
+    weights_of_layers
+        How much each layer counts in a joint cut: ``agreement``, ``uniform`` or ``resolution``.
+    neighbours
+        Of each token in a joint cut: so many inside its picture, and as many in other pictures.
     n_components
         Number of eigenvectors.
     gamma
@@ -100,6 +112,9 @@ class StudySettings(Evented):
     eigen_weight: float = 1.0
     epochs: int = 30
     drop_voxels: bool = False
+    kind: str = "alignedcut"
+    weights_of_layers: str = "agreement"
+    neighbours: int = 50
     n_components: int = 20
     gamma: str = "1.0"
     method: str = "auto"

@@ -104,7 +104,7 @@ class BrainFields(View):
 
     def _draw(self) -> None:
         settings = self.coordinator.settings
-        self.setVisible(settings.alignment == "brain")
+        self.setVisible(settings.alignment == "brain" and settings.kind == "alignedcut")
         if settings.alignment != "brain":
             return
         from ...brain import says_simulated

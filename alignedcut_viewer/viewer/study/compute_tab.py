@@ -12,7 +12,7 @@ from ...choices import PRECISIONS
 from ...spectral.methods import CUT_METHODS
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
-from ..state.settings import ALIGNMENTS, SAMPLES
+from ..state.settings import ALIGNMENTS, KINDS, SAMPLES
 from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row, scrolled, section, show_row
 from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
@@ -61,6 +61,25 @@ class ComputeTab(View):
             name="layers", label="layers", tooltip="all, or numbers and ranges counted from 0, such as 4, 8-11"
         )
 
+        self.kind = ComboBox(
+            name="kind",
+            label="kind of cut",
+            choices=[(title, key) for key, title in KINDS.items()],
+            tooltip="One graph over the tokens of all layers, or one cut that all layers' attention graphs agree on",
+        )
+        self.weights_of_layers = ComboBox(
+            name="weights_of_layers",
+            label="layers count",
+            choices=[("by agreement", "agreement"), ("all the same", "uniform"), ("by resolution", "resolution")],
+            tooltip="How much each layer counts in the joint cut; by agreement, it finds where what is asked lives",
+        )
+        self.neighbours = SpinBox(
+            name="neighbours",
+            label="neighbours",
+            min=1,
+            max=1000,
+            tooltip="Of each token: so many inside its picture, and as many in other pictures",
+        )
         self.alignment = ComboBox(
             name="alignment",
             label="alignment",
@@ -91,7 +110,8 @@ class ComputeTab(View):
         )
         self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
 
-        narrow(self.alignment)
+        for box in (self.alignment, self.kind, self.weights_of_layers):
+            narrow(box)
         self.form = SettingsForm(
             coordinator,
             {
@@ -99,6 +119,9 @@ class ComputeTab(View):
                 "networks": self.networks,
                 "other_networks": self.other_networks,
                 "layers": self.layers,
+                "kind": self.kind,
+                "weights_of_layers": self.weights_of_layers,
+                "neighbours": self.neighbours,
                 "alignment": self.alignment,
                 "alignment_file": self.alignment_file,
                 **self.brain.fields,
@@ -119,7 +142,16 @@ class ComputeTab(View):
             scrolled(
                 section("Pictures", self.source, buttons, self.picture_note, wide=[buttons]),
                 section("Networks", self.networks, self.other_networks, self.layers, wide=[self.networks]),
-                section("Alignment and cut", self.alignment, self.alignment_file, self.n_components, self.gamma),
+                section(
+                    "Cut",
+                    self.kind,
+                    self.alignment,
+                    self.alignment_file,
+                    self.weights_of_layers,
+                    self.neighbours,
+                    self.n_components,
+                    self.gamma,
+                ),
                 self.brain,
                 section("Study", self.study, self.cut_name, self.open_study),
                 more,
@@ -183,7 +215,12 @@ class ComputeTab(View):
     def _draw_settings(self) -> None:
         settings = self.coordinator.settings
         self.form.show(settings)
-        show_row(self.alignment_file, settings.alignment == "file")
+        joint = settings.kind != "alignedcut"
+        for widget in (self.alignment, self.gamma):
+            show_row(widget, not joint)
+        for widget in (self.weights_of_layers, self.neighbours):
+            show_row(widget, joint)
+        show_row(self.alignment_file, settings.alignment == "file" and not joint)
 
     def _draw_pictures(self) -> None:
         pictures, study = self.coordinator.shown.pictures, self.coordinator.shown.study

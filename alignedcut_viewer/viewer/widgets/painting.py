@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QIcon, QImage, QPainter, QPainterPath, QPen, QPixmap
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Colours", "PaintedWidget", "choice", "halo_text", "legible", "shown_number", "swatch"]
+__all__ = ["Colours", "PaintedWidget", "choice", "halo_text", "image_of", "legible", "shown_number", "swatch"]
 
 SIMULATED = "#8B1A1A"
 
@@ -174,6 +176,16 @@ def halo_text(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(path)
     painter.fillPath(path, colour)
+
+
+def image_of(pixels: NDArray[np.uint8]) -> QImage:
+    """An image that shares its memory with an array, for as long as that lives."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width, channels = pixels.shape
+    kind = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
+    image = QImage(pixels.data, width, height, channels * width, kind)
+    image.pixels = pixels
+    return image
 
 
 def shown_number(value: float) -> str:

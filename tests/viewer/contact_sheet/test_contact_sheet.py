@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.viewer.contact_sheet.layout import Cell, SheetLayout
-from alignedcut_viewer.viewer.contact_sheet.tiles import SheetTiles, token_edges
+from alignedcut_viewer.viewer.contact_sheet.tiles import SheetTiles
 from alignedcut_viewer.viewer.frames.loading import load_study
+from alignedcut_viewer.viewer.frames.token_painting import token_edges
 from alignedcut_viewer.viewer.frames.value_colours import colour_table
 from alignedcut_viewer.viewer.state.node_values import NodeValues
 from tests.benchmarks.planted_study import write_planted_study

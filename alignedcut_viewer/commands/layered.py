@@ -63,6 +63,7 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
         If an option of AlignedCut was given.
     """
     from ..pipeline import LayeredSettings, layered_agreement, layered_cut
+    from ..pipeline.presets import paper_layered
     from ..pipeline.settings import ColourSettings, MapSettings
     from ..study.study import Study
 
@@ -83,7 +84,8 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
             given[key] = tuple(values[key])
     colour = {"perplexity": "perplexity", "spread": "spread", "n_landmarks": "colour_landmarks"}
     plane = {"perplexity": "map_perplexity", "n_landmarks": "map_landmarks"}
-    settings = LayeredSettings(
+    make = paper_layered if values.get("preset") else LayeredSettings
+    settings = make(
         pathway=pathway,
         **given,
         **common,

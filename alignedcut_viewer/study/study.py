@@ -18,6 +18,7 @@ from ..errors import InputError, PictureError, StudyError
 from ..nodes import NetworkNodes, NodeIndex
 from ..store import ALIGNMENTS, Store
 from .cut import COLOUR, CUTS, Cut, current_cuts, publish_cut
+from .default_sets import default_sets
 from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
@@ -290,7 +291,7 @@ class Study:
         Parameters
         ----------
         networks
-            Names of feature sets, in the order of the nodes; None takes all.
+            Names of feature sets, in the order of the nodes; None takes :func:`.default_sets.default_sets`.
         layers
             Layer numbers, for all networks or by network; None takes all that were extracted. Of one list for all
             networks, each takes those that it has.
@@ -306,10 +307,7 @@ class Study:
         InputError
             If nothing is chosen.
         """
-        if networks is None:
-            names = [name for name, features in self.networks.items() if not features.is_empty]
-        else:
-            names = [self.network(name).name for name in networks]
+        names = default_sets(self.networks) if networks is None else [self.network(name).name for name in networks]
         if not names:
             raise StudyError(f"The study {self.path} holds no features yet; extract them first.")
         chosen: list[NetworkNodes] = []

@@ -67,7 +67,7 @@ def write_planted_study(
     path = folder / "planted.zarr"
     with Study.create(path, open_pictures(str(pictures))) as study:
         store, cut = study.store, f"{CUTS}/{GROUP}"
-        recipe = {"gamma": 1.0, "method": "planted", "alignment": None, "settings": {}}
+        recipe = {"gamma": 1.0, "method": "planted", "alignment": None, "settings": {}, "pictures": "planted"}
         attributes = {"recipe": recipe, "index": index.as_dict(), "alignment": None, "warnings": []}
         with store.building(cut, attributes):
             store.save_array(f"{cut}/eigenvectors", eigenvectors)

@@ -206,3 +206,22 @@ def test_an_aligned_cut_has_no_pathways(study: Path) -> None:
     found = all_figures(Study.open(study), names=("pathways", "agreement"))
     assert all(isinstance(figure, Lacking) for figure in found.values())
     assert "pathways" not in all_figures(Study.open(study))
+
+
+def test_an_alignedcut_leaves_queries_keys_and_values_to_joint_cuts(study: Path) -> None:
+    with Study.open(study, writable=True) as opened:
+        assert {opened.network(n.name).tap for n in opened.node_index().networks} == {"q", "k", "v"}
+        pipeline.extract(opened, ExtractSettings((NETWORK,), (0, 2, 5), input_size=64, device="cpu"))
+        assert [opened.network(n.name).tap for n in opened.node_index().networks] == ["attention"]
+
+
+def test_the_papers_recipe_of_a_joint_cut() -> None:
+    from alignedcut_viewer.pipeline.layered_stage import engine_of
+    from alignedcut_viewer.pipeline.presets import paper_layered
+    from alignedcut_viewer.spectral.layered.gradient import GradientSettings
+
+    settings = paper_layered(pathway="where", device="cpu")
+    engine = engine_of(settings)
+    assert (engine.solver, engine.gradient) == ("gradient", None)  # None: the published numbers of the scope
+    assert GradientSettings.paper(engine.scope).n_channels == 100
+    assert (settings.weights, settings.n_inside, settings.n_across, settings.threshold) == ("resolution", 50, 50, 0.1)

@@ -207,7 +207,7 @@ class SheetWidget(QAbstractScrollArea):
         assert self.tiles is not None
         index = self.tiles.cut.index
         patches = index.patch_slice(self.network, layer, index.images[row])
-        grid = index.network(self.network)
+        grid = index.grid(self.network, layer)
         marks = [(self.selected.get(which), QColor(SELECTION_COLOURS[which])) for which in SELECTIONS]
         if self.hovered is not None:
             marks.append((np.array([self.hovered]), QColor(Qt.GlobalColor.white)))

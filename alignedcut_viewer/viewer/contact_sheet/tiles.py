@@ -62,7 +62,7 @@ class SheetTiles:
         if key in self._tiles:
             self._tiles.move_to_end(key)
             return self._tiles[key]
-        grid, image = self.cut.index.network(network), self.cut.index.images[row]
+        grid, image = self.cut.index.grid(network, layer), self.cut.index.images[row]
         tile = np.empty((grid.rows, grid.columns, 4), dtype=np.uint8)
         if self._values is None:
             tile[..., :3] = self.cut.colour_map(network, layer, image)

@@ -73,9 +73,9 @@ class Picking:
             return
         index = self._shown.index
         network, layer, image = position
-        grid = index.network(network)
-        if layer not in grid.layers:
+        if layer not in index.network(network).layers:
             return
+        grid = index.grid(network, layer)
         rows, columns = pictures.layout.tokens_between(index.images.index(image), begin, end, grid.rows, grid.columns)
         nodes = self.nodes_at(network, layer, image, rows, columns)
         self.dragged.emit(None if ended else nodes)
@@ -85,7 +85,7 @@ class Picking:
     def nodes_at(self, network: str, layer: int, image: int, rows: slice, columns: slice) -> NDArray[np.int64]:
         """Patch nodes of a rectangle of the token grid of one picture, ascending."""
         index = self._shown.index
-        grid = index.network(network)
+        grid = index.grid(network, layer)
         patches = index.patch_slice(network, layer, image)
         numbers = np.arange(patches.start, patches.stop, dtype=np.int64).reshape(grid.rows, grid.columns)
         return numbers[rows, columns].ravel()
@@ -98,9 +98,9 @@ class Picking:
         if position is None:
             return
         index = self._shown.index
-        grid = index.network(position[0])
-        if position[1] not in grid.layers:
+        if position[1] not in index.network(position[0]).layers:
             return
+        grid = index.grid(position[0], position[1])
         row, column = grid.rows // 2, grid.columns // 2
         if self._selection.hovered is not None:
             place = index.locate(self._selection.hovered)

@@ -10,7 +10,7 @@ from ..state.node_values import NodeValues
 from ..state.settings import StudySettings
 from .loading import LoadedStudy
 
-__all__ = ["figure_work", "mask_work", "masks_work"]
+__all__ = ["figure_work", "mask_work", "masks_work", "would_replace"]
 
 
 def figure_work(
@@ -54,7 +54,14 @@ def figure_work(
 
 
 def masks_work(
-    shown: LoadedStudy, folder: Path, settings: StudySettings, *, network: str, layer: int, smooth: bool
+    shown: LoadedStudy,
+    folder: Path,
+    settings: StudySettings,
+    *,
+    network: str,
+    layer: int,
+    smooth: bool,
+    replace: bool = False,
 ) -> Callable[[ProgressCallback], Path]:
     """The work of writing masks of all pictures at one layer, at the size of the original pictures.
 
@@ -70,6 +77,8 @@ def masks_work(
         The slot whose segments are written.
     smooth
         Interpolate between tokens before deciding for a segment.
+    replace
+        Whether masks that are there already may be overwritten.
 
     Raises
     ------
@@ -96,11 +105,23 @@ def masks_work(
             smooth=smooth,
             formats=settings.mask_formats,
             seed=settings.seed,
+            replace=replace,
             progress=progress,
         )
         return folder
 
     return work
+
+
+def would_replace(shown: LoadedStudy, folder: Path, settings: StudySettings) -> bool:
+    """Whether masks of these pictures in the chosen formats are in a folder already."""
+    from ...pipeline.mask_export import check_target
+
+    try:
+        check_target(shown.study, folder, settings.mask_formats)
+    except InputError:
+        return True
+    return False
 
 
 def mask_work(
@@ -112,6 +133,7 @@ def mask_work(
     *,
     slot: tuple[str, int],
     smooth: bool,
+    replace: bool = False,
 ) -> Callable[[ProgressCallback], Path]:
     """The work of writing where values reach a threshold, for all pictures at one layer.
 
@@ -131,6 +153,8 @@ def mask_work(
         Network and layer.
     smooth
         Interpolate between tokens before numbers are compared.
+    replace
+        Whether masks that are there already may be overwritten.
 
     Raises
     ------
@@ -157,6 +181,7 @@ def mask_work(
             title=values.title,
             smooth=smooth,
             formats=settings.mask_formats,
+            replace=replace,
             progress=progress,
         )
         return folder

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...nodes import NodeIndex
+from ...nodes import NodeIndex, Slot
 from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..state.node_values import NodeValues
 from .picture_layout import PictureLayout
@@ -29,7 +29,7 @@ class _Marked(NamedTuple):
     """Chosen nodes, and the places on pictures that any of them stands on."""
 
     nodes: NDArray[np.int64]
-    places: dict[str, NDArray[np.int64]]
+    places: dict[Slot, NDArray[np.int64]]
 
 
 class SelectionStack(SlotStack):
@@ -76,16 +76,22 @@ class SelectionStack(SlotStack):
         """Whether there is nothing to see on any frame."""
         return self._pointed is None and self._preview is None and not any(len(m.nodes) for m in self._marked.values())
 
-    def _places(self, nodes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-        """For each network the places (picture × token) that hold a chosen node at any layer, ascending."""
-        places = {}
+    def _places(self, nodes: NDArray[np.int64]) -> dict[Slot, NDArray[np.int64]]:
+        """For each slot the places (picture × token) that hold a chosen node at any layer of the network, ascending."""
+        places: dict[Slot, NDArray[np.int64]] = {}
         for network in self.index.networks:
             first = self.index.slot_slice(network.name, network.layers[0])
             last = self.index.slot_slice(network.name, network.layers[-1])
             begin, end = np.searchsorted(nodes, (first.start, last.stop))
+            own, slots = nodes[begin:end], [Slot(network.name, layer) for layer in network.layers]
+            if network.grids:  # layers of different resolution
+                for slot in slots:
+                    found = self.index.same_places(own, *slot) - self.index.slot_slice(*slot).start
+                    places[slot] = np.unique(found)
+                continue
             stood_on = np.zeros(first.stop - first.start, dtype=bool)
-            stood_on[(nodes[begin:end] - first.start) % len(stood_on)] = True
-            places[network.name] = np.flatnonzero(stood_on)
+            stood_on[(own - first.start) % len(stood_on)] = True
+            places.update(dict.fromkeys(slots, np.flatnonzero(stood_on)))
         return places
 
     def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[np.uint8]:
@@ -100,25 +106,25 @@ class SelectionStack(SlotStack):
             if marked is None or not len(marked.nodes):
                 continue
             here = _within(marked.nodes, patches.start, patches.stop)
-            anywhere = _within(marked.places[slot[0]], patches.start - offset, patches.stop - offset)
+            anywhere = _within(marked.places[Slot(*slot)], patches.start - offset, patches.stop - offset)
             elsewhere = np.setdiff1d(anywhere, here, assume_unique=True)
             colour = rgb_of(SELECTION_COLOURS[which])
-            self._outline(frame, picture, slot[0], elsewhere, colour, 1, GHOST, 0)
-            self._outline(frame, picture, slot[0], here, colour, 3, 255, TINT)
+            self._outline(frame, picture, slot, elsewhere, colour, 1, GHOST, 0)
+            self._outline(frame, picture, slot, here, colour, 3, 255, TINT)
         if self._preview is not None:
             which, nodes = self._preview
             inside = _within(nodes, patches.start, patches.stop)
-            self._outline(frame, picture, slot[0], inside, rgb_of(SELECTION_COLOURS[which]), 3, 255, TINT)
+            self._outline(frame, picture, slot, inside, rgb_of(SELECTION_COLOURS[which]), 3, 255, TINT)
         if self._pointed is not None and patches.start <= self._pointed < patches.stop:
             place = np.array([self._pointed - patches.start], dtype=np.int64)
-            self._outline(frame, picture, slot[0], place, POINTER, 2, 255, 0)
+            self._outline(frame, picture, slot, place, POINTER, 2, 255, 0)
         return frame
 
     def _outline(
         self,
         frame: NDArray[np.uint8],
         picture: int,
-        network: str,
+        slot: tuple[str, int],
         patches: NDArray[np.int64],
         colour: tuple[int, int, int],
         width: int,
@@ -128,7 +134,7 @@ class SelectionStack(SlotStack):
         """Draw the border of a set of patches, numbered on their picture, and tint its inside."""
         if not patches.size:
             return
-        grid = self.index.network(network)
+        grid = self.index.grid(*slot)
         chosen = np.zeros(grid.rows * grid.columns, dtype=np.uint8)
         chosen[patches] = 255
         box = self.layout.box(picture)

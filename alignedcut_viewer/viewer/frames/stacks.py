@@ -288,6 +288,6 @@ class ValueStack(SlotStack):
 
     def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[Any]:
         """The tokens' numbers in the box of the picture."""
-        grid = self.index.network(slot[0])
+        grid = self.index.grid(*slot)
         part = self._values.part(self.index.patch_slice(*slot, self.index.images[picture]))
         return self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)

@@ -88,5 +88,6 @@ class NodeThumbnails:
         name = self._pictures.names[self._position[int(place.image)]]
         name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
         where = "class token" if row < 0 else f"row {row}, column {column}"
-        box = None if row < 0 else (row / network.rows, column / network.columns, 1 / network.rows, 1 / network.columns)
+        grid = self._index.grid(network.name, int(place.layer))
+        box = None if row < 0 else (row / grid.rows, column / grid.columns, 1 / grid.rows, 1 / grid.columns)
         return Thumbnail(image, box, (name, f"{network.name} · layer {int(place.layer)}", where))

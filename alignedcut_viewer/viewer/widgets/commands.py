@@ -11,11 +11,11 @@ from napari.utils.notifications import show_info, show_warning
 from ...errors import AlignedCutError, InputError
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.docks import show_panel
-from ..frames.exports import figure_work, mask_work, masks_work
+from ..frames.exports import figure_work, mask_work, masks_work, would_replace
 from ..frames.stacks import AXES
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
-from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, window_of
+from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, ask_whether, window_of
 from ..work.task_runner import tell_error
 
 __all__ = [
@@ -131,9 +131,11 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
     def begin(folder: Path) -> None:
         study, _ = coordinator.shown.study_and_cut()
         network, layer = coordinator.shown_slot()
-        work = masks_work(
-            study, folder, coordinator.settings.snapshot(), network=network, layer=layer, smooth=coordinator.view.smooth
-        )
+        settings, replace = coordinator.settings.snapshot(), _may_replace(viewer, folder)
+        if replace is None:
+            return
+        smooth = coordinator.view.smooth
+        work = masks_work(study, folder, settings, network=network, layer=layer, smooth=smooth, replace=replace)
         coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)
@@ -153,6 +155,9 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
 
     def begin(folder: Path) -> None:
         study, _ = coordinator.shown.study_and_cut()
+        replace = _may_replace(viewer, folder)
+        if replace is None:
+            return
         work = mask_work(
             study,
             folder,
@@ -161,10 +166,21 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
             coordinator.similarity.settings.threshold,
             slot=coordinator.shown_slot(),
             smooth=coordinator.view.smooth,
+            replace=replace,
         )
         coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)
+
+
+def _may_replace(viewer: napari.viewer.Viewer, folder: Path) -> bool | None:
+    """Whether to replace masks in a folder: False where there are none, None if the user thought better of it."""
+    coordinator = Coordinator.of(viewer)
+    study, _ = coordinator.shown.study_and_cut()
+    if not would_replace(study, folder, coordinator.settings.snapshot()):
+        return False
+    question = f"{folder} holds masks of these pictures already. Replace them?"
+    return True if ask_whether(window_of(viewer), "Replace masks", question) else None
 
 
 def _ask_and_begin(ask: Callable[[], Path | None], begin: Callable[[Path], None]) -> None:

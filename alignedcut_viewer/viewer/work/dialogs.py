@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "is_open", "window_of"]
+__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "ask_whether", "is_open", "window_of"]
 
 
 def window_of(viewer: object) -> QWidget | None:
@@ -48,6 +48,13 @@ def ask_new_file(parent: QWidget | None, title: str, start: str | Path, kinds: s
         if not path.suffix or (ending.count(".") > 1 and not path.name.endswith(ending)):
             path = path.with_name(path.name.removesuffix(Path(ending).suffix) + ending)
     return path
+
+
+def ask_whether(parent: QWidget | None, title: str, question: str) -> bool:
+    """Ask a question that is answered by Yes or No; No where the user just closes it."""
+    buttons = QMessageBox.StandardButton
+    answer = QMessageBox.question(parent, title, question, buttons.Yes | buttons.No, buttons.No)
+    return bool(answer == buttons.Yes)
 
 
 def _start(path: str | Path) -> str:

@@ -187,6 +187,39 @@ def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, pane
     assert [(c["id"], c["name"]) for c in described["categories"]] == [(i, f"segment {i}") for i in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("agrees", [False, True])
+def test_masks_are_replaced_only_when_the_user_says_so(qtbot, shown, panel, coordinator, tmp_path, wait_idle, agrees):
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    coordinator.settings.update(mask_formats=("png",), segments=2)
+    panel.tabs.setCurrentWidget(panel.export_tab)
+    old = tmp_path / "masks" / "png" / "0-chelsea.png"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"the user's own")
+    asked = []
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if not isinstance(box, QMessageBox):
+            QTimer.singleShot(50, answer)
+            return
+        asked.append(box.text())
+        buttons = QMessageBox.StandardButton
+        box.button(buttons.Yes if agrees else buttons.No).click()
+
+    def choose_then_answer():
+        QTimer.singleShot(50, answer)
+
+    answer_dialog(qtbot, tmp_path / "masks")
+    QTimer.singleShot(300, choose_then_answer)
+    click(qtbot, panel.export_tab.export_masks)
+    wait_idle()
+    assert len(asked) == 1
+    assert "holds masks of these pictures already" in asked[0]
+    assert (old.read_bytes() == b"the user's own") is not agrees
+
+
 def test_nothing_to_export_is_said(viewer, panel, notifications):
     from alignedcut_viewer.viewer.widgets.commands import export_figure, export_masks
 

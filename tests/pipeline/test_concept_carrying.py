@@ -142,9 +142,25 @@ def test_concepts_carried_over_are_sought_anew_on_request(study: Study) -> None:
     assert any(concept.pinned for concept in anew)
 
 
-def test_damaged_concepts_keep_their_cut(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_concepts_damaged_in_one_of_two_places_are_carried(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     (order,) = study.path.rglob("concepts-*/order/c/0")
     order.write_bytes(b"")
+    study.close()
+    words = ["cut", str(study.path), "--alignment", "none", "--no-map", "--eigenvectors", "3", "--device", "cpu"]
+    assert main(words) == 0
+    assert "Note:" not in capsys.readouterr().out
+    opened = Study.open(study.path)
+    assert opened.cuts == ("default",)
+    concepts = opened.cut().concepts
+    assert concepts is not None
+    assert "dog" in concepts.names.values()
+
+
+def test_damaged_concepts_keep_their_cut(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    places = list(study.path.rglob("concepts-*/order*/c/0"))
+    assert len(places) == 2
+    for order in places:
+        order.write_bytes(b"")
     study.close()
     words = ["cut", str(study.path), "--alignment", "none", "--no-map", "--eigenvectors", "3", "--device", "cpu"]
     assert main(words) == 0

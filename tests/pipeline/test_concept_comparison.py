@@ -207,7 +207,7 @@ def test_concepts_recur_in_the_network_that_holds_them(study: Study, groups: NDA
 
 
 def test_figure_and_ground_in_the_brain(study: Study, groups: NDArray[np.int8]) -> None:
-    found = pipeline.figure_ground_activation(study, groups)
+    found = pipeline.figure_ground_activation(study, groups, about="zero")
     assert found.names == ("V1", "V4", "PPA")
     assert "simulated" in found.title
     for layer in range(N_LAYERS):

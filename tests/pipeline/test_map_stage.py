@@ -43,7 +43,7 @@ def study(tmp_path: Path) -> Study:
 def save(study: Study, name: str, index: NodeIndex, group: str, colour: str = "colour-a") -> None:
     path = f"cuts/{group}"
     if not study.store.exists(path):
-        with study.store.building(path, {"recipe": {}, "index": index.as_dict(), "alignment": None}):
+        with study.store.building(path, {"recipe": {"pictures": ""}, "index": index.as_dict(), "alignment": None}):
             study.store.save_array(f"{path}/eigenvectors", planted(index)[1])
     if not study.store.exists(f"{path}/{colour}"):
         with study.store.building(f"{path}/{colour}", {"recipe": {}}):

@@ -61,7 +61,11 @@ def large_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"method": "nystrom", "memory": "64MiB"}, 64, "array"),
         ({"method": "nystrom", "memory": "64MiB", "precision": "bfloat16"}, 64, "array"),
         ({"method": "nystrom", "memory": "64MiB"}, 64, "file"),
-        ({"method": "knn", "memory": "96MiB", "n_neighbors": 10, "n_landmarks": 2000}, 96, "array"),
+        (
+            {"method": "knn", "memory": "96MiB", "n_neighbors": 10, "n_landmarks": 2000, "orthonormal": True},
+            96,
+            "array",
+        ),
     ],
 )
 def test_memory_is_kept(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import AlignedCutError
 from ...progress import ProgressCallback
 from ..frames.token_painting import colours_of
 from ..state.node_values import NodeValues
@@ -91,7 +90,8 @@ class SheetTiles:
         found = {}
         for done, row in enumerate(rows):
             progress(done, len(rows), "reading pictures")
-            found[row] = self._read(row)
+            picture = self._pictures.small(row, LONGEST_SIDE)
+            found[row] = np.full((8, 8, 3), 128, dtype=np.uint8) if picture is None else picture
         return found
 
     def keep(self, pictures: dict[int, NDArray[np.uint8]]) -> None:
@@ -99,14 +99,3 @@ class SheetTiles:
         self._small.update(pictures)
         while len(self._small) > MOST_PICTURES:
             self._small.popitem(last=False)
-
-    def _read(self, row: int) -> NDArray[np.uint8]:
-        from PIL import Image
-
-        try:
-            picture = Image.fromarray(np.asarray(self._pictures.files.load(row, at_least=(LONGEST_SIDE, LONGEST_SIDE))))
-        except (AlignedCutError, OSError):
-            return np.full((8, 8, 3), 128, dtype=np.uint8)
-        ratio = LONGEST_SIDE / max(picture.size)
-        size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
-        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))

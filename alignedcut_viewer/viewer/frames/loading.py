@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import AlignedCutError, PictureError, StorageError
 from ...images import PictureSet, open_pictures, sample_pictures
 from ...progress import ProgressCallback, report
@@ -58,6 +61,21 @@ class LoadedPictures:
         path = Path(self.source).expanduser().absolute()
         # Many folders are called "images"; their studies must not meet.
         return home / f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}.zarr"
+
+    def small(self, position: int, longest_side: int) -> NDArray[np.uint8] | None:
+        """A picture whose longer side has that many pixels, uint8 (h, w, 3); None where it cannot be read.
+
+        Reads the file: not for the window's thread.
+        """
+        from PIL import Image
+
+        try:
+            picture = Image.fromarray(np.asarray(self.files.load(position, at_least=(longest_side, longest_side))))
+        except (AlignedCutError, OSError):
+            return None
+        ratio = longest_side / max(picture.size)
+        size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
+        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
     def stack(self, on_unreadable: Callable[[int, str], None] | None = None) -> PictureStack:
         """The pictures as napari slices them."""

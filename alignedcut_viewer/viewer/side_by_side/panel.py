@@ -8,9 +8,8 @@ from magicgui.widgets import CheckBox, ComboBox, Slider
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ...errors import AlignedCutError, InputError
+from ...errors import InputError
 from ...nodes import Slot
-from ...progress import ProgressCallback
 from ..coordinator.coordinator import Coordinator
 from ..state.history import SELECTIONS, SelectionMode
 from ..state.view_state import Position
@@ -339,7 +338,7 @@ class PaneBoard(View):
         self.pane.aspect = width / height
         if row != self._read_picture:
             self._read_picture = row
-            self._reader.start(lambda progress: (row, _read(pictures, row, progress)))
+            self._reader.start(lambda progress: (row, pictures.small(row, LONGEST_SIDE)))
 
     def _keep_picture(self, found: tuple[int, NDArray[np.uint8] | None]) -> None:
         row, picture = found
@@ -389,16 +388,3 @@ class PaneBoard(View):
             for number in [None if part is None else float(part[row * there.shape[1] + column])]
         ]
         return ("picture", "cut", "network", "layer", "row", "column", "red", "green", "blue", "similarity"), lines
-
-
-def _read(pictures: "LoadedPictures", row: int, progress: ProgressCallback) -> NDArray[np.uint8] | None:
-    from PIL import Image
-
-    progress(0, 1, "reading a picture")
-    try:
-        picture = Image.fromarray(np.asarray(pictures.files.load(row, at_least=(LONGEST_SIDE, LONGEST_SIDE))))
-    except (AlignedCutError, OSError):
-        return None
-    ratio = min(LONGEST_SIDE / max(picture.size), 1.0)
-    size = max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))
-    return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))

@@ -13,6 +13,7 @@ __all__ = [
     "DISTRIBUTION",
     "FIGURE_SUFFIXES",
     "MASK_FORMATS",
+    "LAYERED_SCOPES",
     "LAYERED_SOLVERS",
     "PATHWAYS",
     "PATHWAY_TAPS",
@@ -80,6 +81,9 @@ PATHWAYS = ("what", "where", "both")
 
 PATHWAY_TAPS = {"what": ("v",), "where": ("q", "k"), "both": ("q", "k", "v")}
 """The taps that each needs."""
+
+LAYERED_SCOPES = ("data set", "picture")
+"""Whether a joint cut of many layers is one of all pictures, or one of every picture."""
 
 LAYERED_SOLVERS = ("direct", "gradient", "scf")
 """How a joint cut of many layers is solved."""

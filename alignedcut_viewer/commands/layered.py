@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..choices import LAYERED_SOLVERS, PATHWAYS
+from ..choices import LAYERED_SCOPES, LAYERED_SOLVERS, PATHWAYS
 from ..errors import InputError
 from ..progress import span
 from .progress_bar import progress_bar
 
 __all__ = ["LAYERED_OPTIONS", "add_layered_options", "cut_layers"]
 
-LAYERED_OPTIONS = ("solver", "weights", "heads", "metric", "power", "agreement")
+LAYERED_OPTIONS = ("scope", "solver", "weights", "heads", "metric", "power", "agreement")
 """Options that only joint cuts have."""
 
 _FOREIGN = ("gamma", "method", "sampling", "balance", "orthonormal", "no_class_token")
@@ -26,6 +26,11 @@ def add_layered_options(parser: argparse.ArgumentParser) -> None:
         "on; the study must hold these taps: alignedcut extract PICTURES --tap q k v",
     )
     group.add_argument("--pathway", choices=PATHWAYS, help="values, queries and keys, or the graphs of both")
+    group.add_argument(
+        "--scope",
+        choices=[scope.replace(" ", "-") for scope in LAYERED_SCOPES],
+        help="one cut of all pictures, or one of every picture (default: data-set)",
+    )
     group.add_argument("--solver", choices=LAYERED_SOLVERS, help="how the joint cut is solved (default: direct)")
     group.add_argument(
         "--weights",
@@ -79,6 +84,8 @@ def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> N
         **{option: option for option in (*LAYERED_OPTIONS, "memory", "layers") if option != "agreement"},
     }
     given = {key: values[option] for key, option in named.items() if values.get(option) is not None}
+    if "scope" in given:
+        given["scope"] = given["scope"].replace("-", " ")
     for key in ("networks", "images"):
         if values.get(key) is not None:
             given[key] = tuple(values[key])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..choices import PATHWAYS
+from ..choices import LAYERED_SCOPES, PATHWAYS
 from ..device import parse_memory
 from ..errors import InputError
 from .setting_values import Settings, numbers, one_of, real, set_value, texts, whole
@@ -30,6 +30,9 @@ class LayeredSettings(Settings):
         Layer numbers from 0, for all networks; None takes all that were extracted.
     images
         Image numbers; None takes all that were extracted.
+    scope
+        ``"data set"``: one cut of all pictures; ``"picture"``: every picture is cut by itself, and its columns are
+        turned to agree with those of the others (:mod:`alignedcut_viewer.spectral.layered.turning`).
     n_components
         Number of pseudo-eigenvectors.
     solver
@@ -55,6 +58,7 @@ class LayeredSettings(Settings):
     networks: tuple[str, ...] | None = None
     layers: tuple[int, ...] | None = None
     images: tuple[int, ...] | None = None
+    scope: str = "data set"
     n_components: int = 20
     solver: str = "direct"
     affinity: str = "cosine"
@@ -80,6 +84,7 @@ class LayeredSettings(Settings):
 
     def __post_init__(self) -> None:
         one_of("pathway", self.pathway, PATHWAYS)
+        one_of("scope", self.scope, LAYERED_SCOPES)
         if self.networks is not None:
             set_value(self, "networks", texts("networks", self.networks))
         set_value(self, "layers", numbers("layers", self.layers))

@@ -21,13 +21,14 @@ from ..choices import PATHWAY_TAPS
 from ..errors import InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
-from ..spectral import GraphSettings, LayeredCut, LayerTokens, LayerWeights
+from ..spectral import GraphSettings, LayeredCut, LayerWeights
 from ..study.cut import CUTS, Cut
 from ..study.feature_set import FeatureSet
 from ..study.layered_record import GraphRecord, LayeredRecord
 from ..study.study import Study
 from ..versions import versions
 from . import extraction
+from .layered_rows import rows_of
 from .layered_settings import LayeredSettings
 from .layered_sources import LayeredSources, find_sources
 from .settings import ExtractSettings
@@ -152,7 +153,7 @@ def engine_of(settings: LayeredSettings) -> LayeredCut:
     )
     return LayeredCut(
         settings.n_components,
-        scope="data set",
+        scope=settings.scope,
         solver=settings.solver,
         graph=graph,
         weights=LayerWeights(settings.weights, settings.temperature, settings.rounds),
@@ -197,7 +198,8 @@ def _cut_group(
     tokens = [(p, t) for p in _pathways(settings.pathway) for t in sources.tokens(p, heads_apart=apart)]
     report(progress, 0, 1, f"A joint cut of {len(tokens)} layers' graphs of {len(sources.images)} pictures")
     engine.fit([layer for _, layer in tokens], span(progress, 0.0, 0.95))
-    rows = _rows_of(sources, engine, [layer for _, layer in tokens])
+    joint, projections, values = rows_of(engine, [layer for _, layer in tokens])
+    rows = _by_slot(sources, joint, projections)
     sets = _write_sets(study, sources, engine, group, settings, rows)
     networks = [sets[source].nodes(layers, False) for source, layers in ((_JOINT, (0,)), *sources.layers.items())]
     index = NodeIndex(networks, sources.images)
@@ -218,22 +220,20 @@ def _cut_group(
     eigenvectors = np.concatenate([values.reshape(-1, values.shape[2]) for values in rows.values()])
     with study.store.building(path, attributes):
         study.store.save_array(f"{path}/eigenvectors", np.ascontiguousarray(eigenvectors, dtype="<f4"))
-        study.store.save_array(f"{path}/eigenvalues", np.asarray(engine.eigenvalues_))
+        study.store.save_array(f"{path}/eigenvalues", values)
     return group
 
 
 _Rows = dict[tuple[str, int], NDArray[np.float32]]
 
 
-def _rows_of(sources: LayeredSources, engine: LayeredCut, layers: list[LayerTokens]) -> _Rows:
+def _by_slot(sources: LayeredSources, joint: NDArray[np.float32], projections: Sequence[NDArray[np.float32]]) -> _Rows:
     """Rows of the joint solution and of each layer's projection, (pictures, tokens, C), in the order of the nodes."""
-    projections = engine.projections_ or []
     n_slots = len(sources.slots)
-    rows: _Rows = {(_JOINT, 0): engine.eigenvectors_}
+    rows: _Rows = {(_JOINT, 0): joint}
     for number, slot in enumerate(sources.slots):
         # of both pathways, a layer passes on the mean of what its two graphs do
         rows[slot] = np.mean(projections[number::n_slots], axis=0, dtype=np.float32)
-    assert len(projections) == len(layers)
     return rows
 
 
@@ -281,6 +281,8 @@ def _write_sets(
 def _record(sources: LayeredSources, engine: LayeredCut, pathway: str, names: dict[str, str]) -> LayeredRecord:
     slots = [(p, *slot) for p in _pathways(pathway) for slot in sources.slots]
     graphs = []
+    # of single pictures: means over them
+    agreement, weights = (np.atleast_2d(each).mean(axis=0) for each in (engine.agreement_, engine.weights_))
     for number, (layer, head) in enumerate(engine.graph_layers_):
         of, network, own = slots[layer]
         grid = engine.terms_.grids[number]
@@ -290,8 +292,8 @@ def _record(sources: LayeredSources, engine: LayeredCut, pathway: str, names: di
                 layer=own,
                 head=head,
                 pathway=of,
-                agreement=float(engine.agreement_[number]),
-                weight=float(engine.weights_[number]),
+                agreement=float(agreement[number]),
+                weight=float(weights[number]),
                 eigen=float(engine.terms_.eigen[number]),
                 orthogonality=float(engine.terms_.orthogonality[number]),
                 rows=grid.rows,

@@ -135,11 +135,13 @@ def paper_cut(
 
 
 def paper_layered(**changes: Any) -> LayeredSettings:
-    """The joint cut of Zhang, Yunis and Maire (2024) as their public code has it, of a whole data set.
+    """The joint cut of Zhang, Yunis and Maire (2024) as their public code has it.
 
-    The gradient solver with its published numbers (:meth:`alignedcut_viewer.spectral.GradientSettings.paper`), heads
-    joined, cosine graphs with 50 neighbours inside the picture and 50 across, similarities below 0.1 dropped, rows
-    normalised, layers weighted by 32 over their resolution. The number of eigenvectors kept is not published.
+    The gradient solver with its published numbers (:meth:`alignedcut_viewer.spectral.GradientSettings.paper`). Of a
+    whole data set: heads joined, cosine graphs with 50 neighbours inside the picture and 50 across, similarities below
+    0.1 dropped, rows normalised, layers weighted by 32 over their resolution; the number of eigenvectors kept is not
+    published. Of single pictures: the softmax of queries and keys, a graph a head, 20 channels; how layers are weighted
+    there is not published, and resolution is taken again.
 
     Parameters
     ----------
@@ -157,4 +159,6 @@ def paper_layered(**changes: Any) -> LayeredSettings:
         "n_across": 50,
         "threshold": 0.1,
     }
+    if changes.get("scope") == "picture":
+        published |= {"affinity": "softmax", "heads": "apart", "n_components": 20}
     return LayeredSettings(**(published | changes))

@@ -22,6 +22,7 @@ from sklearn.metrics.cluster import expected_mutual_information
 
 from alignedcut_viewer.backbones import load_backbone
 from alignedcut_viewer.images import open_pictures
+from alignedcut_viewer.pipeline.layered_rows import rows_of
 from alignedcut_viewer.spectral import GraphSettings, LayeredCut, LayerTokens, LayerWeights, pathway_layers
 from alignedcut_viewer.spectral.layered.direct import set_graphs
 from alignedcut_viewer.spectral.layered.positional import positional_basis, without_position
@@ -40,6 +41,12 @@ RESAMPLES = 200
 TAPS = "qkv"
 HEADS = {"vit-tiny-p16": 3, "dinov2-vit-s14-saliency": 6}
 GREYS = (0, 64, 128, 192, 255)
+TITLES = {
+    "joint": "**joint, by agreement**",
+    "uniform": "joint, equal weights",
+    "turned": "each picture by itself, turned",
+    "unturned": "each picture by itself, not turned",
+}
 PAGE = REPOSITORY / "docs" / "what_and_where.md"
 
 
@@ -239,8 +246,16 @@ def measure(network: str, pathway: str, *, control: bool, rows: Rows) -> None:
         tokens = layers[number].sides(slice(None), torch.device("cpu"))
         return scores(clusters(np.concatenate([t.numpy() for t in tokens], axis=2)), side)
 
+    def alone(turned: bool) -> dict[str, Any]:
+        fitted = LayeredCut(N_VECTORS, scope="picture", projections=True, device="cpu").fit(layers)
+        found = rows_of(fitted, layers)[0] if turned else fitted.eigenvectors_
+        return scores(clusters(found), side)
+
     rows.get(f"{name}/joint", lambda: joint("agreement"))
     rows.get(f"{name}/uniform", lambda: joint("uniform"))
+    if not control:
+        rows.get(f"{name}/turned", lambda: alone(True))
+        rows.get(f"{name}/unturned", lambda: alone(False))
     for number in range(N_LAYERS):
         rows.get(f"{name}/{number}", lambda number=number: single(number))
         if not control:
@@ -256,8 +271,8 @@ def tables(known_rows: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for network in NETWORKS:
         lines = []
-        for number in [*map(str, range(N_LAYERS)), "joint", "uniform"]:
-            row = [{"joint": "**joint, by agreement**", "uniform": "joint, equal weights"}.get(number, number)]
+        for number in [*map(str, range(N_LAYERS)), *TITLES]:
+            row = [TITLES.get(number, number)]
             for pathway in ("what", "where"):
                 known = known_rows.get(f"{network}/{pathway}/{number}")
                 row += ["", ""] if known is None else [_cell(known, "class"), _cell(known, "place")]

@@ -225,3 +225,38 @@ def test_the_papers_recipe_of_a_joint_cut() -> None:
     assert (engine.solver, engine.gradient) == ("gradient", None)  # None: the published numbers of the scope
     assert GradientSettings.paper(engine.scope).n_channels == 100
     assert (settings.weights, settings.n_inside, settings.n_across, settings.threshold) == ("resolution", 50, 50, 0.1)
+
+
+def test_every_picture_by_itself(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = cut(study, scope="picture")
+    opened = Study.open(study)
+    v = next(features for features in opened.networks.values() if features.tap == "v")
+    layers = pathway_layers("what", [{"v": v.array(layer)[:]} for layer in (0, 2, 5)], [(4, 4)] * 3, leading=1)
+    alone = LayeredCut(5, graph=GraphSettings(n_inside=4, n_across=6), device="cpu").fit(layers)
+    rows = result.eigenvectors[result.index.slot_slice(result.layered.joint, 0)].reshape(8, 16, 5)
+    # turned to agree, the inner products of a picture's rows are its own joint operator's all the same
+    expected = (alone.eigenvectors_ * alone.eigenvalues_.clip(0)[:, None]) @ alone.eigenvectors_.transpose(0, 2, 1)
+    np.testing.assert_allclose(rows @ rows.transpose(0, 2, 1), expected, atol=1e-5)
+    np.testing.assert_allclose([g.weight for g in result.layered.graphs], alone.weights_.mean(axis=0), atol=1e-6)
+    assert (np.diff(result.eigenvalues) <= 1e-9).all()
+    with Study.open(study, writable=True) as writable:
+        judged = pipeline.layered_agreement(writable, heads=False)
+    at = {(g.pathway, g.layer): g.agreement for g in judged.graphs}
+    own = [at["what", layer] for layer in (0, 2, 5)]
+    np.testing.assert_allclose(own, [g.agreement for g in result.layered.graphs], atol=1e-4)
+    few = ["--eigenvectors", "4", "--neighbours", "5", "--perplexity", "5", "--device", "cpu", "--no-map"]
+    assert cli.main(["cut", str(study), "--pathway", "where", "--scope", "picture", "--name", "alone", *few]) == 0
+    assert Study.open(study).cut("alone").recipe["cut"]["settings"]["scope"] == "picture"
+    assert cli.main(["cut", str(study), "--scope", "picture"]) == 2
+    assert "--scope is an option of joint cuts" in capsys.readouterr().err
+
+
+def test_the_papers_recipe_of_single_pictures(study: Path) -> None:
+    from alignedcut_viewer.pipeline.presets import paper_layered
+
+    settings = paper_layered(scope="picture", pathway="where")
+    assert (settings.affinity, settings.heads, settings.n_components) == ("softmax", "apart", 20)
+    result = cut(study, scope="picture", pathway="where", affinity="softmax", heads="apart", solver="gradient",
+                 images=(0, 1), layers=(2,))  # fmt: skip
+    assert [g.head for g in result.layered.graphs] == [0, 1, 2]
+    assert np.isfinite(result.eigenvectors).all()

@@ -16,7 +16,7 @@ from .objective import LayerTerms, layer_terms
 from .set_graphs import SetGraph
 from .token_grid import Grid, Pooling
 
-__all__ = ["LayeredFit", "LayeredProblem", "mean_projections", "terms_of", "with_signs"]
+__all__ = ["LayeredFit", "LayeredProblem", "mean_projections", "signature_of", "terms_of", "with_signs"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,15 @@ def mean_projections(problem: LayeredProblem, graphs: Sequence[SetGraph], values
         before = sums[number]
         sums[number] = moved if before is None else before + moved
     return [moved for moved in sums if moved is not None]
+
+
+def signature_of(graph: SetGraph, pooling: Pooling, solution: torch.Tensor) -> NDArray[np.float64]:
+    """``Q^T S Q`` of a graph, ``Q`` an orthonormal basis of the solution on its grid; float64 (C, C)."""
+    pooled = pooling.down(solution)
+    basis = torch.linalg.qr(pooled.reshape(-1, pooled.shape[2])).Q
+    moved = graph.operator(basis.reshape(pooled.shape)).reshape(basis.shape)
+    signature: NDArray[np.float64] = (basis.T @ moved).double().cpu().numpy()
+    return signature
 
 
 def with_signs(vectors: torch.Tensor, together: bool) -> torch.Tensor:

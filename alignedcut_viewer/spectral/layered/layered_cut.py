@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...choices import LAYERED_SOLVERS
+from ...choices import LAYERED_SCOPES, LAYERED_SOLVERS
 from ...device import parse_memory, resolve_device
 from ...errors import InputError
-from ...progress import ProgressCallback
-from .direct import each_set_graph, fit_pictures, fit_set
-from .fit_parts import LayeredFit, LayeredProblem
+from ...progress import ProgressCallback, report
+from .direct import each_set_graph, fit_pictures, fit_set, picture_graphs
+from .fit_parts import LayeredFit, LayeredProblem, signature_of
 from .gradient import GradientSettings
 from .graph_settings import GraphSettings
 from .iterative import gradient_pictures, gradient_set, scf_pictures, scf_set
@@ -27,7 +27,7 @@ from .token_grid import METRICS, Grid, common_grid
 
 __all__ = ["SCOPES", "SOLVERS", "LayeredCut"]
 
-SCOPES = ("picture", "data set")
+SCOPES = LAYERED_SCOPES
 SOLVERS = LAYERED_SOLVERS
 
 
@@ -208,17 +208,17 @@ class LayeredCut:
         X
             Layers of the same pictures, whose graphs are made one after the other.
         eigenvectors
-            (pictures, places, C), of a data set.
+            (pictures, places, C).
         progress
             Told about the graphs.
 
         Returns
         -------
         agreement
-            float64 (graphs,), see :attr:`agreement_`.
+            float64 (graphs,), see :attr:`agreement_`; of single pictures the mean over them.
         signatures
-            float64 (graphs, C, C): ``Q^T S Q`` with an orthonormal basis ``Q`` of the solution on the layer's grid;
-            :func:`.graph_groups.group_graphs` groups graphs by them.
+            float64 (graphs, C, C): ``Q^T S Q`` with an orthonormal basis ``Q`` of the solution on the layer's grid, of
+            single pictures the mean over them; :func:`.graph_groups.group_graphs` groups graphs by them.
 
         Raises
         ------
@@ -232,13 +232,17 @@ class LayeredCut:
                 f"layers are of {problem.n_pictures} with {len(problem.grid)} ({problem.grid})."
             )
         solution = torch.from_numpy(np.array(eigenvectors, dtype=np.float32)).to(problem.device)
-        signatures = []
-        for graph, pooling in zip(each_set_graph(problem, progress), problem.poolings(), strict=True):
-            pooled = pooling.down(solution)
-            basis = torch.linalg.qr(pooled.reshape(-1, pooled.shape[2])).Q
-            moved = graph.operator(basis.reshape(pooled.shape)).reshape(basis.shape)
-            signatures.append((basis.T @ moved).double().cpu().numpy())
-        found = np.stack(signatures)
+        if self.scope == "data set":
+            graphs = zip(each_set_graph(problem, progress), problem.poolings(), strict=True)
+            found = np.stack([signature_of(graph, pooling, solution) for graph, pooling in graphs])
+        else:
+            found = np.zeros((len(problem.graph_layers), solution.shape[2], solution.shape[2]))
+            for i in range(problem.n_pictures):
+                report(progress, i, problem.n_pictures, "Agreement of single pictures")
+                part = slice(i, i + 1)
+                own = zip(picture_graphs(problem, part), problem.poolings(), strict=True)
+                found += np.stack([signature_of(graph, pooling, solution[part]) for graph, pooling in own])
+            found /= problem.n_pictures
         return np.trace(found, axis1=1, axis2=2) / found.shape[1], found
 
     def _solve(self, problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:

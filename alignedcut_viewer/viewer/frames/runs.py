@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...backbones import OFFLINE_NETWORK
 from ...errors import InputError
 from ...images import PictureSet, open_pictures, sample_pictures
 from ...layer_text import parse_layers
 from ...pipeline.layered_settings import LayeredSettings
+from ...pipeline.presets import paper_layered
 from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
 from ...progress import ProgressCallback
 from ..state.settings import SAMPLES, StudySettings, parse_number
@@ -91,16 +93,23 @@ def cut_settings(settings: StudySettings) -> CutSettings:
 
 def layered_settings(settings: StudySettings) -> LayeredSettings:
     """How to cut all layers' attention graphs together."""
+    common: dict[str, Any] = {
+        "pathway": settings.kind,
+        "scope": settings.joint_scope,
+        "n_components": settings.n_components,
+        "n_landmarks": settings.n_landmarks or None,
+        "seed": settings.seed,
+        "device": settings.device.strip() or "auto",
+        "memory": settings.memory.strip() or "4GiB",
+    }
+    if settings.joint_solver == "paper":
+        return paper_layered(**common)
     return LayeredSettings(
-        pathway=settings.kind,
-        n_components=settings.n_components,
+        solver=settings.joint_solver,
         weights=settings.weights_of_layers,
         n_inside=settings.neighbours,
         n_across=settings.neighbours,
-        n_landmarks=settings.n_landmarks or None,
-        seed=settings.seed,
-        device=settings.device.strip() or "auto",
-        memory=settings.memory.strip() or "4GiB",
+        **common,
     )
 
 

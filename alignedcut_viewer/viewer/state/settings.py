@@ -11,7 +11,17 @@ from pathlib import Path
 from ...errors import InputError
 from .evented import Evented
 
-__all__ = ["ALIGNMENTS", "KINDS", "MASK_FORMATS", "SAMPLES", "StudySettings", "parse_names", "parse_number"]
+__all__ = [
+    "ALIGNMENTS",
+    "JOINT_SCOPES",
+    "JOINT_SOLVERS",
+    "KINDS",
+    "MASK_FORMATS",
+    "SAMPLES",
+    "StudySettings",
+    "parse_names",
+    "parse_number",
+]
 
 SAMPLES = "sample pictures"
 ALIGNMENTS = {
@@ -28,6 +38,13 @@ KINDS = {
     "where": "where: queries and keys of all layers",
     "both": "what and where together",
 }
+JOINT_SOLVERS = {
+    "direct": "eigenvectors",
+    "gradient": "gradient descent",
+    "scf": "self-consistent fields",
+    "paper": "as the paper, all settings",
+}
+JOINT_SCOPES = {"data set": "all pictures together", "picture": "each picture by itself"}
 MASK_FORMATS = {
     "png": "indexed PNG, one a picture",
     "coco": "COCO RLE (JSON)",
@@ -71,6 +88,10 @@ class StudySettings(Evented):
         out.
     kind
         A key of :data:`KINDS`: one graph over all tokens and layers, or a joint cut of all layers' attention graphs.
+    joint_solver
+        Of a joint cut, a key of :data:`JOINT_SOLVERS`; ``paper`` sets weights and neighbours, too.
+    joint_scope
+        Of a joint cut, a key of :data:`JOINT_SCOPES`.
     weights_of_layers
         How much each layer counts in a joint cut: ``agreement``, ``uniform`` or ``resolution``.
     neighbours
@@ -113,6 +134,8 @@ class StudySettings(Evented):
     epochs: int = 30
     drop_voxels: bool = False
     kind: str = "alignedcut"
+    joint_solver: str = "direct"
+    joint_scope: str = "data set"
     weights_of_layers: str = "agreement"
     neighbours: int = 50
     n_components: int = 20

@@ -12,7 +12,7 @@ from ...choices import PRECISIONS
 from ...spectral.methods import CUT_METHODS
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
-from ..state.settings import ALIGNMENTS, KINDS, SAMPLES
+from ..state.settings import ALIGNMENTS, JOINT_SCOPES, JOINT_SOLVERS, KINDS, SAMPLES
 from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row, scrolled, section, show_row
 from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
@@ -67,6 +67,18 @@ class ComputeTab(View):
             choices=[(title, key) for key, title in KINDS.items()],
             tooltip="One graph over the tokens of all layers, or one cut that all layers' attention graphs agree on",
         )
+        self.joint_scope = ComboBox(
+            name="joint_scope",
+            label="cut",
+            choices=[(title, key) for key, title in JOINT_SCOPES.items()],
+            tooltip="One joint cut of all pictures, or one of each, their eigenvectors turned to agree afterwards",
+        )
+        self.joint_solver = ComboBox(
+            name="joint_solver",
+            label="solver",
+            choices=[(title, key) for key, title in JOINT_SOLVERS.items()],
+            tooltip="How the joint cut is found: exactly, or by descent on the paper's objective (much slower)",
+        )
         self.weights_of_layers = ComboBox(
             name="weights_of_layers",
             label="layers count",
@@ -110,7 +122,7 @@ class ComputeTab(View):
         )
         self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
 
-        for box in (self.alignment, self.kind, self.weights_of_layers):
+        for box in (self.alignment, self.kind, self.joint_scope, self.joint_solver, self.weights_of_layers):
             narrow(box)
         self.form = SettingsForm(
             coordinator,
@@ -120,6 +132,8 @@ class ComputeTab(View):
                 "other_networks": self.other_networks,
                 "layers": self.layers,
                 "kind": self.kind,
+                "joint_scope": self.joint_scope,
+                "joint_solver": self.joint_solver,
                 "weights_of_layers": self.weights_of_layers,
                 "neighbours": self.neighbours,
                 "alignment": self.alignment,
@@ -147,6 +161,8 @@ class ComputeTab(View):
                     self.kind,
                     self.alignment,
                     self.alignment_file,
+                    self.joint_scope,
+                    self.joint_solver,
                     self.weights_of_layers,
                     self.neighbours,
                     self.n_components,
@@ -218,8 +234,10 @@ class ComputeTab(View):
         joint = settings.kind != "alignedcut"
         for widget in (self.alignment, self.gamma):
             show_row(widget, not joint)
-        for widget in (self.weights_of_layers, self.neighbours):
+        for widget in (self.joint_scope, self.joint_solver):
             show_row(widget, joint)
+        for widget in (self.weights_of_layers, self.neighbours):
+            show_row(widget, joint and settings.joint_solver != "paper")
         show_row(self.alignment_file, settings.alignment == "file" and not joint)
 
     def _draw_pictures(self) -> None:

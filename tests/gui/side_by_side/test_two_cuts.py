@@ -9,7 +9,7 @@ from qtpy.QtGui import QMouseEvent
 
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
-from alignedcut_viewer.viewer.frames.runs import run_work
+from alignedcut_viewer.viewer.frames.runs import layered_settings, run_work
 from alignedcut_viewer.viewer.state.settings import StudySettings
 
 from ..conftest import OFFLINE, QUICK
@@ -148,3 +148,10 @@ def test_the_form_shows_what_the_kind_needs(qtbot, viewer, coordinator):
     assert coordinator.settings.kind == "where"
     assert not form.alignment.native.isVisibleTo(form)
     assert form.neighbours.native.isVisibleTo(form)
+    form.joint_scope.value = "picture"
+    form.joint_solver.value = "paper"  # sets weights and neighbours, too
+    assert (coordinator.settings.joint_scope, coordinator.settings.joint_solver) == ("picture", "paper")
+    assert not form.neighbours.native.isVisibleTo(form)
+    assert not form.weights_of_layers.native.isVisibleTo(form)
+    made = layered_settings(coordinator.settings)
+    assert (made.scope, made.solver, made.affinity, made.heads) == ("picture", "gradient", "softmax", "apart")

@@ -1,13 +1,18 @@
-"""Whether the files of a result hold what was written to them."""
+"""The files of a result's arrays: how they are written, and whether they hold what was written to them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ARRAYS", "chunk_of", "fault_of"]
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .atomic_files import replacing
+
+__all__ = ["ARRAYS", "chunk_of", "entry_of", "fault_of", "write_chunk"]
 
 ARRAYS = "arrays"
 """Attribute of a result: for each of its arrays the length and the sha256 of its chunk, both as they were written."""
@@ -19,6 +24,39 @@ _MOST_KNOWN = 4096
 def chunk_of(folder: Path, n_dimensions: int) -> Path:
     """The file of an array that is one uncompressed chunk."""
     return folder / "c" / "/".join(["0"] * n_dimensions)
+
+
+def entry_of(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Shape, length and sha256 of an array as it is on disk, for :func:`fault_of`."""
+    chunk = chunk_of(folder, len(shape))
+    data = chunk.read_bytes() if chunk.is_file() else b""
+    return {"shape": list(shape), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def write_chunk(
+    folder: Path, shape: tuple[int, ...], dtype: DTypeLike, blocks: Iterable[NDArray[Any]]
+) -> dict[str, Any]:
+    """Write the one uncompressed chunk of an array, block by block of its rows; gives what :func:`entry_of` would.
+
+    Raises
+    ------
+    ValueError
+        If the blocks do not make up the array.
+    """
+    stored = np.dtype(dtype).newbyteorder("<")
+    n_bytes = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+    chunk = chunk_of(folder, len(shape))
+    digest, length = hashlib.sha256(), 0
+    with replacing(chunk) as partial, partial.open("wb") as file:  # not mapped: a full disk must raise, not kill
+        for block in blocks:
+            data = np.ascontiguousarray(block, dtype=stored).reshape(-1).view(np.uint8).data
+            digest.update(data)
+            length += file.write(data)
+        if length != n_bytes:
+            raise ValueError(f"The blocks do not make up an array of shape {shape}.")
+    if not n_bytes:
+        chunk.unlink()
+    return {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()}
 
 
 def fault_of(folder: Path, entry: Mapping[str, Any], *, largest: int | None = None) -> str | None:

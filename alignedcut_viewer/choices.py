@@ -70,10 +70,19 @@ COMPARISON_MEASURES = ("cka", "mutual_knn", "subspace", "nearest")
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 """Endings of files that figures are saved to."""
 
-MASK_FORMATS = ("png", "coco", "npz", "tiff", "coco-polygons", "csv", "label-studio", "cvat")
-"""What masks are exported as."""
+MASK_FORMATS = {
+    "png": "indexed PNG, one per picture",
+    "coco": "COCO, run-length masks (JSON)",
+    "npz": "NumPy archive (npz)",
+    "tiff": "TIFF, one per picture",
+    "coco-polygons": "COCO, polygons (JSON)",
+    "csv": "table of segments (CSV)",
+    "label-studio": "Label Studio (JSON)",
+    "cvat": "CVAT (XML)",
+}
+"""What masks are exported as, with titles."""
 
-DEFAULT_MASK_FORMATS = MASK_FORMATS[:4]
+DEFAULT_MASK_FORMATS = tuple(MASK_FORMATS)[:4]
 """What masks are written as where nothing is said."""
 
 PATHWAYS = ("what", "where", "both")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .choices import DISTRIBUTION
 from .errors import StorageError
 
 __all__ = ["resource_path"]
@@ -27,4 +28,4 @@ def resource_path(name: str) -> Path:
     for folder in (_PACKAGE / "resources", _PACKAGE.parent / "resources"):
         if (folder / name).exists():
             return folder / name
-    raise StorageError(f"The resource {name!r} is missing from this installation; install alignedcut-viewer again.")
+    raise StorageError(f"The resource {name!r} is missing from this installation; install {DISTRIBUTION} again.")

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -28,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .array_files import ARRAYS, chunk_of, fault_of
-from .atomic_files import remove_abandoned, replace_file, replace_json, replacing, sync_file, writing
+from .array_files import ARRAYS, chunk_of, entry_of, fault_of, write_chunk
+from .atomic_files import remove_abandoned, replace_file, replace_json, sync_file, writing
+from .choices import DISTRIBUTION
 from .errors import DamagedError, StudyError
 from .writer_lock import WriterLock
 
@@ -139,9 +139,9 @@ class Store:
             ) from None
         if version > FORMAT_VERSION:
             raise StudyError(
-                f"The study {root} was written by alignedcut-viewer {mark.get('software', '(unknown version)')} in "
+                f"The study {root} was written by {DISTRIBUTION} {mark.get('software', '(unknown version)')} in "
                 f"format {version}, and this version reads formats up to {FORMAT_VERSION}; upgrade with "
-                "`pip install -U alignedcut-viewer`."
+                f"`pip install -U {DISTRIBUTION}`."
             )
         if writable:
             store._lock = WriterLock(root, root / _GROUP, root / _HOLDER)
@@ -329,28 +329,13 @@ class Store:
             If the blocks do not make up the array.
         """
         self.create_array(path, shape, tuple(max(n, 1) for n in shape), dtype, 0)
-        stored = np.dtype(dtype).newbyteorder("<")
-        n_bytes = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
-        chunk = chunk_of(self.folder(path), len(shape))
-        digest, length = hashlib.sha256(), 0
-        self.make_folder(chunk.parent.relative_to(self.root).as_posix())
-        with replacing(chunk) as partial, partial.open("wb") as file:  # not mapped: a full disk must raise, not kill
-            for block in blocks:
-                data = np.ascontiguousarray(block, dtype=stored).reshape(-1).view(np.uint8).data
-                digest.update(data)
-                length += file.write(data)
-            if length != n_bytes:
-                raise ValueError(f"The blocks do not make up an array of shape {shape}.")
-        if not n_bytes:
-            chunk.unlink()
-        self._written[path] = {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()}
+        folder = self.folder(path)
+        self.make_folder(chunk_of(folder, len(shape)).parent.relative_to(self.root).as_posix())
+        self._written[path] = write_chunk(folder, shape, dtype, blocks)
 
     def note(self, path: str) -> None:
         """Take the checksum of an array as it is, for the result that is being built anew around it."""
-        shape = self.array(path).shape
-        chunk = chunk_of(self.folder(path), len(shape))
-        data = chunk.read_bytes() if chunk.is_file() else b""
-        self._written[path] = {"shape": list(shape), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        self._written[path] = entry_of(self.folder(path), self.array(path).shape)
 
     def view(self, path: str) -> NDArray[Any]:
         """An array as NumPy sees it: mapped from disk where it is one uncompressed chunk, else read; read-only.

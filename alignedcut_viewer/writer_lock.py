@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import weakref
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -56,6 +57,7 @@ class WriterLock:
             raise StudyError(
                 f"The study {root} is being written by another run{self._who()}; wait for it, or cancel it."
             )
+        self._end = weakref.finalize(self, _release, self._file, holder)
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
         words = [Path(sys.argv[0] or "python").name, *sys.argv[1:2]]
         with contextlib.suppress(StorageError):  # of a disk that is full: the lock is held all the same
@@ -72,7 +74,11 @@ class WriterLock:
             return ""
 
     def release(self) -> None:
-        """Give the lock back."""
-        with contextlib.suppress(OSError):
-            self._holder.unlink()
-        self._file.close()
+        """Give the lock back; a lock that is let go of does so, too."""
+        self._end()
+
+
+def _release(file: IO[bytes], holder: Path) -> None:
+    with contextlib.suppress(OSError):
+        holder.unlink()
+    file.close()

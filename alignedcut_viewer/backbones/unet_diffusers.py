@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError, InputError, UnknownNetworkError
+from ..versions import install_command
 from .backbone import Backbone
 from .checkpoint import describe_difference
 from .diffusion_choice import DiffusionChoice
@@ -27,9 +28,7 @@ from .vit_transformers import description_file
 
 __all__ = ["DiffusionBackbone", "DiffusionNetwork", "diffusers_spec", "load_diffusers"]
 
-_NO_DIFFUSERS = (
-    "Diffusion models need the library diffusers; install it with: pip install 'alignedcut-viewer[diffusion]'"
-)
+_NO_DIFFUSERS = f"Diffusion models need the library diffusers; install it with: {install_command('diffusion')}"
 
 
 @dataclass(frozen=True)

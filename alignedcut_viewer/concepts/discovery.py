@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FeatureError, InputError
+from ..farthest import farthest_points
+from ..kmeans import lloyd
 from ..progress import ProgressCallback, report
 
 __all__ = ["Concepts", "discover", "match_ids"]
@@ -157,7 +159,9 @@ def discover(
     sample = np.ascontiguousarray(columns[:, drawn].T)
     candidates = np.flatnonzero(_not_isolated(sample))
     most = min(len(candidates), max(4 * wanted, 64) if wanted else _MOST)
-    chosen, distances = _farthest(np.ascontiguousarray(sample[candidates].T), most)
+    among = sample[candidates]
+    outermost = int(np.square(among - among.mean(axis=0, dtype=np.float64)).sum(axis=1).argmax())
+    chosen, distances = farthest_points(among, most, outermost)
     chosen = candidates[chosen]
     report(progress, 3, 10, "Seeking concepts")
     if wanted is None:
@@ -214,25 +218,7 @@ def _squared_distances(columns: FloatArray, place: FloatArray, out: FloatArray, 
         out += part
 
 
-def _farthest(columns: FloatArray, count: int) -> tuple[IntArray, NDArray[np.float64]]:
-    """Farthest-point order, beginning at the point farthest from the mean; each with its distance to those before."""
-    n = columns.shape[1]
-    nearest, fresh, part = np.full(n, np.inf, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
-    _squared_distances(columns, columns.mean(axis=1, dtype=np.float64).astype(np.float32), fresh, part)
-    latest = int(fresh.argmax())
-    chosen, distances = [latest], [np.inf]
-    while len(chosen) < count:
-        _squared_distances(columns, columns[:, latest], fresh, part)
-        np.minimum(nearest, fresh, out=nearest)
-        latest = int(nearest.argmax())
-        if nearest[latest] <= 0:
-            break  # only copies of chosen points are left
-        chosen.append(latest)
-        distances.append(float(np.sqrt(nearest[latest])))
-    return np.array(chosen, dtype=np.int64), np.array(distances)
-
-
-def _disjoint_radius(distances: NDArray[np.float64], count: int) -> float:
+def _disjoint_radius(distances: FloatArray, count: int) -> float:
     known = distances[1 : max(count, 2)]
     if not len(known):
         return 1.0  # all nodes at one place: any sphere holds them
@@ -243,16 +229,11 @@ def _number_of_clusters(sample: FloatArray, chosen: IntArray) -> int:
     """The number of clusters of the best silhouette, or the usual number of concepts where none is clear."""
     from scipy.spatial.distance import cdist
 
-    step = max(1, len(sample) // 4000)
-    points = sample[::step].astype(np.float64)
+    around = sample - sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    points = around[:: max(1, len(sample) // 4000)]
     best, best_score = _USUAL_NUMBER, _CLEAR
     for count in range(2, min(_MOST_CLUSTERS, len(chosen)) + 1):
-        centres = sample[chosen[:count]].astype(np.float64)
-        for _ in range(3):
-            own = cdist(points, centres).argmin(axis=1)
-            sizes = np.bincount(own, minlength=count)
-            sums = np.stack([np.bincount(own, column, minlength=count) for column in points.T], axis=1)
-            centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
+        centres = lloyd(points, around[chosen[:count]], "euclidean", 3)[0]
         two = np.partition(cdist(points, centres), 1, axis=1)[:, :2]
         # the simplified silhouette: distances to centres, not to all members
         score = float(np.mean(1 - two[:, 0] / np.maximum(two[:, 1], 1e-12)))

@@ -158,7 +158,7 @@ def brain_scores_from_arrays(
         simulated=simulated,
     )
     room = page.width - left - right - gap * (len(networks) - 1)
-    low, high = min(0.0, float(np.nanmin(values))), max(float(np.nanmax(values)), 1e-6)
+    low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=1e-6))
     best = np.where(np.isfinite(values), values, -np.inf).argmax(0)
     x = left
     for number, network in enumerate(networks):

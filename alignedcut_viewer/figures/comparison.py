@@ -150,8 +150,8 @@ def comparison_from_arrays(
         axes = page.axes(x, heads, side, side, label=name)
         # a layer is wholly alike to itself, and need not pale the rest
         others = table[~np.eye(len(slots), dtype=bool)]
-        high = max(float(np.nanmax(others)) if others.size else 1.0, 1e-6)
-        low = min(0.0, float(np.nanmin(table)))
+        high = float(np.nanmax(others, initial=1e-6)) if others.size else 1.0
+        low = float(np.nanmin(table, initial=0.0))
         axes.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
         for spine in axes.spines.values():
             spine.set_visible(False)

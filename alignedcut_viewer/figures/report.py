@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic_files import replace_file, writing
 from ..network_nodes import NetworkNodes
-from ..versions import versions
+from ..versions import software_version
 from .catalogue import figure_kinds
 from .figure_kind import FigureKind
 from .lacking import Lacking
@@ -104,7 +104,7 @@ def report_html(
         networks=[network_provenance(study, network.name) for network in cut.index.networks],
         recipe=_recipe(study, cut),
         date=f"{datetime.now(UTC):%d %B %Y}",
-        version=versions()["alignedcut-viewer"],
+        version=software_version(),
     )
     return text
 

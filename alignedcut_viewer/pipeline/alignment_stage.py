@@ -16,7 +16,7 @@ from ..progress import ProgressCallback, report, span
 from ..store import ALIGNMENTS
 from ..study.picture_table import file_digest
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version, versions
 from .brain_stage import BrainData, BrainTraining, read_brain_data
 from .settings import AlignSettings
 
@@ -92,7 +92,7 @@ def align(
         identity["settings"] = {"seed": settings.seed, "n_channels": settings.n_channels}
         identity["held"] = {network.name: study.network(network.name).n_held for network in index.networks}
     identity["features"] = {network.name: study.network(network.name).digest for network in index.networks}
-    identity["software"] = versions()["alignedcut-viewer"]
+    identity["software"] = software_version()
     name = f"alignment-{digest_of(identity)[:16]}"
     group = f"{ALIGNMENTS}/{name}"
     if study.store.intact(group):

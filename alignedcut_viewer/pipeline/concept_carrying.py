@@ -16,7 +16,7 @@ from ..progress import ProgressCallback
 from ..study.concept_set import CONCEPTS, Concept
 from ..study.cut import CUTS, Cut
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version
 from .alignment_stage import load_alignment
 from .concept_stage import save_concepts
 
@@ -157,7 +157,7 @@ def _store(
     recipe = {
         "embedding": colour,
         "settings": before.recipe["settings"],
-        "software": versions()["alignedcut-viewer"],
+        "software": software_version(),
         "pinned": [digest_of(nodes.tolist())[:16] for _, nodes in found],
         "carried_from": before.identity,
     }

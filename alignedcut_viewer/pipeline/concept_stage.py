@@ -17,7 +17,7 @@ from ..progress import ProgressCallback, report, span
 from ..study.concept_set import CONCEPTS, COPY, Concept, ConceptSet, writing_store
 from ..study.cut import CUTS, Cut, attach_to_cut
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version
 from .alignment_stage import load_alignment
 from .map_stage import spectral_map
 from .setting_values import Settings, numbers, real, set_value, texts, whole
@@ -136,7 +136,7 @@ def discover_concepts(
     recipe = {
         "embedding": cut.identity.rsplit("/", 1)[1],
         "settings": settings.as_dict(),
-        "software": versions()["alignedcut-viewer"],
+        "software": software_version(),
         "pinned": [digest_of(concept.members.tolist())[:16] for concept in pinned],
     }
     name = f"{CONCEPTS}-{digest_of(recipe)[:16]}"

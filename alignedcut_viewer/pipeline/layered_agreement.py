@@ -16,7 +16,7 @@ from ..spectral.layered.graph_groups import group_graphs
 from ..study.cut import CUTS, Cut, attach_to_cut
 from ..study.layered_record import AGREEMENT, GraphRecord, LayeredRecord
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version
 from .layered_settings import LayeredSettings
 from .layered_sources import LayeredSources, find_sources
 from .layered_stage import engine_of
@@ -61,7 +61,7 @@ def layered_agreement(
             f"The cut {name!r} is an AlignedCut; agreement is asked of joint cuts: alignedcut cut STUDY --pathway what"
         )
     settings = LayeredSettings.from_dict(cut.recipe["cut"]["settings"])
-    part = f"{AGREEMENT}-{digest_of({'heads': heads, 'software': versions()['alignedcut-viewer']})[:16]}"
+    part = f"{AGREEMENT}-{digest_of({'heads': heads, 'software': software_version()})[:16]}"
     path = f"{CUTS}/{cut.group}/{part}"
     if not study.store.exists(path):
         graphs = _graphs(study, cut.layered, settings, cut.index.images, _solution(cut, cut.layered), heads, progress)

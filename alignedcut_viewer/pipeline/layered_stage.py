@@ -26,7 +26,7 @@ from ..study.cut import CUTS, Cut
 from ..study.feature_set import FeatureSet
 from ..study.layered_record import GraphRecord, LayeredRecord
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version, versions
 from . import extraction
 from .layered_rows import rows_of
 from .layered_settings import LayeredSettings
@@ -187,7 +187,7 @@ def _cut_group(
             for key, value in settings.as_dict().items()
             if key not in ("networks", "layers", "images", "colour", "map")
         },
-        "software": versions()["alignedcut-viewer"],
+        "software": software_version(),
     }
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"

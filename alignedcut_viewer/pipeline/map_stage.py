@@ -13,7 +13,7 @@ from ..errors import StudyError
 from ..progress import ProgressCallback, report
 from ..study.cut import CUTS, MAP, attach_to_cut
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version, versions
 from .settings import MapSettings
 
 __all__ = ["MapUpdate", "build_map", "spectral_map"]
@@ -100,7 +100,7 @@ def build_map(
     StudyError
         If there are no nodes.
     """
-    identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
+    identity = {"settings": settings.as_dict(), "software": software_version()}
     part = f"{MAP}-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}/{part}"
     if study.store.intact(path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,6 @@ def export_segments(
     layer = middle_layer(cut, network) if layer is None else layer
     cut.index.slot_slice(network, layer)  # says what is missing
     images = cut.index.images
-    names = study.pictures.names
     report(progress, 0, len(images), "Finding segments")
     cut.segments(k, slot=(network, layer) if one_layer else None, seed=seed)
 
@@ -99,22 +98,15 @@ def export_segments(
             labels = cut.label_map(network, layer, image, k, one_layer=one_layer, seed=seed)
             yield upsample_labels(labels, study.picture_size(image), smooth=smooth)
 
-    return export_masks(
+    found = {"segments": k, "segments_of": "one layer" if one_layer else "all nodes of the cut", "seed": seed}
+    return _write(
+        study,
+        images,
         folder,
-        [names[image] for image in images],
         masks(),
         formats=formats,
-        picture_files=[study.picture_path(image).name for image in images],
         categories={number: f"segment {number}" for number in range(1, k + 1)},
-        info={
-            "network": network,
-            "weights": study.network(network).note.get("weights", ""),
-            "layer": layer,
-            "segments": k,
-            "segments_of": "one layer" if one_layer else "all nodes of the cut",
-            "cut": cut.name,
-            "seed": seed,
-        },
+        info=_place(study, cut, network, layer) | found,
         replace=replace,
         progress=span(progress, 0.1, 1.0),
     )
@@ -162,17 +154,16 @@ def export_segment_set(
         If the folder cannot be written.
     """
     check_formats(formats)
-    names = study.pictures.names
     categories: dict[int, str] = {}
     for image in segments.images:
         categories.update(segments.names(image) if segments.joint else {})
     recipe = segments.recipe
-    return export_masks(
+    return _write(
+        study,
+        segments.images,
         folder,
-        [names[image] for image in segments.images],
         (segments.labels(image) for image in segments.images),
         formats=formats,
-        picture_files=[study.picture_path(image).name for image in segments.images],
         categories=categories,
         confidence=(segments.confidence(image) for image in segments.images),
         info={"segments": segments.name, "settings": recipe["settings"], "layers": recipe["layers"]},
@@ -236,7 +227,6 @@ def export_threshold(
     check_formats(formats)
     grid = cut.index.grid(network, layer)  # says what is missing
     images = cut.index.images
-    names = study.pictures.names
 
     def masks() -> Iterator[NDArray[np.int32]]:
         for image in images:
@@ -247,21 +237,29 @@ def export_threshold(
             else:
                 yield upsample_labels((numbers >= np.float32(threshold)).astype(np.int32), size)
 
-    return export_masks(
+    return _write(
+        study,
+        images,
         folder,
-        [names[image] for image in images],
         masks(),
         formats=formats,
-        picture_files=[study.picture_path(image).name for image in images],
         categories={1: title},
-        info={
-            "network": network,
-            "weights": study.network(network).note.get("weights", ""),
-            "layer": layer,
-            "values": title,
-            "threshold": float(threshold),
-            "cut": cut.name,
-        },
+        info=_place(study, cut, network, layer) | {"values": title, "threshold": float(threshold)},
         replace=replace,
         progress=progress,
     )
+
+
+def _place(study: Study, cut: Cut, network: str, layer: int) -> dict[str, Any]:
+    """Where masks of one layer come from."""
+    weights = study.network(network).note.get("weights", "")
+    return {"network": network, "weights": weights, "layer": layer, "cut": cut.name}
+
+
+def _write(
+    study: Study, images: Sequence[int], folder: str | Path, masks: Iterable[NDArray[np.int32]], **settings: Any
+) -> list[Path]:
+    """Write masks of some pictures under their names; see :func:`~alignedcut_viewer.segmentation.export_masks`."""
+    names = [study.pictures.names[image] for image in images]
+    files = [study.picture_path(image).name for image in images]
+    return export_masks(folder, names, masks, picture_files=files, **settings)

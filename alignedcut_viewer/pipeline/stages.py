@@ -20,7 +20,7 @@ from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
 from ..study.cut import COLOUR, CUTS, MAP, Cut
 from ..study.study import Study
-from ..versions import versions
+from ..versions import software_version, versions
 from . import alignment_stage, extraction
 from .activation_stage import brain_activation, has_readout
 from .alignment_stage import align, load_alignment, portable_alignment
@@ -299,7 +299,7 @@ def cut_identity(study: Study, index: NodeIndex, settings: CutSettings, alignmen
             if key not in ("networks", "layers", "images", "class_token", "colour", "map")
         }
         | exactly,
-        "software": versions()["alignedcut-viewer"],
+        "software": software_version(),
     }
 
 
@@ -367,7 +367,7 @@ def _colour_stage(
     """Embedding and colours of a cut, in a group inside it named after the settings."""
     from ..spectral import rgb
 
-    identity = {"settings": settings.as_dict(), "software": versions()["alignedcut-viewer"]}
+    identity = {"settings": settings.as_dict(), "software": software_version()}
     part = f"{COLOUR}-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}/{part}"
     if study.store.intact(path):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FeatureError, InputError
-from ..progress import ProgressCallback, report
+from ..kmeans import Metric, kmeans, lloyd, means_of, nearest_centres, scores_of, unit_rows
+from ..progress import ProgressCallback, report, span
 from .labels import upsample_labels
 
 __all__ = ["Clusters", "Metric", "segment_tokens"]
 
-Metric = Literal["cosine", "euclidean"]
 _SEEDING_SAMPLE = 5_000
-_BLOCK = 16_384
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ class Clusters:
                 f"The segments were found with {self.centres.shape[1]} eigenvectors; got {points.shape[-1]}."
             )
         flat = (
-            _unit(points.reshape(-1, points.shape[-1]))
+            unit_rows(points.reshape(-1, points.shape[-1]))
             if self.metric == "cosine"
             else points.reshape(-1, points.shape[-1])
         )
-        scores = _scores(flat, self.centres, self.metric)
+        scores = scores_of(flat, self.centres, self.metric)
         if self.metric == "euclidean":
             scores -= (flat * flat).sum(1, keepdims=True)
         return scores.reshape(*points.shape[:-1], len(self.centres))
@@ -120,7 +118,7 @@ class Clusters:
         counts = np.bincount(numbers) if len(numbers) and numbers.min() >= 0 else np.zeros(1, dtype=np.int64)
         if not counts.all():
             raise InputError("Labels must be the numbers from 0 to k - 1, each of them used.")
-        return cls(numbers, _means(points, numbers, counts, metric), metric)
+        return cls(numbers, means_of(points, numbers, counts, metric), metric)
 
 
 def segment_tokens(
@@ -181,22 +179,23 @@ def segment_tokens(
     if len(points) > max(_SEEDING_SAMPLE, 10 * k):
         chosen = np.sort(generator.choice(len(points), max(_SEEDING_SAMPLE, 10 * k), replace=False))
         sample = points[chosen]
-    best: NDArray[np.float32] | None = None
-    best_loss = np.inf
-    for start in range(n_starts):
-        report(progress, start, n_starts + 1, f"Finding {k} segments")
-        centres, loss = _lloyd(sample, _plus_plus(sample, k, generator), metric, max_iterations)
-        # A gain within rounding must not decide between equal results of two starts.
-        if best is None or loss < best_loss - 1e-6 * abs(best_loss):
-            best, best_loss = centres, loss
-    assert best is not None
-    report(progress, n_starts, n_starts + 1, f"Finding {k} segments")
+    text = f"Finding {k} segments"
+    centres = kmeans(
+        sample,
+        k,
+        metric,
+        n_starts=n_starts,
+        generator=generator,
+        max_iterations=max_iterations,
+        text=text,
+        progress=span(progress, 0.0, n_starts / (n_starts + 1)),
+    )
     if sample is not points:
-        best, _ = _lloyd(points, best, metric, max_iterations)
-    labels, _ = _nearest(points, best, metric)
-    order = np.lexsort((*best.T[::-1], -np.bincount(labels, minlength=k)))
-    report(progress, n_starts + 1, n_starts + 1, f"Finding {k} segments")
-    return Clusters(np.argsort(order)[labels].astype(np.int32), np.ascontiguousarray(best[order]), metric)
+        centres, _ = lloyd(points, centres, metric, max_iterations)
+    labels, _ = nearest_centres(points, centres, metric)
+    order = np.lexsort((*centres.T[::-1], -np.bincount(labels, minlength=k)))
+    report(progress, 1, 1, text)
+    return Clusters(np.argsort(order)[labels].astype(np.int32), np.ascontiguousarray(centres[order]), metric)
 
 
 def _checked(eigenvectors: ArrayLike, metric: Metric) -> NDArray[np.float32]:
@@ -205,82 +204,4 @@ def _checked(eigenvectors: ArrayLike, metric: Metric) -> NDArray[np.float32]:
         raise FeatureError(f"Eigenvectors must be (nodes, eigenvectors); got shape {points.shape}.")
     if not np.isfinite(points).all():
         raise FeatureError("Eigenvectors hold NaN or infinite values; compute the cut again.")
-    return _unit(points) if metric == "cosine" else points
-
-
-def _unit(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
-    return unit
-
-
-def _scores(points: NDArray[np.float32], centres: NDArray[np.float32], metric: Metric) -> NDArray[np.float32]:
-    """Cosine, or minus the squared distance up to a constant of each point."""
-    scores: NDArray[np.float32] = points @ centres.T
-    if metric == "euclidean":
-        scores *= 2
-        scores -= (centres * centres).sum(1)
-    return scores
-
-
-def _nearest(
-    points: NDArray[np.float32], centres: NDArray[np.float32], metric: Metric
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    labels = np.empty(len(points), dtype=np.int64)
-    best = np.empty(len(points), dtype=np.float32)
-    for start in range(0, len(points), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        scores = _scores(points[block], centres, metric)
-        labels[block] = scores.argmax(1)
-        best[block] = np.take_along_axis(scores, labels[block, None], axis=1)[:, 0]
-    return labels, best
-
-
-def _means(
-    points: NDArray[np.float32], labels: NDArray[np.integer], counts: NDArray[np.integer], metric: Metric
-) -> NDArray[np.float32]:
-    sums = np.zeros((len(counts), points.shape[1]), dtype=np.float64)
-    numbers = np.arange(len(counts))[:, None]
-    for start in range(0, len(points), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        sums += (labels[block] == numbers).astype(np.float32) @ points[block]
-    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    return _unit(means) if metric == "cosine" else means
-
-
-def _plus_plus(points: NDArray[np.float32], k: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Starting centres far from one another (Arthur and Vassilvitskii 2007)."""
-    centres = np.empty((k, points.shape[1]), dtype=np.float32)
-    centres[0] = points[generator.integers(len(points))]
-    distances = ((points - centres[0]) ** 2).sum(1, dtype=np.float64)
-    for i in range(1, k):
-        total = distances.sum()
-        share = distances / total if total > 0 else None
-        centres[i] = points[generator.choice(len(points), p=share)]
-        distances = np.minimum(distances, ((points - centres[i]) ** 2).sum(1, dtype=np.float64))
-    return centres
-
-
-def _lloyd(
-    points: NDArray[np.float32], centres: NDArray[np.float32], metric: Metric, max_iterations: int
-) -> tuple[NDArray[np.float32], float]:
-    """Centres after Lloyd's iterations, and minus the mean score."""
-    labels, best = _nearest(points, centres, metric)
-    for _ in range(max_iterations):
-        counts = np.bincount(labels, minlength=len(centres))
-        moved = _means(points, labels, counts, metric)
-        empty = np.flatnonzero(counts == 0)
-        if len(empty):
-            # An empty segment starts anew at the points that fit worst, unless all fit exactly.
-            moved[empty] = points[_worst(points, best, metric)[: len(empty)]]
-        centres = moved
-        previous = labels
-        labels, best = _nearest(points, centres, metric)
-        if np.array_equal(labels, previous):
-            break
-    return centres, -float(best.mean(dtype=np.float64))
-
-
-def _worst(points: NDArray[np.float32], best: NDArray[np.float32], metric: Metric) -> NDArray[np.int64]:
-    scores = best - (points * points).sum(1) if metric == "euclidean" else best
-    return np.argsort(scores, kind="stable")
+    return unit_rows(points) if metric == "cosine" else points

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..atomic_files import replacing
+from ..choices import DISTRIBUTION
 from ..errors import InputError
 from .palette import segment_colours
 from .polygons import polygons_of_mask
@@ -253,7 +254,7 @@ class CocoCollection:
             for label in sorted(used)
         ]
         return {
-            "info": {"description": "Segments made by alignedcut-viewer", **self._info},
+            "info": {"description": f"Segments made by {DISTRIBUTION}", **self._info},
             "licenses": [],
             "images": self._images,
             "annotations": self._annotations,

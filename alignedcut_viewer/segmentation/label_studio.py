@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..choices import DISTRIBUTION
 from ..errors import InputError
 from .formats import checked_mask
 from .polygons import mask_from_polygons
@@ -131,7 +132,7 @@ class LabelStudioTasks:
                 result["score"] = round(float(given[label]), 6)
             results.append(result)
         scores = [result["score"] for result in results if "score" in result]
-        prediction: dict[str, Any] = {"model_version": "alignedcut-viewer", "result": results}
+        prediction: dict[str, Any] = {"model_version": DISTRIBUTION, "result": results}
         if scores:
             prediction["score"] = round(sum(scores) / len(scores), 6)
         self._tasks.append({"data": {"image": file_name}, "predictions": [prediction]})

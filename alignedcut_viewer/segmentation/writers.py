@@ -54,7 +54,7 @@ _SINGLE = {
 }
 _MANY = {"png": ("png", ".png"), "tiff": ("tiff", ".tif")}
 
-FORMATS = MASK_FORMATS
+FORMATS = tuple(MASK_FORMATS)
 """Formats of :func:`~alignedcut_viewer.segmentation.export_masks`."""
 
 DEFAULT_FORMATS = DEFAULT_MASK_FORMATS

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..kmeans import kmeans
 from ..progress import ProgressCallback, report
 from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
 from .sampling import sample_rows
@@ -16,7 +17,7 @@ from .sampling import sample_rows
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Segmenter", "discretise", "fit_segmenter", "spherical_kmeans", "yu_shi_rotation"]
+__all__ = ["Segmenter", "discretise", "fit_segmenter", "yu_shi_rotation"]
 
 IntArray = NDArray[np.int32]
 Method = Literal["yu-shi", "kmeans"]
@@ -117,65 +118,6 @@ def _orthogonal_start(rows: torch.Tensor, first: int) -> torch.Tensor:
     return orthogonal
 
 
-def spherical_kmeans(rows: torch.Tensor, k: int, rng: np.random.Generator) -> torch.Tensor:
-    """Directions that maximise the summed cosine of every row to its nearest direction.
-
-    Starts are drawn as in k-means++ with one minus the cosine as the squared distance; the best of several is kept.
-
-    Parameters
-    ----------
-    rows
-        float32 (n, d), of unit length.
-    k
-        Number of directions.
-    rng
-        Draws the starts.
-
-    Returns
-    -------
-    torch.Tensor
-        float32 (d, k), columns of unit length.
-    """
-    import torch
-
-    best = torch.zeros((rows.shape[1], k))
-    best_fit = -float("inf")
-    for _ in range(_RESTARTS):
-        directions = _spread_start(rows, k, rng)
-        fit = -float("inf")
-        for _ in range(_ITERATIONS):
-            nearest, labels = (rows @ directions).max(dim=1)
-            reached = float(nearest.sum(dtype=torch.float64))
-            if reached <= fit + 1e-7 * abs(fit):
-                break
-            fit = reached
-            sums = torch.zeros((k, rows.shape[1])).index_add_(0, labels, rows)
-            empty = torch.linalg.vector_norm(sums, dim=1) == 0
-            if bool(empty.any()):
-                # A direction without rows goes to where the fit is worst.
-                sums[empty] = rows[nearest.argsort()[: int(empty.sum())]]
-            directions = unit_rows(sums, rows.shape[1]).T.contiguous()
-        if fit > best_fit:
-            best, best_fit = directions, fit
-    return best
-
-
-def _spread_start(rows: torch.Tensor, k: int, rng: np.random.Generator) -> torch.Tensor:
-    import torch
-
-    chosen = [int(rng.integers(len(rows)))]
-    distance = (1 - rows @ rows[chosen[0]]).clamp_(min=0)
-    for _ in range(1, k):
-        cumulative = np.cumsum(distance.numpy().astype(np.float64))
-        if cumulative[-1] > 0:
-            drawn = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
-        else:
-            drawn = int(rng.integers(len(rows)))
-        chosen.append(min(drawn, len(rows) - 1))
-        distance = torch.minimum(distance, (1 - rows @ rows[chosen[-1]]).clamp_(min=0))
-    return rows[chosen].T.contiguous()
-
-
 def fit_segmenter(features: FeatureChunks, k: int, method: Method, seed: int) -> Segmenter:
     """Find the directions of `k` segments on a sample of at most 20,000 nodes.
 
@@ -215,7 +157,10 @@ def fit_segmenter(features: FeatureChunks, k: int, method: Method, seed: int) ->
         raise_not_finite(features)
     if k == 1:
         return Segmenter(torch.ones((1, 1)))
-    return Segmenter(yu_shi_rotation(rows, rng) if method == "yu-shi" else spherical_kmeans(rows, min(k, n), rng))
+    if method == "yu-shi":
+        return Segmenter(yu_shi_rotation(rows, rng))
+    centres = kmeans(rows.numpy(), min(k, n), "cosine", n_starts=_RESTARTS, generator=rng)
+    return Segmenter(torch.from_numpy(centres.T.copy()))
 
 
 def discretise(

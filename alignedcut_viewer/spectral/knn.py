@@ -22,7 +22,14 @@ from ..progress import report
 from .affinity import Kernel
 from .exact import graph_eigenvectors, stored_affinity_bytes
 from .problem import NULL, Approximation, CutFit, Problem
-from .sampling import density_of, farthest_points, kmeans_landmarks, nearest_centre, principal_directions, sample_rows
+from .sampling import (
+    density_of,
+    farthest_landmarks,
+    kmeans_landmarks,
+    nearest_centre,
+    principal_directions,
+    sample_rows,
+)
 from .streaming import sampled_points
 from .workers import solver_device
 
@@ -147,7 +154,7 @@ def _choose(problem: Problem, index: NDArray[np.int64], count: int, sampling: st
     parts = (index[start : start + 4096] for start in range(0, len(index), 4096))
     points = torch.cat([sampled_points(features, kernel, part, device) @ few for part in parts])
     if sampling == "farthest":
-        chosen = farthest_points(points, count, rng)
+        chosen = farthest_landmarks(points, count, rng)
     else:
         chosen = torch.unique(nearest_centre(kmeans_landmarks(points, count, rng), points))
     return np.sort(chosen.cpu().numpy())

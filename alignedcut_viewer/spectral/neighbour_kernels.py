@@ -11,7 +11,7 @@ import numpy as np
 
 from ..compiled import compiled, compiled_in_order
 
-__all__ = ["FAR", "LANES", "LARGE", "centred_factors", "farthest_rows", "nearest_rows"]
+__all__ = ["FAR", "LANES", "LARGE", "centred_factors", "nearest_rows"]
 
 LANES = 64
 """Scores of a query are worked on in so many places at a time."""
@@ -201,62 +201,3 @@ def nearest_rows(queries, references, scores, shift, relative, slack, indices, f
                     if bits[place] <= most:
                         distance = _squared_distance(queries[i], references[place])
                         count = _insert(place, distance, count, indices, found, i)
-
-
-@compiled_in_order
-def farthest_rows(points, first, count):  # type: ignore[no-untyped-def]
-    """Greedy farthest-point order: each next point is the farthest from all before it.
-
-    Parameters
-    ----------
-    points
-        float32 (d, n): one row a coordinate, finite.
-    first
-        Where to begin.
-    count
-        How many points, at most n.
-
-    Returns
-    -------
-    int64 array
-        Distinct points in their order; fewer than `count` where all others coincide with one of them.
-    """
-    dimensions, n = points.shape
-    chosen = np.empty(count, np.int64)
-    distances = np.full(n, FAR)
-    fresh = np.empty(n, np.float32)
-    bits = distances.view(np.int32)
-    chosen[0] = first
-    current = first
-    for rank in range(1, count):
-        fresh[:] = np.float32(0.0)
-        d = 0
-        while d + 4 <= dimensions:
-            p0, p1, p2, p3 = points[d], points[d + 1], points[d + 2], points[d + 3]
-            x0, x1, x2, x3 = p0[current], p1[current], p2[current], p3[current]
-            for j in range(n):
-                a, b, c, e = p0[j] - x0, p1[j] - x1, p2[j] - x2, p3[j] - x3
-                fresh[j] += a * a + b * b + c * c + e * e
-            d += 4
-        while d < dimensions:
-            p = points[d]
-            x = p[current]
-            for j in range(n):
-                a = p[j] - x
-                fresh[j] += a * a
-            d += 1
-        for j in range(n):
-            value = fresh[j]
-            least = distances[j]
-            distances[j] = value if value < least else least
-        largest = np.int32(-1)
-        for j in range(n):
-            value_bits = bits[j]
-            largest = value_bits if value_bits > largest else largest
-        if largest <= 0:
-            return chosen[:rank]
-        current = 0
-        while bits[current] != largest:
-            current += 1
-        chosen[rank] = current
-    return chosen

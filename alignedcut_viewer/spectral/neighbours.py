@@ -1,4 +1,4 @@
-"""Nearest neighbours and farthest points among moderately many points of few dimensions."""
+"""Nearest neighbours among moderately many points of few dimensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..progress import ProgressCallback, report
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["farthest_on_device", "farthest_points", "nearest", "nearest_on_device", "neighbour_graph"]
+__all__ = ["nearest", "nearest_on_device", "neighbour_graph"]
 
 FloatArray = NDArray[np.float32]
 _BLOCK = 8192
@@ -234,52 +234,3 @@ def neighbour_graph(
         squared[start : start + len(part)] = (part[:, None, :] - points[found]).square_().sum(dim=2)
         report(progress, start + len(part), n, "Neighbours of landmarks")
     return indices, squared
-
-
-def farthest_points(points: FloatArray, count: int) -> NDArray[np.int64]:
-    """Farthest-point sampling (Gonzalez 1985): every next point is the farthest from all chosen before.
-
-    Begins with the point of largest norm, so that neither the choice nor its order depends on the order of the points
-    (as long as no two candidates are equally far).
-
-    Parameters
-    ----------
-    points
-        (n, d) finite.
-    count
-        How many are wanted.
-
-    Returns
-    -------
-    NDArray
-        int64, numbers of distinct points in the order they were chosen; fewer than `count` if there are fewer distinct
-        points.
-    """
-    from .neighbour_kernels import farthest_rows
-
-    columns = np.ascontiguousarray(np.asarray(points, dtype=np.float32).T)
-    norms = np.zeros(columns.shape[1], dtype=np.float32)
-    for column in columns:
-        norms += column * column
-    chosen: NDArray[np.int64] = farthest_rows(columns, int(norms.argmax()), min(count, columns.shape[1]))
-    return chosen
-
-
-def farthest_on_device(points: torch.Tensor, count: int) -> NDArray[np.int64]:
-    """What :func:`farthest_points` gives, on any torch device and without waiting for it in between.
-
-    Parameters
-    ----------
-    points
-        float32 (n, d).
-    count
-        How many are wanted.
-    """
-    from .sampling import farthest_order
-
-    chosen, reach = farthest_order(points, count, points.square().sum(dim=1).argmax().reshape(1))
-    # Once no point is left that is not also chosen, the rest are repetitions.
-    exhausted = np.flatnonzero(reach.cpu().numpy() <= 0)
-    distinct = int(exhausted[0]) + 1 if len(exhausted) else len(chosen)
-    result: NDArray[np.int64] = chosen[:distinct].cpu().numpy()
-    return result

@@ -28,7 +28,7 @@ import torch
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
 from .problem import NULL, Approximation, CutFit, Problem, too_sharp
-from .sampling import cell_masses, farthest_points, kmeans_landmarks, principal_directions, sample_rows
+from .sampling import cell_masses, farthest_landmarks, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
 from .workers import in_order, solver_device
 
@@ -250,7 +250,7 @@ def choose_landmarks(points: torch.Tensor, count: int, sampling: str, rng: np.ra
         return kmeans_landmarks(points, count, rng)
     if sampling == "farthest":
         few = principal_directions(points, _FARTHEST_DIRECTIONS)
-        chosen = farthest_points(points @ few, count, rng)
+        chosen = farthest_landmarks(points @ few, count, rng)
     else:
         chosen = torch.from_numpy(np.sort(rng.choice(points.shape[0], count, replace=False))).to(points.device)
     return points[chosen]

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..farthest import farthest_points
 from .affinity import Kernel
 from .extension import Density
 from .features import FeatureChunks
@@ -15,8 +16,7 @@ from .workers import in_order, solver_device
 __all__ = [
     "SAMPLINGS",
     "cell_masses",
-    "farthest_order",
-    "farthest_points",
+    "farthest_landmarks",
     "kmeans_landmarks",
     "nearest_centre",
     "principal_directions",
@@ -131,8 +131,8 @@ def _products(points: torch.Tensor) -> torch.Tensor:
     return products
 
 
-def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) -> torch.Tensor:
-    """Farthest-point sampling: each next point is the one farthest from all chosen before.
+def farthest_landmarks(points: torch.Tensor, count: int, rng: np.random.Generator) -> torch.Tensor:
+    """Positions of farthest points, from one that is drawn.
 
     Parameters
     ----------
@@ -146,43 +146,13 @@ def farthest_points(points: torch.Tensor, count: int, rng: np.random.Generator) 
     Returns
     -------
     torch.Tensor
-        Positions (min(count, n),) int64 on the device of the points, in the order in which they were chosen.
+        Positions (min(count, n),) int64 on the device of the points, in the order in which they were chosen; copies of
+        chosen points come last.
     """
-    return farthest_order(points, count, torch.tensor([int(rng.integers(len(points)))], device=points.device))[0]
-
-
-def farthest_order(points: torch.Tensor, count: int, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Farthest points in their order, from a given one on, without waiting for the device in between.
-
-    Parameters
-    ----------
-    points
-        Points (n, r).
-    count
-        How many; all where there are not more.
-    first
-        Position (1,) int64 of the one to begin with.
-
-    Returns
-    -------
-    chosen : torch.Tensor
-        Positions (min(count, n),) int64; copies of chosen points come last.
-    reach : torch.Tensor
-        After each choice the squared distance of the farthest point that is left; not above 0 where only copies are.
-    """
-    n = points.shape[0]
-    count = min(count, n)
-    chosen = torch.empty(count, dtype=torch.int64, device=points.device)
-    reach = torch.empty(count, dtype=points.dtype, device=points.device)
-    nearest = torch.full((n,), torch.inf, dtype=points.dtype, device=points.device)
-    latest = first
-    for i in range(count):
-        chosen[i : i + 1] = latest
-        difference = points - points.index_select(0, latest)
-        torch.minimum(nearest, difference.square_().sum(dim=1), out=nearest)
-        nearest.index_fill_(0, latest, -1.0)  # duplicates of a chosen point come last, the point itself never again
-        reach[i : i + 1], latest = nearest.max(dim=0, keepdim=True)
-    return chosen, reach
+    n = len(points)
+    chosen = farthest_points(points, count, int(rng.integers(n)))[0]
+    copies = np.setdiff1d(np.arange(n), chosen)[: min(count, n) - len(chosen)]
+    return torch.from_numpy(np.concatenate([chosen, copies])).to(points.device)
 
 
 def kmeans_landmarks(points: torch.Tensor, count: int, rng: np.random.Generator, *, n_steps: int = 2) -> torch.Tensor:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from ..choices import SPREADS
 from ..device import resolve_device
 from ..errors import FeatureError, InputError
+from ..farthest import farthest_points
 from ..progress import ProgressCallback, report, span
 from .estimator import NodeTransformer
 from .features import FeatureChunks, as_tensor, raise_not_finite
-from .neighbours import farthest_on_device, farthest_points, nearest, nearest_on_device
+from .neighbours import nearest, nearest_on_device
 from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
 
@@ -186,12 +187,9 @@ class SpectralTSNE(NodeTransformer):
         self._scale = np.float32(2.0 ** -np.clip(np.round(np.log2(size)), -100, 100) if size > 0 else 1.0)
         scaled = self._scaled(raw)
         if self.sampling == "farthest":
-            if device.type == "cpu":
-                order = farthest_points(scaled, self.n_landmarks)
-            else:
-                import torch
+            import torch
 
-                order = farthest_on_device(torch.from_numpy(scaled).to(device), self.n_landmarks)
+            order = farthest_points(torch.from_numpy(scaled).to(device), self.n_landmarks)[0]
         else:
             _, order = np.unique(scaled, axis=0, return_index=True)
         self.landmarks_: NDArray[np.int64] = rows[order].astype(np.int64)

@@ -111,7 +111,7 @@ def test_broadening_damps_the_gradient_where_eigenvalues_nearly_meet_and_leaves_
         leaf = after.clone().requires_grad_()
         value = eigen_constraint(before, leaf, broadening=broadening)
         value.backward()
-        values.append(float(value))
+        values.append(value.item())
         sizes.append(float(leaf.grad.norm()))
     assert values[0] == values[1]
     assert 0 < sizes[1] < sizes[0]

@@ -198,6 +198,7 @@ def test_orientation_behind_the_pixels_of_a_png(tmp_path: Path) -> None:
     check_size(data, (WIDTH, HEIGHT), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_exif_counts_as_upright() -> None:
     data = encoded(Image.fromarray(smooth_rgb()), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert decode(data, "x").shape == (HEIGHT, WIDTH, 3)

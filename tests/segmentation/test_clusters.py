@@ -7,6 +7,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from alignedcut_viewer import kmeans
 from alignedcut_viewer.errors import Cancelled, FeatureError, InputError
 from alignedcut_viewer.segmentation import Clusters, clusters, segment_tokens
 
@@ -67,7 +68,7 @@ def test_global_random_state_is_left_alone(rng: np.random.Generator) -> None:
 def test_many_nodes_start_from_a_sample(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     points, truth = planted(rng, (3000, 1500, 700))
     monkeypatch.setattr(clusters, "_SEEDING_SAMPLE", 300)
-    monkeypatch.setattr(clusters, "_BLOCK", 700)
+    monkeypatch.setattr(kmeans, "_BLOCK", 700)
     found = segment_tokens(points, 3)
     assert adjusted_rand_score(truth, found.labels) > 0.999
     np.testing.assert_array_equal(found.labels, found.scores(points).argmax(1))

@@ -14,7 +14,6 @@ from alignedcut_viewer.spectral import discretise
 from alignedcut_viewer.spectral.discretisation import (
     Segmenter,
     fit_segmenter,
-    spherical_kmeans,
     unit_rows,
     yu_shi_rotation,
 )
@@ -63,15 +62,6 @@ def test_rotation_undoes_a_rotation(rng):
     rotated = rows @ yu_shi_rotation(rows, rng)
     np.testing.assert_allclose(rotated.max(dim=1).values, 1.0, atol=1e-5)
     assert adjusted_rand_score(labels, rotated.argmax(dim=1)) == 1.0
-
-
-def test_spherical_kmeans_finds_directions(rng):
-    truth = np.linalg.qr(rng.standard_normal((8, 4)))[0].T
-    labels = rng.integers(0, 4, 500)
-    rows = unit_rows(torch.from_numpy(truth[labels] + 0.05 * rng.standard_normal((500, 8))), 8)
-    directions = spherical_kmeans(rows, 4, rng)
-    np.testing.assert_allclose(np.linalg.norm(directions, axis=0), 1.0, atol=1e-5)
-    np.testing.assert_allclose((truth @ directions.numpy()).max(axis=1), 1.0, atol=0.01)
 
 
 @pytest.mark.parametrize("method", METHODS)

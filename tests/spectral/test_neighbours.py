@@ -1,4 +1,4 @@
-"""Neighbours and farthest points against brute force."""
+"""Neighbours against brute force."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import Cancelled, InputError
 from alignedcut_viewer.spectral.neighbours import (
-    farthest_on_device,
-    farthest_points,
     nearest,
     nearest_on_device,
     neighbour_graph,
@@ -102,32 +100,3 @@ def test_neighbour_graph_is_brute_force(rng):
     np.fill_diagonal(distances, np.inf)
     np.testing.assert_array_equal(np.sort(indices, axis=1), np.sort(np.argsort(distances, axis=1)[:, :9], axis=1))
     np.testing.assert_allclose(np.take_along_axis(distances, indices.numpy(), axis=1), squared, rtol=1e-5)
-
-
-@settings(max_examples=40, deadline=None)
-@given(n=st.integers(1, 60), d=st.integers(1, 9), count=st.integers(1, 80), seed=st.integers(0, 2**32 - 1))
-def test_farthest_points_are_greedy(n, d, count, seed):
-    points = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
-    chosen = farthest_points(points, count)
-    assert len(set(chosen)) == len(chosen) == min(n, count)
-    distances = brute_force(points, points)
-    for rank in range(1, len(chosen)):
-        to_chosen = distances[:, chosen[:rank]].min(axis=1)
-        assert to_chosen[chosen[rank]] >= to_chosen.max() * (1 - 1e-5)
-    np.testing.assert_array_equal(farthest_on_device(torch.from_numpy(points), count), chosen)
-
-
-def test_farthest_points_skip_duplicates_and_ignore_order(rng):
-    points = rng.standard_normal((80, 6)).astype(np.float32)
-    repeated = np.concatenate([points, points, points[:10]])
-    chosen = farthest_points(repeated, 500)
-    assert len(chosen) == len(farthest_on_device(torch.from_numpy(repeated), 500)) == 80
-    assert len(np.unique(repeated[chosen], axis=0)) == 80
-    order = rng.permutation(len(repeated))
-    np.testing.assert_array_equal(repeated[order][farthest_points(repeated[order], 30)], repeated[chosen[:30]])
-
-
-def test_farthest_points_of_one_value():
-    points = np.full((9, 3), 2.5, np.float32)
-    np.testing.assert_array_equal(farthest_points(points, 4), [0])
-    np.testing.assert_array_equal(farthest_on_device(torch.from_numpy(points), 4), [0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ...choices import FIGURE_SUFFIXES
 from ...errors import InputError
@@ -10,7 +11,7 @@ from ..state.node_values import NodeValues
 from ..state.settings import StudySettings
 from .loading import LoadedStudy
 
-__all__ = ["figure_work", "mask_work", "masks_work", "would_replace"]
+__all__ = ["figure_work", "masks_work", "would_replace"]
 
 
 def figure_work(
@@ -62,6 +63,7 @@ def masks_work(
     layer: int,
     smooth: bool,
     replace: bool = False,
+    reaching: tuple[NodeValues, float] | None = None,
 ) -> Callable[[ProgressCallback], Path]:
     """The work of writing masks of all pictures at one layer, at the size of the original pictures.
 
@@ -72,13 +74,15 @@ def masks_work(
     folder
         Where to write.
     settings
-        Number of segments, what they are cut from, and the formats.
+        The formats; number of segments, and what they are cut from.
     network, layer
-        The slot whose segments are written.
+        The slot whose masks are written.
     smooth
-        Interpolate between tokens before deciding for a segment.
+        Interpolate between tokens before deciding what a pixel is.
     replace
         Whether masks that are there already may be overwritten.
+    reaching
+        One number a node, and the least number inside, for masks of where it is reached; None for segments.
 
     Raises
     ------
@@ -87,27 +91,29 @@ def masks_work(
     """
     cut = shown.cut
     if cut is None:
-        raise InputError("There are no segments to write yet; press Run first.")
+        raise InputError("There are no masks to write yet; press Run first.")
     if not settings.mask_formats:
-        raise InputError("Choose at least one format for the masks.")
+        raise InputError("Choose at least one format for the masks in the Export tab.")
 
     def work(progress: ProgressCallback) -> Path:
-        from ...pipeline.mask_export import export_segments
+        from ...pipeline.mask_export import export_segments, export_threshold
 
-        export_segments(
-            shown.study,
-            cut,
-            folder,
-            network=network,
-            layer=layer,
-            k=settings.segments,
-            one_layer=settings.segments_of == "layer",
-            smooth=smooth,
-            formats=settings.mask_formats,
-            seed=settings.seed,
-            replace=replace,
-            progress=progress,
-        )
+        common: dict[str, Any] = {
+            "network": network,
+            "layer": layer,
+            "smooth": smooth,
+            "formats": settings.mask_formats,
+            "replace": replace,
+            "progress": progress,
+        }
+        if reaching is None:
+            one_layer = settings.segments_of == "layer"
+            export_segments(
+                shown.study, cut, folder, k=settings.segments, one_layer=one_layer, seed=settings.seed, **common
+            )
+        else:
+            values, threshold = reaching
+            export_threshold(shown.study, cut, folder, values.part, threshold, title=values.title, **common)
         return folder
 
     return work
@@ -122,68 +128,3 @@ def would_replace(shown: LoadedStudy, folder: Path, settings: StudySettings) -> 
     except InputError:
         return True
     return False
-
-
-def mask_work(
-    shown: LoadedStudy,
-    folder: Path,
-    settings: StudySettings,
-    values: NodeValues | None,
-    threshold: float,
-    *,
-    slot: tuple[str, int],
-    smooth: bool,
-    replace: bool = False,
-) -> Callable[[ProgressCallback], Path]:
-    """The work of writing where values reach a threshold, for all pictures at one layer.
-
-    Parameters
-    ----------
-    shown
-        The study with the cut that is shown.
-    folder
-        Where to write.
-    settings
-        The formats.
-    values
-        One number a node.
-    threshold
-        The least number inside.
-    slot
-        Network and layer.
-    smooth
-        Interpolate between tokens before numbers are compared.
-    replace
-        Whether masks that are there already may be overwritten.
-
-    Raises
-    ------
-    InputError
-        If there is no cut, there are no values, or no format is chosen.
-    """
-    cut = shown.cut
-    if cut is None or values is None:
-        raise InputError("There is no mask to write yet; pick a place in a picture first.")
-    if not settings.mask_formats:
-        raise InputError("Choose at least one format for the masks in the Export tab.")
-
-    def work(progress: ProgressCallback) -> Path:
-        from ...pipeline.mask_export import export_threshold
-
-        export_threshold(
-            shown.study,
-            cut,
-            folder,
-            values.part,
-            threshold,
-            network=slot[0],
-            layer=slot[1],
-            title=values.title,
-            smooth=smooth,
-            formats=settings.mask_formats,
-            replace=replace,
-            progress=progress,
-        )
-        return folder
-
-    return work

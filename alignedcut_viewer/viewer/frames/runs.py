@@ -60,9 +60,9 @@ def align_settings(settings: StudySettings) -> AlignSettings:
             raise InputError("Choose the brain data to train the alignment on, or another alignment.")
         brain = BrainSettings(
             str(Path(data).expanduser()),
-            unusable="drop" if settings.drop_voxels else "raise",
+            unusable=settings.unusable,
             eigen_weight=settings.eigen_weight,
-            n_epochs=settings.epochs,
+            n_epochs=settings.n_epochs,
             memory=settings.memory.strip() or "4GiB",
         )
         return AlignSettings(method="brain", seed=settings.seed, device=device, brain=brain)

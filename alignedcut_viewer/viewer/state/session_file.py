@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...atomic_files import replace_file
+from ...choices import DISTRIBUTION
 from ...errors import StorageError
 from ...node_ranges import as_ranges, from_ranges, translate
 from ...nodes import NodeIndex
@@ -110,7 +111,7 @@ def read_session(path: Path) -> SessionState:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = int(content.pop(MARK))
         if version > FORMAT:
-            raise StorageError(f"{path} was written by a newer version of alignedcut-viewer; upgrade to open it.")
+            raise StorageError(f"{path} was written by a newer version of {DISTRIBUTION}; upgrade to open it.")
         index = None if content["index"] is None else NodeIndex.from_dict(content["index"])
         n_nodes = 0 if index is None else len(index)
         selections = {str(which): from_ranges(ranges, n_nodes) for which, ranges in content["selections"].items()}

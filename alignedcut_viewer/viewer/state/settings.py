@@ -16,7 +16,6 @@ __all__ = [
     "JOINT_SCOPES",
     "JOINT_SOLVERS",
     "KINDS",
-    "MASK_FORMATS",
     "SAMPLES",
     "StudySettings",
     "parse_names",
@@ -45,12 +44,6 @@ JOINT_SOLVERS = {
     "paper": "as the paper, all settings",
 }
 JOINT_SCOPES = {"data set": "all pictures together", "picture": "each picture by itself"}
-MASK_FORMATS = {
-    "png": "indexed PNG, one a picture",
-    "coco": "COCO RLE (JSON)",
-    "npz": "NumPy archive (npz)",
-    "tiff": "TIFF, one a picture",
-}
 
 
 @dataclass
@@ -83,9 +76,8 @@ class StudySettings(Evented):
         The file, where `alignment` is ``file``.
     brain_data
         Folder or file of responses to the pictures, where `alignment` is ``brain``.
-    eigen_weight, epochs, drop_voxels
-        How it is trained on them: weight of the eigen-constraint, most epochs, and whether unusable voxels are left
-        out.
+    eigen_weight, n_epochs, unusable
+        How it is trained on them: weight of the eigen-constraint, most epochs, and what becomes of unusable voxels.
     kind
         A key of :data:`KINDS`: one graph over all tokens and layers, or a joint cut of all layers' attention graphs.
     joint_solver
@@ -115,7 +107,7 @@ class StudySettings(Evented):
     segments_of
         ``layer`` to segment the chosen layer alone, ``cut`` to segment all layers and networks of the cut together.
     mask_formats
-        Keys of :data:`MASK_FORMATS`.
+        Keys of :data:`alignedcut_viewer.choices.MASK_FORMATS`.
     """
 
     source: str = ""
@@ -131,8 +123,8 @@ class StudySettings(Evented):
     alignment_file: str = ""
     brain_data: str = ""
     eigen_weight: float = 1.0
-    epochs: int = 30
-    drop_voxels: bool = False
+    n_epochs: int = 30
+    unusable: str = "raise"
     kind: str = "alignedcut"
     joint_solver: str = "direct"
     joint_scope: str = "data set"

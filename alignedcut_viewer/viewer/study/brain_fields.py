@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, FloatSpinBox, PushButton, SpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, PushButton, SpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...errors import InputError
@@ -16,6 +16,7 @@ from .training_curves import TrainingCurves
 
 __all__ = ["BrainFields"]
 
+UNUSABLE = {"raise": "stop and report them", "drop": "leave them out"}
 DATA_FILES = "Responses (*.npz *.csv);;All files (*)"
 
 
@@ -49,15 +50,18 @@ class BrainFields(View):
             step=0.1,
             tooltip="Weight of the eigen-constraint, which keeps the clusters of the features; 1 in the paper",
         )
-        self.epochs = SpinBox(
-            name="epochs",
+        self.n_epochs = SpinBox(
+            name="n_epochs",
             label="epochs",
             min=0,
             max=10_000,
             tooltip="Maximum; training stops when the held-out score stops improving. 0: closed-form solution only",
         )
-        self.drop_voxels = CheckBox(
-            name="drop_voxels", text="Leave out unusable voxels", tooltip="Those with NaN or constant responses"
+        self.unusable = ComboBox(
+            name="unusable",
+            label="unusable voxels",
+            choices=[(title, key) for key, title in UNUSABLE.items()],
+            tooltip="Voxels with NaN or constant responses",
         )
         self.curves = TrainingCurves(coordinator, self)
         buttons = row(self.choose_file, self.simulate)
@@ -70,8 +74,8 @@ class BrainFields(View):
                 buttons,
                 self.note,
                 self.eigen_weight,
-                self.epochs,
-                self.drop_voxels,
+                self.n_epochs,
+                self.unusable,
                 wide=[buttons],
             )
         )
@@ -85,8 +89,8 @@ class BrainFields(View):
         return {
             "brain_data": self.data,
             "eigen_weight": self.eigen_weight,
-            "epochs": self.epochs,
-            "drop_voxels": self.drop_voxels,
+            "n_epochs": self.n_epochs,
+            "unusable": self.unusable,
         }
 
     @property

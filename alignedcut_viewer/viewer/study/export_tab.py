@@ -6,8 +6,8 @@ from typing import Any
 from magicgui.widgets import ComboBox, PushButton, Select, SpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ...choices import MASK_FORMATS
 from ..coordinator.coordinator import Coordinator
-from ..state.settings import MASK_FORMATS
 from ..widgets.commands import export_figure, export_masks
 from ..widgets.forms import SettingsForm, listing, note, scrolled, section
 from ..widgets.view import View

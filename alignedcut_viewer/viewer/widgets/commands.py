@@ -11,8 +11,9 @@ from napari.utils.notifications import show_info, show_warning
 from ...errors import AlignedCutError, InputError
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.docks import show_panel
-from ..frames.exports import figure_work, mask_work, masks_work, would_replace
+from ..frames.exports import figure_work, masks_work, would_replace
 from ..frames.stacks import AXES
+from ..state.node_values import NodeValues
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
 from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, ask_whether, window_of
@@ -120,10 +121,27 @@ def export_figure(viewer: napari.viewer.Viewer) -> None:
 
 def export_masks(viewer: napari.viewer.Viewer) -> None:
     """Ask for a folder and write masks of the network and layer that the sliders show."""
+    _export_masks(viewer, lambda: None)
+
+
+def export_mask(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder and write where the values that are shown reach the threshold."""
+    coordinator = Coordinator.of(viewer)
+
+    def reaching() -> tuple[NodeValues, float]:
+        if coordinator.heat_map.values is None:
+            raise InputError("There is no mask yet; pick a place in a picture first.")
+        return coordinator.heat_map.values, coordinator.similarity.settings.threshold
+
+    _export_masks(viewer, reaching)
+
+
+def _export_masks(viewer: napari.viewer.Viewer, reaching: Callable[[], tuple[NodeValues, float] | None]) -> None:
     coordinator = Coordinator.of(viewer)
 
     def ask() -> Path | None:
         coordinator.shown_slot()
+        reaching()
         return ask_folder(
             window_of(viewer), "Export masks into a folder", coordinator.shown.study_and_cut()[0].path.parent
         )
@@ -131,42 +149,18 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
     def begin(folder: Path) -> None:
         study, _ = coordinator.shown.study_and_cut()
         network, layer = coordinator.shown_slot()
-        settings, replace = coordinator.settings.snapshot(), _may_replace(viewer, folder)
-        if replace is None:
-            return
-        smooth = coordinator.view.smooth
-        work = masks_work(study, folder, settings, network=network, layer=layer, smooth=smooth, replace=replace)
-        coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
-
-    _ask_and_begin(ask, begin)
-
-
-def export_mask(viewer: napari.viewer.Viewer) -> None:
-    """Ask for a folder and write where the values that are shown reach the threshold."""
-    coordinator = Coordinator.of(viewer)
-
-    def ask() -> Path | None:
-        coordinator.shown_slot()
-        if coordinator.heat_map.values is None:
-            raise InputError("There is no mask yet; pick a place in a picture first.")
-        return ask_folder(
-            window_of(viewer), "Export masks into a folder", coordinator.shown.study_and_cut()[0].path.parent
-        )
-
-    def begin(folder: Path) -> None:
-        study, _ = coordinator.shown.study_and_cut()
         replace = _may_replace(viewer, folder)
         if replace is None:
             return
-        work = mask_work(
+        work = masks_work(
             study,
             folder,
             coordinator.settings.snapshot(),
-            coordinator.heat_map.values,
-            coordinator.similarity.settings.threshold,
-            slot=coordinator.shown_slot(),
+            network=network,
+            layer=layer,
             smooth=coordinator.view.smooth,
             replace=replace,
+            reaching=reaching(),
         )
         coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 

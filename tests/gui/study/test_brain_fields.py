@@ -95,7 +95,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
             click(qtbot, computed.task_bar.cancel)
 
     coordinator.tasks.changed.connect(cancel_once)
-    coordinator.settings.update(epochs=500, seed=1)
+    coordinator.settings.update(n_epochs=500, seed=1)
     click(qtbot, computed.task_bar.run)
     wait_idle()
     assert clicks

@@ -53,12 +53,18 @@ def test_settings_reach_the_pipeline():
 
 def test_brain_data_reach_the_pipeline(tmp_path):
     chosen = StudySettings(
-        alignment="brain", brain_data=str(tmp_path), eigen_weight=0.5, epochs=7, drop_voxels=True, memory="1GiB", seed=2
+        alignment="brain",
+        brain_data=str(tmp_path),
+        eigen_weight=0.5,
+        n_epochs=7,
+        unusable="drop",
+        memory="1GiB",
+        seed=2,
     )
     align = align_settings(chosen)
     assert (align.method, align.file, align.seed) == ("brain", None, 2)
     assert align.brain == BrainSettings(str(tmp_path), unusable="drop", eigen_weight=0.5, n_epochs=7, memory="1GiB")
-    assert align_settings(replace(chosen, eigen_weight=1.0, epochs=30, drop_voxels=False, memory="")).brain == (
+    assert align_settings(replace(chosen, eigen_weight=1.0, n_epochs=30, unusable="raise", memory="")).brain == (
         BrainSettings(str(tmp_path))
     )
     assert align_settings(replace(chosen, alignment="none")).brain is None
@@ -156,7 +162,7 @@ def test_nothing_is_exported_without_a_cut(tmp_path):
     shown = LoadedStudy(None, None, (), None, {}, {}, ())
     with pytest.raises(InputError, match="no cut to draw"):
         figure_work(shown, tmp_path / "figure.png", StudySettings(), smooth=False)
-    with pytest.raises(InputError, match="no segments to write"):
+    with pytest.raises(InputError, match="no masks to write"):
         masks_work(shown, tmp_path, StudySettings(), network="a", layer=0, smooth=False)
 
 

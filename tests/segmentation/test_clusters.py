@@ -132,9 +132,9 @@ def test_what_cannot_be_segmented_is_refused(rng: np.random.Generator) -> None:
 
 def test_progress_and_cancel(rng: np.random.Generator) -> None:
     points = rng.normal(size=(50, 3))
-    seen: list[tuple[int, int]] = []
-    segment_tokens(points, 2, n_starts=4, progress=lambda done, total, _: seen.append((done, total)))
-    assert seen == [(i, 5) for i in range(6)]
+    seen: list[float] = []
+    segment_tokens(points, 2, n_starts=4, progress=lambda done, total, _: seen.append(done / total))
+    assert seen == [i / 5 for i in range(6)]
 
     def cancel(done: int, total: int, text: str) -> None:
         raise Cancelled

@@ -9,7 +9,7 @@ from ...study.layered_record import GraphRecord, LayeredRecord
 from ..state.view_state import Position
 from ..widgets.painting import Colours
 from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table, export_button
+from ..widgets.panel_export import Table
 from .chart import AgreementChart
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class AgreementPanel(Panel):
     purpose = "For a joint cut (“what”, “where”) this panel shows which layers it lives in."
     keys = (("Arrows, Enter", "walk from layer to layer, and show one"),)
     margin = 2
+    exported = "agreement"
     usual_size = (420, 300)
 
     def build(self) -> QWidget:
@@ -41,7 +42,7 @@ class AgreementPanel(Panel):
         column.setContentsMargins(4, 6, 4, 2)
         line = QHBoxLayout()
         line.addWidget(self.summary, 1)
-        line.addWidget(export_button(self, self._figure, self._table, "agreement"))
+        line.addWidget(self.export)
         column.addLayout(line)
         column.addWidget(area, 1)
         self.chart.chosen.connect(self._go_to)
@@ -106,12 +107,14 @@ class AgreementPanel(Panel):
             raise InputError("There is nothing to export; show a joint cut of many layers.")
         return self._record
 
-    def _figure(self) -> "Figure":
+    def figure(self) -> "Figure":
+        """The chart, for print."""
         from ...figures.agreement import agreement_from_graphs
 
         return agreement_from_graphs(self._graphs().graphs, title=self.summary.text())
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """One row a graph."""
         names = ("pathway", "network", "layer", "head", "agreement", "weight", "eigen term", "orthogonality")
         lines = [
             (

@@ -22,7 +22,7 @@ from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
 from ..coordinator.coordinator import Coordinator
 from ..state.view_state import Position
 from ..widgets.painting import SIMULATED, Colours, choice
-from ..widgets.panel_export import Table, export_button
+from ..widgets.panel_export import Table
 from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .cortex_board import CortexBoard
@@ -54,11 +54,16 @@ class BrainBoard(View):
         Holds the selections.
     state
         What was compared, and how; written whenever that changes.
+    export
+        The panel's button.
     """
 
-    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(coordinator, parent)
         self.state = state
+        self.export = export
         self.activation: BrainActivation | None = None
         self.series: list[RoiSeries] = []
         self._stale = True
@@ -101,7 +106,6 @@ class BrainBoard(View):
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.clear = QPushButton("Clear heat map")
         self.clear.setToolTip("Take the heat map off the pictures (Esc)")
-        self.export = export_button(self, self.figure, self.table, "brain-regions")
         self.upper = QStackedWidget()
         self.upper.addWidget(self.bars)
         self.upper.addWidget(self.curves)

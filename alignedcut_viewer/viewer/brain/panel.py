@@ -1,13 +1,18 @@
 """The Brain panel: which parts of visual cortex the selected pixels activate."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea
 
 from ..widgets.panel_base import Panel
+from ..widgets.panel_export import Table
 from .board import BrainBoard
 from .source import ACTIVATION, HOW_TO_GET_ONE, activation_work, leads_to_the_brain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["BrainPanel"]
 
@@ -27,11 +32,12 @@ class BrainPanel(Panel):
         ("Escape", "take the heat map away"),
     )
     minimum_width = 320
+    exported = "brain-regions"
     usual_size = (400, 680)
 
     def build(self) -> QScrollArea:
         """The board, which scrolls."""
-        self.board = BrainBoard(self.coordinator, self.state)
+        self.board = BrainBoard(self.coordinator, self.state, self.export)
         self._asked: Any = None
         area = QScrollArea()
         area.setWidget(self.board)
@@ -44,6 +50,14 @@ class BrainPanel(Panel):
     def parts(self) -> tuple[BrainBoard]:
         """The board."""
         return (self.board,)
+
+    def figure(self) -> "Figure | Callable[[], Figure]":
+        """What the board shows."""
+        return self.board.figure()
+
+    def table(self) -> Table:
+        """The numbers on the board."""
+        return self.board.table()
 
     def leave(self) -> None:
         """Close the cortex in three dimensions too."""

@@ -22,7 +22,7 @@ from ...errors import AlignedCutError
 from ...progress import ProgressCallback
 from ..widgets.painting import Colours
 from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table, export_button
+from ..widgets.panel_export import Table
 from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .concept_list import ConceptList
@@ -58,6 +58,7 @@ class ConceptsPanel(Panel):
     )
     minimum_width = 320
     usual_size = (400, 680)
+    exported = "concepts"
 
     # -- layout --------------------------------------------------------------------------------------------------
 
@@ -101,7 +102,6 @@ class ConceptsPanel(Panel):
         self.tabs.addTab(self.consistency, "Consistency")
         self.tabs.addTab(self.transitions, "Transitions")
         self.tabs.setCurrentIndex(int(self.state.get("tab", 0)))
-        self.export = export_button(self, self.figure, self.table, "concepts")
         contents = QWidget()
         layout = QVBoxLayout(contents)
         layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..points.raster import Cloud
 from ..state.history import SELECTIONS, Selection, SelectionMode
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
-from ..widgets.panel_export import export_button
 from ..widgets.view import View
 from .colours import colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
@@ -51,9 +50,13 @@ class TrajectoriesBoard(View):
     ----------
     state
         What of the map was shown, and how; written whenever that changes.
+    export
+        The panel's button.
     """
 
-    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(coordinator, parent)
         self._state = state
         self._shown: _Shown | None = None
@@ -65,7 +68,6 @@ class TrajectoriesBoard(View):
         self.player = LayerPlayer()
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.export = export_button(self, self.figure, self.table, "trajectories")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 8, 4, 4)
         layout.setSpacing(4)
@@ -74,7 +76,7 @@ class TrajectoriesBoard(View):
         layout.addWidget(self.player)
         foot = QHBoxLayout()
         foot.addWidget(self.status, 1)
-        foot.addWidget(self.export)
+        foot.addWidget(export)
         layout.addLayout(foot)
         self._styling = self.latest_task("Colouring the map", self._on_styled)
         self._pathing = self.latest_task("Finding paths", self._on_paths)

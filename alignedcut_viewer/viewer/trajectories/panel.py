@@ -1,7 +1,8 @@
 """The Trajectories panel: the planar map of all tokens, and their paths from layer to layer."""
 
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,14 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QSizePolicy
 
 from ..widgets.panel_base import Panel
+from ..widgets.panel_export import Table
 from ..work.task_runner import TaskState
 from .board import TrajectoriesBoard
 from .source import MAP, PreparedMap, map_work, prepare
 from .tools import MAP_KEYS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["TrajectoriesPanel"]
 
@@ -47,12 +52,13 @@ class TrajectoriesPanel(Panel):
     purpose = "This panel then shows all its tokens on one map, and how they move from layer to layer."
     keys = MAP_KEYS
     usual_size = (460, 640)
+    exported = "trajectories"
 
     def build(self) -> TrajectoriesBoard:
         """The board."""
         # napari fills docks of less eager widgets with emptiness.
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.board = TrajectoriesBoard(self.coordinator, self.state)
+        self.board = TrajectoriesBoard(self.coordinator, self.state, self.export)
         self._preparing = self.latest_task("Preparing the map", self._on_prepared)
         self._courier = _Courier()
         self._courier.arrived.connect(self._on_early)
@@ -64,6 +70,14 @@ class TrajectoriesPanel(Panel):
     def parts(self) -> tuple[TrajectoriesBoard]:
         """The board."""
         return (self.board,)
+
+    def figure(self) -> "Figure | Callable[[], Figure]":
+        """The map."""
+        return self.board.figure()
+
+    def table(self) -> Table:
+        """Places of the tokens on the map."""
+        return self.board.table()
 
     @property
     def settled(self) -> bool:

@@ -2,7 +2,8 @@
 
 import contextlib
 import weakref
-from functools import partial
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -12,10 +13,12 @@ from ..coordinator.coordinator import Coordinator
 from ..work.task_runner import TaskState
 from .commands import show_study_panel
 from .keys import bind_keys
+from .panel_export import Table, export_button
 from .view import View
 
 if TYPE_CHECKING:
     import napari.viewer
+    from matplotlib.figure import Figure
 
 __all__ = ["NO_RESULT", "Panel"]
 
@@ -44,6 +47,8 @@ class Panel(View):
     minimum_width: ClassVar[int] = 300
     usual_size: ClassVar[tuple[int, int]] = (360, 640)
     margin: ClassVar[int] = 0
+    exported: ClassVar[str] = ""
+    """Name of the file that is suggested for what it shows; "" for a panel that has nothing to export."""
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(Coordinator.of(viewer), parent)
@@ -79,6 +84,21 @@ class Panel(View):
     def state(self) -> dict[str, Any]:
         """What the panel finds again when it is opened anew, or in another session; JSON-ready."""
         return self.coordinator.panel_state.setdefault(self.title.lower(), {})
+
+    # -- export --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def export(self) -> QPushButton:
+        """The button that exports what is seen; :meth:`build` puts it where it fits."""
+        return export_button(self, self.figure, self.table, self.exported)
+
+    def figure(self) -> "Figure | Callable[[], Figure]":
+        """What is seen, as a matplotlib figure, or a function that draws it; see :func:`.export_panel`."""
+        raise NotImplementedError
+
+    def table(self) -> Table:
+        """The numbers under it."""
+        raise NotImplementedError
 
     # -- nothing here yet ----------------------------------------------------------------------------------------
 

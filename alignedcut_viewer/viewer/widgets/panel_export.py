@@ -1,6 +1,6 @@
 """What a panel shows, as a file: PNG, SVG or PDF drawn anew by matplotlib, or the numbers under it as CSV.
 
-Every panel exports through :func:`export_panel`, most by an :func:`export_button`.
+Every panel exports through the :func:`export_button` of the base of panels.
 """
 
 import csv

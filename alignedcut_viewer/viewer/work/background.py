@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,22 +21,13 @@ from qtpy.QtCore import QThreadPool, Signal
 from ...errors import Cancelled
 from ...progress import ProgressCallback
 from .loader_conflict import keep_triton_apart
+from .outcome import Outcome, Work
 
-__all__ = ["BackgroundTask", "Outcome", "Work"]
+__all__ = ["BackgroundTask"]
 
-Work = Callable[[ProgressCallback], Any]
 REPORT_INTERVAL = 0.04
 SWITCH_INTERVAL = 0.001
 NICENESS = 10
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended: with a value, an error, or neither because it was cancelled."""
-
-    value: Any = None
-    error: BaseException | None = None
-    cancelled: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QWidget
 
-from .background import BackgroundTask, Work
+from .background import BackgroundTask
+from .outcome import Work
 from .task_runner import tell_error
 
 __all__ = ["LatestTask"]

@@ -10,7 +10,7 @@ from napari.utils.notifications import notification_manager, show_error, show_in
 from psygnal import Signal
 
 from ...errors import AlignedCutError
-from .background import BackgroundTask, Outcome, Work
+from .outcome import Outcome, Task, Work
 
 __all__ = ["TaskRunner", "TaskState", "tell_error"]
 
@@ -50,6 +50,8 @@ class TaskRunner:
     ----------
     is_open
         Whether there is still a window to tell; after it is closed nothing is told and no result is shown.
+    task_of
+        Makes a task of work and its title; by default one in a thread beside Qt's event loop.
 
     Attributes
     ----------
@@ -59,10 +61,13 @@ class TaskRunner:
 
     changed = Signal(TaskState)
 
-    def __init__(self, is_open: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, is_open: Callable[[], bool] = lambda: True, task_of: Callable[[Work, str], Task] | None = None
+    ) -> None:
         self._is_open = is_open
+        self._task_of = task_of or _in_background
         self._state = TaskState()
-        self._task: BackgroundTask | None = None
+        self._task: Task | None = None
         self._then: Callable[[Any], None] | None = None
         self._bar: Any = None
         self._in_bar = False
@@ -92,7 +97,7 @@ class TaskRunner:
         if self._task is not None:
             show_warning(f"Please wait, or cancel first: {self._state.title} is still running.")
             return False
-        task = BackgroundTask.of(work, title)
+        task = self._task_of(work, title)
         self._task, self._then = task, then
         self._bar = activity(total=1000, desc=title)
         task.progressed.connect(self._on_progress)
@@ -152,6 +157,12 @@ class TaskRunner:
                 then(outcome.value)
             except Exception as error:
                 tell_error(error)
+
+
+def _in_background(work: Work, title: str) -> Task:
+    from .background import BackgroundTask
+
+    return BackgroundTask.of(work, title)
 
 
 def tell_error(error: BaseException) -> None:

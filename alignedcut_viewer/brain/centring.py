@@ -59,6 +59,8 @@ CENTRINGS: tuple[CentringInfo, ...] = (
         "all",
         "about the mean of all pixels",
         "Activation is shown about the mean of all pixels, layers and networks: differences between layers are in it.",
+        "Figure and ground of all layers make up most pixels, so that one above the mean nearly forces the other "
+        "below: read their difference, not their signs.",
     ),
     CentringInfo(
         "layer",

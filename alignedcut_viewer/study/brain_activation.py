@@ -208,7 +208,7 @@ class BrainActivation:
         offsets = np.asarray(self._arrays["slot_offsets"], dtype=np.float32)
         if about == "zero":
             return offsets
-        return self._slot_means if about == "layer" else offsets + self.baseline
+        return self._slot_means if about == "layer" else offsets + self._mean_of_all
 
     @cached_property
     def _slot_means(self) -> FloatArray:
@@ -217,7 +217,7 @@ class BrainActivation:
         return np.asarray(means, dtype=np.float32)
 
     @cached_property
-    def baseline(self) -> FloatArray:
+    def _mean_of_all(self) -> FloatArray:
         """(n_rois,) mean over all nodes of the cut, about zero."""
         about_zero = self._slot_means - np.asarray(self._arrays["slot_offsets"], dtype=np.float32)
         return (self._slot_shares @ about_zero.astype(np.float64)).astype(np.float32)
@@ -317,9 +317,7 @@ class BrainActivation:
             )
         )
 
-    def cortex_values(
-        self, nodes: ArrayLike, *, about: Centring = "zero", relative: bool = False
-    ) -> dict[str, FloatArray]:
+    def cortex_values(self, nodes: ArrayLike, *, about: Centring = "zero") -> dict[str, FloatArray]:
         """Activation of the cortex by the mean of some nodes, as :meth:`~alignedcut_viewer.brain.CortexRaster.render`
         takes it.
 
@@ -329,8 +327,6 @@ class BrainActivation:
             Node numbers.
         about
             What activation is measured from.
-        relative
-            The same as ``about="all"``.
 
         Returns
         -------
@@ -342,7 +338,7 @@ class BrainActivation:
         AlignmentError
             If the places of the voxels are not known.
         """
-        return self.voxel_map(self.voxels(nodes, about="all" if relative else about))
+        return self.voxel_map(self.voxels(nodes, about=about))
 
     def cortex_masks(self) -> dict[str, RoiTable]:
         """Regions as masks over fsaverage, for outlines; an AlignmentError where places are not known."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...brain.centring import CENTRINGS, DEFAULT_CENTRING, CentringInfo, centring_info
 from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
 from ..coordinator.coordinator import Coordinator
 from ..state.view_state import Position
@@ -90,12 +90,14 @@ class BrainBoard(View):
         self.kind = choice(
             KINDS, state.get("bars", "selections"), "What the bars compare: the two selections, networks, or layers"
         )
-        self.relative = QCheckBox("minus the mean")
-        self.relative.setChecked(bool(state.get("relative", True)))
-        self.relative.setToolTip(
-            "On: difference from the mean of all pixels, layers and networks of this result.\n"
-            "Off: the activation itself, which is much the same for all pixels of one layer."
+        self.about = choice(
+            {info.name: info.title for info in CENTRINGS},
+            str(state.get("about", DEFAULT_CENTRING)),
+            "What activation is measured from:\n" + "\n".join(info.note for info in CENTRINGS),
         )
+        self.caution = QLabel()
+        self.caution.setWordWrap(True)
+        self.caution.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.stamp = QLabel("simulated brain data")
         self.stamp.setStyleSheet(f"background: {SIMULATED}; color: white; padding: 1px 5px; border-radius: 3px;")
         self.stamp.setToolTip(
@@ -118,13 +120,14 @@ class BrainBoard(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
         layout.setSpacing(3)
-        layout.addLayout(_line(QLabel("Compare"), self.kind, self.relative, None))
+        layout.addLayout(_line(QLabel("Compare"), self.kind, self.about, None))
+        layout.addWidget(self.caution)
         layout.addWidget(self.splitter, 1)
         layout.addLayout(_line(self.stamp, self.source))
         layout.addLayout(_line(self.clear, None, self.export))
         self.kind.currentIndexChanged.connect(self._settings_changed)
         self.lower.kind.currentIndexChanged.connect(self._settings_changed)
-        self.relative.toggled.connect(self._settings_changed)
+        self.about.currentIndexChanged.connect(self._settings_changed)
         self.lower.back_only.toggled.connect(self._settings_changed)
         self.clear.clicked.connect(self.coordinator.heat_map.clear)
 
@@ -132,7 +135,7 @@ class BrainBoard(View):
         self.state.update(
             bars=self.kind.currentData(),
             cortex=self.lower.kind.currentData(),
-            relative=self.relative.isChecked(),
+            about=self._centring.name,
             back_only=self.lower.back_only.isChecked(),
         )
         self.refresh()
@@ -208,24 +211,26 @@ class BrainBoard(View):
         self._stale = not self.isVisible()
         if self._stale:
             return
-        kind, relative = self.kind.currentData(), self.relative.isChecked()
+        kind, about = self.kind.currentData(), self._centring.name
+        self.caution.setText(self._centring.caution)
+        self.caution.setVisible(bool(self._centring.caution))
         selections = {name: self.coordinator.selection.of(name).nodes for name in COLOURS}
         if kind == "layers":
-            self.series = layer_series(activation, selections, COLOURS, relative=relative)
+            self.series = layer_series(activation, selections, COLOURS, about=about)
             self.curves.show_series(self.series, HINT)
         elif kind == "networks":
             active = self.coordinator.selection.active
             name = active if len(selections[active]) else next((n for n in COLOURS if len(selections[n])), active)
             nodes = selections[name]
-            self.series = network_series(activation, name, nodes, SERIES_COLOURS, relative=relative)
+            self.series = network_series(activation, name, nodes, SERIES_COLOURS, about=about)
             self.bars.show_series(self.series, HINT)
         else:
-            self.series = selection_series(activation, selections, COLOURS, relative=relative)
+            self.series = selection_series(activation, selections, COLOURS, about=about)
             self.bars.show_series(self.series, HINT)
         self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
         self.upper.setMinimumHeight(self.curves.least_height() if kind == "layers" else 0)
         self.export.setEnabled(bool(self.series))
-        self.lower.refresh(relative=relative)
+        self.lower.refresh(about=about)
 
     # -- regions -------------------------------------------------------------------------------------------------
 
@@ -249,9 +254,7 @@ class BrainBoard(View):
         if activation is None:
             return
         name = activation.names[region]
-        values = activation.values(name)
-        if self.relative.isChecked():
-            values = values - activation.baseline[region]
+        values = activation.values(name, about=self._centring.name)
         limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
         try:
             self.coordinator.heat_map.show(values, self._title_of(region), limits=(-limit, limit), signed=True)
@@ -279,7 +282,11 @@ class BrainBoard(View):
 
     @property
     def _unit(self) -> str:
-        return f"{UNIT} minus the mean" if self.relative.isChecked() else UNIT
+        return f"{UNIT} {self._centring.title}"
+
+    @property
+    def _centring(self) -> CentringInfo:
+        return centring_info(self.about.currentData())
 
     def figure(self) -> "Callable[[], Figure]":
         """What is seen, for print; drawn in the background."""
@@ -295,7 +302,8 @@ class BrainBoard(View):
             list(self.series),
             unit=self._unit,
             title="Activation of brain regions",
-            note=f"Mean and standard deviation over the chosen pixels ({chosen}). Brain data: {activation.title}.",
+            note=f"Mean and standard deviation over the chosen pixels ({chosen}). "
+            f"{self._centring.figure_ground_note} Brain data: {activation.title}.",
             simulated=activation.simulated,
             cortex=None if maps is None else maps["values"],
             masks=None if maps is None or scene is None else scene.masks,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ...brain.centring import Centring, centring_info
 from ..coordinator.coordinator import Coordinator
 from ..widgets.painting import Colours, choice
 from ..widgets.view import View
@@ -47,7 +48,7 @@ class CortexBoard(View):
     ) -> None:
         super().__init__(coordinator, parent)
         self._activation: BrainActivation | None = None
-        self._relative = False
+        self._about: Centring = "zero"
         self.shown: dict[str, Any] | None = None
         self.view = CortexView(colours)
         self.window_3d = CortexWindow()
@@ -94,9 +95,9 @@ class CortexBoard(View):
         self.open_3d.setEnabled(False)
         self.view.want_scene()
 
-    def refresh(self, *, relative: bool) -> None:
+    def refresh(self, *, about: Centring) -> None:
         """Colour the cortex anew, soon: after the bars."""
-        self._relative = relative
+        self._about = about
         self._soon.start()
 
     def rest(self) -> None:
@@ -153,8 +154,7 @@ class CortexBoard(View):
         kind = str(self.kind.currentData())
         kind = self.coordinator.selection.active if kind == "active" else kind
         title = KINDS[kind]
-        if self._relative and kind != "difference":
-            title += " minus the mean"
+        title += f" {centring_info(self._about).title}"
         names = ("figure", "ground") if kind == "difference" else (kind,)
         if any(is_sampled(self.coordinator.selection.of(name).nodes) for name in names):
             title += f", from {MOST_NODES:,} of the pixels"
@@ -167,8 +167,7 @@ class CortexBoard(View):
         selections = {name: self.coordinator.selection.of(name).nodes for name in names}
         if not all(len(nodes) for nodes in selections.values()):
             return None
-        relative = self._relative and kind != "difference"
-        maps = [values_of(activation, nodes, relative=relative) for nodes in selections.values()]
+        maps = [values_of(activation, nodes, about=self._about) for nodes in selections.values()]
         values = maps[0]
         if kind == "difference":
             values = {side: figure - maps[1][side] for side, figure in maps[0].items()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...brain.centring import Centring
 from ...progress import ProgressCallback, report
 
 if TYPE_CHECKING:
@@ -160,11 +161,11 @@ def is_sampled(nodes: NDArray[np.int64]) -> bool:
 
 
 def values_of(
-    activation: "BrainActivation", nodes: NDArray[np.int64], *, relative: bool = False
+    activation: "BrainActivation", nodes: NDArray[np.int64], *, about: Centring = "zero"
 ) -> dict[str, FloatArray]:
     """Values of the cortex for the mean of some nodes: hemisphere to (163,842,), NaN where there is no voxel."""
     step = -(-len(nodes) // MOST_NODES)
-    return activation.cortex_values(nodes[::step], relative=relative)
+    return activation.cortex_values(nodes[::step], about=about)
 
 
 def cortex_limit(maps: Sequence[Mapping[str, FloatArray]], quantile: float = 0.99) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...brain.centring import Centring
 from ...errors import InputError
 from ...nodes import NodeIndex
 
@@ -64,7 +65,7 @@ def selection_series(
     selections: Mapping[str, IntArray],
     colours: Mapping[str, str],
     *,
-    relative: bool = False,
+    about: Centring = "zero",
 ) -> list[RoiSeries]:
     """One series a selection that is not empty, in their order.
 
@@ -76,11 +77,11 @@ def selection_series(
         Name (``"figure"``) to nodes.
     colours
         Name to ``#RRGGBB``.
-    relative
-        Less the mean over all nodes of the cut.
+    about
+        What activation is measured from.
     """
     return [
-        _series(activation, nodes, name, colours[name], relative, selection=name)
+        _series(activation, nodes, name, colours[name], about, selection=name)
         for name, nodes in selections.items()
         if len(nodes)
     ]
@@ -92,7 +93,7 @@ def network_series(
     nodes: IntArray,
     colours: Sequence[str],
     *,
-    relative: bool = False,
+    about: Centring = "zero",
 ) -> list[RoiSeries]:
     """One series a network: what the selected places do in each of them, at the layers that correspond.
 
@@ -110,7 +111,7 @@ def network_series(
                     there,
                     network.name,
                     colours[position % len(colours)],
-                    relative,
+                    about,
                     selection=selection,
                     network=network.name,
                 )
@@ -123,7 +124,7 @@ def layer_series(
     selections: Mapping[str, IntArray],
     colours: Mapping[str, str],
     *,
-    relative: bool = False,
+    about: Centring = "zero",
 ) -> list[RoiSeries]:
     """One curve a selection and network: the selected places followed through all layers of the network.
 
@@ -135,18 +136,17 @@ def layer_series(
             if not len(nodes):
                 continue
             rows = [
-                activation.summarise(there)
+                activation.summarise(there, about=about)
                 for there in (_places(index, nodes, network.name, layer) for layer in network.layers)
                 if len(there)
             ]
             if len(rows) < len(network.layers):  # class tokens alone, in a network that has none
                 continue
-            base = activation.baseline if relative else 0
             found.append(
                 RoiSeries(
                     f"{name} · {network.name}" if len(index.networks) > 1 else name,
                     colours[name],
-                    np.stack([row.mean for row in rows]) - base,
+                    np.stack([row.mean for row in rows]),
                     np.stack([row.node_spread for row in rows]),
                     tuple(row.n_nodes for row in rows),
                     layers=network.layers,
@@ -181,11 +181,10 @@ def _places(index: NodeIndex, nodes: IntArray, network: str, layer: int) -> IntA
 
 
 def _series(
-    activation: "BrainActivation", nodes: IntArray, label: str, colour: str, relative: bool, **which: Any
+    activation: "BrainActivation", nodes: IntArray, label: str, colour: str, about: Centring, **which: Any
 ) -> RoiSeries:
-    found = activation.summarise(nodes)
-    mean = found.mean - activation.baseline if relative else found.mean
-    return RoiSeries(label, colour, mean, found.node_spread, (found.n_nodes,), **which)
+    found = activation.summarise(nodes, about=about)
+    return RoiSeries(label, colour, found.mean, found.node_spread, (found.n_nodes,), **which)
 
 
 # -- the numbers as tables ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...brain.centring import DEFAULT_CENTRING, centring_info
 from .details import ConceptDetails, concept_details, detail_key, spelled_layers
 
 if TYPE_CHECKING:
@@ -40,20 +41,20 @@ def concepts_figure(
     rows = []
     for concept in concepts:
         one = known[concept.id]
-        activation = None if brain is None else brain.summarise(concept.members)
+        activation = None if brain is None else brain.summarise(concept.members, about=DEFAULT_CENTRING)
         rows.append(
             ConceptRow(
                 concept.name,
                 concept.colour,
                 one.crops,
                 caption=f"{concept.size:,} pixels\n{one.pictures:,} pictures\n{spelled_layers(one.layers)}",
-                activation=None if activation is None or brain is None else activation.mean - brain.baseline,
+                activation=None if activation is None else activation.mean,
                 spread=None if activation is None else activation.node_spread,
             )
         )
     note = "Pictures: the members nearest to the mean of each concept."
     if brain is not None:
-        note += f" Bars: activation minus the mean of all pixels, and standard deviation. Brain data: {brain.title}."
+        note += f" Bars: mean and standard deviation. {centring_info(DEFAULT_CENTRING).note} Brain data: {brain.title}."
     return concept_gallery_from_arrays(
         rows,
         rois=() if brain is None else brain.names,

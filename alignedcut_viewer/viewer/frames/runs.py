@@ -12,13 +12,36 @@ from ...errors import InputError
 from ...images import PictureSet, open_pictures, sample_pictures
 from ...layer_text import parse_layers
 from ...pipeline.layered_settings import LayeredSettings
-from ...pipeline.presets import paper_layered
+from ...pipeline.presets import PAPER, paper_brain, paper_cut, paper_layered
 from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
 from ...progress import ProgressCallback
 from ..state.settings import SAMPLES, StudySettings, parse_number
 from .loading import LoadedStudy, prepare_study
 
-__all__ = ["align_settings", "cut_settings", "extract_settings", "layered_settings", "run_work"]
+__all__ = ["align_settings", "cut_settings", "extract_settings", "layered_settings", "preset_fields", "run_work"]
+
+
+def preset_fields(preset: str) -> dict[str, Any]:
+    """What the fields of the Study panel are set to when a recipe is chosen; they can be changed afterwards.
+
+    Parameters
+    ----------
+    preset
+        A key of :data:`~alignedcut_viewer.viewer.state.settings.PRESETS`.
+
+    Returns
+    -------
+    dict
+        For :meth:`StudySettings.update`; networks, layers and what belongs to joint cuts stay as they are.
+    """
+    defaults = StudySettings()
+    fields = {("cut", name): name for name in ("n_components", "gamma", "method", "n_landmarks")}
+    fields |= {("brain", "eigen_weight"): "eigen_weight", ("brain", "n_epochs"): "n_epochs", ("extract", "tap"): "tap"}
+    values = {field: getattr(defaults, field) for field in fields.values()}
+    if preset:
+        told = {(one.settings, one.name): one.value for one in PAPER}
+        values |= {field: type(values[field])(told[key]) for key, field in fields.items()}
+    return {"preset": preset, **values}
 
 
 def extract_settings(settings: StudySettings) -> ExtractSettings:
@@ -58,7 +81,8 @@ def align_settings(settings: StudySettings) -> AlignSettings:
         data = settings.brain_data.strip()
         if not data:
             raise InputError("Choose the brain data to train the alignment on, or another alignment.")
-        brain = BrainSettings(
+        make = paper_brain if settings.preset else BrainSettings
+        brain = make(
             str(Path(data).expanduser()),
             unusable=settings.unusable,
             eigen_weight=settings.eigen_weight,
@@ -80,7 +104,8 @@ def cut_settings(settings: StudySettings) -> CutSettings:
     InputError
         If a field cannot be read.
     """
-    return CutSettings(
+    make = paper_cut if settings.preset else CutSettings
+    return make(
         n_components=settings.n_components,
         gamma=parse_number(settings.gamma, "gamma"),
         method=settings.method,

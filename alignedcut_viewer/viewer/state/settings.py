@@ -16,6 +16,7 @@ __all__ = [
     "JOINT_SCOPES",
     "JOINT_SOLVERS",
     "KINDS",
+    "PRESETS",
     "SAMPLES",
     "StudySettings",
     "parse_names",
@@ -31,6 +32,7 @@ ALIGNMENTS = {
     "file": "from a file",
     "none": "none",
 }
+PRESETS = {"": "the defaults", "paper": "as in the paper"}
 KINDS = {
     "alignedcut": "AlignedCut",
     "what": "what: values of all layers",
@@ -88,6 +90,8 @@ class StudySettings(Evented):
         How much each layer counts in a joint cut: ``agreement``, ``uniform`` or ``resolution``.
     neighbours
         Of each token in a joint cut: so many inside its picture, and as many in other pictures.
+    preset
+        A recipe whose settings hold where this has no field of its own, see :data:`PRESETS`; "" for the defaults.
     n_components
         Number of eigenvectors.
     gamma
@@ -130,6 +134,7 @@ class StudySettings(Evented):
     joint_scope: str = "data set"
     weights_of_layers: str = "agreement"
     neighbours: int = 50
+    preset: str = ""
     n_components: int = 20
     gamma: str = "1.0"
     method: str = "auto"

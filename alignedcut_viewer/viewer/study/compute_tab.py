@@ -12,7 +12,8 @@ from ...choices import PRECISIONS
 from ...spectral.methods import CUT_METHODS
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
-from ..state.settings import ALIGNMENTS, JOINT_SCOPES, JOINT_SOLVERS, KINDS, SAMPLES
+from ..frames.runs import preset_fields
+from ..state.settings import ALIGNMENTS, JOINT_SCOPES, JOINT_SOLVERS, KINDS, PRESETS, SAMPLES
 from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row, scrolled, section, show_row
 from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
@@ -21,6 +22,10 @@ from .brain_fields import BrainFields
 __all__ = ["ComputeTab"]
 
 METHODS = {"auto": "chosen by size"} | {method.name: method.title for method in CUT_METHODS}
+PRESET_NOTE = (
+    "Networks stay as chosen; the paper's are CLIP ViT-B/16, DINOv2 ViT-B/14 with registers and MAE ViT-B/16, aligned "
+    "by brain data. 50,000 landmarks take 10 GB of memory, or time where less is allowed."
+)
 WEIGHT_FILES = "Checkpoints (*.safetensors *.pt *.pth *.bin);;All files (*)"
 
 
@@ -61,6 +66,14 @@ class ComputeTab(View):
             name="layers", label="layers", tooltip="all, or numbers and ranges counted from 0, such as 4, 8-11"
         )
 
+        self.preset = ComboBox(
+            name="preset",
+            label="settings",
+            choices=[(title, key) for key, title in PRESETS.items()],
+            tooltip="Sets all that follows, and what has no field here, as in the AlignedCut paper (docs/method.md); "
+            "single fields can be changed afterwards",
+        )
+        self.preset_note = note(PRESET_NOTE, name="preset_note")
         self.kind = ComboBox(
             name="kind",
             label="kind of cut",
@@ -122,7 +135,10 @@ class ComputeTab(View):
         )
         self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
 
-        for box in (self.alignment, self.kind, self.joint_scope, self.joint_solver, self.weights_of_layers):
+        for box in (
+            *(self.preset, self.alignment, self.kind),
+            *(self.joint_scope, self.joint_solver, self.weights_of_layers),
+        ):
             narrow(box)
         self.form = SettingsForm(
             coordinator,
@@ -158,6 +174,8 @@ class ComputeTab(View):
                 section("Networks", self.networks, self.other_networks, self.layers, wide=[self.networks]),
                 section(
                     "Cut",
+                    self.preset,
+                    self.preset_note,
                     self.kind,
                     self.alignment,
                     self.alignment_file,
@@ -173,6 +191,7 @@ class ComputeTab(View):
                 more,
             )
         )
+        self.preset.changed.connect(lambda preset: coordinator.settings.update(**preset_fields(preset)))
         self.show_pictures.changed.connect(self._open_source)
         self.source.line.native.returnPressed.connect(self._open_source)
         self.use_samples.changed.connect(lambda: coordinator.open_pictures(SAMPLES))
@@ -232,7 +251,10 @@ class ComputeTab(View):
         settings = self.coordinator.settings
         self.form.show(settings)
         joint = settings.kind != "alignedcut"
-        for widget in (self.alignment, self.gamma):
+        with self.preset.changed.blocked():
+            self.preset.value = settings.preset
+        self.preset_note.native.setVisible(bool(settings.preset) and not joint)
+        for widget in (self.preset, self.alignment, self.gamma):
             show_row(widget, not joint)
         for widget in (self.joint_scope, self.joint_solver):
             show_row(widget, joint)

@@ -57,8 +57,12 @@ def test_bars_are_the_means_of_figure_and_ground(qtbot, coordinator, shown, brai
     coordinator.selection.select(figure, which="figure")
     coordinator.selection.select(ground, which="ground")
     table = np.asarray(shown.brain_activation.table, dtype=np.float64)
-    for less, mean in ((True, table.mean(axis=0)), (False, 0)):
-        board.relative.setChecked(less)
+    (layer,) = (table[part] for slot, part in shown.index.iter_slots() if slot.layer == 8)
+    for key, mean in ((Qt.Key.Key_End, layer.mean(axis=0)), (Qt.Key.Key_Up, table.mean(axis=0)), (Qt.Key.Key_Home, 0)):
+        board.about.setFocus()
+        qtbot.keyClick(board.about, key)
+        assert board.caution.isVisible() is (key != Qt.Key.Key_Home)
+        assert not board.caution.isVisible() or "forces" in board.caution.text()
         assert [(one.label, one.counts) for one in bars.series] == [("figure", (6,)), ("ground", (5,))]
         for one, nodes in zip(bars.series, (figure, ground), strict=True):
             np.testing.assert_allclose(one.means, table[nodes].mean(axis=0) - mean, atol=2e-3)
@@ -83,7 +87,7 @@ def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, 
     click(qtbot, bars, bars.column(region).center())
     table = np.asarray(shown.brain_activation.table, dtype=np.float32)
     np.testing.assert_allclose(
-        coordinator.heat_map.values.values, table[:, region] - table[:, region].mean(dtype=np.float64), atol=1e-3
+        coordinator.heat_map.values.values, shown.brain_activation.values("FFA", about="layer"), atol=1e-3
     )
     assert coordinator.heat_map.values.signed
     assert coordinator.heat_map.values.limits[0] == -coordinator.heat_map.values.limits[1]
@@ -91,7 +95,7 @@ def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, 
     assert "simulated" in coordinator.heat_map.values.title
     assert any("FFA" in layer.name for layer in viewer.layers)
     assert bars.driving == board.cortex.driving == region
-    board.relative.setChecked(False)
+    qtbot.keyClick(board.about, Qt.Key.Key_Home)
     np.testing.assert_allclose(coordinator.heat_map.values.values, table[:, region], atol=1e-6)
     qtbot.mouseClick(board.clear, Qt.MouseButton.LeftButton)
     assert coordinator.heat_map.values is None
@@ -121,7 +125,7 @@ def test_regions_by_the_keys(qtbot, coordinator, shown, brain_panel):
 def test_curves_follow_the_same_places_through_the_layers(qtbot, coordinator, shown, brain_panel, viewer):
     board, curves = brain_panel.board, brain_panel.board.curves
     coordinator.selection.select(nodes_of(shown, 1, 2, (3, 4), (0, 1)), which="figure")
-    board.relative.setChecked(False)
+    qtbot.keyClick(board.about, Qt.Key.Key_Home)
     board.kind.setCurrentIndex(board.kind.findData("layers"))
     assert curves.isVisible()
     (one,) = curves.series
@@ -145,13 +149,14 @@ def test_one_bar_a_network(coordinator, shown, brain_panel):
     board.kind.setCurrentIndex(board.kind.findData("networks"))
     (one,) = board.bars.series
     assert (one.label, one.selection, one.counts) == (NETWORK, "ground", (2,))
-    expected = shown.brain_activation.summarise(nodes).mean - shown.brain_activation.baseline
+    expected = shown.brain_activation.summarise(nodes, about="layer").mean
     np.testing.assert_allclose(one.means, expected, atol=1e-6)
 
 
 def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, brain_panel):
     board, cortex = brain_panel.board, brain_panel.board.cortex
-    board.relative.setChecked(False)
+    qtbot.keyClick(board.about, Qt.Key.Key_Home)
+    qtbot.wait(300)  # the line of caution goes, and the cortex is drawn anew in the room that it leaves
     nodes = nodes_of(shown, 0, 8, (1, 2), (1, 2, 3))
     coordinator.selection.select(nodes, which="figure")
     qtbot.waitUntil(lambda: cortex.values is not None)
@@ -166,7 +171,7 @@ def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, 
     assert "PPA" in coordinator.heat_map.values.title
     coordinator.selection.select(nodes_of(shown, 1, 8, (0,), range(5)), which="ground")
     board.lower.kind.setCurrentIndex(board.lower.kind.findData("difference"))
-    qtbot.waitUntil(lambda: cortex.title == "figure − ground")
+    qtbot.waitUntil(lambda: cortex.title == "figure − ground about zero")
     other = shown.brain_activation.cortex_values(nodes_of(shown, 1, 8, (0,), range(5)))
     np.testing.assert_allclose(cortex.values["lh"], values["lh"] - other["lh"], rtol=1e-3, atol=2e-3)
     assert cortex.scale.low == -cortex.scale.high
@@ -220,7 +225,7 @@ def test_what_is_missing_is_computed_once(qtbot, coordinator, brain_study, tmp_p
 def test_a_panel_opened_again_is_as_it_was(qtbot, viewer, coordinator, shown, brain_panel):
     board = brain_panel.board
     board.kind.setCurrentIndex(board.kind.findData("layers"))
-    board.relative.setChecked(False)
+    qtbot.keyClick(board.about, Qt.Key.Key_Home)
     coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     viewer.window.remove_dock_widget(brain_panel)
     go_round()
@@ -229,7 +234,7 @@ def test_a_panel_opened_again_is_as_it_was(qtbot, viewer, coordinator, shown, br
     qtbot.waitUntil(lambda: bool(again.board.curves.series))
     assert again is not brain_panel
     assert again.board.kind.currentData() == "layers"
-    assert not again.board.relative.isChecked()
+    assert again.board.about.currentData() == "zero"
 
 
 def test_it_follows_the_theme(viewer, shown, brain_panel):
@@ -261,7 +266,7 @@ def test_export_says_that_the_data_are_simulated(qtbot, coordinator, shown, brai
         assert "FFA" in drawing
     with open(tmp_path / "selections.csv", encoding="utf-8", newline="") as file:
         rows = {row["region"]: row for row in csv.DictReader(file)}
-    found = board.activation.summarise(nodes).mean - board.activation.baseline
+    found = board.activation.summarise(nodes, about="layer").mean
     assert np.float32(rows["V1"]["mean"]) == found[0]
     assert {row["simulated"] for row in rows.values()} == {"true"}
     with open(tmp_path / "layers.csv", encoding="utf-8", newline="") as file:

@@ -50,6 +50,19 @@ def menu_action(menu, text):
     return None
 
 
+def test_the_papers_settings_are_one_choice(qtbot, panel, coordinator):
+    compute, settings = panel.compute_tab, coordinator.settings
+    box = compute.preset.native
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Down)
+    assert (settings.preset, settings.method, settings.n_landmarks) == ("paper", "knn", 50_000)
+    assert compute.preset_note.native.isVisible()
+    assert compute.form._widgets["method"].value == "knn"
+    qtbot.keyClick(box, Qt.Key.Key_Up)
+    assert (settings.preset, settings.method, settings.n_landmarks) == ("", "auto", 0)
+    assert not compute.preset_note.native.isVisible()
+
+
 def set_quickly(qtbot, panel, study):
     compute = panel.compute_tab
     type_text(qtbot, compute.layers, "2, 7-8")

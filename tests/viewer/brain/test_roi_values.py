@@ -46,7 +46,7 @@ def test_selections_are_their_means_and_spreads(activation: BrainActivation) -> 
     assert (one.label, one.colour, one.counts) == ("ground", "#56B4E9", (3,))
     np.testing.assert_allclose(one.means, activation.table[nodes].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(one.spreads, activation.table[nodes].std(axis=0), rtol=1e-5)
-    (less,) = selection_series(activation, {"ground": nodes}, COLOURS, relative=True)
+    (less,) = selection_series(activation, {"ground": nodes}, COLOURS, about="all")
     np.testing.assert_allclose(less.means, one.means - activation.table.mean(axis=0), atol=1e-6)
     assert spans([one]) == pytest.approx(float((np.abs(one.means) + one.spreads).max()))
 

@@ -5,10 +5,17 @@ import pytest
 from PIL import Image
 
 from alignedcut_viewer.errors import InputError, PictureError, StudyError
+from alignedcut_viewer.pipeline.presets import paper_brain, paper_cut
 from alignedcut_viewer.pipeline.settings import BrainSettings
 from alignedcut_viewer.viewer.frames.exports import figure_work, masks_work
 from alignedcut_viewer.viewer.frames.loading import LoadedStudy, load_pictures, load_study
-from alignedcut_viewer.viewer.frames.runs import align_settings, cut_settings, extract_settings, run_work
+from alignedcut_viewer.viewer.frames.runs import (
+    align_settings,
+    cut_settings,
+    extract_settings,
+    preset_fields,
+    run_work,
+)
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.state.settings import SAMPLES, StudySettings
 from alignedcut_viewer.viewer.state.training_log import TrainingLog
@@ -49,6 +56,17 @@ def test_settings_reach_the_pipeline():
     assert (align.method, align.file, align.seed) == ("file", "maps.safetensors", 5)
     assert (cut.n_components, cut.gamma, cut.method, cut.n_landmarks) == (7, 0.3, "knn", 100)
     assert (cut.seed, cut.memory, cut.device) == (5, "1GiB", "cpu")
+
+
+def test_the_papers_settings_are_those_of_the_command_line_and_single_fields_win(tmp_path):
+    chosen = StudySettings(alignment="brain", brain_data=str(tmp_path), networks=("a",))
+    chosen.update(**preset_fields("paper"))
+    assert chosen.networks == ("a",)
+    assert cut_settings(chosen) == paper_cut()
+    assert align_settings(chosen).brain == paper_brain(str(tmp_path))
+    assert cut_settings(replace(chosen, n_landmarks=3000, gamma="0.3")) == paper_cut(n_landmarks=3000, gamma=0.3)
+    chosen.update(**preset_fields(""))
+    assert chosen == StudySettings(alignment="brain", brain_data=str(tmp_path), networks=("a",))
 
 
 def test_brain_data_reach_the_pipeline(tmp_path):

@@ -217,7 +217,7 @@ class Store:
         """All that the ``zarr.json`` of a group or an array says."""
         try:
             found: dict[str, Any] = json.loads((self.folder(path) / _GROUP).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise StudyError(f"{self.folder(path) / _GROUP} is missing or damaged ({error}).") from error
         return found
 
@@ -354,10 +354,14 @@ class Store:
             if fault is not None:
                 raise self._damage(path, fault)
         array = self.array(path)
+        if entry is not None and list(array.shape) != entry["shape"]:
+            raise self._damage(path, f"described as of shape {array.shape} instead of {tuple(entry['shape'])}")
         chunk = chunk_of(self.folder(path), array.ndim)
         size = int(np.prod(array.shape, dtype=np.int64)) * array.dtype.itemsize
         if array.shape == array.chunks and size > 0 and chunk.is_file() and chunk.stat().st_size == size:
             return np.memmap(chunk, dtype=array.dtype.newbyteorder("<"), mode="r", shape=array.shape)
+        if size > _ALWAYS_COMPARED and array.shape == array.chunks:  # never all of the memory full of what is not there
+            raise self._damage(path, "missing" if not chunk.is_file() else "not as long as its description says")
         values: NDArray[Any] = np.asarray(array[...])
         values.flags.writeable = False
         return values

@@ -213,7 +213,7 @@ def _read_metadata(contents: _Contents) -> None:
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         contents.metadata = dict(metadata)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, RecursionError) as error:
         contents.fault(path, f"the description of the simulated data cannot be read ({error}).")
 
 

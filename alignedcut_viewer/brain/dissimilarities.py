@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..foreign_files import reading_foreign
 from .dataset import PictureTable
 
 __all__ = [
@@ -84,10 +85,8 @@ def open_dissimilarities(folder: str | Path) -> DissimilarityData:
         matrices[name] = people.reshape(people.shape[0], -1, *values.shape[-2:]).mean(axis=1)
     stimuli: tuple[dict[str, Any], ...] = ()
     if (root / "stimuli.json").is_file():
-        try:
+        with reading_foreign(root / "stimuli.json", "a list of stimuli"):
             stimuli = tuple(json.loads((root / "stimuli.json").read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise InputError(f"{root / 'stimuli.json'}: it cannot be read ({error}).") from None
     return DissimilarityData(PictureTable.from_paths(paths), matrices, stimuli, str(file))
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..foreign_files import reading_foreign
 from ..progress import ProgressCallback
 from .algonauts import is_algonauts_folder, open_algonauts
 from .arrays import SideBySide, find_faults, map_npy, raise_fatal
@@ -303,10 +304,8 @@ def _csv(file: Path) -> list[list[str]]:
 def _json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
-    try:
+    with reading_foreign(file, "a readable description"):
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, OSError) as error:
-        raise InputError(f"{file}: this is not a readable description ({error}).") from None
 
 
 def _folder_pictures(root: Path, pictures: str | Path | None) -> PictureTable:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..foreign_files import checked_size
 from .formats import checked_mask
 from .polygons import mask_from_polygons
 from .rle import area_and_box
@@ -93,7 +94,7 @@ def masks_of_cvat(data: bytes) -> Iterator[tuple[str, tuple[int, int], list[tupl
     for image in root.iter("image"):
         name = image.get("name", "")
         try:
-            size = int(image.attrib["height"]), int(image.attrib["width"])
+            size = checked_size(image.attrib["height"], image.attrib["width"])
             shapes = [
                 (shape.attrib["label"], _shape(shape, size))
                 for shape in sorted(image, key=lambda shape: int(shape.get("z_order", 0)))

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..choices import DISTRIBUTION
 from ..errors import InputError
+from ..foreign_files import checked_size
 from .formats import checked_mask
 from .polygons import mask_from_polygons
 
@@ -166,7 +167,7 @@ def masks_of_task(task: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[t
             if kind not in ("brushlabels", "polygonlabels"):
                 continue
             try:
-                size = int(result["original_height"]), int(result["original_width"])
+                size = checked_size(result["original_height"], result["original_width"])
                 called = str(value[kind][0])
                 if kind == "brushlabels":
                     mask = decode_brush(value["rle"], size)

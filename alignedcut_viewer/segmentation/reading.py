@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AlignedCutError, InputError
+from ..errors import InputError
+from ..foreign_files import checked_size, reading_foreign
 from .cvat import masks_of_cvat
 from .label_studio import masks_of_task
 from .polygons import mask_from_polygons
@@ -124,12 +124,14 @@ def read_masks(path: str | Path) -> ReadMasks:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: masks are read from .npz, .json, .xml, .png and .tif files.")
-    try:
-        return reader(path)
-    except AlignedCutError as error:
-        raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged or holds no masks ({type(error).__name__}: {error}).") from error
+    with reading_foreign(path, "a file of masks"):
+        found = reader(path)
+
+    def load(number: int) -> ReadMask:
+        with reading_foreign(path, "a file of masks"):
+            return found[number]
+
+    return ReadMasks(found.pictures, found.names, load)
 
 
 def _numpy(path: Path) -> ReadMasks:
@@ -190,7 +192,7 @@ def _coco(content: Mapping[str, Any]) -> ReadMasks:
 
     def load(number: int) -> ReadMask:
         image = images[number]
-        size = int(image["height"]), int(image["width"])
+        size = checked_size(image["height"], image["width"])
         labels = np.zeros(size, dtype=np.int32)
         confidence: dict[int, float] = {}
         for annotation in by_image[image["id"]]:

@@ -241,9 +241,9 @@ def test_bad_coco_is_one_sentence(tmp_path: Path, changes: dict[str, object], se
 
 def test_bad_files_are_one_sentence(tmp_path: Path, exported: tuple[Path, list[np.ndarray]]) -> None:
     for name, content, sentence in (
-        ("a.json", b"{", "damaged or holds no masks"),
+        ("a.json", b"{", "damaged or not a file of masks"),
         ("b.json", b"[1]", "neither COCO's"),
-        ("c.npz", b"no", "damaged or holds no masks"),
+        ("c.npz", b"no", "damaged or not a file of masks"),
         ("d.xml", b"<a/>", "where CVAT writes <annotations>"),
         ("e.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><annotations/>', "defines entities"),
         ("f.gif", b"GIF", "masks are read from"),

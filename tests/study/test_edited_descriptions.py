@@ -20,6 +20,7 @@ from alignedcut_viewer.errors import AlignedCutError, StudyError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.feature_set import FeatureSet
+from tests.hostile.memory import little_memory
 
 pytestmark = pytest.mark.quick
 
@@ -99,6 +100,22 @@ def test_any_value_may_be_anything(study: Path, data: st.DataObject) -> None:
     try:
         file.write_text(json.dumps(replaced(content, where, junk)))
         with contextlib.suppress(AlignedCutError):
+            use(study)
+    finally:
+        file.write_bytes(before)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_array_may_be_described_as_anything(study: Path, data: st.DataObject) -> None:
+    contents = {file: json.loads(file.read_bytes()) for file in sorted(study.rglob("zarr.json"))}
+    file = data.draw(st.sampled_from([file for file, content in contents.items() if content["node_type"] == "array"]))
+    before, content = file.read_bytes(), contents[file]
+    where = data.draw(st.sampled_from([place for place in places(content) if place]))
+    junk = data.draw(st.one_of(JUNK, st.sampled_from([2**40, [2**31, 2**31], [2**40, 4], "float64", "object"])))
+    try:
+        file.write_text(json.dumps(replaced(content, where, junk)))
+        with little_memory(), contextlib.suppress(AlignedCutError):
             use(study)
     finally:
         file.write_bytes(before)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, PictureError
+from ...foreign_files import checked_name, reading_foreign
 from ..masks import load_mask
 from .stuff import COARSE_OF_FINE
 from .truth import IGNORE, BenchmarkPicture, BenchmarkSet, encoded_ids, mapped, paired_files
@@ -68,19 +69,17 @@ def _imagenet_segmentation(path: Path) -> BenchmarkSet:
         import h5py
     except ImportError:
         raise InputError("Reading ImageNet-Segmentation needs h5py; install it with: pip install h5py") from None
-    try:
-        with h5py.File(path, "r") as file:
-            count = int(file["value/img"].shape[0])
-    except (OSError, KeyError) as error:
-        raise PictureError(f"{path} is not the file of ImageNet-Segmentation ({error}).") from error
+    opened = partial(reading_foreign, path, "the file of ImageNet-Segmentation", PictureError)
+    with opened(), h5py.File(path, "r") as file:
+        count = int(file["value/img"].shape[0])
 
     def pixels(number: int) -> NDArray[np.uint8]:
-        with h5py.File(path, "r") as file:
+        with opened(), h5py.File(path, "r") as file:
             picture = np.asarray(file[file["value/img"][number, 0]]).transpose(2, 1, 0)
         return np.ascontiguousarray(picture, dtype=np.uint8)
 
     def truth(number: int) -> NDArray[np.int32]:
-        with h5py.File(path, "r") as file:
+        with opened(), h5py.File(path, "r") as file:
             cell = file[file["value/gt"][number, 0]]
             return np.asarray(file[cell[0, 0]]).T.astype(np.int32)
 
@@ -120,19 +119,20 @@ def _voc(path: Path) -> BenchmarkSet:
 def _coco_panoptic(path: Path) -> BenchmarkSet:
     """COCO panoptic: segments numbered in the colours of a PNG, their categories in JSON."""
     file = next(iter(sorted((path / "annotations").glob("panoptic_*.json"))))
-    try:
+    with reading_foreign(file, "COCO's panoptic annotation", PictureError):
         content = json.loads(file.read_text(encoding="utf-8"))
         categories = {int(c["id"]): str(c["name"]) for c in content["categories"]}
-        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        entries = [(a["file_name"], files[a["image_id"]], a["segments_info"]) for a in content["annotations"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PictureError(f"{file} is not COCO's panoptic annotation ({type(error).__name__}: {error}).") from error
+        files = {image["id"]: checked_name(image["file_name"]) for image in content["images"]}
+        entries = [
+            (checked_name(a["file_name"]), files[a["image_id"]], a["segments_info"]) for a in content["annotations"]
+        ]
     numbers = {category: i for i, category in enumerate(sorted(categories))}
     split = file.stem.removeprefix("panoptic_")
     truths = next((p for p in (path / file.stem, path / "annotations" / file.stem) if p.is_dir()), path / file.stem)
 
     def truth(name: str, segments: list[dict[str, Any]]) -> NDArray[np.int32]:
-        table = {int(s["id"]): numbers[int(s["category_id"])] for s in segments}
+        with reading_foreign(file, "COCO's panoptic annotation", PictureError):
+            table = {int(s["id"]): numbers[int(s["category_id"])] for s in segments}
         return mapped(encoded_ids(truths / name), {0: IGNORE, **table}, truths / name)
 
     pictures = tuple(
@@ -201,11 +201,9 @@ def _bsds(path: Path) -> BenchmarkSet:
     def annotations(file: Path) -> list[NDArray[np.int32]]:
         from scipy.io import loadmat
 
-        try:
+        with reading_foreign(file, "a ground truth of BSDS500", PictureError):
             cells = loadmat(file)["groundTruth"].ravel()
             return [np.asarray(cell["Segmentation"][0, 0]).astype(np.int32) - 1 for cell in cells]
-        except (OSError, KeyError, ValueError, IndexError) as error:
-            raise PictureError(f"{file} is not a ground truth of BSDS500 ({error}).") from error
 
     def one(file: Path, number: int) -> NDArray[np.int32]:
         return annotations(file)[number]

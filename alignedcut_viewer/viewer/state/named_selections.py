@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...atomic_files import replace_file
 from ...errors import InputError, StorageError
+from ...foreign_files import reading_foreign
 from ...node_ranges import as_ranges, from_ranges, translate
 from ...nodes import NodeIndex
 
@@ -41,13 +42,11 @@ class NamedSelections:
         self._sets: dict[str, NDArray[np.int64]] = {}
         entry = self._read().get(cut)
         if entry is not None and index is not None:
-            try:
+            with reading_foreign(self._path or Path(FILE), "a file of named selections", StorageError):
                 numbered = NodeIndex.from_dict(entry["index"])
                 for name, ranges in entry["selections"].items():
                     nodes = from_ranges(ranges, len(numbered))
                     self._sets[str(name)] = translate(nodes, numbered, index)
-            except (KeyError, TypeError, AttributeError) as error:
-                raise StorageError(f"{self._path} is damaged ({error}); named selections cannot be read.") from error
 
     def __len__(self) -> int:
         return len(self._sets)
@@ -98,11 +97,9 @@ class NamedSelections:
         """Entries of all cuts; none where there is no file."""
         if self._path is None or not self._path.is_file():
             return {}
-        try:
+        with reading_foreign(self._path, "a file of named selections", StorageError):
             content = json.loads(self._path.read_text(encoding="utf-8"))
             version, cuts = int(content["format"]), dict(content["cuts"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self._path} is damaged ({error}); named selections cannot be read.") from error
         if version > FORMAT:
             raise StorageError(f"{self._path} was written by a newer version; named selections cannot be read.")
         return cuts

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...atomic_files import replace_file
 from ...choices import DISTRIBUTION
 from ...errors import StorageError
+from ...foreign_files import reading_foreign
 from ...node_ranges import as_ranges, from_ranges, translate
 from ...nodes import NodeIndex
 
@@ -107,7 +108,7 @@ def read_session(path: Path) -> SessionState:
     StorageError
         If there is none, or it is damaged or of a newer version.
     """
-    try:
+    with reading_foreign(path, "a session", StorageError):
         content = json.loads(path.read_text(encoding="utf-8"))
         version = int(content.pop(MARK))
         if version > FORMAT:
@@ -124,8 +125,6 @@ def read_session(path: Path) -> SessionState:
                 "position": None if position is None else (str(position[0]), int(position[1]), int(position[2])),
             }
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise StorageError(f"{path} is not a readable session ({error}).") from error
 
 
 def _plain(value: Any) -> Any:

@@ -102,8 +102,8 @@ def test_a_damaged_session_is_told_and_the_study_opens(viewer, coordinator, own_
     wait_idle()
     assert coordinator.shown.study.path == own_study
     told = " ".join(message for _, message in notifications)
-    assert "session.json is not a readable session" in told
-    assert "named selections cannot be read" in told
+    assert "session.json is damaged or not a session" in told
+    assert "selections.json is damaged or not a file of named selections" in told
     assert (own_study / "selections.json").read_text() == "{}"
 
 

@@ -1,5 +1,8 @@
 # The public names with their types; __init__.py imports each when it is first used.
 
+from .availability import Availability as Availability
+from .availability import availability as availability
+from .availability import missing_weights as missing_weights
 from .backbone import Backbone as Backbone
 from .families import NetworkFamily as NetworkFamily
 from .loading import WEIGHTS_VARIABLE as WEIGHTS_VARIABLE

@@ -57,7 +57,7 @@ def forget_probes() -> None:
         _probes.clear()
 
 
-def why_unreachable(address: str | None = None, seconds: float = PROBE_SECONDS) -> str | None:
+def why_unreachable(address: str | None = None, seconds: float = PROBE_SECONDS, *, ask: bool = True) -> str | None:
     """Why a hub cannot be asked for weights.
 
     Parameters
@@ -66,6 +66,8 @@ def why_unreachable(address: str | None = None, seconds: float = PROBE_SECONDS) 
         Any address on it; the Hugging Face hub if None.
     seconds
         How long it may take to answer, name resolution included.
+    ask
+        Whether to ask it; otherwise its answer of the last minute counts, and where there is none it is trusted.
 
     Returns
     -------
@@ -81,6 +83,8 @@ def why_unreachable(address: str | None = None, seconds: float = PROBE_SECONDS) 
         asked, answer = _probes.get(root, (-_REMEMBER_SECONDS, None))
         if time.monotonic() - asked < _REMEMBER_SECONDS:
             return answer
+    if not ask:
+        return None
     answer = _probe(root, seconds)
     with _probes_lock:
         _probes[root] = (time.monotonic(), answer)

@@ -18,7 +18,7 @@ from .families import family_of
 from .registry import get_spec
 from .spec import OFFLINE_NETWORK, Announce, NetworkSpec
 
-__all__ = ["WEIGHTS_VARIABLE", "load_backbone"]
+__all__ = ["WEIGHTS_VARIABLE", "load_backbone", "weights_on_disk"]
 
 WEIGHTS_VARIABLE = "ALIGNEDCUT_WEIGHTS"
 """Environment variable: a checkpoint file, or a folder of checkpoints named after their networks."""
@@ -128,7 +128,7 @@ def _load(spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announ
     try:
         return load(spec, size, None, announce)
     except WeightsUnavailableError as reason:
-        path, named = _on_disk(spec)
+        path, named = weights_on_disk(spec)
         if path is None:
             raise
         why = str(reason).rstrip(".")
@@ -142,7 +142,7 @@ def _load(spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announ
         return model, f"{note}, since {why}"
 
 
-def _on_disk(spec: NetworkSpec) -> tuple[Path | None, bool]:
+def weights_on_disk(spec: NetworkSpec) -> tuple[Path | None, bool]:
     """A checkpoint in ``$ALIGNEDCUT_WEIGHTS`` that may be this network's, and whether it bears the network's name."""
     value = os.environ.get(WEIGHTS_VARIABLE, "")
     if not value:

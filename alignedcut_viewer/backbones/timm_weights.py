@@ -15,7 +15,7 @@ from .offline import offline_note, read_offline_weights
 from .spec import OFFLINE_NETWORK, Announce, NetworkSpec
 from .vit_timm import create_model, has_weights, load_state, looks_like_timm, randomise, timm_spec
 
-__all__ = ["find_spec", "load_with_weights"]
+__all__ = ["find_spec", "load_with_weights", "weights_source"]
 
 _RANDOM_SEED = 0
 
@@ -58,20 +58,32 @@ def _from_package(spec: NetworkSpec, size: tuple[int, int], announce: Announce) 
     return model, offline_note()
 
 
-def _from_timm(spec: NetworkSpec, size: tuple[int, int], announce: Announce) -> tuple[nn.Module, str]:
+def weights_source(spec: NetworkSpec) -> tuple[str | None, Path | None]:
+    """Where the published weights of a model of timm are: their address, and their file where it is in the cache.
+
+    Parameters
+    ----------
+    spec
+        Of a model of timm; the address is None where no weights are published.
+    """
     import timm
 
     if not has_weights(spec.model):
-        raise WeightsUnavailableError(f"timm publishes no weights for {spec.model}")
+        return None, None
     configuration = timm.models.get_pretrained_cfg(spec.model)
     if configuration.hf_hub_id:
-        address = f"{hub_endpoint()}/{configuration.hf_hub_id}"
         own = configuration.hf_hub_filename
-        cached = cached_file(configuration.hf_hub_id, *([own] if own else ["model.safetensors", "pytorch_model.bin"]))
-    else:
-        address = str(configuration.url)
-        kept = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
-        cached = kept if kept.is_file() else None
+        names = [own] if own else ["model.safetensors", "pytorch_model.bin"]
+        return f"{hub_endpoint()}/{configuration.hf_hub_id}", cached_file(configuration.hf_hub_id, *names)
+    address = str(configuration.url)
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
+    return address, kept if kept.is_file() else None
+
+
+def _from_timm(spec: NetworkSpec, size: tuple[int, int], announce: Announce) -> tuple[nn.Module, str]:
+    address, cached = weights_source(spec)
+    if address is None:
+        raise WeightsUnavailableError(f"timm publishes no weights for {spec.model}")
     if cached is not None:
         announce(f"{spec.name}: weights of {spec.model} from the local cache of the hub.")
         return create_model(spec, size, file=cached), f"timm {spec.model}, from the local cache of the hub"

@@ -13,7 +13,8 @@ from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
 from ..study.brain_activation import BRAIN_ACTIVATION, BrainActivation, display_order
-from ..study.cut import CUTS, Cut
+from ..study.cut import Cut
+from ..study.cut_names import CUTS
 from ..study.study import Study
 from .alignment_stage import load_alignment
 

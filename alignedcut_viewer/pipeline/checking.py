@@ -12,7 +12,7 @@ from ..array_files import ARRAYS
 from ..errors import AlignedCutError, PictureError, StudyError
 from ..progress import ProgressCallback, report
 from ..store import ALIGNMENTS
-from ..study.cut import CUTS
+from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
 from ..study.picture_table import file_digest
 from ..study.study import Study

@@ -13,8 +13,9 @@ from ..errors import StudyError
 from ..node_ranges import translate
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback
-from ..study.concept_set import CONCEPTS, Concept
-from ..study.cut import CUTS, Cut
+from ..study.concept_set import Concept, ConceptSet
+from ..study.cut import Cut
+from ..study.cut_names import CONCEPTS, CUTS
 from ..study.study import Study
 from ..versions import software_version
 from .alignment_stage import load_alignment
@@ -79,7 +80,8 @@ def carry_concepts(study: Study, name: str, group: str, colour: str, progress: P
     if concepts is None:
         return Carried()
     kept = [concept for concept in concepts.concepts if _is_the_users(concept, concepts.names)]
-    if not kept:
+    others = [n for n in old.concept_sets if n != old.concept_set_name and _is_edited(old.concept_set(n))]
+    if not kept and not others:
         return Carried()
     index = NodeIndex.from_dict(study.store.attributes(f"{CUTS}/{group}")["index"])
     members = [translate(concept.members, old.index, index) for concept in kept]
@@ -87,9 +89,12 @@ def carry_concepts(study: Study, name: str, group: str, colour: str, progress: P
     if any(len(nodes) for nodes in members):
         part = _store(study, old, group, colour, index, kept, members, progress)
     lost = [concept.name for concept, nodes in zip(kept, members, strict=True) if len(nodes) < concept.size]
-    if not lost:
+    if not lost and not others:
         return Carried(part)
     earlier = _free_name(study, name)
+    if not lost:
+        also = ", ".join(map(repr, others))
+        return Carried(part, earlier, (f"The concepts {also} stay with the earlier cut, now called {earlier!r}.",))
     named = ", ".join(f"“{each}”" for each in lost[:5]) + (" …" if len(lost) > 5 else "")
     what = "1 concept reaches" if len(lost) == 1 else f"{len(lost)} concepts reach"
     note = (
@@ -101,6 +106,10 @@ def carry_concepts(study: Study, name: str, group: str, colour: str, progress: P
 
 def _is_the_users(concept: Concept, names: dict[int, str]) -> bool:
     return concept.pinned or concept.id in names or len(concept.parts) > 1
+
+
+def _is_edited(concepts: ConceptSet) -> bool:
+    return any(_is_the_users(concept, concepts.names) for concept in concepts.concepts)
 
 
 def _free_name(study: Study, name: str) -> str:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ..atomic_files import digest_of
 from ..errors import InputError, StudyError
 from ..progress import ProgressCallback, report, span
-from ..study.concept_set import CONCEPTS, COPY, Concept, ConceptSet, writing_store
-from ..study.cut import CUTS, Cut, attach_to_cut
+from ..study.concept_set import COPY, Concept, ConceptSet, writing_store
+from ..study.cut import Cut
+from ..study.cut_names import CONCEPTS, CUTS, attach_concepts
 from ..study.study import Study
 from ..versions import software_version
 from .alignment_stage import load_alignment
@@ -97,8 +98,10 @@ def discover_concepts(
     cut_name: str = "default",
     settings: ConceptSettings | None = None,
     progress: ProgressCallback | None = None,
+    *,
+    name: str | None = None,
 ) -> ConceptSet:
-    """Discover the concepts of a cut and keep them with it.
+    """Discover the concepts of a cut and keep them with it, beside those that were discovered before.
 
     Concepts that the user pinned stay with all their members; of the others those that overlap by more than half with
     an earlier one keep its id, and its name where the user gave one. The same settings again, without a pin in between,
@@ -114,6 +117,8 @@ def discover_concepts(
         What to look for, and how.
     progress
         Called all along.
+    name
+        What they are called; None takes a name that is free: ``concepts``, ``concepts 2``, …
 
     Returns
     -------
@@ -123,7 +128,7 @@ def discover_concepts(
     Raises
     ------
     InputError
-        If a setting does not fit or no concept has members enough.
+        If a setting does not fit, no concept has members enough, or the name is taken.
     StudyError
         If there is no such cut, or the study cannot be written.
     """
@@ -139,11 +144,15 @@ def discover_concepts(
         "software": software_version(),
         "pinned": [digest_of(concept.members.tolist())[:16] for concept in pinned],
     }
-    name = f"{CONCEPTS}-{digest_of(recipe)[:16]}"
-    if before is not None and (before.identity.endswith(name) or _same(before.recipe, recipe)):
+    part = f"{CONCEPTS}-{digest_of(recipe)[:16]}"
+    known = _known(cut, before, part, recipe)
+    if known is not None:
         report(progress, 1, 1, "Concepts are there")
-        _sweep(study, cut, before)
-        return before
+        with contextlib.suppress(StudyError), writing_store(study.store) as store:
+            attach_concepts(store, cut_name, known.identity.rpartition("/")[2])
+        return known
+    if name is not None and name in cut.concept_sets:
+        raise InputError(f"There are concepts {name!r} already; choose another name.")
     nodes = _chosen(cut, settings)
     found = discover(
         cut.embedding,
@@ -172,29 +181,24 @@ def discover_concepts(
             seed=settings.seed,
             progress=span(progress, 0.3, 0.95),
         )
-    group = f"{CUTS}/{cut.group}/{name}"
+    group = f"{CUTS}/{cut.group}/{part}"
     attributes = {"recipe": recipe, "concepts": entries, "next_id": next_id, "radius": found.radius}
     with writing_store(study.store) as store:
         if store.exists(group):
             store.remove(group)
         with store.building(group, attributes):
             save_concepts(store, group, all_parts, statistics)
-        attach_to_cut(store, cut_name, CONCEPTS, name)
+        attach_concepts(store, cut_name, part, name)
     report(progress, 1, 1, "Finished")
     result = study.cut(cut_name).concepts
     assert result is not None
     return result
 
 
-def _sweep(study: Study, cut: Cut, kept: ConceptSet) -> None:
-    """Remove the concepts that these replaced, where a run was killed before it came to that."""
-    used = {part for entry in study.store.attributes(CUTS)["current"].values() for part in entry.values()}
-    parts = [part for part in study.store.groups(f"{CUTS}/{cut.group}") if part.startswith(f"{CONCEPTS}-")]
-    left = [part for part in parts if part not in used and not kept.identity.endswith(part)]
-    if left:
-        with contextlib.suppress(StudyError), writing_store(study.store) as store:
-            for part in left:
-                store.remove(f"{CUTS}/{cut.group}/{part}")
+def _known(cut: Cut, before: ConceptSet | None, part: str, recipe: Mapping[str, Any]) -> ConceptSet | None:
+    """Concepts of the cut that were discovered in this very way, those that are shown first."""
+    sets = [] if before is None else [before, *(cut.concept_set(each) for each in cut.concept_sets)]
+    return next((one for one in sets if one.identity.endswith(part) or _same(one, recipe)), None)
 
 
 def save_concepts(
@@ -210,11 +214,12 @@ def save_concepts(
         store.save_array(f"{group}/counts", parts.sizes)
 
 
-def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether an earlier discovery already kept these very pins under these settings."""
-    if new["pinned"] or "carried_from" in old:
+def _same(old: ConceptSet, new: Mapping[str, Any]) -> bool:
+    """Whether concepts were discovered under these settings, and hold what is pinned themselves."""
+    recipe = old.recipe
+    if "carried_from" in recipe or any(recipe.get(key) != new[key] for key in ("embedding", "settings", "software")):
         return False
-    return all(old.get(key) == new[key] for key in ("embedding", "settings", "software"))
+    return set(new["pinned"]) <= {digest_of(concept.members.tolist())[:16] for concept in old.concepts}
 
 
 def _chosen(cut: Cut, settings: ConceptSettings) -> NDArray[np.int64]:

@@ -13,7 +13,8 @@ from ..errors import InputError, StudyError
 from ..progress import ProgressCallback, report, span
 from ..spectral import LayerTokens
 from ..spectral.layered.graph_groups import group_graphs
-from ..study.cut import CUTS, Cut, attach_to_cut
+from ..study.cut import Cut
+from ..study.cut_names import CUTS, attach_to_cut
 from ..study.layered_record import AGREEMENT, GraphRecord, LayeredRecord
 from ..study.study import Study
 from ..versions import software_version

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
 from ..choices import PATHWAY_TAPS
-from ..errors import InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
 from ..spectral import GraphSettings, LayeredCut, LayerWeights
-from ..study.cut import CUTS, Cut
+from ..study.cut import Cut
+from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
 from ..study.layered_record import GraphRecord, LayeredRecord
 from ..study.study import Study
@@ -32,7 +32,7 @@ from .layered_rows import rows_of
 from .layered_settings import LayeredSettings
 from .layered_sources import LayeredSources, find_sources
 from .settings import ExtractSettings
-from .stages import colour_engine, finish_cut, open_study, removed_if_empty
+from .stages import check_cut_name, colour_engine, finish_cut, open_study, removed_if_empty
 
 if TYPE_CHECKING:
     from ..images import PictureSet
@@ -46,7 +46,7 @@ _CHUNK = 32
 def layered_cut(
     study: Study,
     settings: LayeredSettings | None = None,
-    name: str = "default",
+    name: str | None = "default",
     progress: ProgressCallback | None = None,
     *,
     on_update: Callable[[int, Any], None] | None = None,
@@ -62,7 +62,7 @@ def layered_cut(
     settings
         Which layers, and how.
     name
-        Name of the cut in the study.
+        Name of the cut in the study; None as for :func:`.stages.cut`.
     progress
         Called all along.
     on_update
@@ -82,8 +82,7 @@ def layered_cut(
     """
     settings = settings or LayeredSettings()
     study.store.require_writable()
-    if not name or name != name.strip():
-        raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
+    check_cut_name(name)
     engine, colours = engine_of(settings), colour_engine(settings.colour)
     sources = find_sources(study, settings.pathway, settings.networks, settings.layers, settings.images)
     group = _cut_group(study, sources, settings, engine, span(progress, 0.0, 0.6))
@@ -99,7 +98,7 @@ def run_layered(
     settings: LayeredSettings | None = None,
     progress: ProgressCallback | None = None,
     *,
-    name: str = "default",
+    name: str | None = "default",
     announce: Callable[[str], None] | None = None,
 ) -> Study:
     """From pictures to a joint cut of many layers, as :func:`.stages.run` goes to an AlignedCut.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..atomic_files import digest_of
 from ..errors import StudyError
 from ..progress import ProgressCallback, report
-from ..study.cut import CUTS, MAP, attach_to_cut
+from ..study.cut_names import CUTS, MAP, attach_to_cut
 from ..study.study import Study
 from ..versions import software_version, versions
 from .settings import MapSettings

@@ -14,7 +14,8 @@ from ..errors import InputError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, report, span
 from ..segmentation import UNLABELLED, LayerScore, OracleScore, oracle_score
-from ..study.cut import CUTS, Cut
+from ..study.cut import Cut
+from ..study.cut_names import CUTS
 from ..study.mask_labels import mask_labels
 from ..study.study import Study
 from .alignment_stage import load_alignment

@@ -15,8 +15,8 @@ from ..nodes import NodeIndex
 from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS
 from ..study.brain_activation import BRAIN_ACTIVATION
-from ..study.concept_set import CONCEPTS, COPY
-from ..study.cut import CUTS, MAP
+from ..study.concept_set import COPY
+from ..study.cut_names import CONCEPTS, CUTS, MAP
 from ..study.study import Study
 from . import alignment_stage
 from .activation_stage import brain_activation

@@ -18,7 +18,8 @@ from ..device import physical_memory
 from ..errors import InputError, StudyError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
-from ..study.cut import COLOUR, CUTS, MAP, Cut
+from ..study.cut import Cut
+from ..study.cut_names import COLOUR, CUTS, MAP, name_of_cut
 from ..study.study import Study
 from ..versions import software_version, versions
 from . import alignment_stage, extraction
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignSettings",
     "ColourSettings",
+    "check_cut_name",
     "CutSettings",
     "ExtractSettings",
     "align",
@@ -65,7 +67,7 @@ def run(
     cut: CutSettings | None = None,
     progress: ProgressCallback | None = None,
     *,
-    name: str = "default",
+    name: str | None = "default",
     announce: Callable[[str], None] | None = None,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Study:
@@ -82,7 +84,7 @@ def run(
     progress
         Called all along; to cancel, it raises :class:`~alignedcut_viewer.errors.Cancelled`.
     name
-        Name of the cut.
+        Name of the cut; None as for :func:`cut`.
     announce
         Told what the user should know, one line at a time.
     on_epoch
@@ -155,7 +157,7 @@ def removed_if_empty(study: Study) -> Iterator[None]:
 def cut(
     study: Study,
     settings: CutSettings | None = None,
-    name: str = "default",
+    name: str | None = "default",
     progress: ProgressCallback | None = None,
     *,
     align: AlignSettings | None = None,
@@ -178,7 +180,8 @@ def cut(
     settings
         Which nodes, and how.
     name
-        Name of the cut in the study.
+        Name of the cut in the study; an earlier one of that name is replaced. None lets all stay: a result that is
+        there keeps its name, another one takes a name that is free, ``cut 2``, ``cut 3``, …
     progress
         Called all along.
     align
@@ -204,8 +207,7 @@ def cut(
 
     settings = settings or CutSettings()
     study.store.require_writable()
-    if not name or name != name.strip():
-        raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
+    check_cut_name(name)
     # Made before any work, because they check their parameters.
     engine = NormalizedCut(**engine_options(settings))
     colours = colour_engine(settings.colour)
@@ -225,7 +227,7 @@ def cut(
     group = cut_stage(study, index, settings, alignment, engine, span(progress, 0.2, 0.6))
     result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 0.97), on_update)
     if has_readout(study, alignment):
-        brain_activation(study, name, span(progress, 0.97, 1.0))
+        brain_activation(study, result.name, span(progress, 0.97, 1.0))
     report(progress, 1000, 1000, "Finished")
     return result
 
@@ -233,9 +235,15 @@ def cut(
 _cut = cut  # a name that the parameter of run does not hide
 
 
+def check_cut_name(name: str | None) -> None:
+    """Raise an InputError if a cut cannot be called so."""
+    if name is not None and (not name or name != name.strip()):
+        raise InputError(f"A cut needs a name without blanks around it; got {name!r}.")
+
+
 def finish_cut(
     study: Study,
-    name: str,
+    name: str | None,
     group: str,
     settings: CutSettings | LayeredSettings,
     colours: SpectralTSNE,
@@ -257,6 +265,8 @@ def finish_cut(
     """
     part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
     places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.67, 0.95))
+    if name is None:
+        name = name_of_cut(study.store, group, part)
     carried = carry_concepts(study, name, group, part, span(progress, 0.95, 1.0))
     return study.publish_cut(
         name, group, part, places, concepts=carried.part, earlier=carried.earlier, notes=carried.notes

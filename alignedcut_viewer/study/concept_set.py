@@ -15,10 +15,7 @@ from ..errors import DamagedError, InputError, StudyError
 from ..nodes import NodeIndex
 from ..store import Store
 
-__all__ = ["CONCEPTS", "COPY", "Concept", "ConceptSet", "writing_store"]
-
-CONCEPTS = "concepts"
-"""What they are called among that which is attached to a cut."""
+__all__ = ["COPY", "Concept", "ConceptSet", "writing_store"]
 
 COPY = "-copy"
 """Ending of the name of an array that is kept a second time."""
@@ -227,7 +224,7 @@ class ConceptSet:
     # -- what the user makes of it -------------------------------------------------------------------------------
 
     def rename(self, id: int, name: str) -> None:
-        """Give a concept a name.
+        """Give a concept a name, and with it a pin.
 
         Raises
         ------
@@ -240,7 +237,8 @@ class ConceptSet:
         if not chosen:
             raise InputError("The name of a concept must not be empty.")
         self[id]
-        self._change([{**e, "name": chosen, "named": True} if e["id"] == id else e for e in self._entries])
+        given = {"name": chosen, "named": True, "pinned": True}
+        self._change([{**e, **given} if e["id"] == id else e for e in self._entries])
 
     def pin(self, id: int, pinned: bool = True) -> None:
         """Keep a concept when concepts are discovered anew, or no longer; errors as of :meth:`rename`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,29 +11,16 @@ from ..atomic_files import digest_of
 from ..errors import InputError, StudyError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, span
-from ..store import ALIGNMENTS, Store
+from ..store import Store
 from .brain_activation import BrainActivation, open_brain_activation
-from .concept_set import CONCEPTS, ConceptSet
+from .concept_set import ConceptSet
+from .cut_names import COLOUR, CONCEPTS, CUTS, MAP, NOTES, concept_sets
 from .descriptions import reading, require
-from .feature_set import FEATURES, FeatureSet
+from .feature_set import FeatureSet
 from .layered_record import AGREEMENT, LayeredRecord
 from .node_features import NodeFeatures
 
-__all__ = ["COLOUR", "CUTS", "MAP", "Cut", "attach_to_cut", "publish_cut", "current_cuts"]
-
-CUTS = "cuts"
-COLOUR = "colour"
-MAP = "map"
-_NOTES = "notes"
-
-
-def current_cuts(store: Store) -> dict[str, dict[str, str]]:
-    """What each name of a cut stands for: the groups of its eigenvectors and colours, and of what was added later."""
-    with reading(store.folder(CUTS) / "zarr.json"):
-        current = dict(store.attributes(CUTS)["current"])
-        for name, entry in current.items():
-            require(all(isinstance(entry[what], str) for what in ("cut", COLOUR)), f"of the cut {name!r}")
-    return current
+__all__ = ["COLOUR", "CUTS", "MAP", "Cut"]
 
 
 class Cut:
@@ -100,7 +86,7 @@ class Cut:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of this result, one sentence each."""
         with reading(self._store.folder(CUTS) / "zarr.json"):
-            notes = [str(note) for note in self._store.attributes(CUTS).get(_NOTES, {}).get(self.name, ())]
+            notes = [str(note) for note in self._store.attributes(CUTS).get(NOTES, {}).get(self.name, ())]
         return (*self._attributes.get("warnings", ()), *notes)
 
     @property
@@ -174,6 +160,27 @@ class Cut:
         if self._concepts is None or self._concepts.identity != place:
             self._concepts = ConceptSet(self._store, place, self.index)
         return self._concepts
+
+    @property
+    def concept_sets(self) -> tuple[str, ...]:
+        """Names of all concepts that were discovered in the embedding and not deleted, in their order."""
+        return tuple(concept_sets(self._store, self.identity.removeprefix(f"{CUTS}/"), self.attached(CONCEPTS)))
+
+    def concept_set(self, name: str) -> ConceptSet:
+        """The concepts of that name; a StudyError if there are none."""
+        sets = concept_sets(self._store, self.identity.removeprefix(f"{CUTS}/"), self.attached(CONCEPTS))
+        if name not in sets:
+            raise StudyError(f"The cut {self.name!r} has no concepts {name!r}; it has: {', '.join(sets) or 'none'}.")
+        return ConceptSet(self._store, f"{self._group}/{sets[name]}", self.index)
+
+    @property
+    def concept_set_name(self) -> str | None:
+        """Name of the concepts that are shown; None where there are none."""
+        place = self.attached(CONCEPTS)
+        if place is None:
+            return None
+        sets = concept_sets(self._store, self.identity.removeprefix(f"{CUTS}/"), place)
+        return next(name for name, part in sets.items() if place.endswith(f"/{part}"))
 
     @property
     def brain_activation(self) -> BrainActivation | None:
@@ -327,98 +334,3 @@ class Cut:
 
 def _length(part: slice) -> int:
     return int(part.stop - part.start)
-
-
-def attach_to_cut(store: Store, name: str, kind: str, part: str) -> None:
-    """Make a complete part of a cut's group the one of its kind in one step, in the place of an earlier one.
-
-    Parameters
-    ----------
-    store
-        The study's store, open for writing.
-    name
-        Name of the cut.
-    kind
-        What the part is, such as ``MAP``.
-    part
-        Name of the part inside the cut's group; begins with the kind and a hyphen.
-    """
-    attributes = store.attributes(CUTS)
-    current = attributes["current"]
-    store.set_attributes(CUTS, {**attributes, "current": {**current, name: {**current[name], kind: part}}})
-    _remove_unused(store)
-
-
-def publish_cut(
-    store: Store,
-    name: str,
-    cut: str | None,
-    colour: str | None,
-    places: str | None = None,
-    *,
-    concepts: str | None = None,
-    earlier: str | None = None,
-    notes: Sequence[str] = (),
-) -> None:
-    """Make a result the cut of a name in one step, then remove what no name refers to any more.
-
-    What was attached to the cut of that name stays attached where the eigenvectors and the colours stay the same.
-
-    Parameters
-    ----------
-    store
-        The study's store, open for writing.
-    name
-        Name of the cut.
-    cut, colour
-        Groups that hold the eigenvectors and, inside it, the colours, both complete; None takes the name away.
-    places
-        Group inside `cut` that holds the map; None keeps the one that is there, if there is one.
-    concepts
-        Group inside `cut` that holds concepts; None as for `places`.
-    earlier
-        Name under which the cut stays that had this name; None lets it go.
-    notes
-        What the user should know of the new cut. Those of a cut that stays the same stay, too.
-    """
-    attributes = store.attributes(CUTS)
-    told = dict(attributes.get(_NOTES, {}))
-    old = attributes["current"].get(name, {})
-    current = {key: value for key, value in attributes["current"].items() if key != name}
-    if cut is not None and colour is not None:
-        same = {key for key in old if old["cut"] == cut and (old[COLOUR] == colour or key == MAP)}
-        entry = {**{key: old[key] for key in old if key in same}, "cut": cut, COLOUR: colour}
-        given = {MAP: places, CONCEPTS: concepts}
-        current[name] = {**entry, **{kind: part for kind, part in given.items() if part is not None}}
-    if old and earlier is not None:
-        current[earlier] = old
-        told[earlier] = told.get(name, [])
-    if not old or current.get(name, {}).get(COLOUR) != old[COLOUR] or current[name]["cut"] != old["cut"]:
-        told.pop(name, None)
-    if notes:
-        told[name] = list(notes)
-    store.set_attributes(CUTS, {**attributes, "current": current, _NOTES: {k: v for k, v in told.items() if v}})
-    _remove_unused(store)
-
-
-def _remove_unused(store: Store) -> None:
-    """Remove the groups of cuts, their parts, derived features, and alignments that no name refers to."""
-    current = store.attributes(CUTS)["current"]
-    kept = {entry["cut"] for entry in current.values()}
-    kinds = {COLOUR, MAP}.union(*(entry.keys() - {"cut"} for entry in current.values()))
-    for group in store.groups(CUTS):
-        if group not in kept:
-            store.remove(f"{CUTS}/{group}")
-            continue
-        used = {part for entry in current.values() if entry["cut"] == group for part in entry.values()}
-        for part in store.groups(f"{CUTS}/{group}"):
-            if part.split("-")[0] in kinds and part not in used:
-                store.remove(f"{CUTS}/{group}/{part}")
-    derived = {name for group in kept for name in store.attributes(f"{CUTS}/{group}").get("derived", ())}
-    for name, features in FeatureSet.all_of(store).items():
-        if features.derived and name not in derived:
-            store.remove(f"{FEATURES}/{name}")
-    alignments = {store.attributes(f"{CUTS}/{group}").get("alignment") for group in kept}
-    for group in store.groups(ALIGNMENTS):
-        if group not in alignments:
-            store.remove(f"{ALIGNMENTS}/{group}")

@@ -17,13 +17,15 @@ from ..atomic_files import digest_of
 from ..errors import InputError, PictureError, StudyError
 from ..nodes import NetworkNodes, NodeIndex
 from ..store import ALIGNMENTS, Store
-from .cut import COLOUR, CUTS, Cut, current_cuts, publish_cut
+from .cut import Cut
+from .cut_names import COLOUR, CUTS, current_cuts, publish_cut
 from .default_sets import default_sets
 from .feature_set import FEATURES, FeatureSet
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
 from .pooled_features import all_sets, training_sets
+from .result_names import ResultNames
 from .segment_set import SegmentSet, open_segments, segment_names
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Study:
         The study's folder, a zarr group.
     store : Store
         The store underneath.
+    names : ResultNames
+        What results are called, and those that were deleted.
     """
 
     def __init__(self, store: Store) -> None:
@@ -55,6 +59,7 @@ class Study:
         self.path = store.root
         self._pictures = StudyPictures(store)
         self._for_training = False
+        self.names = ResultNames(store)
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], pictures: PictureSet) -> Study:

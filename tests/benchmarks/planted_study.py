@@ -10,7 +10,7 @@ from PIL import Image
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.cut import COLOUR, CUTS, MAP, attach_to_cut
+from alignedcut_viewer.study.cut_names import COLOUR, CUTS, MAP, attach_to_cut
 
 __all__ = ["write_planted_study"]
 

@@ -76,7 +76,7 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
     assert again.compute_tab.layers.value == "3"
     assert set(again.compute_tab.networks.value) == {"mae-vit-b16", "vit-tiny-p16"}
     assert again.view_tab.smooth.value
-    assert again.view_tab.cut.value == "default"
+    assert again.view_tab.runs.chosen == "default"
     assert again.export_tab.export_masks.enabled
 
 

@@ -119,11 +119,11 @@ def test_edits_stay(study: Study) -> None:
     reopened = Study.open(study.path).cut().concepts
     assert reopened is not None
     assert sorted((c.id, c.name, c.pinned, c.size) for c in reopened) == [
-        (2, "upper stripe", False, sizes[1] + sizes[2]),
+        (2, "upper stripe", True, sizes[1] + sizes[2]),
         (3, "Concept 3", True, sizes[3]),
     ]
     assert np.array_equal(reopened[2].members, np.flatnonzero(reopened.labels == reopened.concepts.index(reopened[2])))
-    # The same settings give back what is there, edits included, for nothing was pinned when it was discovered.
+    # The same settings give back what is there, edits included: all that is pinned is among it.
     found.pin(3, False)
     assert {c.name for c in pipeline.discover_concepts(study, settings=SETTINGS)} == {"upper stripe", "Concept 3"}
     with pytest.raises(InputError, match="no concept 1; there are: 2, 3"):
@@ -146,14 +146,14 @@ def test_what_is_discovered_anew_keeps_pins_ids_and_names(study: Study) -> None:
     assert np.array_equal(kept.members, pinned.members)
     assert anew[other.id].name == "grass"
     assert {c.id for c in anew} == {c.id for c in found}
-    with pytest.raises(StudyError, match="replaced by newer"):
-        found.rename(pinned.id, "too late")
+    found.rename(pinned.id, "still there")
+    assert anew[pinned.id].name == f"Concept {pinned.id}"
     # A layer alone: concepts of half the members are other concepts, with ids never used; the pin stays.
     upper = pipeline.discover_concepts(study, settings=ConceptSettings(n_concepts=3, layers=(2,)))
     assert np.array_equal(upper[pinned.id].members, pinned.members)
-    assert all(c.id > 3 for c in upper if c.id != pinned.id)
+    assert all(c.id > 3 for c in upper if c.id not in (pinned.id, other.id))
     folder = study.path / "cuts" / study.cut().group
-    assert len(list(folder.glob("concepts-*"))) == 1
+    assert len(list(folder.glob("concepts-*"))) == len(study.cut().concept_sets) == 3
 
 
 def test_a_change_that_cannot_be_written_changes_nothing(study: Study) -> None:

@@ -29,6 +29,7 @@ from .concept_list import ConceptList
 from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered
 from .discovery_form import DiscoveryForm
 from .export import concepts_figure, concepts_table
+from .set_chooser import ConceptSetChooser
 from .views import ConsistencyView, TransitionView
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class ConceptsPanel(Panel):
         self.summary = QLabel(NO_CONCEPTS)
         self.summary.setWordWrap(True)
         self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.sets = ConceptSetChooser(self.coordinator)
         self.sort = QComboBox()
         for key, words in SORTS.items():
             self.sort.addItem(words, key)
@@ -107,7 +109,10 @@ class ConceptsPanel(Panel):
         layout.setContentsMargins(4, 10, 4, 4)  # the dock's title covers the first few pixels
         layout.setSpacing(4)
         layout.addWidget(self.form)
-        layout.addWidget(self.summary)
+        shown = QHBoxLayout()
+        shown.addWidget(self.summary, 1)
+        shown.addWidget(self.sets)
+        layout.addLayout(shown)
         layout.addWidget(self.tabs, 1)
         foot = QHBoxLayout()
         foot.addStretch(1)
@@ -134,8 +139,8 @@ class ConceptsPanel(Panel):
 
     @property
     def parts(self) -> tuple[View, ...]:
-        """Two of the tabs."""
-        return self.consistency, self.transitions
+        """Two of the tabs, and which concepts are shown."""
+        return self.consistency, self.transitions, self.sets
 
     # -- listening -----------------------------------------------------------------------------------------------
 
@@ -294,6 +299,7 @@ class ConceptsPanel(Panel):
     def _discovered(self, _: Any) -> None:
         if self._listening:
             self.refresh()
+            self.sets.redraw()
 
     def _edit_name(self) -> None:
         chosen = self.list.selectionModel().selectedIndexes()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
 
-from ...backbones import list_networks
+from ...backbones import OFFLINE_NETWORK, list_networks
 from ...errors import AlignedCutError, InputError
 from ..frames.loading import LoadedPictures, LoadedStudy, load_pictures, load_study
-from ..frames.runs import run_work
+from ..frames.runs import WeightsMissing, run_work
 from ..frames.stacks import PictureStack
 from ..layers.display import Display
 from ..layers.overlays import Overlays
@@ -25,13 +25,14 @@ from ..state.session_file import read_session
 from ..state.settings import SAMPLES, StudySettings
 from ..state.training_log import TrainingLog
 from ..state.view_state import Position, ViewState
-from ..work.dialogs import is_open
+from ..work.dialogs import ask_choice, is_open, window_of
 from ..work.latest_task import LatestTask
 from ..work.task_runner import TaskRunner, tell_error
 from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .overlay_binding import OverlayBinding
 from .picking import Picking
+from .results import Results
 from .selection_names import SelectionNames
 from .session_window import Autosave, ViewerWindow
 from .sessions import Sessions
@@ -71,6 +72,8 @@ class Coordinator:
         Runs what takes long.
     sessions
         Keeps how the study is looked at.
+    results
+        Names of cuts and concepts, and those that were deleted.
     display
         The layers of pictures and colours in the viewer.
     overlays
@@ -114,7 +117,10 @@ class Coordinator:
         self.sessions = Sessions(
             self.shown, self.selection, self.similarity, self.view, self.panel_state, ViewerWindow(self.display)
         )
-        self._autosave = Autosave(self.sessions, viewer)
+        self.results = Results(self.shown, self.open_study)
+        self._autosave = Autosave(self.sessions, viewer, _weakly(self.results.let_go))
+        self.results.failed.connect(tell_error)
+        self.results.deleted.connect(show_info)
         self.similarity.failed.connect(tell_error)
         self.named.failed.connect(tell_error)
         self.sessions.warned.connect(show_warning)
@@ -258,7 +264,7 @@ class Coordinator:
                 networks=tuple(name for name in names if name in built_in),
                 other_networks=", ".join(name for name in names if name not in built_in),
             )
-        self.settings.update(source="", cut_name="default" if loaded.cut is None else loaded.cut.name)
+        self.settings.update(source="", cut_name="")
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
@@ -289,17 +295,55 @@ class Coordinator:
 
     # -- work in the background ----------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Compute the study that the settings describe, and show it."""
+    def run(self, *, stand_ins: bool = False, without: tuple[str, ...] = ()) -> None:
+        """Compute the study that the settings describe, and show it.
+
+        Parameters
+        ----------
+        stand_ins
+            Whether the network that needs no download may stand in for those whose weights cannot be had; otherwise
+            the user is asked before anything is computed.
+        without
+            Networks that are left out.
+        """
+        settings = self.settings.snapshot().without(without)
         try:
             pictures = None if self.shown.study is None else self.shown.study.study.picture_set()
-            work = run_work(self.settings.snapshot(), pictures, self.training.add)
+            work = run_work(settings, pictures, self.training.add, stand_ins=stand_ins)
         except AlignedCutError as error:
             tell_error(error)
             return
         if not self.tasks.state.busy:
             self.training.clear()
-        self.tasks.start("AlignedCut", work, self.show_study)
+
+        def guarded(report: Any) -> LoadedStudy | WeightsMissing:
+            try:
+                return work(report)
+            except WeightsMissing as missing:
+                return missing
+
+        def then(result: LoadedStudy | WeightsMissing) -> None:
+            if isinstance(result, WeightsMissing):
+                self._ask_what_instead(result.missing, settings)
+            else:
+                self.settings.update(cut_name="")
+                self.show_study(result)
+
+        self.tasks.start("AlignedCut", guarded, then)
+
+    def _ask_what_instead(self, missing: dict[str, str], settings: StudySettings) -> None:
+        """Weights cannot be had: ask for a stand-in, or to leave networks out."""
+        left = [name for name in settings.all_networks if name not in missing]
+        lines = "\n".join(f"• {name}: {why}" for name, why in missing.items())
+        choices = ["Leave out"] if left else []
+        if OFFLINE_NETWORK not in missing and OFFLINE_NETWORK not in left:
+            choices.insert(0, f"Use {OFFLINE_NETWORK} instead")
+        question = f"The weights of {' and '.join(missing)} cannot be had:\n{lines}"
+        chosen = ask_choice(window_of(self.viewer), "Networks out of reach", question, choices)
+        if chosen == "Leave out":
+            self.run(without=tuple(missing))
+        elif chosen is not None:
+            self.run(stand_ins=True)
 
     def run_demo(self) -> None:
         """Compute the sample pictures with the settings that need no download."""

@@ -121,9 +121,12 @@ class Autosave:
         What saves.
     viewer
         Whose window it is; not kept alive.
+    at_the_end
+        Called after the last time, when the window closes.
     """
 
-    def __init__(self, sessions: Sessions, viewer: "ViewerModel") -> None:
+    def __init__(self, sessions: Sessions, viewer: "ViewerModel", at_the_end: Callable[[], None]) -> None:
+        self._at_the_end = at_the_end
         self._sessions, self._viewer = sessions, weakref.ref(viewer)
         self._timer: QTimer | None = None
         self._watcher: _CloseWatcher | None = None
@@ -139,9 +142,13 @@ class Autosave:
             self._timer.setInterval(DELAY)
             self._timer.timeout.connect(self._sessions.flush)
             # Panels and camera tell nobody that they changed.
-            self._watcher = _CloseWatcher(lambda: self._sessions.flush(always=True))
+            self._watcher = _CloseWatcher(self._on_close)
             window.installEventFilter(self._watcher)
         self._timer.start()
+
+    def _on_close(self) -> None:
+        self._sessions.flush(always=True)
+        self._at_the_end()
 
     def close(self) -> None:
         """Save nothing by itself any more."""

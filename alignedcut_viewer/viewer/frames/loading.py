@@ -15,6 +15,7 @@ from ...progress import ProgressCallback, report
 from ..state.session_file import AUTOSAVE, SessionState, read_session
 from ..state.settings import SAMPLES
 from .picture_layout import PictureLayout
+from .run_differences import run_differences
 from .stacks import ColourStack, PictureStack
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadedPictures", "LoadedStudy", "list_skipped", "load_pictures", "load_study", "prepare_study"]
 
 UNKNOWN_SIZE = (1, 1)
+_STANDS_IN = "it stands in for"
 
 
 @dataclass
@@ -107,6 +109,8 @@ class LoadedStudy:
         One line a network: its name and where its weights came from.
     warnings
         What the user should know of the cut.
+    differences
+        In which settings each cut differs from the others, in words, by name.
     announcements
         What the run said that computed it just now.
     session
@@ -120,6 +124,7 @@ class LoadedStudy:
     skipped: dict[str, str]
     networks: dict[str, str]
     warnings: tuple[str, ...]
+    differences: dict[str, str] = field(default_factory=dict)
     announcements: tuple[str, ...] = ()
     session: SessionState | None = None
 
@@ -162,6 +167,14 @@ class LoadedStudy:
             lines.append(f"{len(self.skipped)} pictures were skipped:")
             lines += list_skipped(self.skipped)
         return [*lines, *(f"Note: {sentence}" for sentence in self.warnings)]
+
+    @property
+    def stand_ins(self) -> list[str]:
+        """A sentence a network of the cut that was computed in the place of another."""
+        if self.cut is None:
+            return []
+        notes = {name: self.networks.get(name, "") for name in self.cut.recipe["cut"].get("features", ())}
+        return [f"{name}: {note[note.index(_STANDS_IN) :]}." for name, note in notes.items() if _STANDS_IN in note]
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -266,6 +279,7 @@ def prepare_study(study: "Study", cut: str | None = None) -> LoadedStudy:
         skipped=skipped,
         networks={name: _source(features) for name, features in study.networks.items()},
         warnings=() if shown is None else tuple(shown.warnings),
+        differences=run_differences(study),
     )
 
 

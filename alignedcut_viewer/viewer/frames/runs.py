@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...backbones import OFFLINE_NETWORK
-from ...errors import InputError
+from ...errors import InputError, WeightsUnavailableError
 from ...images import PictureSet, open_pictures, sample_pictures
 from ...layer_text import parse_layers
 from ...pipeline.layered_settings import LayeredSettings
@@ -18,7 +17,29 @@ from ...progress import ProgressCallback
 from ..state.settings import SAMPLES, StudySettings, parse_number
 from .loading import LoadedStudy, prepare_study
 
-__all__ = ["align_settings", "cut_settings", "extract_settings", "layered_settings", "preset_fields", "run_work"]
+__all__ = [
+    "WeightsMissing",
+    "align_settings",
+    "cut_settings",
+    "extract_settings",
+    "layered_settings",
+    "preset_fields",
+    "run_work",
+]
+
+
+class WeightsMissing(WeightsUnavailableError):
+    """Some of the networks that were chosen cannot be had.
+
+    Attributes
+    ----------
+    missing
+        Why not, by network.
+    """
+
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in missing.items()))
+        self.missing = dict(missing)
 
 
 def preset_fields(preset: str) -> dict[str, Any]:
@@ -142,6 +163,8 @@ def run_work(
     settings: StudySettings,
     pictures: PictureSet | None = None,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    *,
+    stand_ins: bool = True,
 ) -> Callable[[ProgressCallback], LoadedStudy]:
     """The work of computing a study and opening it for the window.
 
@@ -153,6 +176,14 @@ def run_work(
         The pictures where the settings name none: those of the study that is shown.
     on_epoch
         Called in the thread of the work with the record of each epoch of a training on brain data.
+    stand_ins
+        Whether the network that needs no download may stand in for those whose weights cannot be had.
+
+    Returns
+    -------
+    callable
+        The work. It raises :class:`WeightsMissing`, before anything is computed, where `stand_ins` is False and
+        weights cannot be had.
 
     Raises
     ------
@@ -162,17 +193,24 @@ def run_work(
     if not settings.source.strip() and pictures is None:
         raise InputError("Choose pictures first: a folder, or the sample pictures.")
     joint = settings.kind != "alignedcut"
-    extract = extract_settings(settings)
+    extract = replace(extract_settings(settings), fallback=stand_ins)
     align, cut = (None, None) if joint else (align_settings(settings), cut_settings(settings))
     layered = layered_settings(settings) if joint else None
     path, source = settings.study_path, settings.source.strip()
-    name = settings.cut_name.strip() or "default"
+    name = settings.cut_name.strip() or None
 
     def work(progress: ProgressCallback) -> LoadedStudy:
         progress(0, 0, "loading the libraries")
+        from ...backbones import missing_weights
         from ...pipeline.layered_stage import run_layered
         from ...pipeline.stages import run
 
+        _check_name(path, name)
+        if not stand_ins:
+            progress(0, 0, "looking for the weights of the networks")
+            missing = missing_weights(extract.networks, extract.weights)
+            if missing:
+                raise WeightsMissing(missing)
         chosen = pictures
         if source or chosen is None:
             chosen = sample_pictures() if source == SAMPLES else open_pictures(source)
@@ -192,21 +230,23 @@ def run_work(
                     announce=said.append,
                     on_epoch=on_epoch,
                 )
-        loaded = prepare_study(study, name)
-        warnings = (*_stand_ins(loaded, extract.networks), *loaded.warnings)
-        return replace(loaded, warnings=warnings, announcements=tuple(said))
+        return replace(prepare_study(study, study.names.newest), announcements=tuple(said))
 
     return work
 
 
-def _stand_ins(loaded: LoadedStudy, asked: tuple[str, ...]) -> list[str]:
-    """A sentence where another network was computed than was asked for."""
-    cut = loaded.cut
-    got = set() if cut is None else {loaded.study.network(nodes.name).network for nodes in cut.index.networks}
-    if OFFLINE_NETWORK not in got or OFFLINE_NETWORK in asked:
-        return []
-    missing = ", ".join(name for name in asked if name not in got)
-    return [f"{OFFLINE_NETWORK} stands in for {missing}, whose weights are not available; the View tab says why."]
+def _check_name(path: Path, name: str | None) -> None:
+    """Raise an InputError where the study has a result of that name, which nobody said to replace."""
+    from ...study.study import Study
+
+    if name is None or not path.is_dir() or not any(path.iterdir()):
+        return
+    with Study.open(path) as study:
+        if name in study.cuts:
+            raise InputError(
+                f"The study has a result called {name!r} already. Leave the name empty for a free one, such as "
+                f"{study.names.suggested!r}, or rename or delete the other in the View tab."
+            )
 
 
 @contextmanager

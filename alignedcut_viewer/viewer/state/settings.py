@@ -5,7 +5,8 @@ number is no error.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError
@@ -59,7 +60,7 @@ class StudySettings(Evented):
     study
         Folder of the study; "" for one named after the pictures.
     cut_name
-        Name of the result in the study.
+        Name of the result in the study; "" for one that is free.
     networks
         Names out of the list of networks.
     other_networks
@@ -116,7 +117,7 @@ class StudySettings(Evented):
 
     source: str = ""
     study: str = ""
-    cut_name: str = "default"
+    cut_name: str = ""
     networks: tuple[str, ...] = ("dinov2-vit-s14-saliency",)
     other_networks: str = ""
     weights: str = ""
@@ -162,6 +163,12 @@ class StudySettings(Evented):
         if not names:
             raise InputError("Choose at least one network in the Study panel.")
         return names
+
+    def without(self, names: Sequence[str]) -> "StudySettings":
+        """The same settings without some networks."""
+        left = [name for name in parse_names(self.other_networks) if name not in names]
+        kept = tuple(name for name in self.networks if name not in names)
+        return replace(self, networks=kept, other_networks=", ".join(left)) if names else self
 
     @property
     def study_path(self) -> Path:

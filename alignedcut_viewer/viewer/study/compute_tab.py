@@ -18,6 +18,7 @@ from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row,
 from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder
 from .brain_fields import BrainFields
+from .network_badges import NetworkBadges
 
 __all__ = ["ComputeTab"]
 
@@ -56,6 +57,7 @@ class ComputeTab(View):
         listing(self.networks)
         for line, spec in enumerate(list_networks()):
             self.networks.native.item(line).setToolTip(f"{spec.name}: {spec.note or spec.model} ({spec.licence})")
+        self.badges = NetworkBadges(coordinator, self.networks.native, self)
         self.other_networks = LineEdit(
             name="other_networks",
             label="others",
@@ -131,7 +133,9 @@ class ComputeTab(View):
             "study", "study", "The folder that keeps all results; computed once, opened again later", self._ask_study
         )
         self.cut_name = LineEdit(
-            name="cut_name", label="result", tooltip="Name of the result; a study can hold several"
+            name="cut_name",
+            label="result",
+            tooltip="Name of the next result. Results stand side by side; the View tab shows, renames and deletes them",
         )
         self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
 
@@ -208,7 +212,7 @@ class ComputeTab(View):
         fields = {
             "tap": ComboBox(choices=list(TAPS), tooltip="Where in a layer features are taken; the paper: attention"),
             "input_size": SpinBox(
-                label="input size", max=4096, tooltip="Side of the network's input in pixels; 0 for its own"
+                label="input size", max=4096, tooltip="Side of the network's input in pixels; automatic: its own"
             ),
             "weights": weights,
             "method": ComboBox(
@@ -217,7 +221,7 @@ class ComputeTab(View):
             "n_landmarks": SpinBox(
                 label="landmarks",
                 max=1_000_000,
-                tooltip="Landmark nodes that approximate a large graph; 0 for automatic",
+                tooltip="Landmark nodes that approximate a large graph; automatic: chosen by size",
             ),
             "seed": SpinBox(max=2**31 - 1, tooltip="The same seed gives the same result"),
             "device": LineEdit(tooltip="auto, cpu, cuda, cuda:1 or mps"),
@@ -225,6 +229,8 @@ class ComputeTab(View):
             "batch_size": SpinBox(label="batch", min=1, max=4096, tooltip="Pictures per forward pass"),
             "memory": LineEdit(tooltip="How much memory the cut may use, such as 4GiB"),
         }
+        for name in ("input_size", "n_landmarks"):
+            fields[name].native.setSpecialValueText("automatic")
         for name, widget in fields.items():
             widget.name = name
             if isinstance(widget, ComboBox):
@@ -233,9 +239,9 @@ class ComputeTab(View):
         return fields
 
     @property
-    def parts(self) -> tuple[BrainFields]:
-        """What brain data need."""
-        return (self.brain,)
+    def parts(self) -> tuple[View, ...]:
+        """What brain data need, and where the networks' weights are."""
+        return self.brain, self.badges
 
     def listen(self) -> None:
         """Follow settings and what is shown."""
@@ -266,8 +272,10 @@ class ComputeTab(View):
         pictures, study = self.coordinator.shown.pictures, self.coordinator.shown.study
         self.source.line.native.setPlaceholderText("folder" if study is None else "those of the study")
         if pictures is None:
+            self._suggest_name()
             self.picture_note.value = "Choose a folder, or start with the sample pictures."
             return
+        self._suggest_name()
         skipped = dict(study.skipped) if study is not None else {}
         skipped |= {pictures.names[position]: reason for position, reason in pictures.unreadable.items()}
         line = f"{len(pictures.names)} pictures"
@@ -276,6 +284,12 @@ class ComputeTab(View):
             line += f"; {len(skipped)} skipped: {named} (hover to see why)"
         self.picture_note.value = line
         self.picture_note.tooltip = "\n".join(list_skipped(skipped))
+
+    def _suggest_name(self) -> None:
+        """Show what the next result will be called where the user does not say."""
+        study = self.coordinator.shown.study
+        suggested = "default" if study is None else study.study.names.suggested
+        self.cut_name.native.setPlaceholderText(f"{suggested} (automatic)")
 
     def _open_source(self) -> None:
         if self.source.text.strip():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from ..widgets.panel_base import Panel
+from ..widgets.study_place import StudyPlace
 from ..widgets.task_bar import TaskBar
 from ..widgets.view import View
 from .compute_tab import ComputeTab
@@ -30,14 +31,16 @@ class StudyPanel(Panel):
         self.tabs.addTab(self.compute_tab, "Compute")
         self.tabs.addTab(self.view_tab, "View")
         self.tabs.addTab(self.export_tab, "Export")
+        self.place = StudyPlace(self.coordinator, contents)
         self.task_bar = TaskBar(self.coordinator, contents)
         layout = QVBoxLayout(contents)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.place)
         layout.addWidget(self.task_bar)
         return contents
 
     @property
     def parts(self) -> Sequence[View]:
-        """The tabs and the bar below them."""
-        return self.compute_tab, self.view_tab, self.export_tab, self.task_bar
+        """The tabs and what is below them."""
+        return self.compute_tab, self.view_tab, self.export_tab, self.place, self.task_bar

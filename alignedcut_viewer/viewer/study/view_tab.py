@@ -2,25 +2,26 @@
 
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSlider
+from magicgui.widgets import CheckBox, FloatSlider
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..widgets.forms import note, scrolled, section
 from ..widgets.view import View
+from .runs_list import RunsList
 
 __all__ = ["ViewTab"]
 
 
 class ViewTab(View):
-    """Which cut, smooth or blocky, how opaque; and what is known of the networks behind it.
+    """Which result, smooth or blocky, how opaque; and what is known of the networks behind it.
 
     Opacity and visibility are those of the layer of colours: changed here or in napari's own controls, both follow.
     """
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
-        self.cut = ComboBox(name="cut", label="cut", choices=[], tooltip="Which result of the study is shown")
+        self.runs = RunsList(coordinator, self)
         self.visible = CheckBox(
             name="visible", text="show colours", value=True, tooltip="AlignedCut colours over the pictures"
         )
@@ -33,15 +34,21 @@ class ViewTab(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(
             scrolled(
-                section("Colours", self.cut, self.visible, self.smooth, self.opacity),
+                section("Results of this study"),
+                self.runs,
+                section("Colours", self.visible, self.smooth, self.opacity),
                 section("About this result", self.facts),
             )
         )
         self._layer: Any = None
-        self.cut.changed.connect(self._choose_cut)
         self.smooth.changed.connect(lambda on: coordinator.view.update(smooth=bool(on)))
         self.visible.changed.connect(self._set_visible)
         self.opacity.changed.connect(self._set_opacity)
+
+    @property
+    def parts(self) -> tuple[RunsList]:
+        """The list of results."""
+        return (self.runs,)
 
     def listen(self) -> None:
         """Follow what is shown."""
@@ -53,17 +60,12 @@ class ViewTab(View):
         self._follow_layer(None)
 
     def redraw(self) -> None:
-        """Show the cuts of the study and the state of the layer of colours."""
+        """Show what is known of the study and the state of the layer of colours."""
         study = self.coordinator.shown.study
-        cuts = () if study is None else study.cuts
-        with self.cut.changed.blocked():
-            self.cut.choices = list(cuts)
-            if study is not None and study.cut is not None:
-                self.cut.value = study.cut.name
         self.facts.value = "No study is open yet." if study is None else "\n".join(f"• {fact}" for fact in study.facts)
         self._draw_smooth(self.coordinator.view.smooth)
         self._follow_layer(self.coordinator.display.colours)
-        for widget in (self.cut, self.visible, self.smooth, self.opacity):
+        for widget in (self.visible, self.smooth, self.opacity):
             widget.enabled = self._layer is not None
 
     def _draw_smooth(self, smooth: bool) -> None:
@@ -93,7 +95,3 @@ class ViewTab(View):
     def _set_opacity(self, opacity: float) -> None:
         if self._layer is not None:
             self._layer.opacity = opacity
-
-    def _choose_cut(self, name: str | None) -> None:
-        if name:
-            self.coordinator.show_cut(name)

@@ -9,12 +9,15 @@ from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
     QComboBox,
     QFormLayout,
     QFrame,
     QLabel,
     QListWidget,
     QScrollArea,
+    QScrollBar,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -23,7 +26,18 @@ from qtpy.QtWidgets import (
 from ..coordinator.coordinator import Coordinator
 from ..state.settings import StudySettings
 
-__all__ = ["PathField", "SettingsForm", "listing", "narrow", "note", "row", "scrolled", "section", "show_row"]
+__all__ = [
+    "PathField",
+    "SettingsForm",
+    "guard_from_wheel",
+    "listing",
+    "narrow",
+    "note",
+    "row",
+    "scrolled",
+    "section",
+    "show_row",
+]
 
 
 class PathField(Container):
@@ -200,6 +214,27 @@ class _FitRows(QObject):
             margins = watched.contentsMargins()
             watched.setFixedHeight(rows + margins.top() + margins.bottom() + 2 * watched.frameWidth() + 2)
         return super().eventFilter(watched, event)
+
+
+class _WheelGuard(QObject):
+    """Lets the wheel pass over a form field that was not clicked into: the form scrolls, and no setting changes."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()  # Qt then offers it to what the field lies in
+            return True
+        return False
+
+
+def guard_from_wheel(parent: QWidget) -> None:
+    """Let no spin box, combo box or slider in a widget take the mouse wheel before it has the focus."""
+    guard = parent.findChild(_WheelGuard) or _WheelGuard(parent)
+    for kind in (QAbstractSpinBox, QComboBox, QAbstractSlider):
+        for field in parent.findChildren(kind):
+            if not isinstance(field, QScrollBar):
+                if field.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                field.installEventFilter(guard)  # once, however often it is installed
 
 
 def row(*widgets: Any) -> Container:

@@ -7,11 +7,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
 from ..work.task_runner import TaskState
 from .commands import show_study_panel
+from .forms import guard_from_wheel
 from .keys import bind_keys
 from .panel_export import Table, export_button
 from .view import View
@@ -171,6 +173,11 @@ class Panel(View):
             self.leave()
             QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
         return done
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let the wheel change no field that was not clicked into, those included that were made since."""
+        guard_from_wheel(self)
+        super().showEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         """Never narrower than its texts, whatever fonts and scales make of them."""

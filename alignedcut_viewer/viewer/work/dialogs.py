@@ -1,11 +1,21 @@
 """Questions to the user: which folder, which file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
-__all__ = ["ask_existing_file", "ask_folder", "ask_new_file", "ask_whether", "is_open", "window_of"]
+__all__ = [
+    "ask_choice",
+    "ask_existing_file",
+    "ask_folder",
+    "ask_new_file",
+    "ask_text",
+    "ask_whether",
+    "is_open",
+    "window_of",
+]
 
 
 def window_of(viewer: object) -> QWidget | None:
@@ -55,6 +65,21 @@ def ask_whether(parent: QWidget | None, title: str, question: str) -> bool:
     buttons = QMessageBox.StandardButton
     answer = QMessageBox.question(parent, title, question, buttons.Yes | buttons.No, buttons.No)
     return bool(answer == buttons.Yes)
+
+
+def ask_choice(parent: QWidget | None, title: str, question: str, choices: Sequence[str]) -> str | None:
+    """Ask a question that is answered by one of some words; None where the user presses Cancel or just closes it."""
+    box = QMessageBox(QMessageBox.Icon.Question, title, question, QMessageBox.StandardButton.Cancel, parent)
+    buttons = {choice: box.addButton(choice, QMessageBox.ButtonRole.AcceptRole) for choice in choices}
+    box.exec()
+    clicked = box.clickedButton()
+    return next((choice for choice, button in buttons.items() if button is clicked), None)
+
+
+def ask_text(parent: QWidget | None, title: str, question: str, text: str = "") -> str | None:
+    """Ask for a line of text; None if the user thought better of it."""
+    answer, done = QInputDialog.getText(parent, title, question, text=text)
+    return str(answer) if done else None
 
 
 def _start(path: str | Path) -> str:

@@ -50,7 +50,7 @@ def test_opening_sets_the_panel_to_the_study(shown, panel, coordinator, small_st
     assert coordinator.settings.networks == (OFFLINE,)
     assert panel.compute_tab.study.text == str(small_study)
     assert tuple(panel.compute_tab.networks.value) == (OFFLINE,)
-    assert panel.view_tab.cut.value == "default"
+    assert panel.view_tab.runs.chosen == "default"
     assert panel.export_tab.export_figure.enabled
 
 

@@ -328,6 +328,8 @@ class Coordinator:
             else:
                 self.settings.update(cut_name="")
                 self.show_study(result)
+                for sentence in result.stand_ins:
+                    show_warning(sentence)
 
         self.tasks.start("AlignedCut", guarded, then)
 

@@ -145,7 +145,8 @@ def test_names_merges_and_pins_survive(qtbot, viewer, coordinator, shown, own_st
     assert [concept.id for concept in again.list.model_.concepts] == [second.id]
     again.words.setText("")
     again.sort.setCurrentIndex(again.sort.findData("pinned"))
-    assert again.list.model_.concepts[0].id == third.id
+    assert again.list.model_.concepts[0].pinned
+    assert [c.pinned for c in again.list.model_.concepts[:3]] == [True, True, False]  # one by its name, one by hand
 
 
 def test_a_name_that_cannot_be_kept_is_told(qtbot, shown, own_study, concepts_panel, notifications):

@@ -241,7 +241,7 @@ def test_a_network_that_stands_in_for_another_is_named(
     coordinator.settings.update(
         networks=("dinov2-vit-s14",), study=str(tmp_path / "s.zarr"), layers="8", input_size=70, n_components=4
     )
-    coordinator.run()
+    coordinator.run(stand_ins=True)  # tests/gui/test_nothing_lost.py answers the question that comes before
     wait_idle()
     if not coordinator.shown.study.cut.index.networks[0].name.startswith(OFFLINE):
         pytest.skip("the weights of the network were in the hub's cache")

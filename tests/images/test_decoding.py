@@ -10,6 +10,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from hypothesis import given, settings
@@ -86,6 +87,8 @@ def in_mode(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in STORED.items() for mode in modes])
 def test_every_mode_that_a_format_stores_is_read(kind: str, mode: str) -> None:
+    if (kind, mode) == ("TIFF", "YCbCr") and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip("this Pillow cannot read the uncompressed YCbCr TIFF that it writes; 13 can")
     data = encoded(in_mode(mode), kind)
     rgb = decode(data, "x")
     assert rgb.shape == (HEIGHT, WIDTH, 3)

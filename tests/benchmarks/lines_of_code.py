@@ -1,22 +1,26 @@
 """Lines of code per room, without docstrings, comments and blank lines; beside those of an earlier revision.
 
-``python -m tests.benchmarks.lines_of_code [REVISION]``
+``python -m tests.benchmarks.lines_of_code [REVISION [--new]]``
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import subprocess
 import sys
 import tokenize
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["count", "rooms"]
+__all__ = ["came_since", "count", "rooms"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = "alignedcut_viewer"
+ALIKE = 35
+"""Per cent of a file that make it one that was there, under another name."""
 NO_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
     *(tokenize.ENCODING, tokenize.ENDMARKER),
@@ -56,26 +60,52 @@ def now() -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
 
 
+def _git(*words: str, repository: Path = REPOSITORY) -> str:
+    return subprocess.run(["git", *words], cwd=repository, capture_output=True, text=True, check=True).stdout
+
+
 def at(revision: str) -> dict[str, str]:
     """Files as they were."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-
-    names = [n for n in git("ls-tree", "-r", "--name-only", revision, PACKAGE).splitlines() if n.endswith(".py")]
-    return {name.removeprefix(f"{PACKAGE}/"): git("show", f"{revision}:{name}") for name in names}
+    names = [n for n in _git("ls-tree", "-r", "--name-only", revision, PACKAGE).splitlines() if n.endswith(".py")]
+    return {name.removeprefix(f"{PACKAGE}/"): _git("show", f"{revision}:{name}") for name in names}
 
 
-def main(revision: str | None) -> None:
-    """Print the table."""
-    after = rooms(now())
-    before = Counter[str]() if revision is None else rooms(at(revision))
-    print("| room | lines |" if revision is None else f"| room | {revision} | now |")
-    print("|---|--:|" if revision is None else "|---|--:|--:|")
-    for room in sorted({*after, *before}, key=lambda name: (name == "all", name)):
-        numbers = (after[room],) if revision is None else (before[room], after[room])
-        print(f"| {room} | " + " | ".join(f"{number:,}" for number in numbers) + " |")
+def came_since(revision: str, repository: Path = REPOSITORY) -> list[str]:
+    """Files that were not there, by their paths below the package; what was moved or split off is not among them.
+
+    A file counts as moved or split off where git finds a third of it in one that was there.
+    """
+    likeness = [f"-M{ALIKE}%", f"-C{ALIKE}%", "--find-copies-harder", "-l0"]
+    told = _git("diff", "--name-status", *likeness, revision, "--", PACKAGE, repository=repository).splitlines()
+    names = [line.split("\t") for line in told]
+    return sorted(path.removeprefix(f"{PACKAGE}/") for kind, path, *_ in names if kind == "A" and path.endswith(".py"))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table, and after it the files that are new."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("revision", nargs="?", help="an earlier revision to compare with")
+    parser.add_argument("--new", action="store_true", help="count and list files that have come since")
+    chosen = parser.parse_args(arguments)
+    if chosen.new and not chosen.revision:
+        parser.error("--new needs a revision")
+    files = now()
+    columns = {"lines" if chosen.revision is None else "now": rooms(files)}
+    fresh: dict[str, str] = {}
+    if chosen.revision is not None:
+        columns = {chosen.revision: rooms(at(chosen.revision)), **columns}
+    if chosen.new:
+        fresh = {name: files[name] for name in came_since(chosen.revision)}
+        columns["of these in new files"] = rooms(fresh)
+        columns["in files of then"] = columns["now"] - columns["of these in new files"]
+    print(f"| room | {' | '.join(columns)} |")
+    print("|---" + "|--:" * len(columns) + "|")
+    every = {name for counts in columns.values() for name in counts}
+    for room in sorted(every, key=lambda name: (name == "all", name)):
+        print(f"| {room} | " + " | ".join(f"{counts[room]:,}" for counts in columns.values()) + " |")
+    for name, text in fresh.items():
+        print(f"{count(text):6,}  {name}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else None)
+    main(sys.argv[1:])

@@ -20,6 +20,7 @@ __all__ = [
     "PRECISIONS",
     "PRESETS",
     "REFINEMENTS",
+    "SEGMENT_COUNTS",
     "SEGMENT_METHODS",
     "SEGMENT_SCOPES",
     "SPREADS",
@@ -99,6 +100,9 @@ LAYERED_SOLVERS = ("direct", "gradient", "scf")
 
 REFINEMENTS = ("bilateral", "guided", "none")
 """How edges of segments are drawn to those of the picture: quality, speed, or not at all."""
+
+SEGMENT_COUNTS = ("cut", "eigengap")
+"""What decides how many segments a picture has."""
 
 SEGMENT_METHODS = ("k-way", "hierarchical", "recursive")
 """How a picture is divided."""

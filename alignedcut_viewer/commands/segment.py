@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS, REFINEMENTS, SEGMENT_METHODS, SEGMENT_SCOPES
+from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS, REFINEMENTS, SEGMENT_COUNTS, SEGMENT_METHODS, SEGMENT_SCOPES
 from ..errors import InputError
 from . import options
 from .command import Command
@@ -20,7 +20,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
     options.networks_and_layers(parser, "to cut together")
     parser.add_argument(
-        "--segments", default="auto", metavar="K", help="how many, or auto: by eigengap and silhouette (default: auto)"
+        "--segments", default="auto", metavar="K", help="how many, or auto: see --count-by (default: auto)"
+    )
+    parser.add_argument(
+        "--count-by",
+        default="cut",
+        choices=SEGMENT_COUNTS,
+        help="cut: as many as parts split while the normalised cut stays low; eigengap: by eigengap and silhouette, "
+        "which find fewer (default: cut)",
     )
     parser.add_argument(
         "--scope",
@@ -57,6 +64,7 @@ def segment(
     networks: Sequence[str] | None,
     layers: Sequence[int] | None,
     segments: str,
+    count_by: str,
     scope: str,
     method: str,
     instances: bool,
@@ -89,6 +97,7 @@ def segment(
         gamma=GAMMA if gamma is None else gamma,
         choice=SegmentChoice(
             segments=None if segments == "auto" else int(segments),
+            count_by=count_by,
             method=method,
             instances=instances,
             min_confidence=min_confidence,
@@ -117,7 +126,7 @@ COMMANDS = (
         summary="segments of the pictures, kept in the study and written as masks",
         description=(
             "Cuts the graphs of many layers and networks of a study together, picture by picture or all pictures at "
-            "once, chooses the number of segments by eigengap and silhouette, draws the edges at pixels, and writes "
+            "once, chooses the number of segments, draws the edges at pixels, and writes "
             "masks of each picture's own size."
         ),
         example="alignedcut segment my-study --segments auto --formats png coco csv",

@@ -22,6 +22,7 @@ from ..segmentation import (
     segment_eigenvectors,
 )
 from ..segmentation.counting import choose_count
+from ..segmentation.picture_segments import is_blank
 from ..segmentation.upsampler import LearnedUpsampler
 from ..study.feature_set import FeatureSet
 from ..study.segment_set import SegmentSet, SegmentWriter
@@ -37,7 +38,6 @@ GAMMA = 0.06
 """Width of the kernel of segmentation; the cut for colours takes a wider one (docs/segmentation.md)."""
 
 _USUAL_TAPS = ("attention", "k")
-_PICTURES_AT_ONCE = 16
 _SAMPLE = 20_000
 _NEIGHBOURS = 50
 
@@ -49,8 +49,9 @@ class SegmentSettings:
     Attributes
     ----------
     networks
-        Networks, or names of feature sets; None is all of the study at the taps attention and k (all, where it has
-        neither).
+        Networks, or names of feature sets; None is all of the study. Of a network the attention outputs are taken, of
+        one that lacks them the keys, or else what there is: keys beside attention outputs segment no better and take
+        twice the time (docs/segmentation.md).
     layers
         Layers of all networks; None leaves out the first quarter of each network.
     scope
@@ -107,15 +108,16 @@ def segment_layers(study: Study, settings: SegmentSettings) -> dict[str, tuple[i
     held = {name: features for name, features in study.networks.items() if not features.is_empty}
     if not held:
         raise StudyError(f"The study {study.path} holds no features yet; extract them first.")
-    if settings.networks is None:
-        usual = [name for name, features in held.items() if features.tap in _USUAL_TAPS]
-        names = usual or list(held)
-    else:
-        names = []
-        for wanted in settings.networks:
-            own = [name for name, f in held.items() if f.network == wanted and f.tap in _USUAL_TAPS]
-            own = own or [study.network(wanted).name]  # a feature set by its own name; says what is missing
-            names += own
+    by_network: dict[str, list[str]] = {}
+    for name, features in held.items():
+        by_network.setdefault(features.network, []).append(name)
+    names: list[str] = []
+    for wanted in by_network if settings.networks is None else settings.networks:
+        own = by_network.get(wanted) or [
+            study.network(wanted).name
+        ]  # a feature set by its own name; or says what lacks
+        by_tap = [[name for name in own if held[name].tap == tap] for tap in _USUAL_TAPS]
+        names += next((found for found in by_tap if found), own)
     chosen = {}
     for name in dict.fromkeys(names):
         layers = held[name].layers
@@ -221,31 +223,27 @@ def _each(
     upsampler: LearnedUpsampler | None,
     progress: ProgressCallback | None,
 ) -> Iterator[tuple[int, PictureSegments]]:
-    """Pictures one by one; some at a time are cut together, so that memory stays bounded and progress is reported."""
-    from ..spectral import LayeredCut
+    """Pictures one by one."""
+    from ..device import resolve_device
     from ..spectral.layered.graph_settings import GraphSettings
+    from ..spectral.layered.uniform_cut import uniform_cut
 
     graph = GraphSettings(affinity="kernel", centred=True, gamma=settings.gamma, n_inside=None)
-    for start in range(0, len(images), _PICTURES_AT_ONCE):
-        part = images[start : start + _PICTURES_AT_ONCE]
-        stage = span(progress, start / len(images), (start + len(part)) / len(images))
-        tokens = _tokens(sets, layers, part)
-        n_places = max(len(layer.grid) for layer in tokens)
-        cut = LayeredCut(
-            min(settings.choice.n_eigenvectors, n_places),
-            graph=graph,
-            weights="uniform",
-            device=settings.device,
-            memory=settings.memory,
-        ).fit(tokens, span(stage, 0.0, 0.5))
-        grid = (cut.grid_.rows, cut.grid_.columns)
-        for i, image in enumerate(part):
-            picture = study.picture(image)
-            found = segment_eigenvectors(
-                cut.eigenvectors_[i], cut.eigenvalues_[i], grid, picture, settings.choice, upsampler=upsampler
-            )
-            yield image, found
-            report(span(stage, 0.5, 1.0), i + 1, len(part), f"Segments of {study.pictures.names[image]}")
+    device = resolve_device(settings.device)
+    tokens = _tokens(sets, layers, images)
+    wanted = min(settings.choice.n_eigenvectors, max(len(layer.grid) for layer in tokens))
+    for i, image in enumerate(images):
+        report(progress, i, len(images), f"Segments of {study.pictures.names[image]}")
+        cut = uniform_cut(tokens, wanted, graph, picture=i, device=device)
+        grid = (cut.grid.rows, cut.grid.columns)
+        picture = study.picture(image)
+        yield (
+            image,
+            segment_eigenvectors(
+                cut.eigenvectors, cut.eigenvalues, grid, picture, settings.choice, upsampler=upsampler
+            ),
+        )
+    report(progress, len(images), len(images), "Segments")
 
 
 def _joint(
@@ -286,7 +284,7 @@ def _joint(
         sure = {}
         for number in np.unique(labels).tolist():
             sure[number + 1] = float(after[..., number][labels == number].mean())
-        weak = [number for number, value in sure.items() if value < choice.min_confidence]
+        weak = [number for number, value in sure.items() if value < choice.min_confidence or is_blank(picture)]
         shown = np.where(np.isin(labels + 1, weak), 0, labels + 1).astype(np.int32)
         kept = {number: value for number, value in sure.items() if number not in weak}
         tokens_of = clusters.scores(maps).argmax(-1).astype(np.int32) + 1

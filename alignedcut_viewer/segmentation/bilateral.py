@@ -16,6 +16,8 @@ from ..errors import InputError
 __all__ = ["bilateral_solve"]
 
 _BISTOCHASTIC_STEPS = 10
+_ENOUGH = 1e-10
+"""Conjugate gradients end where what is left is this share of what there was (squared)."""
 
 
 def bilateral_solve(
@@ -128,17 +130,26 @@ def _conjugate_gradients(
     solution = start.copy()
     residual = right - matrix @ solution
     direction = inverse * residual
-    energy = (residual * direction).sum(0)
+    energy = _dots(residual, direction)
+    enough = _ENOUGH * energy.max(initial=0.0)
     for _ in range(steps):
-        if (energy <= 1e-20).all():
+        if (energy <= enough).all():
             break
         moved = matrix @ direction
-        curvature = (direction * moved).sum(0)
+        curvature = _dots(direction, moved)
         length = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
         solution += length * direction
-        residual -= length * moved
-        pre = inverse * residual
-        after = (residual * pre).sum(0)
-        direction = pre + np.divide(after, energy, out=np.zeros_like(energy), where=energy > 0) * direction
+        moved *= length
+        residual -= moved
+        pre = np.multiply(inverse, residual, out=moved)
+        after = _dots(residual, pre)
+        direction *= np.divide(after, energy, out=np.zeros_like(energy), where=energy > 0)
+        direction += pre
         energy = after
     return solution
+
+
+def _dots(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Products of columns."""
+    result: NDArray[np.float64] = np.einsum("ij,ij->j", one, other)
+    return result

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..choices import SEGMENT_METHODS
+from ..choices import SEGMENT_COUNTS, SEGMENT_METHODS
 from ..errors import InputError
 from .clusters import Clusters
 from .counting import choose_count, cluster_eigenvectors
@@ -17,8 +17,11 @@ from .labels import upsample_labels
 from .refinement import RefineSettings, class_probabilities, refine
 from .token_graph import TokenGraph
 
-__all__ = ["PictureSegments", "SegmentChoice", "segment_eigenvectors"]
+__all__ = ["PictureSegments", "SegmentChoice", "is_blank", "segment_eigenvectors"]
 
+_BLOCKS = 16
+_EVEN = 4.0
+"""Grey levels between the darkest and the lightest block of a picture that counts as blank."""
 Upsampler = Callable[[NDArray[np.float32], NDArray[np.uint8]], NDArray[np.float32]]
 """Maps ``(rows, columns, C)`` and a picture ``(H, W, 3)`` to maps ``(H, W, C)``."""
 
@@ -30,15 +33,17 @@ class SegmentChoice:
     Attributes
     ----------
     segments
-        Number of segments; None lets eigengap and silhouette choose (:func:`.counting.choose_count`). Of recursion the
-        largest number.
+        Number of segments; None lets the picture's graph choose. Of recursion the largest number.
+    count_by
+        How it chooses: ``"cut"``, as many as there are parts when each is split while the normalised cut stays below
+        `threshold`; ``"eigengap"``, by eigengap and silhouette (:func:`.counting.choose_count`), which finds fewer.
     smallest, largest
         Between which the number is chosen.
     method
         ``"k-way"``; ``"hierarchical"``, the same with all coarser levels nested above; ``"recursive"``, as long as the
         normalised cut of a split stays below `threshold`.
     threshold
-        Of recursion.
+        Of recursion, and of counting by it.
     instances
         Whether connected things of one segment are told apart (:func:`.instances.find_instances`).
     min_confidence
@@ -50,8 +55,9 @@ class SegmentChoice:
     """
 
     segments: int | None = None
+    count_by: str = "cut"
     smallest: int = 4
-    largest: int = 10
+    largest: int = 16
     method: str = "k-way"
     threshold: float = 0.35
     instances: bool = False
@@ -62,6 +68,8 @@ class SegmentChoice:
     def __post_init__(self) -> None:
         if self.method not in SEGMENT_METHODS:
             raise InputError(f"Unknown method {self.method!r}; use {', '.join(SEGMENT_METHODS)}.")
+        if self.count_by not in SEGMENT_COUNTS:
+            raise InputError(f"Unknown way of counting {self.count_by!r}; use {' or '.join(SEGMENT_COUNTS)}.")
         if self.segments is not None and self.segments < 2:
             raise InputError(f"A picture is divided into at least 2 segments; got {self.segments}.")
         if not 2 <= self.smallest <= self.largest:
@@ -144,6 +152,9 @@ def segment_eigenvectors(
     pixels = np.asarray(picture)
     if vectors.ndim != 2 or len(vectors) != grid[0] * grid[1]:
         raise InputError(f"Eigenvectors {vectors.shape} do not fit a grid of {grid[0]} × {grid[1]} tokens.")
+    if is_blank(pixels):
+        nothing = np.zeros(pixels.shape[:2], dtype=np.int32), np.zeros(grid, dtype=np.int32)
+        return PictureSegments(*nothing, {}, None, "nothing here: the picture is blank")
     graph = TokenGraph(vectors, eigenvalues)
     clusters, reason = _clusters(vectors, np.asarray(eigenvalues), graph, choice)
     levels = None
@@ -170,6 +181,22 @@ def segment_eigenvectors(
     return _numbered(labels, tokens, graph.keep(tokens.ravel()), choice.min_confidence, levels, reason)
 
 
+def is_blank(picture: ArrayLike) -> bool:
+    """Whether a picture shows nothing: one colour, but for noise.
+
+    Parameters
+    ----------
+    picture
+        uint8 ``(H, W, 3)``. Blocks of a sixteenth of its sides are compared, over which noise averages out.
+    """
+    pixels = np.asarray(picture, dtype=np.float32)
+    rows, columns = (np.linspace(0, n, min(n, _BLOCKS) + 1).astype(int)[:-1] for n in pixels.shape[:2])
+    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0), columns, axis=1)
+    heights, widths = np.diff([*rows, pixels.shape[0]]), np.diff([*columns, pixels.shape[1]])
+    means = sums / (heights[:, None] * widths)[..., None]
+    return bool((means.max((0, 1)) - means.min((0, 1)) < _EVEN).all())
+
+
 def _clusters(
     vectors: NDArray[np.float32], values: NDArray[np.floating], graph: TokenGraph, choice: SegmentChoice
 ) -> tuple[Clusters, str]:
@@ -181,6 +208,11 @@ def _clusters(
     if choice.segments is not None:
         found = cluster_eigenvectors(vectors, choice.segments, seed=choice.seed)
         return found, f"{choice.segments} segments as asked for"
+    if choice.count_by == "cut":
+        parts = int(graph.recursive(threshold=choice.threshold, largest_count=choice.largest).max()) + 1
+        count = min(max(parts, choice.smallest), choice.largest, vectors.shape[1])
+        reason = f"{count} segments: {parts} parts when each is split while the normalised cut is below "
+        return cluster_eigenvectors(vectors, count, seed=choice.seed), reason + f"{choice.threshold:g}"
     chosen = choose_count(vectors, values, smallest=choice.smallest, largest=choice.largest, seed=choice.seed)
     return chosen.clusters, chosen.reason
 

@@ -15,6 +15,13 @@ from .labels import upsample_scores
 __all__ = ["REFINEMENTS", "RefineSettings", "class_probabilities", "clean_labels", "guided_filter", "refine"]
 
 
+_SOLVED_SIDE = 320
+"""About how many pixels the longer side of a picture has in the bilateral solver."""
+_CELL = 16.0
+_MOST_CELLS = 40
+"""Cells of its grid are 16 pixels wide, as TokenCut has them, in pictures up to 640 pixels; of larger ones as many."""
+
+
 @dataclass(frozen=True)
 class RefineSettings:
     """How segments of tokens become masks of pixels.
@@ -122,7 +129,7 @@ def refine(
                 given, pixels, radius=max(1, round(settings.radius * side)), smoothness=settings.smoothness
             )
         else:
-            filtered = bilateral_solve(given, pixels)
+            filtered = _solved(given, pixels)
         if settings.band:
             near = _near_boundaries(given.argmax(-1), max(1, round(settings.band * side)))
             filtered = np.where(near[..., None], filtered, given)
@@ -131,6 +138,18 @@ def refine(
     if settings.smallest:
         labels = clean_labels(labels, round(settings.smallest * labels.size))
     return labels, result
+
+
+def _solved(given: NDArray[np.float32], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The bilateral solver on a picture of moderate size; what it finds is smooth, and is interpolated."""
+    height, width = given.shape[:2]
+    step = max(1, round(max(height, width) / _SOLVED_SIDE))
+    small = np.rint(_reduced(pixels.astype(np.float32), step)).astype(np.uint8)
+    cell = max(_CELL / step, max(small.shape[:2]) / _MOST_CELLS)
+    solved = bilateral_solve(_reduced(given, step), small, sigma_place=cell)
+    if step == 1:
+        return solved
+    return upsample_scores(solved, (step * solved.shape[0], step * solved.shape[1]))[:height, :width]
 
 
 def _near_boundaries(labels: NDArray[np.integer], band: int) -> NDArray[np.bool_]:

@@ -138,6 +138,36 @@ class TokenGraph:
         result[chosen] = by_size(labels[chosen])
         return result
 
+    def divided(self, count: int, *, smallest: int = 4) -> NDArray[np.int32]:
+        """Split the part whose best split has the lowest normalised cut, until there are so many.
+
+        Parameters
+        ----------
+        count
+            Number of segments; fewer where no part can be split any more.
+        smallest
+            Tokens that a part must have.
+
+        Returns
+        -------
+        ndarray of int32, shape (N,)
+            Segments from 0, the largest first.
+        """
+        labels = np.zeros(len(self), dtype=np.int32)
+        splits = {0: self._split(np.arange(len(self)), smallest)}
+        while len(splits) < count:
+            possible = [(split[0], number) for number, split in splits.items() if split is not None]
+            if not possible:
+                break
+            number = min(possible)[1]
+            best = splits[number]
+            assert best is not None
+            new = len(splits)
+            labels[np.flatnonzero(labels == number)[best[1]]] = new
+            for part in (number, new):
+                splits[part] = self._split(np.flatnonzero(labels == part), smallest)
+        return by_size(labels)
+
     def _split(self, members: NDArray[np.int64], smallest: int) -> tuple[float, NDArray[np.bool_]] | None:
         """Best threshold on the second eigenvector of a part, and its normalised cut; None if it is too small."""
         if len(members) < 2 * smallest:

@@ -1,4 +1,4 @@
-"""Prompts that are answered while they are drawn: prepared rows, and a kernel of which only what is new is computed."""
+"""Prompts that are answered while they are drawn: prepared rows, and blocks of them that stay in the cache."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .features import as_features, as_tensor, raise_not_finite
+from .prompted import GROUND, prompt_coefficients
 
 __all__ = ["LivePrompt"]
 
 _CHUNK = 65_536
-_JITTER = 1e-3
+_BLOCK = 8_192
 _MOST = 24
 
 
@@ -22,9 +23,8 @@ class LivePrompt:
     """Grades all nodes by their likeness to prompted ones, fast enough to follow a hand.
 
     The score is that of :func:`.prompted.prompted_cut`: the smoothest function of the kernel ``exp((cos - 1) / gamma)``
-    that is 1 at positive and -1 at negative nodes. Rows are scaled to unit length once; the kernel's columns of
-    prompted nodes are kept from stroke to stroke. Of a stroke over many nodes :data:`MOST` are taken that represent it
-    (farthest-point sampling).
+    that is 1 at positive and -1 at negative nodes; what scores above 0 is the thing. Rows are scaled to unit length
+    once. Of a stroke over many nodes :data:`MOST` are taken that represent it (farthest-point sampling).
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class LivePrompt:
         (C,); if given, each eigenvector weighs by the square root of its own.
     gamma
         Width of the kernel.
+    ground
+        Score of what is like no prompt.
 
     Raises
     ------
@@ -44,12 +46,13 @@ class LivePrompt:
     MOST = _MOST
     """Nodes of either sign that take part in an answer."""
 
-    def __init__(self, eigenvectors: Any, *, eigenvalues: ArrayLike | None = None, gamma: float = 0.5) -> None:
-        if not gamma > 0:
-            raise InputError(f"gamma must be positive; got {gamma}.")
+    def __init__(
+        self, eigenvectors: Any, *, eigenvalues: ArrayLike | None = None, gamma: float = 0.3, ground: float = GROUND
+    ) -> None:
+        prompt_coefficients(torch.ones(1, 1), torch.ones(1), gamma, ground)  # says what is wrong with them
         features = as_features(eigenvectors)
         n, columns = features.shape
-        self.gamma = gamma
+        self.gamma, self.ground = gamma, ground
         self._rows = torch.empty((n, columns), dtype=torch.float32)
         weights = torch.ones(columns)
         if eigenvalues is not None:
@@ -62,7 +65,6 @@ class LivePrompt:
             if not bool(torch.isfinite(part.sum())):
                 raise_not_finite(features)
             self._rows[start : start + len(part)] = torch.nn.functional.normalize(part, dim=1)
-        self._columns: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -80,7 +82,7 @@ class LivePrompt:
         Returns
         -------
         ndarray of float32
-            Near 1 at positive nodes, near -1 at negative ones, 0 far from all.
+            Near 1 at positive nodes, near -1 at negative ones, `ground` far from all.
 
         Raises
         ------
@@ -93,29 +95,20 @@ class LivePrompt:
         both = np.intersect1d(inside, outside)
         if len(both):
             raise InputError(f"Node {both[0]} is prompted as positive and as negative; remove one of the two.")
-        chosen = np.concatenate([self._few(inside), self._few(outside)])
-        signs = torch.ones(len(chosen), dtype=torch.float64)
-        signs[len(chosen) - len(self._few(outside)) :] = -1
-        examples = self._rows[torch.from_numpy(chosen)]
-        kernel = ((examples.double() @ examples.double().T - 1) / self.gamma).exp_()
-        kernel.diagonal().add_(_JITTER)
-        coefficients = torch.linalg.solve(kernel, signs).float()
+        inside, outside = self._few(inside), self._few(outside)
+        answers = torch.ones(len(inside) + len(outside), dtype=torch.float64)
+        answers[len(inside) :] = -1
+        examples = self._rows[torch.from_numpy(np.concatenate([inside, outside]))]
+        coefficients = prompt_coefficients(examples, answers, self.gamma, self.ground)
         rows = self._rows if nodes is None else self._rows[nodes]
-        if nodes is not None:
-            similarity = (rows @ examples.T).sub_(1).div_(self.gamma).exp_()
-            return np.asarray((similarity @ coefficients).numpy())
-        for number in [n for n in self._columns if n not in set(chosen.tolist())]:
-            del self._columns[number]
-        missing = [int(n) for n in chosen if int(n) not in self._columns]
-        if missing:
-            fresh = torch.empty((len(missing), len(rows)), dtype=torch.float32)
-            torch.matmul(self._rows[torch.tensor(missing)], rows.T, out=fresh)
-            fresh.sub_(1).div_(self.gamma).exp_()
-            self._columns |= {number: fresh[i] for i, number in enumerate(missing)}
-        total = torch.zeros(len(rows), dtype=torch.float32)
-        for number, coefficient in zip(chosen.tolist(), coefficients.tolist(), strict=True):
-            total.add_(self._columns[number], alpha=coefficient)
-        return np.asarray(total.numpy())
+        result = torch.empty(len(rows), dtype=torch.float32)
+        # Kernels of some rows at a time: what is made of them never leaves the processor's cache.
+        kernel = torch.empty((min(_BLOCK, len(rows)), len(examples)), dtype=torch.float32)
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            columns = torch.matmul(part, examples.T, out=kernel[: len(part)]).sub_(1).div_(self.gamma).exp_()
+            torch.mv(columns, coefficients, out=result[start : start + len(part)])
+        return np.asarray(result.add_(self.ground).numpy())
 
     def _checked(self, nodes: ArrayLike) -> NDArray[np.int64]:
         numbers = np.asarray(nodes).ravel()

@@ -12,7 +12,11 @@ from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report
 from .features import FeatureChunks, as_features, as_tensor, raise_not_finite
 
-__all__ = ["PromptedCut", "prompted_cut"]
+__all__ = ["GROUND", "PromptedCut", "prompt_coefficients", "prompted_cut"]
+
+GROUND = -0.2
+"""Score of what is like no prompt: below 0, so that a click takes in what is like it and no more, whether or not there
+are clicks on the ground (docs/segmentation.md)."""
 
 _CHUNK = 32_768
 _JITTER = 1e-3
@@ -25,7 +29,7 @@ class PromptedCut:
     Attributes
     ----------
     score
-        float32 (N,): near 1 at and around positive nodes, near -1 around negative ones, 0 far from all of them.
+        float32 (N,): near 1 at and around positive nodes, near -1 around negative ones, `ground` far from all.
     mask
         bool (N,): where the score is above the threshold.
     threshold
@@ -43,14 +47,16 @@ def prompted_cut(
     negative: ArrayLike = (),
     *,
     eigenvalues: ArrayLike | None = None,
-    gamma: float = 0.5,
-    threshold: float | None = None,
+    gamma: float = 0.3,
+    ground: float = GROUND,
+    threshold: float = 0.0,
     progress: ProgressCallback | None = None,
 ) -> PromptedCut:
     """Grade all nodes by their likeness to positive and their unlikeness to negative nodes.
 
     The score is the smoothest function that is 1 at the positive and -1 at the negative nodes: Gaussian-process (kernel
-    ridge) interpolation with the kernel ``exp((cos - 1) / gamma)`` between rows of eigenvectors.
+    ridge) interpolation with the kernel ``exp((cos - 1) / gamma)`` between rows of eigenvectors, about a mean that says
+    "not the thing" of what nobody spoke of.
 
     Parameters
     ----------
@@ -65,8 +71,10 @@ def prompted_cut(
         less. Helps where there is only one prompt, or where there are many eigenvectors.
     gamma
         Width of the kernel: the smaller, the more local the effect of a prompt.
+    ground
+        Score of what is like no prompt, from -1 to 1.
     threshold
-        Score above which a node is in the mask. None is 0 if there are negative nodes and 0.3 if there are none.
+        Score above which a node is in the mask.
     progress
         Called after every chunk; raises to cancel.
 
@@ -98,9 +106,7 @@ def prompted_cut(
     prompts = np.union1d(inside, outside)
     answers = torch.from_numpy(np.where(np.isin(prompts, inside), 1.0, -1.0))
     examples = _rows(features, prompts, weights)
-    kernel = ((examples.double() @ examples.double().T - 1) / gamma).exp_()
-    kernel.diagonal().add_(_JITTER)
-    coefficients = torch.linalg.solve(kernel, answers).float()
+    coefficients = prompt_coefficients(examples, answers, gamma, ground)
 
     score: NDArray[np.float32] = np.empty(n, dtype=np.float32)
     for start, rows in features.chunks(_CHUNK):
@@ -109,13 +115,48 @@ def prompted_cut(
         weighted = _weighted(part, weights)
         length = torch.linalg.vector_norm(weighted, dim=1, keepdim=True).clamp_(min=1e-30)
         cosine = (weighted @ examples.T.to(here)).div_(length)
-        values = cosine.sub_(1.0).div_(gamma).exp_() @ coefficients.to(here)
+        values = cosine.sub_(1.0).div_(gamma).exp_() @ coefficients.to(here) + ground
         if not np.isfinite(float(values.sum())):
             raise_not_finite(features)
         score[start : start + len(part)] = values.cpu().numpy()
         report(progress, start + len(part), n, "Prompted cut")
-    level = threshold if threshold is not None else (0.0 if len(outside) else 0.3)
-    return PromptedCut(score, score > level, level)
+    return PromptedCut(score, score > threshold, threshold)
+
+
+def prompt_coefficients(examples: Any, answers: Any, gamma: float, ground: float) -> Any:
+    """Coefficients of the kernel's columns: with them, and `ground` added, the score is the answer at every example.
+
+    Parameters
+    ----------
+    examples
+        Unit rows of prompted nodes, float32 tensor (m, C).
+    answers
+        Wanted scores, tensor (m,).
+    gamma
+        Width of the kernel.
+    ground
+        Score of what is like no example.
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (m,).
+
+    Raises
+    ------
+    InputError
+        If gamma or ground is no such number.
+    """
+    import torch
+
+    if not gamma > 0:
+        raise InputError(f"gamma must be positive; got {gamma}.")
+    if not -1 <= ground <= 1:
+        raise InputError(f"The score of what is like no prompt lies between -1 and 1; got {ground}.")
+    exact = examples.double()
+    kernel = ((exact @ exact.T - 1) / gamma).exp_()
+    kernel.diagonal().add_(_JITTER)
+    return torch.linalg.solve(kernel, answers.double() - ground).float()
 
 
 def _numbers(nodes: ArrayLike, n: int, name: str) -> NDArray[np.int64]:

@@ -90,8 +90,7 @@ def main(study_path: str = "", masks_path: str = "") -> None:
             positive, negative = prompted_tokens(prompt, truth.shape, grid)
             score = live.score(positive, negative).reshape(grid)
             seconds.append(time.perf_counter() - start)
-            level = 0.0 if len(negative) else 0.3
-            soft = 1 / (1 + np.exp(-8 * (upsample_scores(score, truth.shape) - level)))
+            soft = 1 / (1 + np.exp(-8 * np.clip(upsample_scores(score, truth.shape), -5, 5)))
             found = bilateral_solve(soft, picture) > 0.5
             if click in results:
                 results[click].append(iou(found, truth))

@@ -81,8 +81,8 @@ def make(study: Study, key: dict, geometry: dict) -> FeatureSet:
 def test_the_usual_layers(study: Study) -> None:
     found = segment_layers(study, SegmentSettings())
     assert set(found.values()) == {(1, 2, 3)}
-    assert len(found) == 3
-    assert len(segment_layers(study, SegmentSettings(networks=("one",)))) == 2
+    assert [study.network(name).tap for name in found] == ["attention", "k"]  # keys only where there is nothing else
+    assert len(segment_layers(study, SegmentSettings(networks=("one",)))) == 1
     assert set(segment_layers(study, SegmentSettings(layers=(0, 3, 9))).values()) == {(0, 3)}
     with pytest.raises(InputError, match="None of the layers"):
         segment_layers(study, SegmentSettings(layers=(9,)))
@@ -92,7 +92,8 @@ def test_the_usual_layers(study: Study) -> None:
 
 @pytest.mark.parametrize("method", ["k-way", "hierarchical", "recursive"])
 def test_planted_parts_are_found_with_their_number_and_edges(study: Study, method: str) -> None:
-    found = pipeline.segment(study, SegmentSettings(choice=replace(CHOICE, method=method)))
+    settings = SegmentSettings(networks=tuple(study.networks), choice=replace(CHOICE, method=method))
+    found = pipeline.segment(study, settings)
     for image in range(4):
         truth, labels = planted(image), found.labels(image)
         assert labels.shape == truth.shape
@@ -104,6 +105,16 @@ def test_planted_parts_are_found_with_their_number_and_edges(study: Study, metho
         assert all(0 < value <= 1 for value in found.confidence(image).values())
     assert study.segmentations == ("default",)
     assert found.recipe["settings"]["gamma"] == 0.06
+
+
+def test_eigengap_and_silhouette_find_the_planted_number_too(study: Study) -> None:
+    choice = replace(CHOICE, count_by="eigengap", largest=10)
+    found = pipeline.segment(study, SegmentSettings(choice=choice), images=[0, 1])
+    for image in (0, 1):
+        assert len(np.unique(found.labels(image))) == len(np.unique(planted(image))), found.reason(image)
+        assert "eigengap" in found.reason(image)
+    with pytest.raises(InputError, match="Unknown way of counting"):
+        replace(CHOICE, count_by="hand")
 
 
 def test_one_label_means_one_thing_everywhere(study: Study) -> None:
@@ -271,7 +282,7 @@ def test_photographs_with_masks(shared_data: Path, tmp_path: Path) -> None:
     masks = sorted((shared_data / "coco" / "masks").glob("*.png"))[2:74:9]
     files = [next((shared_data / "coco" / "images").glob(f"{mask.stem}.*")) for mask in masks]
     study = Study.create(tmp_path / "study", open_pictures([str(file) for file in files]))
-    settings = ExtractSettings(tap=("attention", "k"), device="cpu")
+    settings = ExtractSettings(device="cpu")
     for name, weights in (
         ("dinov2-vit-s14-saliency", "dinov2_vits14"),
         ("vit_tiny_patch16_224.augreg_in21k_ft_in1k", "vit_tiny_p16_augreg"),

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.segmentation import RefineSettings, class_probabilities, clean_labels, refine, upsample_scores
 from alignedcut_viewer.segmentation.bilateral import _grid, bilateral_solve
+from alignedcut_viewer.segmentation.picture_segments import is_blank, segment_eigenvectors
 from alignedcut_viewer.segmentation.refinement import guided_filter
 
 pytestmark = pytest.mark.quick
@@ -117,3 +118,20 @@ def test_mistakes_are_sentences() -> None:
         bilateral_solve(np.ones((4, 4)), np.zeros((5, 4, 3), dtype=np.uint8))
     with pytest.raises(InputError, match="rows, columns, k"):
         class_probabilities(np.ones((4, 4)), (8, 8))
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_shows_nothing(grey: int) -> None:
+    rng = np.random.default_rng(0)
+    even = np.full((120, 160, 3), grey, dtype=np.uint8)
+    noisy = np.clip(even + rng.normal(0, 5, even.shape), 0, 255).astype(np.uint8)
+    vectors = np.linalg.qr(rng.normal(size=(192, 17)))[0]
+    for picture in (even, noisy):
+        assert is_blank(picture)
+        found = segment_eigenvectors(vectors, np.linspace(1, 0.5, 17), (12, 16), picture)
+        assert not found.labels.any()
+        assert found.confidence == {}
+        assert "nothing here" in found.reason
+    even[40:60, 50:70] = grey - 40 if grey else 40
+    assert not is_blank(even)
+    assert is_blank(np.zeros((1, 3, 3), dtype=np.uint8))

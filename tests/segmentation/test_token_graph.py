@@ -131,3 +131,10 @@ def test_crumbs_join_their_neighbour() -> None:
     nothing = find_instances(np.full((10, 10), -1), graph)
     assert len(nothing) == 0
     assert (nothing.labels == -1).all()
+
+
+def test_a_graph_is_divided_into_as_many_as_asked_for(planted: np.ndarray) -> None:
+    graph = TokenGraph.of_affinity(blocks(planted, np.eye(4) + 0.02))
+    assert adjusted_rand_score(planted, graph.divided(4)) == 1
+    assert [len(np.unique(graph.divided(k))) for k in (1, 2, 3)] == [1, 2, 3]
+    assert graph.divided(1000, smallest=20).max() < 5  # no part is smaller, so that there are few

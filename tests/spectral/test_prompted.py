@@ -60,8 +60,33 @@ def test_prompts_are_honoured_and_order_does_not_matter(n_inside, n_outside, see
 
 def test_only_positive_and_only_negative_sides_are_opposite(rng):
     eigenvectors, _ = blocks(rng)
-    one, other = prompted_cut(eigenvectors, [3, 5], [8]), prompted_cut(eigenvectors, [8], [3, 5])
+    one = prompted_cut(eigenvectors, [3, 5], [8], ground=0.2)
+    other = prompted_cut(eigenvectors, [8], [3, 5], ground=-0.2)
     np.testing.assert_allclose(one.score, -other.score, atol=1e-5)
+
+
+def test_what_nobody_spoke_of_is_ground(rng):
+    eigenvectors, _ = blocks(rng, noise=0)
+    far = np.eye(4, dtype=np.float32)[[0, 1, 2]]
+    for ground in (-0.5, 0.0):
+        # The cosine with both prompts is 0: the kernel is all but gone.
+        score = prompted_cut(far, [0], [1], gamma=0.05, ground=ground).score
+        np.testing.assert_allclose(score, [1, -1, ground], atol=2e-3)
+    with pytest.raises(InputError, match="between -1 and 1"):
+        prompted_cut(eigenvectors, [1], ground=-2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_click_on_the_ground_takes_nothing_more_in(seed):
+    rng = np.random.default_rng(seed)
+    eigenvectors, labels = blocks(rng, noise=0.1)
+    inside, outside = (int(np.flatnonzero(labels == block)[0]) for block in (0, 1))
+    one = prompted_cut(eigenvectors, [inside])
+    both = prompted_cut(eigenvectors, [inside], [outside])
+    gained = both.mask & ~one.mask
+    assert not gained.any()
+    assert both.score[labels == 1].max() < one.score[labels == 1].max() + 1e-4
 
 
 def test_duplicates_of_a_prompt_score_alike(rng):

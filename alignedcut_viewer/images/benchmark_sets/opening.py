@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -254,9 +255,15 @@ def _folders(path: Path, figure: int | None = None) -> BenchmarkSet:
             return np.where((labels == 0) | (labels == 255), IGNORE, inside).astype(np.int32)
         return np.where((labels == 0) | (labels == 255), IGNORE, labels).astype(np.int32)
 
+    def kinds(file: Path) -> NDArray[np.int32]:
+        labels = load_mask(file)
+        inside = (labels >= 1) & (labels < (figure or 0))
+        return np.where((labels == 0) | (labels == 255), IGNORE, np.where(inside, labels, 0)).astype(np.int32)
+
     pictures = tuple(_picture(p, partial(truth, t), root) for p, t in pairs)
     if figure is not None:
-        return BenchmarkSet("folders", pictures, 2, figure=1, names={0: "ground", 1: "figure"})
+        told = tuple(replace(one, kinds=partial(kinds, t)) for one, (_, t) in zip(pictures, pairs, strict=True))
+        return BenchmarkSet("folders", told, 2, figure=1, names={0: "ground", 1: "figure"})
     return BenchmarkSet("folders", pictures, None)
 
 

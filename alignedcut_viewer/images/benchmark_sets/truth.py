@@ -32,12 +32,16 @@ class BenchmarkPicture:
         BSDS several people's.
     pixels
         Gives the picture, uint8 ``(H, W, 3)``, where it has no file of its own.
+    kinds
+        Gives the kinds of things, int32 ``(H, W)``, 0 where nothing of them is, where the truths only tell figure from
+        ground.
     """
 
     name: str
     path: Path | None
     truths: tuple[Callable[[], NDArray[np.int32]], ...]
     pixels: Callable[[], NDArray[np.uint8]] | None = None
+    kinds: Callable[[], NDArray[np.int32]] | None = None
 
     def truth(self, number: int = 0) -> NDArray[np.int32]:
         """One annotation.

@@ -1,4 +1,4 @@
-"""Scores of a whole data set: one set of segments, one matching, and the paper's oracle protocol layer by layer."""
+"""Scores of a whole data set: one set of segments, one matching."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from ...errors import InputError, PictureError
 from ...images.benchmark_sets import IGNORE, BenchmarkSet
 from ...progress import ProgressCallback, report, span
-from ...segmentation import UNLABELLED, class_iou, confusion_matrix, oracle_score, segment_tokens, upsample_labels
+from ...segmentation import class_iou, confusion_matrix, segment_tokens, upsample_labels
 from ...segmentation.benchmark_metrics import matched_confusion
 from ...study.study import Study
 from ..segment_stage import SegmentSettings, segmented
 from .settings import BenchmarkSettings
 
-__all__ = ["joint_rows", "oracle_rows"]
+__all__ = ["ALL", "joint_rows"]
 
 ALL = "(all pictures)"
-_ORACLE_EIGENVECTORS = 10
 
 
 def _truths(study: Study, found: BenchmarkSet) -> tuple[list[int], list[NDArray[np.int32]], int]:
@@ -111,42 +110,3 @@ def _row(
     square = matched_confusion(counts, "hungarian")
     row["accuracy"] = float(np.trace(square) / square.sum())
     return row
-
-
-def oracle_rows(study: Study, found: BenchmarkSet, known: Collection[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """One row a layer: the paper's protocol on 10 eigenvectors of that layer's joint cut over all pictures."""
-    from ...spectral import NormalizedCut
-
-    images, truths, _ = _truths(study, found)
-    background = 0
-    for features in study.networks.values():
-        for layer in features.layers:
-            name = f"oracle {features.name}/{layer}"
-            if (name, ALL) in known:
-                continue
-            first, tokens = int(features.class_token), features.tokens(layer)
-            stacked = np.concatenate([np.asarray(tokens[image], dtype=np.float32)[first:] for image in images])
-            at = [_at_tokens(truth, features.rows, features.columns) for truth in truths]
-            labels = np.concatenate([part.ravel() for part in at]).astype(np.int64)
-            labels = np.where(labels == IGNORE, UNLABELLED, labels)
-            count = min(_ORACLE_EIGENVECTORS, len(stacked))
-            vectors = NormalizedCut(count, device="cpu").fit_transform(stacked)
-            score = oracle_score(np.asarray(vectors, dtype=np.float32), labels, background=background)
-            yield {
-                "method": name,
-                "family": "oracle",
-                "settings": {"network": features.network, "tap": features.tap, "layer": layer, "gamma": 1.0},
-                "picture": ALL,
-                "half": "all",
-                "miou": score.mean_iou,
-                "chance": score.chance,
-                "threshold": score.threshold,
-            }
-
-
-def _at_tokens(truth: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int32]:
-    """Truth at the middle of each token."""
-    height, width = truth.shape
-    y = (2 * np.arange(rows) + 1) * height // (2 * rows)
-    x = (2 * np.arange(columns) + 1) * width // (2 * columns)
-    return np.asarray(truth[y[:, None], x[None, :]])

@@ -21,10 +21,13 @@ from ...segmentation import (
 )
 from ...segmentation.benchmark_metrics import largest_component
 from ...segmentation.bilateral import bilateral_solve
+from ...segmentation.figure import figure_map
 
-__all__ = ["PEERS", "Method", "PictureFeatures", "SlotFeatures", "make_methods"]
+__all__ = ["OWN_NUMBER", "PEERS", "Method", "PictureFeatures", "SlotFeatures", "make_methods"]
 
 PEERS = ("k-means", "ncut-pytorch", "tokencut", "diffcut")
+OWN_NUMBER = "alignedcut, own number"
+"""This program's segments with the number that it finds itself."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,6 @@ class PictureFeatures:
         raise InputError(f"The tap {tap} of layer {layer} of {network} was not extracted.")
 
 
-_FIGURE_SEGMENTS = 4
-_SHUNS_BORDER = 0.8
-
-
 class Method(ABC):
     """Something that divides pictures.
 
@@ -90,24 +89,21 @@ class Method(ABC):
 
 
 class Ours(Method):
-    """Many layers of all networks cut together.
+    """Attention outputs of many layers of all networks cut together."""
 
-    Figure is what shuns the border: of four segments those that hold less of it than .8 of what their area would give
-    them. Both numbers were chosen on every other photograph of docs/segmentation.md.
-    """
-
-    family = "alignedcut"
-
-    def __init__(self, gamma: float, choice: SegmentChoice, first_layers: Mapping[str, int], name: str = "") -> None:
-        self.name = f"alignedcut{name}"
+    def __init__(
+        self, gamma: float, choice: SegmentChoice, first_layers: Mapping[str, int], *, told: bool = True
+    ) -> None:
+        self.name = self.family = "alignedcut" if told else OWN_NUMBER
+        self._told = told
         self.gamma, self.choice, self._first = gamma, choice, dict(first_layers)
         self.settings = {"gamma": gamma, "refine": choice.refine.filter, "first layers": self._first}
         self._last: tuple[PictureFeatures, Any] | None = None
 
     def _cut(self, picture: PictureFeatures, count: int) -> Any:
-        from ...spectral import LayeredCut
         from ...spectral.layered.graph_settings import GraphSettings
         from ...spectral.layered.layer_tokens import LayerTokens
+        from ...spectral.layered.uniform_cut import uniform_cut
 
         if self._last is not None and self._last[0] is picture:
             return self._last[1]
@@ -115,35 +111,29 @@ class Ours(Method):
         layers = [
             LayerTokens(slot.tokens[None], slot.rows, slot.columns, name=f"{slot.network}.{slot.tap}/{slot.layer}")
             for slot in picture.slots
-            if slot.layer >= self._first[slot.network]
+            if slot.tap == "attention" and slot.layer >= self._first[slot.network]
         ]
         places = max(len(layer.grid) for layer in layers)
         wanted = min(max(self.choice.n_eigenvectors, 31), places)
-        cut = LayeredCut(wanted, graph=graph, weights="uniform", device="cpu").fit(layers)
+        cut = uniform_cut(layers, wanted, graph)
         self._last = (picture, cut)
         return cut
 
     def _segments(self, picture: PictureFeatures, choice: SegmentChoice) -> NDArray[np.int32]:
         cut = self._cut(picture, choice.n_eigenvectors)
-        grid = (cut.grid_.rows, cut.grid_.columns)
-        found = segment_eigenvectors(cut.eigenvectors_[0], cut.eigenvalues_[0], grid, picture.pixels, choice)
+        grid = (cut.grid.rows, cut.grid.columns)
+        found = segment_eigenvectors(cut.eigenvectors, cut.eigenvalues, grid, picture.pixels, choice)
         return found.labels
 
     def labels(self, picture: PictureFeatures, count: int) -> NDArray[np.int32]:
-        """As many segments as asked for; 30 at most."""
-        return self._segments(picture, replace(self.choice, segments=max(2, min(count, 30))))
+        """As many segments as asked for, 30 at most; or the number that the picture's own graph speaks for."""
+        return self._segments(picture, replace(self.choice, segments=max(2, min(count, 30)) if self._told else None))
 
     def saliency(self, picture: PictureFeatures) -> NDArray[np.float32]:
-        """Segments that shun the border, smoothed by the bilateral solver."""
-        labels = self._segments(picture, replace(self.choice, segments=_FIGURE_SEGMENTS))
-        border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-        n = int(labels.max()) + 1
-        held = np.bincount(border, minlength=n) / len(border)
-        area = np.bincount(labels.ravel(), minlength=n) / labels.size
-        figure = held < _SHUNS_BORDER * area
-        if not figure.any():
-            figure = held / np.maximum(area, 1e-9) == (held / np.maximum(area, 1e-9))[area > 0].min()
-        return np.clip(bilateral_solve(figure[labels].astype(np.float32), picture.pixels), 0, 1)
+        """Where figure is by the picture's own graph, smoothed by the bilateral solver."""
+        cut = self._cut(picture, self.choice.n_eigenvectors)
+        places = figure_map(cut.eigenvectors, cut.eigenvalues, (cut.grid.rows, cut.grid.columns))
+        return np.clip(bilateral_solve(upsample_scores(places, picture.size), picture.pixels), 0, 1)
 
 
 class _OneLayer(Method):
@@ -231,17 +221,25 @@ class TokenCut(_OneLayer):
 
 
 class DiffCut(_OneLayer):
-    """DiffCut (Couairon et al. 2024): cosine to the power 10, recursion while the normalised cut is below .5."""
+    """DiffCut (Couairon et al. 2024): cosine to the power 10, recursion while the normalised cut is below .5.
 
-    family = "diffcut"
+    As published it finds its own number of segments. Told the number, it splits where the normalised cut is lowest
+    until it has them.
+    """
+
+    def __init__(self, network: str, tap: str, layer: int, *, told: bool = False) -> None:
+        self.family = "diffcut, told the number" if told else "diffcut"
+        super().__init__(network, tap, layer)
+        self._told = told
 
     def labels(self, picture: PictureFeatures, count: int) -> NDArray[np.int32]:
-        """As many segments as the recursion finds; each pixel that of the most similar mean feature at 128 x 128."""
+        """Each pixel that of the most similar mean feature at 128 x 128."""
         slot = picture.at(*self.slot)
         unit = slot.tokens / np.maximum(np.linalg.norm(slot.tokens, axis=1, keepdims=True), 1e-12)
         cosine = unit @ unit.T
         scaled = (cosine - cosine.min()) / max(float(cosine.max() - cosine.min()), 1e-12)
-        found = TokenGraph.of_affinity(scaled**10).recursive(threshold=0.5, smallest=1)
+        graph = TokenGraph.of_affinity(scaled**10)
+        found = graph.divided(count, smallest=1) if self._told else graph.recursive(threshold=0.5, smallest=1)
         centres = np.stack([unit[found == i].mean(0) for i in range(int(found.max()) + 1)])
         fine = upsample_scores(unit.reshape(slot.rows, slot.columns, -1), (128, 128))
         labels = (fine @ centres.T).argmax(-1).astype(np.int32)
@@ -284,7 +282,8 @@ def make_methods(
     methods: list[Method] = []
     for name in names:
         if name == "alignedcut":
-            methods.append(Ours(gamma, choice, {network: n // 4 for network, n in layers.items()}))
+            first = {network: n // 4 for network, n in layers.items()}
+            methods += [Ours(gamma, choice, first), Ours(gamma, choice, first, told=False)]
         for network, n in layers.items():
             chosen = peer_layers if peer_layers is not None else sorted({2 * n // 3, n - 2})
             own = [layer for layer in chosen if layer < n]
@@ -294,4 +293,6 @@ def make_methods(
                 methods += [TokenCut(network, tap, layer) for tap, layer in slots]
             elif name in one_layer:
                 methods += [one_layer[name](network, "attention", layer) for layer in own]
+                if name == "diffcut":
+                    methods += [DiffCut(network, "attention", layer, told=True) for layer in own]
     return methods

@@ -27,7 +27,8 @@ from ...segmentation.benchmark_metrics import (
 )
 from ...study.study import Study
 from ..extraction import extract
-from .joint import joint_rows, oracle_rows
+from .joint import joint_rows
+from .layers import oracle_rows
 from .methods import Method, PictureFeatures, SlotFeatures, make_methods
 from .settings import BenchmarkSettings
 from .tables import write_tables
@@ -93,8 +94,9 @@ def run_benchmark(
         for row in joint_rows(study, found, settings, rows.known, stage):
             rows.append(row)
     if "oracle" in settings.protocols:
-        for row in oracle_rows(study, found, rows.known):
-            rows.append(row)
+        with Study.open(folder / "study", writable=True) as aligned:
+            for row in oracle_rows(aligned, found, rows.known, span(progress, 0.4, 1.0)):
+                rows.append(row)
     return write_tables(folder, rows.all, described, settings.protocols, settings.scope, settings.seed)
 
 

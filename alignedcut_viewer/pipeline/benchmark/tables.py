@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...atomic_files import replace_file
+from .methods import OWN_NUMBER
 
 __all__ = ["paired_interval", "write_tables"]
 
@@ -65,18 +66,37 @@ def write_tables(
         text += _joint(own, used)
     curve = [row for row in rows if row["family"] == "oracle"]
     if curve and "oracle" in protocols:
-        text += ["", "Oracle protocol, all pictures together, raw features of one layer.", ""]
-        text += ["| network | tap | layer | mIoU | all ground |", "|---|---|---|---|---|"]
-        for row in curve:
-            at = row["settings"]
-            line = f"| {at['network']} | {at['tap']} | {at['layer']} | {row['miou']:.3f} | {row['chance']:.3f} |"
-            text.append(line)
-        points = [[r["settings"][k] for k in ("network", "tap", "layer")] + [r["miou"], r["chance"]] for r in curve]
-        _write_csv(folder / "curves.csv", ["network", "tap", "layer", "miou", "chance"], points)
+        text += _by_layer(folder, curve)
     text += ["", "Settings:", "```", json.dumps(settings, indent=1, sort_keys=True), "```", ""]
     target = folder / "table.md"
     replace_file(target, "\n".join(text).encode())
     return target
+
+
+def _by_layer(folder: Path, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Tables of the oracle protocol, one a task, and the points of its curves."""
+    text = ["", "Oracle protocol (the paper's figure 5), attention outputs of one layer, all pictures together."]
+    columns = ("task", "network", "layer", "features")
+    for task in dict.fromkeys(row["settings"]["task"] for row in rows):
+        own = [row for row in rows if row["settings"]["task"] == task]
+        text += ["", f"{task}, all background {own[0]['chance']:.3f}:", ""]
+        text += ["| network | features | " + " | ".join(map(str, _layers(own))) + " |"]
+        text += ["|---|---|" + "---|" * len(_layers(own))]
+        for network, features in dict.fromkeys((r["settings"]["network"], r["settings"]["features"]) for r in own):
+            scores = {
+                row["settings"]["layer"]: f"{row['miou']:.3f}"
+                for row in own
+                if (row["settings"]["network"], row["settings"]["features"]) == (network, features)
+            }
+            cells = " | ".join(scores.get(layer, "") for layer in _layers(own))
+            text.append(f"| {network} | {features} | {cells} |")
+    points = [[*(row["settings"][k] for k in columns), row["miou"], row["chance"]] for row in rows]
+    _write_csv(folder / "curves.csv", [*columns, "miou", "chance"], points)
+    return text
+
+
+def _layers(rows: Sequence[dict[str, Any]]) -> list[int]:
+    return sorted({int(row["settings"]["layer"]) for row in rows})
 
 
 def _by_picture(folder: Path, rows: Sequence[dict[str, Any]], used: Sequence[str], seed: int) -> list[str]:
@@ -91,34 +111,55 @@ def _by_picture(folder: Path, rows: Sequence[dict[str, Any]], used: Sequence[str
         kept = best.get(family[name])
         if kept is None or score > _mean([r.get(key) for r in values[kept].values() if r["half"] == "selection"]):
             best[family[name]] = name
-    ours = values.get(best.get("alignedcut", ""), {})
     text = [
         "Variants of a peer are chosen on the selection half (every other picture); scores are of the other half.",
-        "Every method is asked for as many segments as the truth has regions, what nobody labelled counted as one.",
-        f"In brackets: alignedcut less this method, mean with a 95 % interval (paired bootstrap, {_DRAWS} draws).",
-        "",
+        f"In brackets: the first row less this one, mean with a 95 % interval (paired bootstrap, {_DRAWS} draws).",
+    ]
+    parts = {
+        "Every method is told the number of regions of the truth, what nobody labelled counted as one; DiffCut as "
+        "published and TokenCut go by their own.": sorted(
+            (name for of, name in best.items() if of != OWN_NUMBER), key=lambda name: name != "alignedcut"
+        ),
+        "Every method finds its own number.": [best[of] for of in (OWN_NUMBER, "diffcut") if of in best],
+    }
+    summary: list[list[Any]] = []
+    for title, names in parts.items():
+        if len(names) > 1 or (names and not summary):
+            text += ["", title, "", *_rows_of(names, values, used, seed, summary)]
+    header = ["method", "than", "score", "mean", "difference", "low", "high"]
+    _write_csv(folder / "summary.csv", header, summary)
+    return text
+
+
+def _rows_of(
+    names: Sequence[str],
+    values: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    used: Sequence[str],
+    seed: int,
+    summary: list[list[Any]],
+) -> list[str]:
+    """A table of some methods, the others compared with the first, which is ours where it takes part."""
+    text = [
         "| method | " + " | ".join(_COLUMNS[k][1] for k in used) + " | segments | s a picture |",
         "|---|" + "---|" * (len(used) + 2),
     ]
-    summary = []
-    for name in best.values():
+    first = names[0]
+    for name in names:
         shown = {p: row for p, row in values[name].items() if row["half"] == "shown"}
         cells = []
         for k in used:
             scores = [row.get(k) for row in shown.values()]
             cell = f"{_mean(scores):.3f}" if any(s is not None for s in scores) else ""
-            both = [p for p in shown if shown[p].get(k) is not None and ours.get(p, {}).get(k) is not None]
+            both = [p for p in shown if shown[p].get(k) is not None and values[first].get(p, {}).get(k) is not None]
             interval: tuple[float, ...] = ()
-            if name != best.get("alignedcut") and len(both) > 1:
-                a, b = (np.array([own[p][k] for p in both]) for own in (ours, shown))
+            if name != first and len(both) > 1:
+                a, b = (np.array([own[p][k] for p in both]) for own in (values[first], shown))
                 interval = (float((a - b).mean()), *paired_interval(a, b, seed))
                 cell += f" ({interval[0]:+.3f}, {interval[1]:+.3f} to {interval[2]:+.3f})"
             cells.append(cell)
-            summary.append([name, k, _mean(scores), *interval])
+            summary.append([name, first if interval else "", k, _mean(scores), *interval])
         count, seconds = (_mean([row[k] for row in shown.values()]) for k in ("segments", "seconds"))
         text.append(f"| {name} | " + " | ".join(cells) + f" | {count:.1f} | {seconds:.2f} |")
-    header = ["method", "score", "mean", "difference", "low", "high"]
-    _write_csv(folder / "summary.csv", header, summary)
     return text
 
 

@@ -66,7 +66,7 @@ def test_every_method_on_every_picture_and_on_after_a_stop(data: Path, tmp_path:
     after = rows(out)
     assert after[: len(before)] == before
     methods = {row["method"] for row in after}
-    assert len(methods) == 1 + 2 + 4
+    assert len(methods) == 2 + 2 + 4  # ours told the number and not, k-means and TokenCut by layer and tap
     assert len(after) == 5 * len(methods)
     for row in after:
         for key in ("miou", "many_to_one", "boundary_f"):
@@ -92,6 +92,8 @@ def test_the_whole_data_set_and_the_oracle(data: Path, tmp_path: Path) -> None:
     assert len(oracle) == 4
     # The colours differ, so that even random weights tell the disc from the ground.
     assert all(row["miou"] > row["chance"] for row in oracle)
+    assert {row["settings"]["features"] for row in oracle} == {"raw", "aligned"}
+    assert {row["settings"]["task"] for row in oracle} == {"figure and ground"}  # there is one kind of figure
     assert "one matching for the whole data set" in table
     assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").open()))) == 4
 
@@ -109,9 +111,10 @@ def test_peers_find_what_is_planted(rng: np.random.Generator) -> None:
     for method in make_methods(("alignedcut", "k-means", "tokencut", "diffcut"), {"n": 4}, None, 0.06, choice):
         labels = method.labels(picture, 2)
         assert labels.shape == (96, 96)
-        assert segmentation_iou(wanted, labels) > 0.9, method.name
+        own = method.family == "alignedcut, own number"  # from four segments on
+        assert segmentation_iou(wanted, labels) > (0.6 if own else 0.9), method.name
         saliency = method.saliency(picture)
-        if method.family == "tokencut":
+        if method.family in ("tokencut", "alignedcut"):
             assert saliency is not None
             assert ((saliency > 0.5) == (wanted == 1)).mean() > 0.95
     with pytest.raises(InputError, match="Unknown method 'sam'"):

@@ -18,7 +18,10 @@ DOCS = ROOT / "docs"
 ROOMS = ("", "spectral", "alignment", "backbones", "study", "pipeline", "concepts", "brain", "segmentation", "images")
 ROOMS += ("figures", "errors", "progress")
 PAGES = {
-    "Guides": ["first_ten_minutes", "from_pictures_to_figures", "window", "figures", "gallery", "concepts", "brain"],
+    "Guides": [
+        *("first_ten_minutes", "from_pictures_to_figures", "window", "figures", "gallery"),
+        *("what_and_where", "segmentation", "concepts", "brain", "diffusion"),
+    ],
     "Background": ["method", "alignment", "data", "reliability", "performance", "benchmarks"],
     "Project": ["design", "CONTRIBUTING", "CHANGELOG"],
 }

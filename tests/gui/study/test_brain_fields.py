@@ -70,8 +70,8 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
     wait_idle()
     assert fields.data.text == str(tmp_path / "brain-simulated" / "subj01")
     assert fields.note.value == "These responses are simulated."
-    type_text(qtbot, fields.epochs, "2")
-    qtbot.keyClick(fields.epochs.native, Qt.Key.Key_Return)
+    type_text(qtbot, fields.n_epochs, "2")
+    qtbot.keyClick(fields.n_epochs.native, Qt.Key.Key_Return)
     assert coordinator.settings.epochs == 2
     click(qtbot, computed.task_bar.run)
     wait_idle()

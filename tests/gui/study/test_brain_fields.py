@@ -72,7 +72,7 @@ def test_an_alignment_is_trained_on_a_simulated_subject(
     assert fields.note.value == "These responses are simulated."
     type_text(qtbot, fields.n_epochs, "2")
     qtbot.keyClick(fields.n_epochs.native, Qt.Key.Key_Return)
-    assert coordinator.settings.epochs == 2
+    assert coordinator.settings.n_epochs == 2
     click(qtbot, computed.task_bar.run)
     wait_idle()
     assert [record["epoch"] for record in coordinator.training.records] == [0, 1, 2]

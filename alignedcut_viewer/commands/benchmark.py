@@ -44,7 +44,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gamma", type=float, metavar="G", help="width of alignedcut's kernel (default: 0.06)")
     parser.add_argument("--size", nargs="+", type=int, metavar="PX", help="input size (default: usual)")
     parser.add_argument("--weights", nargs="+", default=[], metavar="FILE", help="as for `extract`")
-    parser.add_argument("--limit", type=int, metavar="N", help="only so many pictures, evenly spread")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only this many pictures, spread evenly")
     options.seed(parser)
     options.device(parser)
 
@@ -103,8 +103,8 @@ COMMANDS = (
         summary="score segments against what people drew, beside k-means and other methods",
         description=(
             "Runs this program's segments and its peers over a data set with masks, on the same features, and writes "
-            "scores of every picture and a table with intervals. A run that was stopped goes on where it was. Never "
-            "compare one matching a picture with one for the whole data set."
+            "scores of every picture and a table with intervals. A run that was stopped continues where it left off. "
+            "Never compare one matching a picture with one for the whole data set."
         ),
         example="alignedcut benchmark VOC2012/ --networks dinov2-vit-s14 --protocol hungarian --out voc-scores",
         options=_options,

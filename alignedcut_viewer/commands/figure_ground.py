@@ -51,7 +51,7 @@ def figure_ground(
         found = pipeline.figure_ground_activation(opened, groups.labels, cut, span(progress, 0.3, 1.0), about=about)
     print(f"{found.title}. {groups.source}")
     print(centring_info(about).figure_ground_note)
-    print("figure less ground, * where the 95 % interval leaves 0 out")
+    print("figure minus ground, * where the 95 % interval leaves 0 out")
     width = max(len(str(slot)) for slot in found.slots)
     print(" " * width + "".join(f"{name:>10}" for name in found.names))
     for slot, one in found.slots.items():

@@ -204,7 +204,8 @@ COMMANDS = (
         name="figures",
         summary="one figure by name, or with --all every figure of the paper",
         description=(
-            "Draws figures by name, by default the mosaic: the colours of a cut, a row a picture, a column a layer.\n"
+            "Draws figures by name, by default the mosaic: the colours of a cut, one row per picture and one column "
+            "per layer.\n"
             "With --all, draws every figure that the study has data for, and says which are missing and why. The map, "
             "the concepts, the brain activation and the scores of layers that they need are computed and kept with "
             "the cut where they are not there."

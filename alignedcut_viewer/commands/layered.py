@@ -37,7 +37,9 @@ def add_layered_options(parser: argparse.ArgumentParser) -> None:
         choices=("agreement", "uniform", "resolution"),
         help="how much each layer counts (default: by its agreement with the joint solution)",
     )
-    group.add_argument("--heads", choices=("joined", "apart"), help="a graph a layer, or one a head (default: joined)")
+    group.add_argument(
+        "--heads", choices=("joined", "apart"), help="one graph per layer, or one per head (default: joined)"
+    )
     group.add_argument(
         "--metric",
         choices=("pooled", "isometric", "generalised"),

@@ -138,7 +138,7 @@ def about(parser: Any) -> None:
         choices=CENTRING_NAMES,
         default=DEFAULT_CENTRING,
         help="show brain activation about zero, about the mean of all pixels, or about the mean of each layer of each "
-        f"network (default: {DEFAULT_CENTRING}); figure less ground is the same about any",
+        f"network (default: {DEFAULT_CENTRING}); figure minus ground is the same about any",
     )
 
 

@@ -126,7 +126,7 @@ class GroupActivation:
     figure_interval, ground_interval
         (2, R) 95 % interval by bootstrap over pictures.
     difference
-        (R,) figure less ground.
+        (R,) figure minus ground.
     difference_interval
         (2, R) its 95 % interval, of the same draws.
     n_figure, n_ground

@@ -87,7 +87,7 @@ def mosaic(
     names: bool = False,
     width: float | None = None,
 ) -> Figure:
-    """Draw the AlignedCut colours of a study: a row a picture, a column a layer, grouped by network (figure 4).
+    """Draw the AlignedCut colours of a study: one row per picture, one column per layer, grouped by network (figure 4).
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def figure_ground_table(
 ) -> Rows:
     """Mean activation of each region by the figure and by the ground of each picture, layer by layer.
 
-    A mean over no token is NaN; ``difference`` is figure less ground.
+    A mean over no token is NaN; ``difference`` is figure minus ground.
 
     Raises
     ------

@@ -170,7 +170,7 @@ def _single_channel(values: NDArray[Any]) -> NDArray[np.int32]:
     if values.ndim == 3:
         colour = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
         if (colour != colour[..., :1]).any():
-            raise _NoLabelsError("holds colours, not labels; store one number a pixel, or indices into a palette")
+            raise _NoLabelsError("holds colours, not labels; store one number per pixel, or indices into a palette")
         values = colour[..., 0]
     if values.ndim != 2:
         raise _NoLabelsError(f"has {values.ndim} dimensions, where height and width are expected")

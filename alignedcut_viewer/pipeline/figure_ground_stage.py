@@ -50,7 +50,7 @@ class FigureGroundActivation:
         return np.stack(rows)
 
     def agreement(self, first: str, second: str) -> float:
-        """Correlation over regions of figure less ground, each averaged over the layers of a network (Fig. 7)."""
+        """Correlation over regions of figure minus ground, each averaged over the layers of a network (Fig. 7)."""
         one, other = (self.profile(name).mean(axis=0) for name in (first, second))
         if len(one) < 3 or one.std() == 0 or other.std() == 0:
             return float("nan")

@@ -160,7 +160,7 @@ def _picture(path: Path) -> ReadMasks:
 
             labels = np.asarray(tifffile.imread(path))
         if labels.ndim != 2 or labels.dtype.kind not in "iub":
-            raise InputError(f"{path} holds colours, not labels; store one number a pixel.")
+            raise InputError(f"{path} holds colours, not labels; store one number per pixel.")
         return ReadMask(path.stem, labels.astype(np.int32))
 
     load(0)

@@ -19,7 +19,7 @@ STEPS = (
     "network. The colours themselves have no meaning.",
     "<b>Sliders.</b> Below the pictures: picture, layer (from 0) and network. Where a network has no such layer, there "
     "are no colours.",
-    "<b>Pick.</b> Click into a picture: everything that the network represents similarly lights up in all pictures, "
+    "<b>Pick.</b> Click in a picture: everything that the network represents similarly lights up in all pictures, "
     "layers and networks. The Selection panel has figure and ground, a threshold, masks, and names for what you found.",
     "<b>Export.</b> Figures and masks from the Export tab, or from the File menu.",
 )

@@ -56,7 +56,7 @@ def run_benchmark(
         The data set; see :func:`alignedcut_viewer.images.benchmark_sets.open_benchmark`.
     out
         Folder for the study with the features, ``results.jsonl``, ``results.csv``, ``summary.csv``, ``table.md`` and
-        ``settings.json``. A run that was stopped goes on where it was.
+        ``settings.json``. A run that was stopped continues where it left off.
     settings
         What is compared.
     progress

@@ -22,8 +22,8 @@ class AgreementPanel(Panel):
     """Agreement of every layer, head and pathway with the joint solution; a click shows that layer."""
 
     title = "Agreement"
-    purpose = "For a joint cut (“what”, “where”) this panel shows which layers it lives in."
-    keys = (("Arrows, Enter", "walk from layer to layer, and show one"),)
+    purpose = "For a joint cut (“what”, “where”) this panel shows how well each layer agrees with it."
+    keys = (("Arrows, Enter", "move from layer to layer, and show one"),)
     margin = 2
     exported = "agreement"
     usual_size = (420, 300)
@@ -75,7 +75,7 @@ class AgreementPanel(Panel):
             return
         best = max(record.graphs, key=lambda graph: graph.agreement)
         self.summary.setText(
-            f"“{cut.name}” ({record.pathway}) lives most in layer {best.layer} of {best.network}"
+            f"“{cut.name}” ({record.pathway}) agrees most with layer {best.layer} of {best.network}"
             + ("" if best.head < 0 else f", head {best.head}")
             + f": agreement {best.agreement:.2f}"
         )

@@ -107,7 +107,7 @@ class BrainBoard(View):
         self.source.setWordWrap(True)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.clear = QPushButton("Clear heat map")
-        self.clear.setToolTip("Take the heat map off the pictures (Esc)")
+        self.clear.setToolTip("Remove the heat map from the pictures (Esc)")
         self.upper = QStackedWidget()
         self.upper.addWidget(self.bars)
         self.upper.addWidget(self.curves)

@@ -131,7 +131,7 @@ class CortexBoard(View):
             return
         if not activation.has_cortex:
             self._say(
-                f"{activation.title} does not say where its voxels lie, so that there are bars, but no cortex. Data "
+                f"{activation.title} does not say where its voxels lie, so there are bars but no cortex. Data "
                 "with fsaverage vertices, such as the Algonauts release, show it."
             )
         elif self.view.scene is None:

@@ -29,7 +29,7 @@ class BrainPanel(Panel):
         ("Left, Right", "next region; Up and Down among the plots over layers"),
         ("Home, End", "first and last region"),
         ("Enter", "show what activates the region, in all pictures"),
-        ("Escape", "take the heat map away"),
+        ("Escape", "remove the heat map"),
     )
     minimum_width = 320
     exported = "brain-regions"

@@ -55,7 +55,7 @@ class ConceptsPanel(Panel):
         ("F2", "rename"),
         ("Ctrl-M", "merge those chosen"),
         ("Ctrl-P", "pin or unpin"),
-        ("Arrows, Enter", "walk through the transitions, choose the pixels of one"),
+        ("Arrows, Enter", "move through the transitions, choose the pixels of one"),
     )
     minimum_width = 320
     usual_size = (400, 680)

@@ -1,4 +1,4 @@
-"""Where the cells of a contact sheet lie: a row a picture, a column a layer. Knows neither Qt nor napari."""
+"""Where the cells of a contact sheet lie: one row per picture, one column per layer. Knows neither Qt nor napari."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -36,7 +36,7 @@ class ContactSheetPanel(Panel):
     title = "Contact sheet"
     purpose = "This panel then shows many pictures in all layers of one network at a glance."
     keys = (
-        ("Arrows, PageUp, PageDown, Home, End", "walk from cell to cell"),
+        ("Arrows, PageUp, PageDown, Home, End", "move from cell to cell"),
         ("Enter", "go to the picture and the layer of the cell"),
         ("+ −, Ctrl-wheel", "larger or smaller cells"),
     )

@@ -334,13 +334,13 @@ class Coordinator:
         self.tasks.start("AlignedCut", guarded, then)
 
     def _ask_what_instead(self, missing: dict[str, str], settings: StudySettings) -> None:
-        """Weights cannot be had: ask for a stand-in, or to leave networks out."""
+        """Weights are not available: ask for a stand-in, or to leave networks out."""
         left = [name for name in settings.all_networks if name not in missing]
         lines = "\n".join(f"• {name}: {why}" for name, why in missing.items())
         choices = ["Leave out"] if left else []
         if OFFLINE_NETWORK not in missing and OFFLINE_NETWORK not in left:
             choices.insert(0, f"Use {OFFLINE_NETWORK} instead")
-        question = f"The weights of {' and '.join(missing)} cannot be had:\n{lines}"
+        question = f"The weights of {' and '.join(missing)} are not available:\n{lines}"
         chosen = ask_choice(window_of(self.viewer), "Networks out of reach", question, choices)
         if chosen == "Leave out":
             self.run(without=tuple(missing))

@@ -65,7 +65,7 @@ class HeatMap:
         if not isinstance(values, NodeValues):
             values = NodeValues(values, title, n_nodes=n_nodes, limits=limits, signed=signed)
         elif len(values) != n_nodes:
-            raise InputError(f"There must be one value a node, {n_nodes} in all; got {len(values)}.")
+            raise InputError(f"There must be one value per node, {n_nodes} in all; got {len(values)}.")
         self._set(values)
 
     def clear(self) -> None:

@@ -172,7 +172,7 @@ class Sessions:
             self._selection.history.assign({which: Selection(nodes[which]) for which in SELECTIONS if which in nodes})
             lost = sum(len(old) for old in state.selections.values()) - sum(len(new) for new in nodes.values())
             if lost:
-                self.warned.emit(f"{lost:,} nodes of the session's selections are not part of this cut any more.")
+                self.warned.emit(f"{lost:,} nodes of the session's selections are no longer part of this cut.")
             if state.position is not None:
                 self._window.go(state.position)
         self._window.open_panels(state.panels, anew=anew)

@@ -34,7 +34,7 @@ class NamedView(View):
         self.recall = PushButton(name="recall", text="Recall", tooltip="Make it the active selection")
         self.add = PushButton(name="add", text="Add", tooltip="Add it to the active selection")
         self.remove = PushButton(name="remove", text="Subtract", tooltip="Subtract it from the active selection")
-        self.intersect = PushButton(name="intersect", text="Intersect", tooltip="Keep only the nodes that both have")
+        self.intersect = PushButton(name="intersect", text="Intersect", tooltip="Keep only the nodes in both")
         self.delete = PushButton(name="delete", text="Delete", tooltip="Delete this name; the nodes stay selected")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -132,7 +132,7 @@ class SimilarityView(View):
         for widget in (self.mask, self.threshold, self.select, self.export):
             widget.enabled = values is not None
         if values is None:
-            self.count.value = "Click into a picture to pick a place; drag with Ctrl for a region."
+            self.count.value = "Click in a picture to pick a place; drag with Ctrl for a region."
             return
         self.count.value = values.title
         low, high = values.limits

@@ -38,7 +38,7 @@ class SelectionSwitch(View):
         line.addStretch(1)
         layout.addLayout(line)
         self.undo = PushButton(name="undo", text="Undo", tooltip="Undo the last change of a selection (Alt-Z)")
-        self.redo = PushButton(name="redo", text="Redo", tooltip="Redo the last change undone (Alt-Y)")
+        self.redo = PushButton(name="redo", text="Redo", tooltip="Redo the change that was last undone (Alt-Y)")
         self.clear = PushButton(name="clear", text="Clear", tooltip="Clear the active selection (Shift-Delete)")
         self._line = row(self.undo, self.redo, self.clear)
         layout.addWidget(self._line.native)

@@ -38,7 +38,7 @@ class SideBySidePanel(Panel):
     title = "Side by side"
     purpose = "Then this panel shows a second cut beside it, such as “where” beside “what”."
     keys = (
-        ("Arrows, Enter", "walk over the tokens, and pick"),
+        ("Arrows, Enter", "move over the tokens, and pick"),
         ("PageUp, PageDown, wheel", "go through the layers"),
     )
     margin = 2
@@ -87,7 +87,7 @@ class PaneBoard(View):
         self.other: OtherCut | None = None
         self._pictures: LoadedPictures | None = None
         self._read_picture = -1
-        self.cut = ComboBox(name="other_cut", choices=[], tooltip="The cut to lay beside the one that is shown")
+        self.cut = ComboBox(name="other_cut", choices=[], tooltip="The cut to show beside the current one")
         self.network = ComboBox(
             name="other_network", choices=[], tooltip="Network of that cut; by default the one the sliders show"
         )

@@ -58,7 +58,7 @@ class NodeValues:
             held = np.array(values, dtype=np.float32)
             if held.ndim != 1 or (n_nodes is not None and held.size != n_nodes):
                 raise InputError(
-                    f"There must be one value a node, {'' if n_nodes is None else f'{n_nodes} '}in all; "
+                    f"There must be one value per node, {'' if n_nodes is None else f'{n_nodes} '}in all; "
                     f"got an array of shape {held.shape}."
                 )
             held.flags.writeable = False

@@ -28,7 +28,7 @@ SAMPLES = "sample pictures"
 ALIGNMENTS = {
     "auto": "automatic",
     "hyperalignment": "fitted to these pictures",
-    "shipped": "that of the package",
+    "shipped": "shipped with this package",
     "brain": "trained on brain data",
     "file": "from a file",
     "none": "none",
@@ -44,7 +44,7 @@ JOINT_SOLVERS = {
     "direct": "eigenvectors",
     "gradient": "gradient descent",
     "scf": "self-consistent fields",
-    "paper": "as the paper, all settings",
+    "paper": "as in the paper, all settings",
 }
 JOINT_SCOPES = {"data set": "all pictures together", "picture": "each picture by itself"}
 

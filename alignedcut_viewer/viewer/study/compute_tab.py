@@ -72,8 +72,8 @@ class ComputeTab(View):
             name="preset",
             label="settings",
             choices=[(title, key) for key, title in PRESETS.items()],
-            tooltip="Sets all that follows, and what has no field here, as in the AlignedCut paper (docs/method.md); "
-            "single fields can be changed afterwards",
+            tooltip="Sets the fields below, and more that has no field here, as in the AlignedCut paper "
+            "(docs/method.md); single fields can be changed afterwards",
         )
         self.preset_note = note(PRESET_NOTE, name="preset_note")
         self.kind = ComboBox(
@@ -98,14 +98,14 @@ class ComputeTab(View):
             name="weights_of_layers",
             label="layers count",
             choices=[("by agreement", "agreement"), ("all the same", "uniform"), ("by resolution", "resolution")],
-            tooltip="How much each layer counts in the joint cut; by agreement, it finds where what is asked lives",
+            tooltip="How much each layer counts in the joint cut; by agreement, those count most that agree with it",
         )
         self.neighbours = SpinBox(
             name="neighbours",
             label="neighbours",
             min=1,
             max=1000,
-            tooltip="Of each token: so many inside its picture, and as many in other pictures",
+            tooltip="Neighbours of each token: this many in its own picture, and as many in other pictures",
         )
         self.alignment = ComboBox(
             name="alignment",

@@ -59,7 +59,7 @@ class ExportTab(View):
             scrolled(
                 section(
                     "Figure",
-                    note("All layers and networks of the cut in their colours; as smooth as the colours are shown."),
+                    note("All layers and networks of the cut in their colours, smooth or blocky as shown."),
                     self.figure_pictures,
                     self.export_figure,
                 ),

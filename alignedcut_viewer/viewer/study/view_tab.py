@@ -26,7 +26,7 @@ class ViewTab(View):
             name="visible", text="show colours", value=True, tooltip="AlignedCut colours over the pictures"
         )
         self.smooth = CheckBox(
-            name="smooth", text="smooth", tooltip="Interpolate colours between tokens, or one colour a token"
+            name="smooth", text="smooth", tooltip="Interpolate colours between tokens, or one colour per token"
         )
         self.opacity = FloatSlider(name="opacity", label="opacity", min=0, max=1, step=0.01, value=0.7)
         self.facts = note(name="facts")

@@ -15,7 +15,7 @@ from ..network_nodes import NetworkNodes, TokenGrid
 from ..store import Store
 from .chunk_checksums import ChunkChecksums
 from .descriptions import check_array, check_feature_set, reading
-from .image_ranges import all_finite, changed_ranges
+from .image_ranges import all_finite, changed_ranges, why_not_kept
 from .token_array import TokenArray
 
 if TYPE_CHECKING:
@@ -408,7 +408,10 @@ class FeatureSet:
             with np.errstate(over="ignore"):
                 stored = values.astype(self._dtype, copy=False)
             if not all_finite(stored):
-                self._refuse(layer, values, images)
+                raise FeatureError(
+                    f"Features of {self.name} at layer {layer} {why_not_kept(values, images)}; run the network in "
+                    "single precision (precision='float32') and keep them so (storage='float32')."
+                )
             self._write_chunk(layer, stored, images)
 
     @property
@@ -438,14 +441,3 @@ class FeatureSet:
         self._store.make_folder(f"{self._array_path(layer)}/c/{number}/0")
         replace_file(folder / "0", block.data)
         checksums.put(number, block.data)
-
-    def _refuse(self, layer: int, values: NDArray[np.floating[Any]], images: Sequence[int]) -> None:
-        finite = np.isfinite(values).all(axis=(1, 2))
-        if finite.all():
-            what = f"reach {np.abs(values).max():.3g}, beyond half precision"
-        else:
-            what = f"of image {images[int(np.argmin(finite))]} hold NaN, infinite or values beyond half precision"
-        raise FeatureError(
-            f"Features of {self.name} at layer {layer} {what}; run the network in single precision "
-            "(precision='float32') and keep them so (storage='float32')."
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
-from ..errors import InputError, PictureError, StudyError
+from ..errors import PictureError, StudyError
 from ..nodes import NetworkNodes, NodeIndex
 from ..store import ALIGNMENTS, Store
 from .cut import Cut
 from .cut_names import COLOUR, CUTS, current_cuts, publish_cut
 from .default_sets import default_sets
 from .feature_set import FEATURES, FeatureSet
+from .node_choice import LayerChoice, chosen_images, chosen_layers
 from .node_features import LinearAlignment, NodeFeatures
 from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from ..images import PictureSet
 
 __all__ = ["Study"]
-
-LayerChoice = Iterable[int] | Mapping[str, Iterable[int]] | None
 
 
 class Study:
@@ -319,41 +318,12 @@ class Study:
         n_images = len(self.pictures)
         complete = np.ones(n_images, dtype=bool)
         for name in dict.fromkeys(names):
-            wanted = self._layers_of(features := self.network(name), layers)
+            wanted = chosen_layers(features := self.network(name), layers, lambda named: self.network(named).name)
             chosen.append(features.nodes(wanted, class_token))
             for layer in wanted:
                 complete &= features.complete(layer, n_images)
-        skipped = self.skipped
-        if images is None:
-            numbers = [int(image) for image in np.flatnonzero(complete)]
-        else:
-            numbers = [int(image) for image in images]
-            for image in numbers:
-                if not 0 <= image < n_images:
-                    raise InputError(f"There is no image {image}; the study holds {n_images}, counted from 0.")
-                if not complete[image] and image in skipped:
-                    raise StudyError(f"Image {image} is skipped: {skipped[image]}")
-                if not complete[image]:
-                    raise StudyError(f"The features of image {image} are not complete; extract them first.")
-        if not numbers:
-            raise StudyError("No picture has features at all the layers that were chosen; extract them first.")
+        numbers = chosen_images(images, complete, self.skipped)
         return NodeIndex(chosen, numbers)
-
-    def _layers_of(self, features: FeatureSet, layers: LayerChoice) -> list[int]:
-        held = features.layers
-        if isinstance(layers, Mapping):
-            by_name = {self.network(name).name: chosen for name, chosen in layers.items()}
-            chosen = by_name.get(features.name)
-            wanted = list(held) if chosen is None else sorted(set(map(int, chosen)))
-            for layer in wanted:
-                features.array(layer)  # says what is missing
-        else:
-            wanted = list(held) if layers is None else [layer for layer in held if layer in set(map(int, layers))]
-        if not wanted:
-            raise InputError(
-                f"None of the chosen layers of {features.name} is in the study; it holds layers {list(held)}."
-            )
-        return wanted
 
     def node_features(self, index: NodeIndex, alignment: LinearAlignment | None = None) -> NodeFeatures:
         """Features of the nodes as a stream, aligned slot by slot on the way.

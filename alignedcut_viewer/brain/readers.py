@@ -5,7 +5,7 @@ Four shapes are read by :func:`open_brain_data`:
 - a folder of the Algonauts 2023 release (:mod:`.algonauts`);
 - a folder with ``pictures.csv`` (column ``picture``: file names, one a row of responses; or a folder ``pictures`` whose
   files count in alphabetical order), ``responses.npy`` or one ``responses_<subject>.npy`` a person, and optionally
-  ``voxels.csv`` or ``voxels_<subject>.csv`` (one line a voxel; columns ``roi`` (several set apart by ``;``),
+  ``voxels.csv`` or ``voxels_<subject>.csv`` (one line per voxel; columns ``roi`` (several set apart by ``;``),
   ``hemisphere``, ``noise_ceiling`` (percent), ``fsaverage_vertex``; all optional) and ``dataset.json`` (``name``,
   ``source``, ``simulated``);
 - an ``.npz`` file with ``responses`` (images × voxels), optionally ``files``, ``roi``, ``subject``, ``hemisphere``,

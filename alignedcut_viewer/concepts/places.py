@@ -59,7 +59,7 @@ def on_grid(
     Parameters
     ----------
     values
-        (N,) or (N, D), one row a node.
+        (N,) or (N, D), one row per node.
     index
         The nodes.
     network, layer
@@ -108,7 +108,7 @@ def path_nodes(
     Returns
     -------
     array
-        int64 (P, L): one row a place, by picture and then row by row, no place twice; one column a layer.
+        int64 (P, L): one row per place, by picture and then row by row, no place twice; one column per layer.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def cosine_similarity(
     query
         (D,) features of one node, or (k, D) of the nodes of a region.
     reduce
-        What becomes of a region: the ``"mean"`` or the ``"max"`` over its k nodes, or None for one column a node.
+        What becomes of a region: the ``"mean"`` or the ``"max"`` over its k nodes, or None for one column per node.
     norms
         (N,) lengths of the features' rows where they are known already, see :func:`feature_norms`.
     chunk

@@ -45,7 +45,7 @@ def paths(
     Returns
     -------
     array
-        float32 (P, L, d), one row a place.
+        float32 (P, L, d), one row per place.
     """
     if len(map2d) != len(index):
         raise FeatureError(f"The map has {len(map2d)} rows, but the graph {len(index)} nodes.")

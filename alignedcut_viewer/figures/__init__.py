@@ -1,4 +1,4 @@
-"""One function a figure: data in, matplotlib Figure out.
+"""One function per figure: data in, matplotlib Figure out.
 
 Functions named after their subject take a study and one of its cuts; those that end in ``_from_arrays`` take plain
 arrays. Some share their name with the file that they are in, so they are imported at once; matplotlib is not.

@@ -201,7 +201,7 @@ def brain_scores_table_from_arrays(
     simulated: bool = False,
     width: float | None = None,
 ) -> Figure:
-    """Draw the paper's table 1: held-out R² by region, a row a weight of the eigen-constraint, best in bold.
+    """Draw the paper's table 1: held-out R² by region, one row per weight of the eigen-constraint, best in bold.
 
     Parameters
     ----------

@@ -61,8 +61,8 @@ _OWN = (
         "mosaic",
         "AlignedCut colours over layers and networks",
         "figure 4",
-        "A row a picture, a column a layer, grouped by network. Equal colours mean the same place in the space of "
-        "eigenvectors, in whichever picture, layer or network.",
+        "One row per picture, one column per layer, grouped by network. Equal colours mean the same place in the space "
+        "of eigenvectors, in whichever picture, layer or network.",
         draw=_mosaic,
     ),
     FigureKind(
@@ -109,7 +109,8 @@ _OWN = (
         "roi-maps",
         "What each region answers to in pictures",
         "figure 2",
-        "A row a picture, a column a region: red where tokens drive the region more than on average, blue where less.",
+        "One row per picture, one column per region: red where tokens drive the region more than on average, blue "
+        "where less.",
         draw=roi_maps,
         uses=("brain activation",),
     ),
@@ -117,8 +118,8 @@ _OWN = (
         "concepts",
         "Concepts, and what they do to the brain",
         "figure 8",
-        "A row a concept: its colour, crops around its most typical tokens (all that does not belong is paled), and "
-        "where brain data are there, activation of regions and cortex.",
+        "One row per concept: its colour, crops around its most typical tokens (all that does not belong is paled), "
+        "and where brain data are there, activation of regions and cortex.",
         draw=concept_gallery,
         uses=("concepts", "brain activation"),
         table=concept_table,
@@ -195,8 +196,8 @@ _OWN = (
         "pathways",
         "What beside where",
         "What and where, figures 5 and 6",
-        "A row a picture; for each pathway the colours of the joint cut of all layers and its segments. Equal colours "
-        "of one cut mean the same in all pictures.",
+        "One row per picture; for each pathway the colours of the joint cut of all layers and its segments. Equal "
+        "colours of one cut mean the same in all pictures.",
         draw=pathways,
         needs="layers",
     ),

@@ -38,7 +38,7 @@ def layer_scores(
     study, cut
         The study and one of its cuts.
     oracle
-        Scores of its layers, see :func:`alignedcut_viewer.pipeline.oracle_scores`; a panel a task.
+        Scores of its layers, see :func:`alignedcut_viewer.pipeline.oracle_scores`; one panel per task.
     source
         Where the masks are from, as the end of a sentence.
     width
@@ -88,7 +88,7 @@ def layer_scores_from_arrays(
     note: str = "",
     width: float | None = None,
 ) -> Figure:
-    """Draw scores by layer, a panel a task, a line a network.
+    """Draw scores by layer, one panel per task, one line per network.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def roi_maps_from_arrays(
     simulated: bool = False,
     width: float | None = None,
 ) -> Figure:
-    """Draw pictures with one map a region beside them: blue is below zero, white zero, red above.
+    """Draw pictures with one map per region beside them: blue is below zero, white zero, red above.
 
     Parameters
     ----------

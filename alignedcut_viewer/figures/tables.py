@@ -27,7 +27,7 @@ Rows = list[dict[str, Any]]
 def concept_table(study: Study, cut: Cut, *, images: Iterable[int] | None = None) -> Rows:
     """Share of each concept in each picture.
 
-    A row a picture and concept: ``tokens`` of the picture that belong to the concept, and their ``share`` of the
+    One row per picture and concept: ``tokens`` of the picture that belong to the concept, and their ``share`` of the
     picture's tokens in those layers that hold members of any concept.
 
     Raises

@@ -51,7 +51,7 @@ def spectral_map(
     Returns
     -------
     NDArray
-        float32 (N, 2), one row a node, in the order of ``Cut.index``.
+        float32 (N, 2), one row per node, in the order of ``Cut.index``.
 
     Raises
     ------

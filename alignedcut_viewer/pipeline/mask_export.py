@@ -187,7 +187,7 @@ def export_threshold(
     replace: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[Path]:
-    """Write where a number a node reaches a threshold as masks of one layer, each of its picture's own size.
+    """Write where one number per node reaches a threshold as masks of one layer, each of its picture's own size.
 
     Parameters
     ----------

@@ -140,8 +140,8 @@ def paper_layered(**changes: Any) -> LayeredSettings:
     The gradient solver with its published numbers (:meth:`alignedcut_viewer.spectral.GradientSettings.paper`). Of a
     whole data set: heads joined, cosine graphs with 50 neighbours inside the picture and 50 across, similarities below
     0.1 dropped, rows normalised, layers weighted by 32 over their resolution; the number of eigenvectors kept is not
-    published. Of single pictures: the softmax of queries and keys, a graph a head, 20 channels; how layers are weighted
-    there is not published, and resolution is taken again.
+    published. Of single pictures: the softmax of queries and keys, one graph per head, 20 channels; how layers are
+    weighted there is not published, and resolution is taken again.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ class ScoreTable:
         )
 
     def as_text(self) -> str:
-        """A markdown table: one row a weight, one column a region, mean ± standard deviation over seeds."""
+        """A markdown table: one row per weight, one column per region, mean ± standard deviation over seeds."""
         lines = ["| eigen-constraint | " + " | ".join(self.rois) + " |", "|" + "---:|" * (len(self.rois) + 1)]
         for weight, means, spreads in zip(self.weights, self.mean, self.spread, strict=True):
             cells = [

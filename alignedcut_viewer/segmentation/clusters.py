@@ -140,7 +140,7 @@ def segment_tokens(
     Parameters
     ----------
     eigenvectors
-        ``(N, C)``, one row a node.
+        ``(N, C)``, one row per node.
     k
         Number of segments.
     metric

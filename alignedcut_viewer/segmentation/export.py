@@ -55,7 +55,7 @@ def export_masks(
     folder
         Where to write; made if need be. Other files in it stay.
     names
-        One name a picture, all different. Characters that a file system does not take are replaced by ``_``.
+        One name per picture, all different. Characters that a file system does not take are replaced by ``_``.
     masks
         Labels ``(H, W)`` from 0 to 65,535 (255 for ``png``); 0 means no segment.
     formats

@@ -46,7 +46,7 @@ class OracleCentres:
         Parameters
         ----------
         eigenvectors
-            ``(n, C)``, one row a token or pixel.
+            ``(n, C)``, one row per token or pixel.
         labels
             True class of each row, whole numbers ``(n,)``; :data:`UNLABELLED` (-1) rows take no part.
         background

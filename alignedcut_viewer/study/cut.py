@@ -96,7 +96,7 @@ class Cut:
 
     @property
     def eigenvectors(self) -> NDArray[np.float32]:
-        """Eigenvectors of the normalised cut, float32 (N, C), one row a node, by descending eigenvalue."""
+        """Eigenvectors of the normalised cut, float32 (N, C), one row per node, by descending eigenvalue."""
         return self._view(f"{self._group}/eigenvectors")
 
     @property

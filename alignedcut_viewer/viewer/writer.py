@@ -22,8 +22,8 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path
-        Ends in .json (COCO RLE) or .npz for all pictures in one file; in .png (indexed) or .tif for one file a picture,
-        whose names then follow that of `path`.
+        Ends in .json (COCO RLE) or .npz for all pictures in one file; in .png (indexed) or .tif for one file per
+        picture, whose names then follow that of `path`.
     data
         Integers (pictures, height, width) or (height, width).
     meta

@@ -9,7 +9,7 @@ author = copyright = "the alignedcut_viewer developers"
 version = release = alignedcut_viewer.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
-html_title = f"alignedcut_viewer {version}"
+html_title = f"AlignedCut viewer {version}"
 exclude_patterns = ["conf.py"]
 
 myst_enable_extensions = ["attrs_inline", "dollarmath"]

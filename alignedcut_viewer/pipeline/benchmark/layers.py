@@ -26,7 +26,7 @@ _TAP = "attention"
 def oracle_rows(
     study: Study, found: BenchmarkSet, known: Collection[tuple[str, str]], progress: ProgressCallback | None = None
 ) -> Iterator[dict[str, Any]]:
-    """One row a task and layer, raw and aligned, on the leading eigenvectors of that layer's cut of all pictures.
+    """One row per task and layer, raw and aligned, on the leading eigenvectors of that layer's cut of all pictures.
 
     Alignment is hyperalignment of all layers and networks, fitted to the pictures themselves without their masks.
 

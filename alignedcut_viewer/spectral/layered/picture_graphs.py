@@ -1,4 +1,4 @@
-r"""Graphs inside a picture: every token against every token of the same picture, as a matrix a picture.
+r"""Graphs inside a picture: every token against every token of the same picture, as one matrix per picture.
 
 Rows without an edge (a token that is like no other) stay zero under either normalisation: such a layer has no say on
 where that token belongs, and nothing divides by zero.

@@ -18,7 +18,7 @@ __all__ = ["RoiBars"]
 
 
 class Frame(NamedTuple):
-    """Where bars stand, in logical pixels: the rows of +limit and -limit, and a column a region."""
+    """Where bars stand, in logical pixels: the rows of +limit and -limit, and one column per region."""
 
     top: float
     bottom: float

@@ -193,7 +193,7 @@ Rows = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
 
 
 def series_table(activation: "BrainActivation", series: Sequence[RoiSeries], unit: str) -> Rows:
-    """Header and rows of bars for a CSV file, one row a region and series."""
+    """Header and rows of bars for a CSV file, one row per region and series."""
     header = ("selection", "network", "region", "group", "mean", "spread", "nodes", "unit", "brain data", "simulated")
 
     def rows() -> Iterator[tuple[Any, ...]]:
@@ -216,7 +216,7 @@ def series_table(activation: "BrainActivation", series: Sequence[RoiSeries], uni
 
 
 def layer_table(activation: "BrainActivation", series: Sequence[RoiSeries], unit: str) -> Rows:
-    """Header and rows of curves over layers, one row a layer, region and series."""
+    """Header and rows of curves over layers, one row per layer, region and series."""
     header = (
         *("selection", "network", "layer", "region", "group", "mean", "spread", "nodes", "unit"),
         *("brain data", "simulated"),

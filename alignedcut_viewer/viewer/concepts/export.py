@@ -65,7 +65,7 @@ def concepts_figure(
 
 
 def concepts_table(concepts: "ConceptSet", ids: Sequence[int]) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
-    """Header and rows for a CSV file, one row a concept."""
+    """Header and rows for a CSV file, one row per concept."""
     header = (
         *("id", "name", "pixels", "pictures", "layers", "networks", "radius", "colour", "pinned"),
         *("centre node", "centre network", "centre layer", "centre image", "centre row", "centre column"),

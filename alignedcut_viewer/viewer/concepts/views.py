@@ -135,7 +135,7 @@ class ConsistencyView(View):
         )
 
     def table(self) -> Table:
-        """One row a concept and channel."""
+        """One row per concept and channel."""
         concepts = self._concepts
         assert concepts is not None
         rows = (

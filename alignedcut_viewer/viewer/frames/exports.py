@@ -82,7 +82,7 @@ def masks_work(
     replace
         Whether masks that are there already may be overwritten.
     reaching
-        One number a node, and the least number inside, for masks of where it is reached; None for segments.
+        One number per node, and the least number inside, for masks of where it is reached; None for segments.
 
     Raises
     ------

@@ -106,7 +106,7 @@ class LoadedStudy:
     skipped
         Names of pictures that take no part, each with the reason.
     networks
-        One line a network: its name and where its weights came from.
+        One line per network: its name and where its weights came from.
     warnings
         What the user should know of the cut.
     differences

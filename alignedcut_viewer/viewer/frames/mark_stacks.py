@@ -163,7 +163,7 @@ class MaskStack(ValueStack):
     layout
         Where the pictures lie, in the order of ``index.images``.
     values
-        One number a node.
+        One number per node.
     threshold
         The least number inside.
     smooth

@@ -186,7 +186,7 @@ class PictureLayout:
         tokens
             uint8 (rows, columns, 3), RGB of each token.
         smooth
-            Interpolate between token centres (cubic), instead of one colour a token.
+            Interpolate between token centres (cubic), instead of one colour per token.
 
         Returns
         -------
@@ -207,9 +207,9 @@ class PictureLayout:
         image
             Position of the picture.
         values
-            (rows, columns), one number a token; NaN where there is none.
+            (rows, columns), one number per token; NaN where there is none.
         smooth
-            Interpolate between token centres (linearly), instead of one number a token.
+            Interpolate between token centres (linearly), instead of one number per token.
 
         Returns
         -------

@@ -238,7 +238,7 @@ class ColourStack(SlotStack):
     layout
         Where the pictures of the cut lie, in the order of ``cut.index.images``.
     smooth
-        Interpolate between tokens instead of one colour a token.
+        Interpolate between tokens instead of one colour per token.
     """
 
     def __init__(self, cut: TokenColours, layout: PictureLayout, *, smooth: bool = False) -> None:
@@ -252,7 +252,7 @@ class ColourStack(SlotStack):
 
 
 class ValueStack(SlotStack):
-    """One number a node over the pictures; float32 (networks, layers, pictures, height, width).
+    """One number per node over the pictures; float32 (networks, layers, pictures, height, width).
 
     Where there is no number, and outside the pictures, it is NaN.
 
@@ -265,7 +265,7 @@ class ValueStack(SlotStack):
     values
         The numbers; another lot may be put in their place.
     smooth
-        Interpolate between tokens instead of one number a token.
+        Interpolate between tokens instead of one number per token.
     """
 
     dtype = np.dtype(np.float32)

@@ -1,4 +1,4 @@
-"""One number a node, to be shown as a heat map over all pictures. Knows neither Qt nor napari."""
+"""One number per node, to be shown as a heat map over all pictures. Knows neither Qt nor napari."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ class NodeValues:
     Parameters
     ----------
     values
-        One number a node, (N,); NaN where a node has none. Or a function that gives those of a slice of nodes.
+        One number per node, (N,); NaN where a node has none. Or a function that gives those of a slice of nodes.
     title
         What the numbers are, for the user.
     n_nodes

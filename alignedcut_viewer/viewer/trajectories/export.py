@@ -182,7 +182,7 @@ def map_rows(
     shown: NDArray[np.bool_] | None,
     selections: Mapping[str, NDArray[np.int64]],
 ) -> Iterator[Sequence[Any]]:
-    """One row a node: where it lies in the pictures and on the map, and in which selection.
+    """One row per node: where it lies in the pictures and on the map, and in which selection.
 
     Parameters
     ----------

@@ -281,6 +281,54 @@ class Segmentation:
         self._push(_sorted(segments), self._changed(key, changed), f"Split {old.name}")
         return tuple(keys)
 
+    def add(
+        self, masks: Mapping[int, ArrayLike], name: str, confidence: float = float("nan")
+    ) -> tuple[SegmentKey, ...]:
+        """Make a new segment of the pixels of some masks, in one step; pixels of locked segments stay.
+
+        Parameters
+        ----------
+        masks
+            For some pictures an array of the map's shape that is true inside.
+        name
+            What it is called.
+        confidence
+            Between 0 and 1, or NaN.
+
+        Returns
+        -------
+        tuple of SegmentKey
+            One a picture where each has segments of its own, else one.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or there is no pixel that is free to take.
+        """
+        taken = {}
+        for image, mask in masks.items():
+            inside, here = np.asarray(mask, dtype=bool), self.map_of(image)
+            if inside.shape != here.shape:
+                raise InputError(f"The mask of picture {image} is {inside.shape}, its map {here.shape}.")
+            inside = inside & ~np.isin(here, [s.key.number for s in self.of_image(image) if s.locked])
+            if inside.any():
+                taken[image] = inside
+        if not taken:
+            raise InputError("The new segment is empty, or lies on locked segments only.")
+        largest: dict[int | None, int] = {}
+        for key in self._state.segments:
+            largest[key.image] = max(largest.get(key.image, 0), key.number)
+        segments, maps = dict(self._state.segments), list(self._state.maps)
+        made: list[SegmentKey] = []
+        for image, inside in taken.items():
+            key = self.key(largest.get(None if self.joint else image, 0) + 1, image)
+            maps[self._at(image)] = np.where(inside, np.int32(key.number), maps[self._at(image)])
+            if key not in made:
+                made.append(key)
+                segments[key] = Segment(key, name, _rgb(segment_colours(key.number)[key.number]), confidence)
+        self._push(_sorted(segments), tuple(maps), f"Add {name}")
+        return tuple(made)
+
     def delete(self, key: SegmentKey) -> None:
         """Remove a segment; its pixels belong to none afterwards."""
         old = self._unlocked(key)

@@ -80,6 +80,26 @@ def test_splitting_into_pieces_and_by_a_cut(own: Segmentation, joint: Segmentati
     np.testing.assert_array_equal(joint.map_of(7)[1], [1, 4])
 
 
+def test_adding_a_segment_in_several_pictures(own: Segmentation, joint: Segmentation) -> None:
+    masks = {4: FIRST > 1, 7: SECOND == 2}
+    own.lock(SegmentKey(3, 4))
+    keys = own.add(masks, "dog", 0.5)
+    assert keys == (SegmentKey(4, 4), SegmentKey(3, 7))
+    np.testing.assert_array_equal(own.map_of(4) == 4, FIRST == 2)  # 3 is locked
+    np.testing.assert_array_equal(own.map_of(7) == 3, SECOND == 2)
+    assert own[keys[0]].name == "dog"
+    assert own[keys[0]].confidence == 0.5
+    assert own.undo()
+    assert (own.map_of(4) == FIRST).all()
+    assert (own.map_of(7) == SECOND).all()
+    assert joint.add(masks, "dog") == (SegmentKey(4),)
+    assert (joint.map_of(4) == 4).sum() == (FIRST > 1).sum()
+    with pytest.raises(InputError, match="empty"):
+        own.add({4: FIRST == 3}, "dog")
+    with pytest.raises(InputError, match="its map"):
+        own.add({7: FIRST == 3}, "dog")
+
+
 def test_painting_leaves_locked_pixels(own: Segmentation) -> None:
     own.lock(SegmentKey(1, 4))
     painted = np.full((3, 4), 9)

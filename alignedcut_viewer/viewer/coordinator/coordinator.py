@@ -23,6 +23,7 @@ from ..layers.overlays import Overlays
 from ..layers.pointer import Pointer
 from ..state.session_file import read_session
 from ..state.settings import SAMPLES, StudySettings
+from ..state.timeline import Timeline
 from ..state.training_log import TrainingLog
 from ..state.view_state import Position, ViewState
 from ..work.dialogs import ask_choice, is_open, window_of
@@ -58,6 +59,8 @@ class Coordinator:
         What the sliders show, and how.
     shown
         Pictures and study that are shown.
+    timeline
+        Undo and redo of everything that can be undone, in the order in which it was done.
     selection
         Figure and ground, and what is pointed at.
     heat_map
@@ -91,7 +94,8 @@ class Coordinator:
         self.shown = Shown()
         self.training = TrainingLog()
         self.panel_state: dict[str, dict[str, Any]] = {}
-        self.selection = NodeSelection(self.shown)
+        self.timeline = Timeline()
+        self.selection = NodeSelection(self.shown, self.timeline)
         self.heat_map = HeatMap(self.shown)
         self.similarity = Similarity(self.shown, self.selection, self.heat_map, self.view, LatestTask)
         self.named = SelectionNames(self.shown, self.selection)
@@ -150,7 +154,7 @@ class Coordinator:
     # -- what the sliders show -----------------------------------------------------------------------------------
 
     def _on_move(self) -> None:
-        self.view.position = self._position()
+        self.view.update(position=self._position(), picture=self.display.position()[2])
 
     def _position(self) -> Position | None:
         cut, stack = self.shown.cut, self.display.stack

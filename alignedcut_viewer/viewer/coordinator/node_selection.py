@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..state.history import SELECTIONS, History, Selection, SelectionMode
+from ..state.timeline import Timeline
 from .shown import Shown
 
 __all__ = ["NodeSelection"]
@@ -19,11 +20,13 @@ class NodeSelection:
     ----------
     shown
         Whose nodes are chosen.
+    timeline
+        Learns of every step; None keeps them to this history.
 
     Attributes
     ----------
     history
-        Both selections and their past; ``history.undo()`` and ``history.redo()`` walk through it.
+        Both selections and their past; the timeline walks through it.
     changed
         Signal (which, selection): a selection became another one.
     active_changed
@@ -36,11 +39,15 @@ class NodeSelection:
     active_changed = Signal(str)
     hovered_changed = Signal(object)
 
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-        self.history = History(on_change=self.changed.emit)
+    def __init__(self, shown: Shown, timeline: Timeline | None = None) -> None:
+        self._shown, self._timeline = shown, timeline
+        self.history = History(on_change=self.changed.emit, on_step=self._on_step)
         self._active = SELECTIONS[0]
         self._hovered: int | None = None
+
+    def _on_step(self) -> None:
+        if self._timeline is not None:
+            self._timeline.add(self.history)
 
     # -- figure and ground ---------------------------------------------------------------------------------------
 
@@ -114,4 +121,6 @@ class NodeSelection:
     def forget(self) -> None:
         """Nodes are numbered anew: nothing is chosen or pointed at, and there is no past."""
         self.history.clear()
+        if self._timeline is not None:
+            self._timeline.forget(self.history)
         self.hover(None)

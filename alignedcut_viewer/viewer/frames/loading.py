@@ -134,6 +134,13 @@ class LoadedStudy:
         return self.study.path
 
     @property
+    def images(self) -> tuple[int, ...]:
+        """Numbers of the pictures in the study, in slider order."""
+        if self.cut is not None:
+            return tuple(self.cut.index.images)
+        return tuple(image for image in range(len(self.study.pictures)) if image not in self.study.skipped)
+
+    @property
     def identity(self) -> tuple[Path, str]:
         """Changes whenever nodes are numbered anew."""
         return self.path, "" if self.cut is None else self.cut.identity

@@ -261,6 +261,27 @@ class PictureLayout:
         column = ((np.arange(width) + 0.5) / width * box.width).astype(int) + box.left
         return labels[row[:, None], column[None, :]]
 
+    def place_labels(self, image: int, labels: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Labels of a picture's pixels on the canvas; the opposite of :meth:`crop_labels`.
+
+        Parameters
+        ----------
+        image
+            Position of the picture.
+        labels
+            Integers (h, w), any size.
+
+        Returns
+        -------
+        NDArray
+            (height, width), the same type; 0 outside the picture.
+        """
+        box = self.box(image)
+        frame = np.zeros((self.height, self.width), dtype=labels.dtype)
+        row, column = self._tokens_of(box, *labels.shape)
+        frame[box.slices] = labels[row].take(column, axis=1)
+        return frame
+
     def _place(self, image: int, colours: NDArray[np.uint8], resampling: Image.Resampling) -> NDArray[np.uint8]:
         box = self.box(image)
         resized = Image.fromarray(np.ascontiguousarray(colours)).resize(

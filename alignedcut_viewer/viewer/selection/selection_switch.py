@@ -48,8 +48,8 @@ class SelectionSwitch(View):
             tooltip="Dragging selects instead of panning (Shift-D); with Ctrl, Shift or Alt it always selects",
         )
         layout.addWidget(self.drag.native)
-        self.undo.changed.connect(lambda: coordinator.selection.history.undo())
-        self.redo.changed.connect(lambda: coordinator.selection.history.redo())
+        self.undo.changed.connect(lambda: coordinator.timeline.undo(coordinator.selection.history))
+        self.redo.changed.connect(lambda: coordinator.timeline.redo(coordinator.selection.history))
         self.clear.changed.connect(lambda: coordinator.selection.select([]))
         self.drag.changed.connect(lambda on: coordinator.view.update(drag_selects=bool(on)))
 

@@ -88,6 +88,8 @@ class History:
         Called with the name and the present nodes of a selection whenever it becomes another one.
     names
         Names of the selections; the first is meant where none is named.
+    on_step
+        Called after each step that can be undone.
     """
 
     def __init__(
@@ -95,11 +97,12 @@ class History:
         limit: int = 200,
         on_change: Callable[[str, Selection], None] | None = None,
         names: Iterable[str] = SELECTIONS,
+        on_step: Callable[[], None] | None = None,
     ) -> None:
         if limit < 1:
             raise InputError(f"A history must remember at least one selection; got a limit of {limit}.")
         self._limit = limit
-        self._on_change = on_change
+        self._on_change, self._on_step = on_change, on_step
         self._past: list[State] = []
         self._future: list[State] = []
         self._present: State = {name: Selection() for name in names}
@@ -149,6 +152,8 @@ class History:
             self._future.clear()
             self._trim()
             self._become(new)
+            if self._on_step is not None:
+                self._on_step()
         return dict(self._present)
 
     def undo(self) -> bool:

@@ -18,6 +18,8 @@ class ViewState(Evented):
     ----------
     position
         Network, layer and image that the sliders show; None without a cut. The network may lack the layer.
+    picture
+        Position of the picture slider, from 0, whether there is a cut or not.
     smooth
         Whether colours and values are interpolated between tokens.
     drag_selects
@@ -25,5 +27,6 @@ class ViewState(Evented):
     """
 
     position: Position | None = None
+    picture: int = 0
     smooth: bool = False
     drag_selects: bool = False

@@ -1,6 +1,7 @@
 """All keys in one table: bound from it, and shown from it in the help.
 
-Plain keys belong to napari and its layers; these are with Alt or Shift, and none of them is one of napari's.
+Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's. A layer
+of labels in hand has an undo of its own, which goes before ours.
 """
 
 from collections.abc import Callable
@@ -71,8 +72,10 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-Enter", "pick what is pointed at", lambda c: c.picking.pick_hovered()),
     Key("Ctrl-Enter", "add it to the selection", lambda c: c.picking.pick_hovered("add")),
     Key("Alt-Enter", "remove it from the selection", lambda c: c.picking.pick_hovered("remove")),
-    Key("Alt-Z", "undo the last selection", lambda c: c.selection.history.undo()),
-    Key("Alt-Y", "redo it", lambda c: c.selection.history.redo()),
+    Key("Control-Z", "undo: a selection, a change of segments, a prompt", lambda c: c.timeline.undo()),
+    Key("Control-Shift-Z", "redo", lambda c: c.timeline.redo()),
+    Key("Alt-Z", "undo the last selection only", lambda c: c.timeline.undo(c.selection.history)),
+    Key("Alt-Y", "redo it", lambda c: c.timeline.redo(c.selection.history)),
     Key("Shift-Delete", "clear the active selection", lambda c: c.selection.select([])),
     Key("Alt-K", "keep the active selection under a name", _keep),
     Key("Shift-D", "switch between dragging to select and dragging to pan", lambda c: _toggle(c.view, "drag_selects")),

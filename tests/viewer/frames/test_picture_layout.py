@@ -102,6 +102,21 @@ def test_labels_drawn_on_the_canvas_come_back_at_the_size_of_the_picture(rng):
     assert (cropped[:250] == 3).all()
 
 
+def test_labels_of_pixels_on_the_canvas_and_back():
+    layout = PictureLayout([(300, 400), (64, 32)])
+    rng = np.random.default_rng(0)
+    for image in (0, 1):
+        labels = rng.integers(0, 5, layout.size(image)).astype(np.uint16)
+        placed = layout.place_labels(image, labels)
+        assert placed.shape == (layout.height, layout.width)
+        assert placed.dtype == np.uint16
+        # No picture is larger than the canvas, so that nothing is lost.
+        np.testing.assert_array_equal(layout.crop_labels(image, placed), labels)
+        outside = np.ones(placed.shape, dtype=bool)
+        outside[layout.box(image).slices] = False
+        assert not placed[outside].any()
+
+
 def test_ten_thousand_pictures_are_not_measured_one_by_one():
     asked = []
     layout = PictureLayout(lambda i: asked.append(i) or (480, 640), 10_000)

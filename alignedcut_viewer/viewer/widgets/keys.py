@@ -1,7 +1,7 @@
 """All keys in one table: bound from it, and shown from it in the help.
 
-Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's. A layer
-of labels in hand has an undo of its own, which goes before ours.
+Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's. Labels
+in hand have an undo of their own, which goes before ours.
 """
 
 from collections.abc import Callable

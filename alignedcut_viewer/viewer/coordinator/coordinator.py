@@ -21,6 +21,7 @@ from ..frames.stacks import PictureStack
 from ..layers.display import Display
 from ..layers.overlays import Overlays
 from ..layers.pointer import Pointer
+from ..layers.segment_layers import SegmentLayers
 from ..state.session_file import read_session
 from ..state.settings import SAMPLES, StudySettings
 from ..state.timeline import Timeline
@@ -33,7 +34,10 @@ from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .overlay_binding import OverlayBinding
 from .picking import Picking
+from .prompting import Prompting
 from .results import Results
+from .segment_binding import SegmentBinding
+from .segments import Segments
 from .selection_names import SelectionNames
 from .session_window import Autosave, ViewerWindow
 from .sessions import Sessions
@@ -69,6 +73,12 @@ class Coordinator:
         Lets the heat map follow the selection; its threshold.
     named
         Selections under names.
+    segments
+        Segments of the study, as a person works with them.
+    prompting
+        Prompts on the pictures and their answer.
+    segment_layers
+        The layers of both.
     picking
         Turns places over the pictures into nodes.
     tasks
@@ -100,6 +110,9 @@ class Coordinator:
         self.similarity = Similarity(self.shown, self.selection, self.heat_map, self.view, LatestTask)
         self.named = SelectionNames(self.shown, self.selection)
         self.picking = Picking(self.shown, self.selection, self.view)
+        self.segments = Segments(self.shown, self.selection, self.similarity, self.view, self.timeline, LatestTask)
+        self.prompting = Prompting(self.shown, self.heat_map, self.similarity, self.view, self.timeline, LatestTask)
+        self.picking.tools = {"segment": self.segments, **dict.fromkeys(("point", "box", "scribble"), self.prompting)}
         # What the viewer calls must not keep the coordinator, which the viewer keeps.
         still_open = _weakly(self._is_open)
         self.tasks = TaskRunner(still_open)
@@ -115,17 +128,33 @@ class Coordinator:
             selection=self.selection,
             heat_map=self.heat_map,
             similarity=self.similarity,
+            prompting=self.prompting,
             picking=self.picking,
             view=self.view,
         )
+        timeline = self.timeline
+        self.segment_layers = SegmentLayers(
+            self.display, _weakly(self._on_painted), lambda: timeline.undo(), lambda: timeline.redo()
+        )
+        self._segment_binding = SegmentBinding(
+            self.segment_layers,
+            still_open,
+            shown=self.shown,
+            segments=self.segments,
+            prompting=self.prompting,
+            view=self.view,
+            tell=tell_error,
+        )
+        self.shown.changed.connect(self._on_shown)
         self.sessions = Sessions(
             self.shown, self.selection, self.similarity, self.view, self.panel_state, ViewerWindow(self.display)
         )
         self.results = Results(self.shown, self.open_study)
-        self._autosave = Autosave(self.sessions, viewer, _weakly(self.results.let_go))
+        self._autosave = Autosave(self.sessions, viewer, _weakly(self._at_the_end))
         self.results.failed.connect(tell_error)
         self.results.deleted.connect(show_info)
-        self.similarity.failed.connect(tell_error)
+        for part in (self.similarity, self.picking, self.segments, self.prompting):
+            part.failed.connect(tell_error)
         self.named.failed.connect(tell_error)
         self.sessions.warned.connect(show_warning)
 
@@ -150,6 +179,22 @@ class Coordinator:
         """Let go of the window; the viewer can be given another coordinator."""
         self._autosave.close()
         self.display.close()
+
+    def _at_the_end(self) -> None:
+        self.segments.save_now()
+        self.results.let_go()
+
+    # -- segments ------------------------------------------------------------------------------------------------
+
+    def _on_painted(self) -> None:
+        self._segment_binding.take_over()
+
+    def _on_shown(self) -> None:
+        study = self.shown.study
+        if study is None or study.path != self.segments.study_path:
+            self.segments.close()
+            self.view.update(tool="")
+        self._segment_binding.draw_anew()
 
     # -- what the sliders show -----------------------------------------------------------------------------------
 
@@ -201,6 +246,7 @@ class Coordinator:
     def _forget_nodes(self) -> None:
         """Nodes are numbered anew: what was said of them is void."""
         self.similarity.forget()
+        self.prompting.forget()
         self.selection.forget()
         self.heat_map.clear()
         self.overlays.clear()
@@ -210,16 +256,24 @@ class Coordinator:
         source = str(source)
         self.tasks.start("Opening pictures", lambda report: load_pictures(source, report), self.show_pictures)
 
+    def _leave(self, study: LoadedStudy | None = None) -> None:
+        """Keep how the study that is shown was looked at, and its segments, before another takes its place."""
+        self.sessions.flush()
+        if self.shown.study is not None and (study is None or study.path != self.shown.study.path):
+            self.segments.save_now()
+            self.prompting.forget_marks()
+            self.segment_layers.clear()
+
     def adopt_pictures(self, loaded: LoadedPictures) -> PictureStack:
         """Pictures for a layer that napari itself is about to add; it becomes the layer of pictures."""
-        self.sessions.flush()
+        self._leave()
         stack = loaded.stack(self.shown.tell_unreadable)
         self.display.expect(stack, loaded.names, lambda: self._show_pictures(loaded))
         return stack
 
     def show_pictures(self, loaded: LoadedPictures) -> None:
         """Show pictures without a study."""
-        self.sessions.flush()
+        self._leave()
         self.display.show(loaded.stack(self.shown.tell_unreadable), loaded.names)
         self._show_pictures(loaded)
 
@@ -272,7 +326,7 @@ class Coordinator:
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
-        self.sessions.flush()
+        self._leave(loaded)
         if self.shown.study is None or loaded.identity != self.shown.study.identity:
             self._forget_nodes()
         self.shown.study = loaded

@@ -15,6 +15,7 @@ from ..state.view_state import ViewState
 from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .picking import Picking
+from .prompting import Prompting
 from .shown import Shown
 from .similarity import Similarity
 
@@ -30,7 +31,7 @@ class OverlayBinding:
         The layers.
     is_open
         Whether there is still a window to draw in.
-    shown, selection, heat_map, similarity, picking, view
+    shown, selection, heat_map, similarity, prompting, picking, view
         The state.
     """
 
@@ -44,6 +45,7 @@ class OverlayBinding:
         selection: NodeSelection,
         heat_map: HeatMap,
         similarity: Similarity,
+        prompting: Prompting,
         picking: Picking,
         view: ViewState,
     ) -> None:
@@ -54,6 +56,7 @@ class OverlayBinding:
         selection.hovered_changed.connect(self.draw_hovered)
         heat_map.changed.connect(self._on_values)
         similarity.partial.connect(self.draw_values)
+        prompting.partial.connect(self.draw_answer)
         similarity.settings.events["mask"].connect(self.draw_mask)
         similarity.settings.events["threshold"].connect(self.draw_mask)
         picking.reached.connect(self.prepare)
@@ -103,9 +106,17 @@ class OverlayBinding:
         elif self._is_open():
             self._overlays.hide_values()
 
+    def draw_answer(self, values: NodeValues) -> None:
+        """Show the part of an answer to prompts that is looked at, before all of it is there."""
+        self.draw_values(values)
+        self._draw_mask_of(values)
+
     def draw_mask(self) -> None:
         """Fill what reaches the threshold, or nothing."""
-        values, settings, place = self._heat_map.values, self._similarity.settings, self._place()
+        self._draw_mask_of(self._heat_map.values)
+
+    def _draw_mask_of(self, values: NodeValues | None) -> None:
+        settings, place = self._similarity.settings, self._place()
         if values is not None and settings.mask and place is not None:
             colour = SELECTION_COLOURS[self._selection.active]
             self._overlays.show_mask(values, settings.threshold, colour, *place, smooth=self._view.smooth)

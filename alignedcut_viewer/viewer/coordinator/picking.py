@@ -1,16 +1,30 @@
 """Places over the pictures become nodes: pointing, clicking, dragging, by mouse and by keys. Knows no Qt."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from ...errors import AlignedCutError
 from ..frames.picture_layout import Place
 from ..state.history import SelectionMode
 from ..state.view_state import ViewState
 from .node_selection import NodeSelection
 from .shown import Shown
 
-__all__ = ["Picking"]
+__all__ = ["Picking", "Tool"]
+
+
+class Tool(Protocol):
+    """What the mouse may do over the pictures instead of picking."""
+
+    def click(self, place: Place, mode: SelectionMode) -> None:
+        """Pressed and released at a place."""
+
+    def drag(self, begin: Place, end: Place, mode: SelectionMode, ended: bool) -> None:
+        """Pressed, moved, and in the end released."""
 
 
 class Picking:
@@ -29,14 +43,20 @@ class Picking:
         Signal: the mouse is over a node.
     dragged
         Signal (nodes or None): what a drag would choose; None when it has ended.
+    failed
+        Signal (error): the tool in hand cannot be used there.
+    tools
+        What takes clicks and drags in the place of picking while the view has that tool, by the tool's name.
     """
 
     reached = Signal()
     dragged = Signal(object)
+    failed = Signal(Exception)
 
     def __init__(self, shown: Shown, selection: NodeSelection, view: ViewState) -> None:
         self._shown, self._selection, self._view = shown, selection, view
         self.under_mouse: int | None = None
+        self.tools: dict[str, Tool] = {}
 
     # -- by mouse ------------------------------------------------------------------------------------------------
 
@@ -61,13 +81,21 @@ class Picking:
             self._selection.hover(self.under_mouse)
 
     def click(self, place: Place, mode: SelectionMode = "replace") -> None:
-        """Choose the node at a place."""
+        """Choose the node at a place, or use the tool in hand."""
+        tool = self.tools.get(self._view.tool)
+        if tool is not None:
+            self._told(lambda: tool.click(place, mode))
+            return
         node = self.node_under(place)
         if node is not None:
             self._selection.select([node], mode)
 
     def drag(self, begin: Place, end: Place, mode: SelectionMode, ended: bool) -> None:
         """Choose the nodes of a rectangle between two places when the drag has ended, and show them until then."""
+        tool = self.tools.get(self._view.tool)
+        if tool is not None:
+            self._told(lambda: tool.drag(begin, end, mode, ended))
+            return
         position, pictures = self._view.position, self._shown.pictures
         if position is None or pictures is None:
             return
@@ -81,6 +109,12 @@ class Picking:
         self.dragged.emit(None if ended else nodes)
         if ended and nodes.size:
             self._selection.select(nodes, mode)
+
+    def _told(self, use: Callable[[], None]) -> None:
+        try:
+            use()
+        except AlignedCutError as error:
+            self.failed.emit(error)
 
     def nodes_at(self, network: str, layer: int, image: int, rows: slice, columns: slice) -> NDArray[np.int64]:
         """Patch nodes of a rectangle of the token grid of one picture, ascending."""

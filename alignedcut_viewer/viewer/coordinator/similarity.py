@@ -1,6 +1,7 @@
 """The heat map follows the selection: where else is this? And a threshold on it. Knows neither Qt nor napari."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -162,8 +163,14 @@ class Similarity:
     def select_above(self, mode: SelectionMode = "replace") -> None:
         """Choose the nodes above the threshold; the heat map stays, so that the threshold can still be moved."""
         chosen = self.nodes_above()
+        with self.held():
+            self._selection.select(chosen, mode)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Leave the heat map as it is while something else than a pick changes the selection."""
         self._held = True
         try:
-            self._selection.select(chosen, mode)
+            yield
         finally:
             self._held = False

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..frames.picture_layout import Place
 from ..state.history import SelectionMode
-from ..state.view_state import ViewState
+from ..state.view_state import DRAWING_TOOLS, ViewState
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -40,7 +40,7 @@ class Pointer:
     viewer
         The viewer.
     view
-        Says whether any drag is a region.
+        Says whether any drag is a region, or drawn with a tool.
     on_hover
         Called with a place, or None when the mouse is elsewhere.
     on_click
@@ -78,7 +78,8 @@ class Pointer:
         begin = _place(viewer, event)
         if event.button != 1 or begin is None or _is_drawing(viewer):
             return
-        mode, region = _meaning(event.modifiers, self._view.drag_selects)
+        draws = self._view.tool in DRAWING_TOOLS
+        mode, region = _meaning(event.modifiers, draws or self._view.drag_selects)
         at = np.asarray(event.pos, dtype=float)
         event.handled = region
         yield

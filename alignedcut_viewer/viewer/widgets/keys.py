@@ -1,7 +1,7 @@
 """All keys in one table: bound from it, and shown from it in the help.
 
-Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's. Labels
-in hand have an undo of their own, which goes before ours.
+Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's.
+Labels in hand have an undo of their own, which goes before ours.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,10 @@ def _toggle_colours(coordinator: Coordinator) -> None:
 
 def _toggle(settings: Evented, name: str) -> None:
     setattr(settings, name, not getattr(settings, name))
+
+
+def _swap_sign(coordinator: Coordinator) -> None:
+    coordinator.prompting.set_outside(not coordinator.prompting.outside)
 
 
 def _keep(coordinator: Coordinator) -> None:
@@ -76,6 +80,12 @@ KEYS: tuple[Key, ...] = (
     Key("Control-Shift-Z", "redo", lambda c: c.timeline.redo()),
     Key("Alt-Z", "undo the last selection only", lambda c: c.timeline.undo(c.selection.history)),
     Key("Alt-Y", "redo it", lambda c: c.timeline.redo(c.selection.history)),
+    Key("Alt-Q", "the mouse picks places", lambda c: c.view.update(tool="")),
+    Key("Alt-S", "the mouse chooses segments", lambda c: c.view.update(tool="segment")),
+    Key("Alt-P", "the mouse prompts by points", lambda c: c.view.update(tool="point")),
+    Key("Alt-B", "the mouse prompts by boxes", lambda c: c.view.update(tool="box")),
+    Key("Alt-D", "the mouse prompts by scribbles", lambda c: c.view.update(tool="scribble")),
+    Key("Alt-X", "prompts say what the thing is, or what it is not", _swap_sign),
     Key("Shift-Delete", "clear the active selection", lambda c: c.selection.select([])),
     Key("Alt-K", "keep the active selection under a name", _keep),
     Key("Shift-D", "switch between dragging to select and dragging to pan", lambda c: _toggle(c.view, "drag_selects")),

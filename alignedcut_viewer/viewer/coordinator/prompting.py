@@ -1,0 +1,275 @@
+"""Prompts on the pictures, answered while they are drawn. Knows neither Qt nor napari."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from psygnal import Signal
+
+from ...errors import AlignedCutError, InputError
+from ...progress import ProgressCallback, report
+from ...segmentation.prompts import prompted_tokens
+from ..frames.picture_layout import Place
+from ..state.history import SelectionMode
+from ..state.node_values import NodeValues
+from ..state.prompt_marks import PromptMark, PromptMarks
+from ..state.timeline import Timeline
+from ..state.view_state import ViewState
+from .heat_map import HeatMap
+from .shown import Shown
+from .similarity import Similarity, Worker
+
+if TYPE_CHECKING:
+    from ...nodes import NodeIndex
+    from ...spectral.live_prompt import LivePrompt
+    from ...study.cut import Cut
+
+__all__ = ["TITLE", "Prompting"]
+
+TITLE = "Prompt"
+TOKEN_PIXELS = 8
+LEAST_STEP = 0.004
+
+
+class Prompting:
+    """Prompts, and how all nodes answer them.
+
+    The picture in view is answered at once, all others in the background; the latest request wins.
+
+    Parameters
+    ----------
+    shown, heat_map, similarity, view
+        Whose nodes are prompted, where the answer is shown, whose threshold makes a mask of it, and what the sliders
+        show.
+    timeline
+        Learns of every step.
+    worker
+        Runs the latest request in the background, as for :class:`~.similarity.Similarity`.
+
+    Attributes
+    ----------
+    marks
+        What was pointed at and drawn.
+    automatic
+        Whether the level above which a token is inside follows the marks.
+    partial
+        Signal (NodeValues): the answer of the part that is looked at.
+    changed
+        Signal: other marks, another answer, or another way to draw.
+    failed
+        Signal (error): the marks cannot be answered.
+    """
+
+    partial = Signal(NodeValues)
+    changed = Signal()
+    failed = Signal(Exception)
+
+    def __init__(
+        self,
+        shown: Shown,
+        heat_map: HeatMap,
+        similarity: Similarity,
+        view: ViewState,
+        timeline: Timeline,
+        worker: Callable[..., Worker],
+    ) -> None:
+        self._shown, self._heat_map, self._similarity, self._view = shown, heat_map, similarity, view
+        self._timeline = timeline
+        self._worker = worker("Answering prompts", self._on_answer)
+        self.marks = PromptMarks()
+        self.marks.changed.connect(self.answer)
+        self.marks.stepped.connect(self._on_step)
+        self._outside = False
+        self.automatic = True
+        self._live: LivePrompt | None = None
+        self._values: NodeValues | None = None
+
+    # -- drawing -------------------------------------------------------------------------------------------------
+
+    @property
+    def outside(self) -> bool:
+        """Whether the next mark says what is not the thing."""
+        return self._outside
+
+    def set_outside(self, outside: bool) -> None:
+        """Let the next mark say what is not the thing, or what is."""
+        if outside != self._outside:
+            self._outside = outside
+            self.changed.emit()
+
+    def click(self, place: Place, mode: SelectionMode = "replace") -> None:
+        """A point, or a dot of a scribble, on the picture in view; with the mode ``remove`` the other sign."""
+        spot = self._spot(place)
+        if spot is None or self._view.tool == "box":
+            return
+        self._check()
+        kind = "scribble" if self._view.tool == "scribble" else "point"
+        self.marks.add(PromptMark(spot[0], kind, (spot[1:],), self._inside(mode)))
+
+    def drag(self, begin: Place, end: Place, mode: SelectionMode, ended: bool) -> None:
+        """A box or a scribble grows; it is a step when it has ended."""
+        first, last = self._spot(begin, held=True), self._spot(end, held=True)
+        if first is None or last is None:
+            return
+        drawn = self.marks.marks[-1] if self.marks.is_sketching else None
+        if self._view.tool == "scribble":
+            places = (first[1:],) if drawn is None else drawn.places
+            if not ended and np.abs(np.subtract(places[-1], last[1:])).max() < LEAST_STEP:
+                return
+            mark = PromptMark(first[0], "scribble", (*places, last[1:]), self._inside(mode))
+        else:
+            mark = PromptMark(first[0], "box", (first[1:], last[1:]), self._inside(mode))
+        if drawn is None:
+            self._check()
+        if ended:
+            self.marks.add(mark)
+        else:
+            self.marks.sketch(mark)
+
+    def take_labels(self, image: int, labels: ArrayLike) -> None:
+        """Take painted labels, 1 inside and 2 outside, as a prompt on a picture."""
+        self._check()
+        self.marks.add(PromptMark.of_labels(image, labels))
+
+    def _inside(self, mode: SelectionMode) -> bool:
+        return self._outside == (mode == "remove")
+
+    def _check(self) -> None:
+        if self._shown.cut is None:
+            raise InputError("Prompts are answered by a result; run the study in the Study panel first.")
+
+    def _spot(self, place: Place, *, held: bool = False) -> tuple[int, float, float] | None:
+        """Number of the picture in view, and the place as shares of its height and width."""
+        study = self._shown.study
+        if study is None or not self._view.picture < len(study.images):
+            return None
+        at = self._view.picture
+        box = study.pictures.layout.box(at)
+        down, right = (place.y + 0.5 - box.top) / box.height, (place.x + 0.5 - box.left) / box.width
+        if held:
+            down, right = (float(np.clip(share, 0, 1 - 1e-6)) for share in (down, right))
+        return (study.images[at], down, right) if 0 <= down < 1 and 0 <= right < 1 else None
+
+    def _on_step(self) -> None:
+        self._timeline.add(self.marks)
+
+    # -- answering -----------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> NodeValues | None:
+        """The latest answer, one score a node; None without a prompt on the thing."""
+        return self._values
+
+    @property
+    def level(self) -> float:
+        """Score above which a token is inside."""
+        return self._similarity.settings.threshold
+
+    def nodes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Nodes that are said to be inside, and outside, at the network and layer that the sliders show.
+
+        Raises
+        ------
+        InputError
+            If no cut is shown, or the network has no such layer.
+        """
+        index = self._shown.index
+        position = self._view.position
+        if position is None:
+            raise InputError("There is no picture in view.")
+        network, layer, _ = position
+        grid = index.grid(network, layer)
+        size = grid.rows * TOKEN_PIXELS, grid.columns * TOKEN_PIXELS
+        inside, outside = [], []
+        for image in self.marks.images:
+            if image not in index.images:
+                continue
+            first = index.patch_slice(network, layer, image).start
+            said = prompted_tokens(self.marks.of_picture(image, size), size, (grid.rows, grid.columns))
+            inside.append(first + said[0])
+            outside.append(first + said[1])
+        return _joined(inside), _joined(outside)
+
+    def answer(self) -> None:
+        """Show how all nodes answer the marks: the picture in view now, the others in a moment."""
+        self._values = None
+        try:
+            cut = self._shown.cut
+            inside, outside = (_joined([]), _joined([])) if cut is None or not len(self.marks) else self.nodes()
+        except AlignedCutError as error:
+            self.failed.emit(error)
+            return
+        if cut is None or not len(inside):
+            self._worker.stop()
+            if self._heat_map.values is not None and self._heat_map.values.title == TITLE:
+                self._heat_map.clear()
+            self.changed.emit()
+            return
+        if self.automatic:
+            self._similarity.settings.update(threshold=usual_level(len(outside)))
+        self._similarity.settings.update(mask=True)
+        if self._live is not None:
+            values = _answer(self._live, inside, outside, cut.index)
+            self._values = values
+            self.partial.emit(values)
+        self._worker.start(partial(_complete, self._live, cut, inside, outside))
+        self.changed.emit()
+
+    def _on_answer(self, answered: "tuple[LivePrompt, NodeValues]") -> None:
+        live, values = answered
+        if self._shown.cut is None or len(values) != len(self._shown.index):
+            return
+        self._live, self._values = live, values
+        self._heat_map.show(values)
+        self.changed.emit()
+
+    def forget(self) -> None:
+        """Nodes are numbered anew: prompts stay on their pictures where these stay, what was computed is void."""
+        self._worker.stop()
+        self._live = self._values = None
+
+    def forget_marks(self) -> None:
+        """Other pictures are shown."""
+        self._timeline.forget(self.marks)
+        self.marks.forget()
+
+
+def usual_level(n_outside: int) -> float:
+    """Score above which a token is inside where the user says nothing, as in :func:`.prompted.prompted_cut`."""
+    return 0.0 if n_outside else 0.3
+
+
+def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _answer(
+    live: "LivePrompt", inside: NDArray[np.int64], outside: NDArray[np.int64], index: "NodeIndex"
+) -> NodeValues:
+    """Scores that are computed where they are looked at."""
+
+    def part(nodes: slice) -> NDArray[np.float32]:
+        everything = nodes.start in (0, None) and nodes.stop in (len(index), None)
+        return live.score(inside, outside, None if everything else nodes)
+
+    return NodeValues(part, TITLE, n_nodes=len(index), limits=(-1.0, 1.0), signed=True)
+
+
+def _complete(
+    live: "LivePrompt | None",
+    cut: "Cut",
+    inside: NDArray[np.int64],
+    outside: NDArray[np.int64],
+    progress: ProgressCallback,
+) -> "tuple[LivePrompt, NodeValues]":
+    """All scores; where rows are not prepared yet, they are first."""
+    from ...spectral.live_prompt import LivePrompt
+
+    report(progress, 0, 2, "preparing prompts")
+    made: Any = LivePrompt(cut.eigenvectors, eigenvalues=cut.eigenvalues) if live is None else live
+    report(progress, 1, 2, "answering")
+    values = _answer(made, inside, outside, cut.index)
+    _ = values.values
+    return made, values

@@ -156,6 +156,7 @@ class Coordinator:
         for part in (self.similarity, self.picking, self.segments, self.prompting):
             part.failed.connect(tell_error)
         self.named.failed.connect(tell_error)
+        self.segments.changed.connect(self.sessions.touch)
         self.sessions.warned.connect(show_warning)
 
     @classmethod

@@ -43,7 +43,7 @@ class SegmentStack(FrameStack):
         labels = self._labels(self.images[position[0]])
         if labels is None:
             return np.zeros((self.layout.height, self.layout.width), dtype=np.uint16)
-        return self.layout.place_labels(position[0], labels.astype(np.uint16))
+        return np.asarray(self.layout.place_labels(position[0], labels), dtype=np.uint16)
 
     def frame(self, *position: int) -> NDArray[np.uint16]:
         """The frame, as it was painted on."""

@@ -191,5 +191,7 @@ def _colormap(colours: Colours) -> Any:
     # Numbers that are painted anew have the colour that the list will give them.
     table = segment_colours(max(colours, default=0) + 24)
     known = {number: tuple(int(v) for v in table[number]) for number in range(1, len(table))}
-    shown = {number: np.array([*rgb, 255]) / 255 for number, rgb in {**known, **colours}.items()}
-    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **shown})
+    shown: dict[int | None, Any] = {number: np.array([*rgb, 255]) / 255 for number, rgb in {**known, **colours}.items()}
+    coloured: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    coloured.update(shown)
+    return DirectLabelColormap(color_dict=coloured)

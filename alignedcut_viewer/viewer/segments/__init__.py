@@ -1,0 +1,1 @@
+"""The Segments panel: masks made, looked over, corrected, prompted, exported and imported."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ...choices import FIGURE_SUFFIXES
 from ...errors import InputError
@@ -11,7 +10,7 @@ from ..state.node_values import NodeValues
 from ..state.settings import StudySettings
 from .loading import LoadedStudy
 
-__all__ = ["figure_work", "masks_work", "would_replace"]
+__all__ = ["figure_work", "masks_work", "reaching_work", "would_replace"]
 
 
 def figure_work(
@@ -55,17 +54,65 @@ def figure_work(
 
 
 def masks_work(
+    study: Path, name: str, folder: Path, settings: StudySettings, *, replace: bool = False
+) -> Callable[[ProgressCallback], Path]:
+    """The work of writing segments of a study as masks of all their pictures, at the size of these.
+
+    Parameters
+    ----------
+    study
+        Its folder.
+    name
+        Which segments.
+    folder
+        Where to write.
+    settings
+        The formats.
+    replace
+        Whether masks that are there already may be overwritten.
+
+    Raises
+    ------
+    InputError
+        If no format is chosen.
+    """
+    _check_formats(settings)
+
+    def work(progress: ProgressCallback) -> Path:
+        from ...pipeline.mask_export import export_segment_set
+        from ...study.study import Study
+
+        with Study.open(study) as opened:
+            export_segment_set(
+                opened,
+                opened.segments(name),
+                folder,
+                formats=settings.mask_formats,
+                replace=replace,
+                progress=progress,
+            )
+        return folder
+
+    return work
+
+
+def _check_formats(settings: StudySettings) -> None:
+    if not settings.mask_formats:
+        raise InputError("Choose at least one format for the masks in the Export tab.")
+
+
+def reaching_work(
     shown: LoadedStudy,
     folder: Path,
     settings: StudySettings,
+    reaching: tuple[NodeValues, float],
     *,
     network: str,
     layer: int,
     smooth: bool,
     replace: bool = False,
-    reaching: tuple[NodeValues, float] | None = None,
 ) -> Callable[[ProgressCallback], Path]:
-    """The work of writing masks of all pictures at one layer, at the size of the original pictures.
+    """The work of writing where a number per node reaches a threshold, for all pictures at one layer.
 
     Parameters
     ----------
@@ -74,15 +121,15 @@ def masks_work(
     folder
         Where to write.
     settings
-        The formats; number of segments, and what they are cut from.
+        The formats.
+    reaching
+        One number per node, and the least number inside.
     network, layer
         The slot whose masks are written.
     smooth
         Interpolate between tokens before deciding what a pixel is.
     replace
         Whether masks that are there already may be overwritten.
-    reaching
-        One number per node, and the least number inside, for masks of where it is reached; None for segments.
 
     Raises
     ------
@@ -92,28 +139,26 @@ def masks_work(
     cut = shown.cut
     if cut is None:
         raise InputError("There are no masks to write yet; press Run first.")
-    if not settings.mask_formats:
-        raise InputError("Choose at least one format for the masks in the Export tab.")
+    _check_formats(settings)
+    values, threshold = reaching
 
     def work(progress: ProgressCallback) -> Path:
-        from ...pipeline.mask_export import export_segments, export_threshold
+        from ...pipeline.mask_export import export_threshold
 
-        common: dict[str, Any] = {
-            "network": network,
-            "layer": layer,
-            "smooth": smooth,
-            "formats": settings.mask_formats,
-            "replace": replace,
-            "progress": progress,
-        }
-        if reaching is None:
-            one_layer = settings.segments_of == "layer"
-            export_segments(
-                shown.study, cut, folder, k=settings.segments, one_layer=one_layer, seed=settings.seed, **common
-            )
-        else:
-            values, threshold = reaching
-            export_threshold(shown.study, cut, folder, values.part, threshold, title=values.title, **common)
+        export_threshold(
+            shown.study,
+            cut,
+            folder,
+            values.part,
+            threshold,
+            network=network,
+            layer=layer,
+            title=values.title,
+            smooth=smooth,
+            formats=settings.mask_formats,
+            replace=replace,
+            progress=progress,
+        )
         return folder
 
     return work

@@ -107,10 +107,6 @@ class StudySettings(Evented):
         Where and how to compute.
     figure_pictures
         How many pictures an exported figure shows at most.
-    segments
-        Number of segments in exported masks.
-    segments_of
-        ``layer`` to segment the chosen layer alone, ``cut`` to segment all layers and networks of the cut together.
     mask_formats
         Keys of :data:`alignedcut_viewer.choices.MASK_FORMATS`.
     """
@@ -146,8 +142,6 @@ class StudySettings(Evented):
     batch_size: int = 8
     memory: str = "4GiB"
     figure_pictures: int = 12
-    segments: int = 6
-    segments_of: str = "layer"
     mask_formats: tuple[str, ...] = ("png",)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import ComboBox, PushButton, Select, SpinBox
+from magicgui.widgets import PushButton, Select, SpinBox
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...choices import MASK_FORMATS
@@ -13,8 +13,6 @@ from ..widgets.forms import SettingsForm, listing, note, scrolled, section
 from ..widgets.view import View
 
 __all__ = ["ExportTab"]
-
-SEGMENTS_OF = {"layer": "the chosen layer alone", "cut": "all layers together"}
 
 
 class ExportTab(View):
@@ -30,13 +28,6 @@ class ExportTab(View):
             text="Export figure…",
             tooltip="Pictures × layers × networks in AlignedCut colours, as PNG, SVG or PDF",
         )
-        self.segments = SpinBox(name="segments", label="segments", min=2, max=254, tooltip="Number of segments")
-        self.segments_of = ComboBox(
-            name="segments_of",
-            label="cut from",
-            choices=[(title, key) for key, title in SEGMENTS_OF.items()],
-            tooltip="Segments of the layer shown: cut from that layer alone, or shared by all layers",
-        )
         self.mask_formats = Select(
             name="mask_formats",
             label="formats",
@@ -47,11 +38,11 @@ class ExportTab(View):
         self.export_masks = PushButton(
             name="export_masks",
             text="Export masks…",
-            tooltip="Segments of the chosen layer as masks, at the size of the original pictures",
+            tooltip="The segments that are open in the Segments panel as masks, at the size of the original pictures",
         )
         self.form = SettingsForm(
             coordinator,
-            {name: getattr(self, name) for name in ("figure_pictures", "segments", "segments_of", "mask_formats")},
+            {name: getattr(self, name) for name in ("figure_pictures", "mask_formats")},
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -65,9 +56,7 @@ class ExportTab(View):
                 ),
                 section(
                     "Masks",
-                    note("Of the network and layer that the sliders show, for all pictures, at their original size."),
-                    self.segments,
-                    self.segments_of,
+                    note("The segments of the Segments panel, for all their pictures, at the size of these."),
                     self.mask_formats,
                     self.export_masks,
                 ),
@@ -85,9 +74,10 @@ class ExportTab(View):
         """Follow settings and what is shown."""
         self.follow(self.coordinator.settings.events, self._draw_settings)
         self.follow(self.coordinator.shown.changed, self._draw_shown)
+        self.follow(self.coordinator.segments.changed, self._draw_shown)
 
     def redraw(self) -> None:
-        """Show the settings; without a cut there is nothing to export."""
+        """Show the settings; without a cut, or segments, there is nothing to export."""
         self._draw_settings()
         self._draw_shown()
 
@@ -96,5 +86,5 @@ class ExportTab(View):
 
     def _draw_shown(self) -> None:
         study = self.coordinator.shown.study
-        for button in (self.export_figure, self.export_masks):
-            button.enabled = study is not None and study.cut is not None
+        self.export_figure.enabled = study is not None and study.cut is not None
+        self.export_masks.enabled = bool(self.coordinator.segments.names)

@@ -9,9 +9,10 @@ import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
 from ...errors import AlignedCutError, InputError
+from ...progress import ProgressCallback
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.docks import show_panel
-from ..frames.exports import figure_work, masks_work, would_replace
+from ..frames.exports import figure_work, masks_work, reaching_work, would_replace
 from ..frames.stacks import AXES
 from ..state.node_values import NodeValues
 from ..state.session_file import ENDING
@@ -120,8 +121,39 @@ def export_figure(viewer: napari.viewer.Viewer) -> None:
 
 
 def export_masks(viewer: napari.viewer.Viewer) -> None:
-    """Ask for a folder and write masks of the network and layer that the sliders show."""
-    _export_masks(viewer, lambda: None)
+    """Ask for a folder and write the segments that are open, or the first of the study, as masks of all pictures."""
+    coordinator = Coordinator.of(viewer)
+    segments = coordinator.segments
+
+    def ask() -> Path | None:
+        if not segments.name and not segments.names:
+            raise InputError("There are no segments to write yet; make some in the Segments panel.")
+        study = coordinator.shown.study
+        assert study is not None
+        return ask_folder(window_of(viewer), "Export masks into a folder", study.path.parent)
+
+    def begin(folder: Path) -> None:
+        study = coordinator.shown.study
+        replace = _may_replace(viewer, folder)
+        if study is None or replace is None:
+            return
+        name = segments.name or segments.names[0]
+        write = masks_work(study.path, name, folder, coordinator.settings.snapshot(), replace=replace)
+        # What is written is what is kept.
+        save = segments.save_work() if segments.unsaved else None
+
+        def work(progress: ProgressCallback) -> tuple[Path, Any]:
+            saved = None if save is None else save(progress)
+            return write(progress), saved
+
+        def then(done: tuple[Path, Any]) -> None:
+            if done[1] is not None:
+                segments.on_saved(done[1])
+            show_info(f"The masks of the segments “{name}” are in {done[0]}.")
+
+        coordinator.tasks.start("Exporting masks", work, then)
+
+    _ask_and_begin(ask, begin)
 
 
 def export_mask(viewer: napari.viewer.Viewer) -> None:
@@ -132,12 +164,6 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
         if coordinator.heat_map.values is None:
             raise InputError("There is no mask yet; pick a place in a picture first.")
         return coordinator.heat_map.values, coordinator.similarity.settings.threshold
-
-    _export_masks(viewer, reaching)
-
-
-def _export_masks(viewer: napari.viewer.Viewer, reaching: Callable[[], tuple[NodeValues, float] | None]) -> None:
-    coordinator = Coordinator.of(viewer)
 
     def ask() -> Path | None:
         coordinator.shown_slot()
@@ -152,15 +178,15 @@ def _export_masks(viewer: napari.viewer.Viewer, reaching: Callable[[], tuple[Nod
         replace = _may_replace(viewer, folder)
         if replace is None:
             return
-        work = masks_work(
+        work = reaching_work(
             study,
             folder,
             coordinator.settings.snapshot(),
+            reaching(),
             network=network,
             layer=layer,
             smooth=coordinator.view.smooth,
             replace=replace,
-            reaching=reaching(),
         )
         coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
@@ -170,8 +196,8 @@ def _export_masks(viewer: napari.viewer.Viewer, reaching: Callable[[], tuple[Nod
 def _may_replace(viewer: napari.viewer.Viewer, folder: Path) -> bool | None:
     """Whether to replace masks in a folder: False where there are none, None if the user thought better of it."""
     coordinator = Coordinator.of(viewer)
-    study, _ = coordinator.shown.study_and_cut()
-    if not would_replace(study, folder, coordinator.settings.snapshot()):
+    study = coordinator.shown.study
+    if study is None or not would_replace(study, folder, coordinator.settings.snapshot()):
         return False
     question = f"{folder} holds masks of these pictures already. Replace them?"
     return True if ask_whether(window_of(viewer), "Replace masks", question) else None

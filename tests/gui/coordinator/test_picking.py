@@ -220,21 +220,21 @@ def test_threshold_and_mask(viewer, shown, coordinator, node, centre, press, can
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tmp_path, wait_idle, smooth):
-    from alignedcut_viewer.viewer.frames.exports import masks_work
+    from alignedcut_viewer.viewer.frames.exports import reaching_work
 
     coordinator.view.smooth = smooth
     coordinator.selection.select([node(1, 3)])
     coordinator.similarity.settings.update(mask=True, threshold=0.6)
     coordinator.settings.update(mask_formats=("png", "coco"))
     network, layer = coordinator.shown_slot()
-    work = masks_work(
+    work = reaching_work(
         shown,
         tmp_path,
         coordinator.settings,
+        (coordinator.heat_map.values, 0.6),
         network=network,
         layer=layer,
         smooth=smooth,
-        reaching=(coordinator.heat_map.values, 0.6),
     )
     coordinator.tasks.start("Exporting", work)
     wait_idle()

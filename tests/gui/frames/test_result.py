@@ -1,10 +1,7 @@
 """A study that is shown: sliders, keys, colours, status bar, exports."""
 
-import json
-
 import numpy as np
 import pytest
-from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
@@ -161,63 +158,6 @@ def test_a_figure_of_another_kind_is_refused(qtbot, shown, panel, tmp_path, noti
     answer_dialog(qtbot, tmp_path / "figure.bmp")
     click(qtbot, panel.export_tab.export_figure)
     assert "must end in .png, .svg or .pdf" in notifications[-1][1]
-
-
-def test_masks_have_the_size_of_the_original_pictures(qtbot, viewer, shown, panel, coordinator, tmp_path, wait_idle):
-    coordinator.settings.update(mask_formats=("png", "coco", "npz", "tiff"), segments=3)
-    viewer.dims.set_current_step(1, 1)
-    panel.tabs.setCurrentWidget(panel.export_tab)
-    (tmp_path / "masks").mkdir()
-    answer_dialog(qtbot, tmp_path / "masks")
-    click(qtbot, panel.export_tab.export_masks)
-    wait_idle()
-    sizes = {"0-chelsea": (140, 200), "1-astronaut": (180, 120), "2-coffee": (160, 160)}
-    archive = np.load(tmp_path / "masks" / "masks.npz")
-    for name, size in sizes.items():
-        mask = Image.open(tmp_path / "masks" / "png" / f"{name}.png")
-        assert mask.mode == "P"
-        labels = np.asarray(mask)
-        assert labels.shape == size
-        assert set(np.unique(labels)) <= {1, 2, 3}
-        np.testing.assert_array_equal(labels, archive[name])
-        assert (tmp_path / "masks" / "tiff" / f"{name}.tif").exists()
-    described = json.loads((tmp_path / "masks" / "annotations.json").read_text())
-    assert {(entry["height"], entry["width"]) for entry in described["images"]} == set(sizes.values())
-    assert described["info"]["layer"] == 7
-    assert [(c["id"], c["name"]) for c in described["categories"]] == [(i, f"segment {i}") for i in (1, 2, 3)]
-
-
-@pytest.mark.parametrize("agrees", [False, True])
-def test_masks_are_replaced_only_when_the_user_says_so(qtbot, shown, panel, coordinator, tmp_path, wait_idle, agrees):
-    from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication, QMessageBox
-
-    coordinator.settings.update(mask_formats=("png",), segments=2)
-    panel.tabs.setCurrentWidget(panel.export_tab)
-    old = tmp_path / "masks" / "png" / "0-chelsea.png"
-    old.parent.mkdir(parents=True)
-    old.write_bytes(b"the user's own")
-    asked = []
-
-    def answer():
-        box = QApplication.activeModalWidget()
-        if not isinstance(box, QMessageBox):
-            QTimer.singleShot(50, answer)
-            return
-        asked.append(box.text())
-        buttons = QMessageBox.StandardButton
-        box.button(buttons.Yes if agrees else buttons.No).click()
-
-    def choose_then_answer():
-        QTimer.singleShot(50, answer)
-
-    answer_dialog(qtbot, tmp_path / "masks")
-    QTimer.singleShot(300, choose_then_answer)
-    click(qtbot, panel.export_tab.export_masks)
-    wait_idle()
-    assert len(asked) == 1
-    assert "holds masks of these pictures already" in asked[0]
-    assert (old.read_bytes() == b"the user's own") is not agrees
 
 
 def test_nothing_to_export_is_said(viewer, panel, notifications):

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from alignedcut_viewer.viewer import launch
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
+from alignedcut_viewer.viewer.frames.picture_layout import Place
 from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 
 IMAGES = Path(__file__).resolve().parent / "images"
@@ -149,6 +150,44 @@ def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[fl
     keep(viewer, "window-sheet.png", few_colours=True)
 
 
+def segments(viewer: napari.Viewer, study: str) -> None:
+    """The Segments panel on the samples: a list with one chosen, and a prompt that is being answered."""
+    coordinator = Coordinator.of(viewer)
+    coordinator.open_study(study)
+    turn_until(lambda: not coordinator.tasks.state.busy)
+    coordinator.sessions.close()
+    panel = only(viewer, "Segments")[0]
+    if not coordinator.segments.names:
+        panel.form.make.click()
+        turn_until(lambda: not coordinator.tasks.state.busy)
+    turn_until(lambda: coordinator.segments.edits is not None)
+    go(coordinator, PICTURE, LAYER)
+    if coordinator.display.colours is not None:
+        coordinator.display.colours.visible = False
+    viewer.reset_view()
+    settle()
+    image = coordinator.segments.image
+    coordinator.segments.choose([coordinator.segments.edits.of_image(image)[0].key])
+    turn_until(lambda: len(panel.list.model_.details) == len(panel.list.model_.segments))
+    keep(viewer, "window-segments.png", few_colours=True)
+    panel.tabs.setCurrentIndex(1)
+    coordinator.segment_layers.hide_segments()
+    box = coordinator.shown.pictures.layout.box(coordinator.view.picture)
+
+    def place(y: float, x: float) -> Place:
+        return Place(box.top + y * box.height, box.left + x * box.width)
+
+    coordinator.view.update(tool="box")
+    coordinator.picking.drag(place(0.15, 0.2), place(0.8, 0.75), "replace", True)
+    coordinator.view.update(tool="point")
+    coordinator.picking.click(place(0.2, 0.93), "remove")
+    turn_until(lambda: coordinator.heat_map.values is coordinator.prompting.values)
+    coordinator.selection.select([])
+    settle()
+    keep(viewer, "window-prompts.png", few_colours=True)
+    coordinator.prompting.marks.clear()
+
+
 def main() -> int:
     """Compute, look from several sides, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -167,7 +206,10 @@ def main() -> int:
         viewer = launch(block=False)
         viewer.window.resize(*SIZE)
         if not arguments.only_photographs:
-            done = samples(viewer, arguments.study or str(Path(folder) / "sample-pictures.zarr"))
+            study = arguments.study or str(Path(folder) / "sample-pictures.zarr")
+            done = samples(viewer, study)
+            if done:
+                segments(viewer, study)
         if done and arguments.photographs:
             place = (float(arguments.place[0]), float(arguments.place[1]))
             photographs(viewer, arguments.photographs, arguments.picture, place, arguments.layer)

@@ -72,9 +72,7 @@ def test_the_study_is_deleted_under_the_window(
     coordinator.sessions.flush()
     from alignedcut_viewer.viewer.frames.exports import masks_work
 
-    work = masks_work(
-        coordinator.shown.study, tmp_path / "masks", coordinator.settings, network=NETWORK, layer=8, smooth=False
-    )
+    work = masks_work(own_study, "default", tmp_path / "masks", coordinator.settings)
     coordinator.tasks.start("Exporting masks", work)
     wait_idle()
     coordinator.open_study(own_study)

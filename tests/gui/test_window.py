@@ -77,7 +77,7 @@ def test_a_panel_opened_again_finds_the_state(qtbot, viewer, panel, coordinator,
     assert set(again.compute_tab.networks.value) == {"mae-vit-b16", "vit-tiny-p16"}
     assert again.view_tab.smooth.value
     assert again.view_tab.runs.chosen == "default"
-    assert again.export_tab.export_masks.enabled
+    assert again.export_tab.export_figure.enabled
 
 
 @pytest.mark.parametrize("name", PANELS)

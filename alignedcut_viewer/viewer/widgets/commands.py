@@ -69,6 +69,7 @@ def save_session(viewer: napari.viewer.Viewer) -> None:
         path = ask_new_file(window_of(viewer), "Save session", study.path.with_suffix(ENDING), SESSION_FILES)
         if path is not None:
             coordinator.sessions.save(path)
+            coordinator.segments.save_now()
             show_info(f"The session is in {path}.")
     except AlignedCutError as error:
         tell_error(error)

@@ -166,7 +166,7 @@ def test_nothing_to_export_is_said(viewer, panel, notifications):
     assert not panel.export_tab.export_figure.enabled
     export_figure(viewer)
     export_masks(viewer)
-    assert [message[:22] for _, message in notifications[-2:]] == ["There is no result yet"] * 2
+    assert [message[:22] for _, message in notifications[-2:]] == ["There is no result yet", "There are no segments "]
 
 
 def test_the_three_dimensional_view_of_many_pictures_is_refused_with_a_sentence(viewer, shown, monkeypatch):

@@ -7,7 +7,7 @@ from PIL import Image
 from alignedcut_viewer.errors import InputError, PictureError, StudyError
 from alignedcut_viewer.pipeline.presets import paper_brain, paper_cut
 from alignedcut_viewer.pipeline.settings import BrainSettings
-from alignedcut_viewer.viewer.frames.exports import figure_work, masks_work
+from alignedcut_viewer.viewer.frames.exports import figure_work, masks_work, reaching_work
 from alignedcut_viewer.viewer.frames.loading import LoadedStudy, load_pictures, load_study
 from alignedcut_viewer.viewer.frames.runs import (
     align_settings,
@@ -181,7 +181,9 @@ def test_nothing_is_exported_without_a_cut(tmp_path):
     with pytest.raises(InputError, match="no cut to draw"):
         figure_work(shown, tmp_path / "figure.png", StudySettings(), smooth=False)
     with pytest.raises(InputError, match="no masks to write"):
-        masks_work(shown, tmp_path, StudySettings(), network="a", layer=0, smooth=False)
+        reaching_work(shown, tmp_path, StudySettings(), (None, 0.5), network="a", layer=0, smooth=False)
+    with pytest.raises(InputError, match="at least one format"):
+        masks_work(tmp_path, "default", tmp_path, StudySettings(mask_formats=()))
 
 
 @pytest.mark.parametrize("kind", [".png", ".tif", ".npz", ".json"])

@@ -1,0 +1,121 @@
+"""Masks of others as segments of a study, and segments to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alignedcut_viewer.errors import Cancelled, InputError, PictureError, StudyError
+from alignedcut_viewer.images import open_pictures
+from alignedcut_viewer.pipeline.mask_export import export_segment_set
+from alignedcut_viewer.pipeline.mask_import import empty_segments, import_masks
+from alignedcut_viewer.segmentation import SegmentKey, export_masks
+from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.segment_set import SegmentWriter
+
+pytestmark = pytest.mark.quick
+
+SIZES = {"cat": (24, 32), "dog": (30, 20), "owl": (16, 16)}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, (height, width) in SIZES.items():
+        Image.new("RGB", (width, height)).save(folder / f"{name}.png")
+    study = Study.create(tmp_path / "study", open_pictures(folder))
+    study.complete_records()
+    return study
+
+
+@pytest.fixture
+def masks() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {name: rng.integers(0, 4, size).astype(np.int32) for name, size in SIZES.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("npz", "masks.npz"), ("coco", "annotations.json"), ("coco-polygons", "polygons.json"), ("cvat", "cvat.xml")],
+)
+def test_what_was_exported_is_read_back(
+    study: Study, masks: dict[str, np.ndarray], tmp_path: Path, kind: str, file: str
+) -> None:
+    writer = SegmentWriter(False, {"layers": {}, "settings": {}})
+    for image, (name, labels) in enumerate(masks.items()):
+        assert study.pictures.names[image].startswith(name)
+        writer.add(image, labels, {1: 0.25}, "")
+    kept = writer.publish(study.store, "drawn")
+    export_segment_set(study, kept, tmp_path / "out", formats=(kind,))
+    found = import_masks(study, tmp_path / "out" / file, "read")
+    assert found.images == (0, 1, 2)
+    assert not found.joint
+    for image, labels in enumerate(masks.values()):
+        np.testing.assert_array_equal(found.labels(image), labels)
+        if kind == "coco":
+            assert found.confidence(image)[1] == pytest.approx(0.25)
+    assert study.segmentations == ("drawn", "read")
+
+
+def test_named_labels_mean_one_thing_in_all_pictures(
+    study: Study, masks: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    names = [f"{name}.png" for name in masks]
+    export_masks(tmp_path / "out", names, masks.values(), formats=("coco",), categories={2: "eye", 9: "wing"})
+    found = import_masks(study, tmp_path / "out" / "annotations.json")
+    assert found.joint
+    edits = found.segmentation()
+    assert [(s.key, s.name) for s in edits.segments][1] == (SegmentKey(2), "eye")
+    assert "wing" not in [segment.name for segment in edits.segments]
+
+
+def test_a_folder_of_masks_of_some_pictures(study: Study, masks: dict[str, np.ndarray], tmp_path: Path) -> None:
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    for name in ("cat", "owl"):
+        Image.fromarray(masks[name].astype(np.uint8)).save(folder / f"{name}_mask.png")
+    told: list[str] = []
+    found = import_masks(study, folder, progress=lambda done, total, text: told.append(text))
+    assert found.images == (0, 2)
+    np.testing.assert_array_equal(found.labels(2), masks["owl"])
+    assert len(told) == 2
+    Image.new("L", (5, 5)).save(folder / "cat_mask.png")
+    with pytest.raises(InputError, match="5 × 5 pixels, but the picture 24 × 32"):
+        import_masks(study, folder)
+    np.testing.assert_array_equal(study.segments("imported").labels(2), masks["owl"])
+
+
+def test_what_does_not_fit_is_one_sentence(study: Study, masks: dict[str, np.ndarray], tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", tree=masks["cat"])
+    with pytest.raises(InputError, match=r"No mask in other\.npz belongs to a picture of the study"):
+        import_masks(study, tmp_path / "other.npz")
+    with pytest.raises(PictureError):
+        import_masks(study, tmp_path / "pictures")
+    np.savez(tmp_path / "fits.npz", **masks)
+
+    def cancel(done: int, total: int, text: str) -> None:
+        if done == 1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        import_masks(study, tmp_path / "fits.npz", progress=cancel)
+    assert study.segmentations == ()
+    with pytest.raises(StudyError, match="opened for reading"):
+        import_masks(Study.open(study.path), tmp_path / "fits.npz")
+
+
+def test_segments_to_draw_by_hand(study: Study) -> None:
+    empty = empty_segments(study, "mine")
+    edits = empty.segmentation()
+    assert edits.joint
+    assert edits.segments == ()
+    keys = edits.add({0: np.ones(SIZES["cat"]), 2: np.ones(SIZES["owl"])}, "all of it")
+    assert keys == (SegmentKey(1),)
+    kept = SegmentWriter.of_edits(empty, edits).publish(study.store, "mine")
+    assert kept.labels(0).min() == 1
+    assert not kept.labels(1).any()
+    assert kept.names(2) == {1: "all of it"}

@@ -165,6 +165,7 @@ def export_segment_set(
         (segments.labels(image) for image in segments.images),
         formats=formats,
         categories=categories,
+        colours=segments.colours(),
         confidence=(segments.confidence(image) for image in segments.images),
         info={"segments": segments.name, "settings": recipe["settings"], "layers": recipe["layers"]},
         replace=replace,

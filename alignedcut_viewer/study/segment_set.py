@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..atomic_files import digest_of, safe_name
 from ..errors import InputError, StudyError
-from ..segmentation import Segmentation, SegmentKey
+from ..segmentation import Segmentation, SegmentKey, segment_colours
 from ..store import Store
 
 __all__ = ["SEGMENTATIONS", "SegmentSet", "SegmentWriter", "open_segments", "segment_names"]
@@ -101,6 +101,22 @@ class SegmentSet:
         edited = self._attributes["edited"]
         own = [entry for entry in edited if entry["image"] in (None, image)]
         return {int(entry["number"]): str(entry["name"]) for entry in own}
+
+    def colours(self) -> NDArray[np.uint8] | None:
+        """RGB of number 1, 2, … as a person gave them, uint8 ``(k, 3)``.
+
+        None where each picture has colours of its own, or there are more numbers than a palette holds.
+        """
+        known = {int(entry["number"]): entry["colour"] for entry in self._attributes["edited"]}
+        if not self.joint or not known or max(known) > 255:
+            return None
+        largest = max(*known, int(np.max(np.asarray(self._values), initial=0)))
+        if largest > 255:
+            return None
+        table = segment_colours(largest)[1:]
+        for number, colour in known.items():
+            table[number - 1] = colour
+        return table
 
     def segmentation(self, images: Iterable[int] | None = None) -> Segmentation:
         """The list of segments to work with; :func:`SegmentWriter.of_edits` keeps what was made of it."""

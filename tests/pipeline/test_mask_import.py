@@ -108,6 +108,19 @@ def test_what_does_not_fit_is_one_sentence(study: Study, masks: dict[str, np.nda
         import_masks(Study.open(study.path), tmp_path / "fits.npz")
 
 
+def test_colours_of_files_are_those_that_were_given(study: Study, tmp_path: Path) -> None:
+    empty = empty_segments(study, "mine")
+    assert empty.colours() is None
+    edits = empty.segmentation()
+    edits.add({0: np.tri(*SIZES["cat"])}, "one")
+    edits.add({0: 1 - np.tri(*SIZES["cat"])}, "two")
+    edits.recolour(SegmentKey(2), (7, 8, 9))
+    kept = SegmentWriter.of_edits(empty, edits).publish(study.store, "mine")
+    export_segment_set(study, kept, tmp_path / "out", formats=("png",))
+    with Image.open(tmp_path / "out" / "png" / "cat.png") as mask:
+        assert mask.getpalette()[3:9] == [*edits[SegmentKey(1)].colour, 7, 8, 9]
+
+
 def test_segments_to_draw_by_hand(study: Study) -> None:
     empty = empty_segments(study, "mine")
     edits = empty.segmentation()

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QShortcut,
     QSizePolicy,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -71,13 +70,11 @@ class SegmentsPanel(Panel):
         self.sets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.sets.setMinimumContentsLength(10)
         self.sets.setToolTip("Segments that the study holds")
-        self.select = QToolButton()
-        self.select.setText("Click to choose")
+        self.select = QPushButton("Click to choose")
         self.select.setCheckable(True)
         self.select.setToolTip("A click on the pictures chooses the segment there, and its tokens (Alt-S)")
-        self.more = QToolButton()
-        self.more.setText("Files")
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more = QPushButton("Files")
+        self.more.setToolTip("Masks written, read, scored; segments to draw by hand")
         menu = QMenu(self.more)
         self.export_action = menu.addAction("Export masks…", self.export_masks)
         self.import_action = menu.addAction("Import masks from a file…", self.import_file)
@@ -202,8 +199,8 @@ class SegmentsPanel(Panel):
         if image is None or image not in edits.images:
             words = "This picture has no segments here."
         else:
-            n = len(edits.of_image(image))
-            words = f"{n} segment{'s' * (n != 1)}: {kept.reason(image)}."
+            n, why = len(edits.of_image(image)), kept.reason(image)
+            words = f"{why}." if why.startswith(f"{n} ") else f"{n} segment{'s' * (n != 1)} now; made as {why}."
             if image in self._scores:
                 one = self._scores[image]
                 words += f" IoU {one.hungarian:.2f}, many to one {one.many_to_one:.2f}."

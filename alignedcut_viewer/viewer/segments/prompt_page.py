@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -16,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -49,7 +47,7 @@ class PromptPage(View):
 
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
-        self.tools: dict[str, QToolButton] = {}
+        self.tools: dict[str, QPushButton] = {}
         tools = QHBoxLayout()
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)
@@ -263,11 +261,8 @@ def _made_empty(study: "Path", name: str, progress: ProgressCallback) -> OpenSeg
     return load_segments(study, empty_work(study, name)(progress), progress)
 
 
-def _tool(words: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(words)
+def _tool(words: str, tip: str) -> QPushButton:
+    button = QPushButton(words)
     button.setToolTip(tip)
     button.setCheckable(True)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return button

@@ -43,6 +43,7 @@ class SegmentLayers:
     ) -> None:
         self._display = display
         self._on_paint, self._undo, self._redo = on_paint, undo, redo
+        self._hid_segments = False
 
     @property
     def segments(self) -> "Labels | None":
@@ -154,18 +155,33 @@ class SegmentLayers:
                 layer.refresh(extent=False, thumbnail=False, highlight=False)
             else:
                 layer.data = stack
-            layer.visible = True
-            return
-        active = viewer.layers.selection.active
-        layer = viewer.add_image(stack, name="Prompts", rgb=True, axis_labels=AXES[2:], **LAYER_SETTINGS)
-        self._display.adopt(layer, PROMPTS)
-        if active is not None:
-            viewer.layers.selection.active = active
+            if not layer.visible:
+                layer.visible = True
+                self._make_room()
+        else:
+            active = viewer.layers.selection.active
+            layer = viewer.add_image(stack, name="Prompts", rgb=True, axis_labels=AXES[2:], **LAYER_SETTINGS)
+            self._display.adopt(layer, PROMPTS)
+            self._make_room()
+            if active is not None:
+                viewer.layers.selection.active = active
+        if viewer.layers[-1] is not layer:
+            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+
+    def _make_room(self) -> None:
+        """The answer to prompts cannot be read through segments."""
+        layer = self.segments
+        self._hid_segments = layer is not None and layer.visible
+        if layer is not None:
+            layer.visible = False
 
     def hide_prompts(self) -> None:
-        """There are no marks."""
-        if self.prompts is not None:
+        """There are no marks; segments that had to make room are seen again."""
+        if self.prompts is not None and self.prompts.visible:
             self.prompts.visible = False
+            if self._hid_segments and self.segments is not None:
+                self.segments.visible = True
+            self._hid_segments = False
 
     def clear(self) -> None:
         """Take both layers away, because other pictures are about to be shown."""

@@ -110,11 +110,9 @@ def _thumbnail(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray
         down, right = (
             np.nonzero(inside)[axis] * n // m for axis, n, m in zip((0, 1), (height, width), inside.shape, strict=True)
         )
-    side = int(max(np.ptp(down), np.ptp(right)) * (1 + 2 * AROUND)) + 8
-    top = int(np.clip((down.min() + down.max() - side) // 2, 0, max(height - side, 0)))
-    left = int(np.clip((right.min() + right.max() - side) // 2, 0, max(width - side, 0)))
+    side = min(int(max(np.ptp(down), np.ptp(right)) * (1 + 2 * AROUND)) + 8, height, width)
+    top = int(np.clip((down.min() + down.max() - side) // 2, 0, height - side))
+    left = int(np.clip((right.min() + right.max() - side) // 2, 0, width - side))
     cut = (slice(top, top + side), slice(left, left + side))
     shown = np.where(here[cut][..., None], picture[cut], (picture[cut] * DIMMED).astype(np.uint8))
-    square = np.zeros((side, side, 3), dtype=np.uint8)
-    square[: shown.shape[0], : shown.shape[1]] = shown
-    return np.asarray(Image.fromarray(square).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(shown).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR))

@@ -186,6 +186,7 @@ class SegmentLayers:
     def clear(self) -> None:
         """Take both layers away, because other pictures are about to be shown."""
         viewer = self._display.viewer
+        self._hid_segments = False
         for layer in (self.segments, self.prompts):
             if viewer is not None and layer is not None:
                 viewer.layers.remove(layer)

@@ -196,6 +196,8 @@ class Coordinator:
             self.segments.close()
             self.view.update(tool="")
         self._segment_binding.draw_anew()
+        if len(self.prompting.marks):
+            self.prompting.answer()
 
     # -- what the sliders show -----------------------------------------------------------------------------------
 

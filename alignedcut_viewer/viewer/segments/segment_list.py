@@ -253,7 +253,7 @@ class SegmentList(QListView):
             words.append(f"confidence {segment.confidence:.2f}")
         if segment.key.image is None and details is not None:
             words.append(f"{details.pictures} pictures" if details.pictures != 1 else "1 picture")
-        elif segment.key.image in self.model_.pictures:
+        elif segment.key.image is not None and segment.key.image in self.model_.pictures:
             words.append(self.model_.pictures[segment.key.image])
         return " · ".join(words)
 

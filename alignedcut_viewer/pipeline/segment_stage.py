@@ -20,6 +20,7 @@ from ..segmentation import (
     cluster_eigenvectors,
     refine,
     segment_eigenvectors,
+    segment_tokens,
 )
 from ..segmentation.counting import choose_count
 from ..segmentation.picture_segments import is_blank
@@ -32,7 +33,7 @@ from ..versions import versions
 if TYPE_CHECKING:
     from ..spectral.layered.layer_tokens import LayerTokens
 
-__all__ = ["GAMMA", "SegmentSettings", "segment", "segment_layers", "segmented"]
+__all__ = ["GAMMA", "MOST_EIGENVECTORS", "SegmentSettings", "segment", "segment_layers", "segmented"]
 
 GAMMA = 0.06
 """Width of the kernel of segmentation; the cut for colours takes a wider one (docs/segmentation.md)."""
@@ -40,6 +41,8 @@ GAMMA = 0.06
 _USUAL_TAPS = ("attention", "k")
 _SAMPLE = 20_000
 _NEIGHBOURS = 50
+MOST_EIGENVECTORS = 40
+"""Of all pictures together, however many segments are wanted."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,7 @@ def _joint(
     choice = settings.choice
     nearest = min(_NEIGHBOURS, *(len(layer.grid) - 1 for layer in tokens))
     cut = LayeredCut(
-        choice.n_eigenvectors,
+        min(choice.n_eigenvectors, MOST_EIGENVECTORS),
         scope="data set",
         graph=GraphSettings(n_inside=nearest, n_across=nearest),
         seed=choice.seed,
@@ -297,7 +300,11 @@ def _joint_clusters(
 ) -> tuple[Clusters, str]:
     """Clusters of all tokens; where the number is open it is chosen on a sample of them."""
     if choice.segments is not None:
-        return cluster_eigenvectors(vectors, choice.segments, seed=choice.seed), f"{choice.segments} segments of all"
+        reason = f"{choice.segments} segments of all pictures, as asked for"
+        if choice.segments > vectors.shape[1]:  # many kinds in the leading eigenvectors
+            points = vectors[:, 1:] * np.float32(np.sqrt(len(vectors)))
+            return segment_tokens(points, choice.segments, metric="euclidean", seed=choice.seed), reason
+        return cluster_eigenvectors(vectors, choice.segments, seed=choice.seed), reason
     rows = np.arange(len(vectors))
     if len(rows) > _SAMPLE:
         rows = np.sort(np.random.default_rng(choice.seed).choice(len(rows), _SAMPLE, replace=False))

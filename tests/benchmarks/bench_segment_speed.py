@@ -116,7 +116,7 @@ def main(count: int = PICTURES) -> None:
         ("graphs", uniform_cut, "_joint_operator"),
         ("eigenvectors", uniform_cut, "_leading"),
         ("reading pictures", Study, "picture"),
-        ("number and segments", picture_segments, "segment_eigenvectors"),
+        ("number and segments", segment_stage, "segment_eigenvectors"),
         ("edges at pixels", picture_segments, "class_probabilities"),
         ("edges at pixels", picture_segments, "refine"),
         ("keeping segments", segment_set.SegmentWriter, "add"),
@@ -125,8 +125,6 @@ def main(count: int = PICTURES) -> None:
         ("writing masks", writers._OneFileEach, "add"),
     ):
         stages.wrap(stage, owner, name)
-    # the name that the stage imported
-    segment_stage.segment_eigenvectors = picture_segments.segment_eigenvectors
     try:
         with tempfile.TemporaryDirectory() as folder:
             files = make_pictures(Path(folder), count)

@@ -180,6 +180,8 @@ def test_folders(tmp_path: Path) -> None:
     figures = open_benchmark(tmp_path, figure=3)
     assert figures.figure == 1
     assert_array_equal(figures.pictures[0].truth(), np.where(unknown, IGNORE, LABELS < 3))
+    assert figures.pictures[0].kinds is not None
+    assert_array_equal(figures.pictures[0].kinds(), np.where(unknown, IGNORE, np.where(LABELS < 3, LABELS, 0)))
 
 
 def test_mistakes_are_sentences(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from ...progress import ProgressCallback, report, span
 from ...segmentation import class_iou, confusion_matrix, segment_tokens, upsample_labels
 from ...segmentation.benchmark_metrics import matched_confusion
 from ...study.study import Study
-from ..segment_stage import SegmentSettings, segmented
+from ..segment_stage import MOST_EIGENVECTORS, SegmentSettings, segmented
+from .methods import ncut_pytorch_eigenvectors
 from .settings import BenchmarkSettings
 
 __all__ = ["ALL", "joint_rows"]
@@ -54,23 +55,31 @@ def joint_rows(
     if "alignedcut" in settings.methods and ("alignedcut", ALL) not in known:
         maps = _ours(study, images, n_classes, settings, span(progress, 0.0, 0.6))
         yield _row("alignedcut", "alignedcut", maps, truths, n_classes, {})
-    if "k-means" in settings.methods:
-        sets = [s for s in study.networks.values() if s.tap == "attention"]
-        for i, features in enumerate(sets):
-            n = max(features.layers) + 1
-            chosen = settings.peer_layers or sorted({2 * n // 3, n - 2})
-            for layer in (number for number in chosen if number in features.layers):
-                name = f"k-means {features.network}.attention/{layer}"
-                if (name, ALL) in known:
+    sets = [s for s in study.networks.values() if s.tap == "attention"]
+    peers = {"k-means": _k_means, "ncut-pytorch": _ncut_pytorch}
+    for i, features in enumerate(sets):
+        n = max(features.layers) + 1
+        chosen = settings.peer_layers or sorted({2 * n // 3, n - 2})
+        for layer in (number for number in chosen if number in features.layers):
+            tokens, first = features.tokens(layer), int(features.class_token)
+            for family, labelled in peers.items():
+                name = f"{family} {features.network}.attention/{layer}"
+                if family not in settings.methods or (name, ALL) in known:
                     continue
-                tokens = features.tokens(layer)
-                first = int(features.class_token)
                 stacked = np.concatenate([np.asarray(tokens[image], dtype=np.float32)[first:] for image in images])
-                labels = segment_tokens(stacked, n_classes, n_starts=5, seed=settings.seed).labels
-                grids = labels.reshape(len(images), features.rows, features.columns)
+                grids = labelled(stacked, n_classes, settings.seed).reshape(-1, features.rows, features.columns)
                 maps = [upsample_labels(grid, truth.shape) for grid, truth in zip(grids, truths, strict=True)]
-                yield _row(name, "k-means", maps, truths, n_classes, {"network": features.network, "layer": layer})
-            report(span(progress, 0.6, 1.0), i + 1, len(sets), "k-means of all pictures")
+                yield _row(name, family, maps, truths, n_classes, {"network": features.network, "layer": layer})
+        report(span(progress, 0.6, 1.0), i + 1, len(sets), "Peers on all pictures")
+
+
+def _k_means(tokens: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int32]:
+    return segment_tokens(tokens, count, n_starts=5, seed=seed).labels
+
+
+def _ncut_pytorch(tokens: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int32]:
+    vectors = ncut_pytorch_eigenvectors(tokens, min(count, MOST_EIGENVECTORS))
+    return segment_tokens(vectors, count, n_starts=5, seed=seed).labels
 
 
 def _ours(

@@ -23,7 +23,15 @@ from ...segmentation.benchmark_metrics import largest_component
 from ...segmentation.bilateral import bilateral_solve
 from ...segmentation.figure import figure_map
 
-__all__ = ["OWN_NUMBER", "PEERS", "Method", "PictureFeatures", "SlotFeatures", "make_methods"]
+__all__ = [
+    "OWN_NUMBER",
+    "PEERS",
+    "Method",
+    "PictureFeatures",
+    "SlotFeatures",
+    "make_methods",
+    "ncut_pytorch_eigenvectors",
+]
 
 PEERS = ("k-means", "ncut-pytorch", "tokencut", "diffcut")
 OWN_NUMBER = "alignedcut, own number"
@@ -155,6 +163,20 @@ class KMeans(_OneLayer):
         return upsample_labels(found.labels.reshape(slot.rows, slot.columns), picture.size)
 
 
+def ncut_pytorch_eigenvectors(tokens: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Eigenvectors of ncut-pytorch with its own defaults; an InputError if it is not installed."""
+    try:
+        from ncut_pytorch import Ncut
+    except ImportError:
+        raise InputError("ncut-pytorch is not installed; install it with: pip install ncut-pytorch") from None
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        found = Ncut(n_eig=count, device="cpu").fit_transform(torch.from_numpy(tokens))
+    return np.asarray(found[0] if isinstance(found, tuple) else found, dtype=np.float32)
+
+
 class NcutPytorch(_OneLayer):
     """Eigenvectors of ncut-pytorch with its own defaults, then k-means on their directions."""
 
@@ -162,17 +184,8 @@ class NcutPytorch(_OneLayer):
 
     def labels(self, picture: PictureFeatures, count: int) -> NDArray[np.int32]:
         """As many eigenvectors as segments, as its documentation does."""
-        try:
-            from ncut_pytorch import Ncut
-        except ImportError:
-            raise InputError("ncut-pytorch is not installed; install it with: pip install ncut-pytorch") from None
-        import torch
-
         slot = picture.at(*self.slot)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            found = Ncut(n_eig=max(count, 2), device="cpu").fit_transform(torch.from_numpy(slot.tokens))
-        vectors = np.asarray(found[0] if isinstance(found, tuple) else found, dtype=np.float32)
+        vectors = ncut_pytorch_eigenvectors(slot.tokens, max(count, 2))
         labels = segment_tokens(vectors[:, : max(count, 2)], min(count, len(slot.tokens)), n_starts=5).labels
         return upsample_labels(labels.reshape(slot.rows, slot.columns), picture.size)
 

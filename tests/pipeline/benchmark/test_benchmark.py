@@ -84,18 +84,25 @@ def test_every_method_on_every_picture_and_on_after_a_stop(data: Path, tmp_path:
 
 
 def test_the_whole_data_set_and_the_oracle(data: Path, tmp_path: Path) -> None:
+    for number, file in enumerate(sorted((data / "masks").iterdir())):  # discs of two kinds
+        labels = np.asarray(Image.open(file))
+        Image.fromarray(np.choose(labels, [0, 1 + number % 2, 3]).astype(np.uint8)).save(file)
     settings = replace(SETTINGS, protocols=("hungarian", "oracle"), scope="data set")
-    table = run_benchmark(data, tmp_path / "out", settings, figure=2).read_text()
+    table = run_benchmark(data, tmp_path / "out", settings, figure=3).read_text()
     found = {row["method"]: row for row in rows(tmp_path / "out")}
     assert {"alignedcut", f"k-means {NETWORK}.attention/3"} <= set(found)
     oracle = [row for row in found.values() if row["family"] == "oracle"]
-    assert len(oracle) == 4
+    assert len(oracle) == 2 * 2 * 2
     # The colours differ, so that even random weights tell the disc from the ground.
     assert all(row["miou"] > row["chance"] for row in oracle)
     assert {row["settings"]["features"] for row in oracle} == {"raw", "aligned"}
-    assert {row["settings"]["task"] for row in oracle} == {"figure and ground"}  # there is one kind of figure
+    assert {row["settings"]["task"] for row in oracle} == {"figure and ground", "categories"}
+    assert "figure and ground, all background" in table
     assert "one matching for the whole data set" in table
-    assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").open()))) == 4
+    assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").open()))) == 8
+    again = (tmp_path / "out" / "results.jsonl").read_text()
+    run_benchmark(data, tmp_path / "out", settings, figure=3)
+    assert (tmp_path / "out" / "results.jsonl").read_text() == again  # nothing is computed twice
 
 
 def test_peers_find_what_is_planted(rng: np.random.Generator) -> None:

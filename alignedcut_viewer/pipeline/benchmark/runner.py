@@ -74,7 +74,7 @@ def run_benchmark(
     PictureError
         If the data set cannot be read.
     InputError
-        If the folder holds results of other settings.
+        If the folder holds results of other settings, or no picture can be scored.
     """
     found = open_benchmark(data, layout, figure=figure)
     if settings.limit is not None and settings.limit < len(found):
@@ -206,6 +206,7 @@ def _each_picture(
     announce: Callable[[str], None] | None,
 ) -> None:
     layers = {features.network: max(features.layers) + 1 for features in study.networks.values()}
+    first_trouble: str | None = None
     methods = make_methods(settings.methods, layers, settings.peer_layers, settings.gamma, settings.choice)
     for image, picture in enumerate(found.pictures):
         waiting = [method for method in methods if (method.name, picture.name) not in rows.known]
@@ -215,9 +216,12 @@ def _each_picture(
                 for row in _scored(study, image, picture.name, truths, waiting, found.figure is not None):
                     rows.append({**row, "half": "selection" if image % 2 == 0 else "shown"})
             except PictureError as error:
+                first_trouble = first_trouble or str(error)
                 if announce is not None:
                     announce(str(error))
         report(progress, image + 1, len(found), f"Scoring {picture.name}")
+    if not rows.all:
+        raise InputError(f"None of the {len(found)} pictures can be scored. The first: {first_trouble}")
 
 
 def _scored(

@@ -172,3 +172,31 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "| alignedcut |" in capsys.readouterr().out
     assert cli.main([*command[:1], str(tmp_path / "nothing"), *command[2:]]) == 2
     assert "There is no data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (np.zeros((64, 80)), "labels no pixel"),
+        (np.ones((80, 64)), "is 80 × 64 pixels, its picture 64 × 80"),
+        (None, "holds the unknown label 30"),
+    ],
+)
+def test_bad_truth_is_one_sentence_of_the_command(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: np.ndarray | None, sentence: str
+) -> None:
+    if labels is None:  # VOC knows 20 classes
+        voc = tmp_path / "voc"
+        voc.mkdir()
+        (data / "images").rename(voc / "JPEGImages")
+        (data / "masks").rename(voc / "SegmentationClass")
+        folder, labels, source = voc / "SegmentationClass", np.full((64, 80), 30), voc
+    else:
+        folder, source = data / "masks", data
+    for file in folder.iterdir():
+        Image.fromarray(labels.astype(np.uint8)).save(file)
+    command = ["benchmark", str(source), "--networks", NETWORK, "--layers", "3", "--size", "64", "--device", "cpu"]
+    assert cli.main([*command, "--out", str(tmp_path / "out"), "--methods", "k-means", "--limit", "2"]) == 2
+    told = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "None of the" in line]
+    assert len(told) == 1
+    assert sentence in told[0]

@@ -141,6 +141,11 @@ class Backbone(ABC):
         return self.input_size[0] // self.spec.patch, self.input_size[1] // self.spec.patch
 
     @property
+    def window(self) -> tuple[int, int] | None:
+        """Height and width of the window in which the network slides over a picture; None if it sees all of it."""
+        return None
+
+    @property
     def n_layers(self) -> int:
         """Number of layers; they count from 0."""
         return self.spec.n_layers

@@ -17,6 +17,7 @@ from .checkpoint import CHECKPOINT_SUFFIXES
 from .families import family_of
 from .registry import get_spec
 from .spec import OFFLINE_NETWORK, Announce, NetworkSpec
+from .windows import WindowedBackbone
 
 __all__ = ["WEIGHTS_VARIABLE", "load_backbone", "weights_on_disk"]
 
@@ -31,6 +32,7 @@ def load_backbone(
     *,
     weights: str | Path | None = None,
     input_size: int | Sequence[int] | None = None,
+    window: int | Sequence[int] | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     announce: Announce | None = None,
@@ -52,6 +54,9 @@ def load_backbone(
         transformers.
     input_size
         Pixels: one number, or (height, width), multiples of the patch; None for the network's own.
+    window
+        Pixels of the window in which the network slides over pictures of that size, see
+        :class:`.windows.WindowedBackbone`; None shows it all of the picture.
     device
         ``"auto"`` (CUDA, else MPS, else the CPU) or a torch device.
     precision
@@ -84,15 +89,17 @@ def load_backbone(
     try:
         spec = get_spec(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec
         size = check_input_size(spec, input_size)
-        model, note = _load(spec, size, Path(weights) if weights is not None else None, announce or _logger.info)
+        seen = size if window is None else check_input_size(spec, window)
+        model, note = _load(spec, seen, Path(weights) if weights is not None else None, announce or _logger.info)
     except WeightsUnavailableError as reason:
         if not fallback or asked == OFFLINE_NETWORK or weights is not None:
             raise WeightsUnavailableError(_how_to_get(asked, reason)) from reason
         spec = get_spec(OFFLINE_NETWORK)
         size = _nearest_size(spec, input_size)
+        seen = size if window is None else _nearest_size(spec, window)
         why = str(reason).rstrip(".")
         try:
-            model, origin = _load(spec, size, None, lambda _line: None)
+            model, origin = _load(spec, seen, None, lambda _line: None)
         except WeightsUnavailableError as missing:
             message = f"{_how_to_get(asked, reason)} {spec.name} cannot stand in for it either: {missing}"
             raise WeightsUnavailableError(message) from reason
@@ -100,7 +107,8 @@ def load_backbone(
         (announce or _logger.warning)(
             f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin})."
         )
-    return family_of(spec).adapter_class(spec, model, input_size=size, device=where, dtype=dtype, source_note=note)
+    made = family_of(spec).adapter_class(spec, model, input_size=seen, device=where, dtype=dtype, source_note=note)
+    return made if window is None else WindowedBackbone(made, size)
 
 
 def _how_to_get(asked: str, reason: Exception) -> str:

@@ -44,6 +44,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="input size: one number, or height and width (default: the network's own)",
     )
     parser.add_argument(
+        "--window",
+        type=int,
+        metavar="PX",
+        help="let networks slide over pictures of that input size in windows of so many pixels, which overlap by half",
+    )
+    parser.add_argument(
         "--weights",
         nargs="+",
         default=[],
@@ -79,6 +85,7 @@ def extract(
     layers: tuple[int, ...] | None,
     tap: Sequence[str] | None,
     size: Sequence[int] | None,
+    window: int | None,
     weights: Sequence[str],
     device: str,
     precision: str,
@@ -99,6 +106,7 @@ def extract(
         chosen,
         layers=layers,
         input_size=input_size(size),
+        window=window,
         weights=weights_by_network(weights, chosen.networks),
         device=device,
         precision=precision,

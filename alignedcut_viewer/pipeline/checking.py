@@ -133,8 +133,9 @@ def _weights(features: FeatureSet) -> list[Finding]:
 
     try:
         with _offline():
+            size = features.key.get("window", features.input_size)  # which position embeddings are resampled to
             backbone = load_backbone(
-                features.network, input_size=features.input_size, device="cpu", precision="float32", fallback=False
+                features.network, input_size=size, device="cpu", precision="float32", fallback=False
             )
     except AlignedCutError as error:
         return [Finding("weights", features.name, "", f"not at hand to be compared ({error})", harmless=True)]

@@ -89,6 +89,7 @@ def _extract(study: Study, name: str, progress: ProgressCallback) -> None:
         layers=features.layers,
         tap=features.tap,
         input_size=features.input_size,
+        window=features.key["window"][0] if "window" in features.key else None,
         precision=str(features.key["precision"]),
         storage=str(features.key["storage"]),
         batch_size=features.batch,

@@ -47,6 +47,9 @@ class ExtractSettings(Settings):
         a few places. No cut can be made of that.
     fallback
         Whether the network that needs no hub may stand in, under its own name, for one whose weights are unavailable.
+    window
+        Pixels of a square window in which networks slide over pictures of the input size, overlapping by half; None
+        shows them all of a picture at once.
     """
 
     FORMER = {"batch": "batch_size"}  # noqa: RUF012
@@ -62,6 +65,7 @@ class ExtractSettings(Settings):
     storage: str = "float16"
     for_alignment: bool = False
     fallback: bool = True
+    window: int | None = None
 
     def __post_init__(self) -> None:
         given: Any = self.networks
@@ -76,6 +80,10 @@ class ExtractSettings(Settings):
                 raise InputError(f"input_size must be one number or (height, width); got {self.input_size!r}.")
         elif self.input_size is not None:
             whole("input_size", self.input_size, 1)
+        if self.window is not None:
+            whole("window", self.window, 1)
+            if self.input_size is None:
+                raise InputError("Windows slide over pictures of a given input size; give it, too (--size).")
         if not isinstance(self.weights, Mapping):
             raise InputError("weights must give a file for each network, as {network: file}.")
         set_value(self, "weights", {str(name): str(file) for name, file in self.weights.items()})

@@ -87,7 +87,7 @@ class FeatureSet:
         key
             What identifies the features: ``network``, ``tap``, ``input_size`` (height, width; pixels),
             ``default_size`` (whether that is the network's own), ``precision``, ``storage`` (type on disk) and
-            ``weights`` (their digest).
+            ``weights`` (their digest); ``window`` (height, width) where the network slid over the picture.
         rows, columns
             The token grid; the finest, where layers differ.
         class_token
@@ -124,6 +124,8 @@ class FeatureSet:
         if not key["default_size"]:
             height, width = key["input_size"]
             name += f"@{height}x{width}"
+        if "window" in key:
+            name += f"-window{key['window'][0]}"
         base = name = safe_name(name)
         number = 2
         while name in sets:

@@ -20,6 +20,7 @@ _MODULES = (
     "cut",
     "figures",
     "segment",
+    "import_masks",
     "benchmark",
     "concepts",
     "transitions",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from alignedcut_viewer import cli
 from alignedcut_viewer.errors import Cancelled, InputError, PictureError, StudyError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.pipeline.mask_export import export_segment_set
@@ -132,3 +134,42 @@ def test_segments_to_draw_by_hand(study: Study) -> None:
     assert kept.labels(0).min() == 1
     assert not kept.labels(1).any()
     assert kept.names(2) == {1: "all of it"}
+
+
+def test_the_command_keeps_masks(
+    study: Study, masks: dict[str, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study.close()
+    np.savez(tmp_path / "fits.npz", **masks)
+    assert cli.main(["import-masks", str(study.path), str(tmp_path / "fits.npz"), "--name", "read"]) == 0
+    assert "segments 'read' of 3 pictures" in capsys.readouterr().out
+    with Study.open(study.path) as opened:
+        np.testing.assert_array_equal(opened.segments("read").labels(1), masks["dog"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"segmentation": [[50, 50, 90, 50, 90, 90]]}, "lies outside the picture of 32 × 24 pixels"),
+        ({"category_id": 9}, "label 9, which `categories` does not name"),
+        ({"segmentation": {"size": [5, 4], "counts": [20]}}, "5 × 4 pixels does not fit its picture"),
+    ],
+)
+def test_bad_masks_are_one_sentence_of_the_command(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], sentence: str
+) -> None:
+    study.close()
+    content = {
+        "images": [{"id": 1, "file_name": "cat.png", "height": 24, "width": 32}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 2, 0, 2, 2]], **changes}],
+    }
+    (tmp_path / "bad.json").write_text(json.dumps(content))
+    np.savez(tmp_path / "size.npz", cat=np.ones((9, 9), dtype=np.int32))
+    for file, said in (("bad.json", sentence), ("size.npz", "is 9 × 9 pixels, but the picture 24 × 32")):
+        assert cli.main(["import-masks", str(study.path), str(tmp_path / file)]) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert told.count(said) == 1
+        assert "Traceback" not in told
+    with Study.open(study.path) as opened:
+        assert opened.segmentations == ()

@@ -50,7 +50,7 @@ class PromptWindow(Window):
         """Seconds from the end of a stroke until every picture has its answer."""
         began = time.perf_counter()
         prompting, heat_map = self.coordinator.prompting, self.coordinator.heat_map
-        while heat_map.values is not prompting.values:
+        while prompting.values is None or heat_map.values is not prompting.values:
             self.settle(0.01)
             if time.perf_counter() - began > 120:
                 raise RuntimeError("no answer came")

@@ -117,9 +117,10 @@ def test_a_click_on_the_picture_chooses_the_row_and_the_tokens(
     cut = coordinator.shown.cut
     places = cut.index.locate(coordinator.selection.of().nodes)
     assert set(places.image) == {1}
+    # Tokens that the quarter fills by half; the one in the middle of the picture it fills by a quarter.
     assert {(int(r), int(c)) for r, c in zip(places.row, places.column, strict=True)} == {
         (r, c) for r in (2, 3, 4) for c in (0, 1, 2)
-    }
+    } - {(2, 2)}
     assert coordinator.heat_map.values is None
     click_canvas(middle(0.25, 0.25), SHIFT)
     assert panel.list.chosen_keys == [SegmentKey(1, 1), SegmentKey(3, 1)]
@@ -146,7 +147,7 @@ def test_rename_merge_split_lock_delete_and_undo_by_keys(qtbot, coordinator, own
     assert listed(panel) == [(1, "cat"), (2, "segment 2"), (3, "segment 3")]
     assert (opened.edits.map_of(1) == 1).mean() == pytest.approx(0.5)
     click(qtbot, panel.list_page.split)
-    assert listed(panel) == [(1, "cat"), (2, "segment 2"), (3, "segment 3"), (5, "cat (2)")]
+    assert listed(panel) == [(1, "cat"), (2, "segment 2"), (3, "segment 3"), (4, "cat (2)")]
     click(qtbot, panel.list, row(panel, 2).lock)
     click(qtbot, panel.list, row(panel, 2).facts)
     qtbot.keyClick(panel.list, Qt.Key.Key_Delete)
@@ -161,7 +162,7 @@ def test_rename_merge_split_lock_delete_and_undo_by_keys(qtbot, coordinator, own
     np.testing.assert_array_equal(opened.edits.map_of(1), quarters(180, 120))
     while coordinator.timeline.can_redo:
         qtbot.keyClick(panel.list, Qt.Key.Key_Z, CONTROL | SHIFT)
-    assert [number for number, _ in listed(panel)] == [1, 2, 5]
+    assert [number for number, _ in listed(panel)] == [1, 2, 4]
 
 
 def test_a_colour_goes_to_the_list_the_layer_and_the_study(

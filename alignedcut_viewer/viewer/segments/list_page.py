@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QKeySequence
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QShortcut,
     QVBoxLayout,
     QWidget,
 )
@@ -95,10 +94,11 @@ class ListPage(View):
         self.list.renamed.connect(lambda key, name: self._change(lambda edits: edits.rename(key, name)))
         self.list.lock_clicked.connect(self._toggle_lock)
         self.list.colour_clicked.connect(self._ask_colour_of)
-        for keys, act in (("Ctrl+M", self.unite), ("Ctrl+L", self.toggle_locks), ("Delete", self.remove)):
-            shortcut = QShortcut(QKeySequence(keys), self.list)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(act)
+        self.list.actions_of_keys = {
+            (Qt.Key.Key_M, True): self.unite,
+            (Qt.Key.Key_L, True): self.toggle_locks,
+            (Qt.Key.Key_Delete, False): self.remove,
+        }
 
     # -- listening -----------------------------------------------------------------------------------------------
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QShortcut,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -128,10 +127,6 @@ class SegmentsPanel(Panel):
         self.save.clicked.connect(self.save_changes)
         self.export_button.clicked.connect(self.export_masks)
         self.cancel.clicked.connect(coordinator.tasks.cancel)
-        for keys, act in (("Ctrl+Z", coordinator.timeline.undo), ("Ctrl+Shift+Z", coordinator.timeline.redo)):
-            shortcut = QShortcut(QKeySequence(keys), contents)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(act)
         return contents
 
     @property
@@ -149,6 +144,18 @@ class SegmentsPanel(Panel):
         self.follow(coordinator.view.events["tool"], self._on_tool)
         self.follow(coordinator.view.events["picture"], self._draw_summary)
         self.follow(coordinator.tasks.changed, self._on_task)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Undo and redo, wherever in the panel the focus is."""
+        modifiers = event.modifiers()
+        if event.key() == Qt.Key.Key_Z and modifiers & Qt.KeyboardModifier.ControlModifier:
+            timeline = self.coordinator.timeline
+            if modifiers & Qt.KeyboardModifier.ShiftModifier:
+                timeline.redo()
+            else:
+                timeline.undo()
+        else:
+            super().keyPressEvent(event)
 
     def leave(self) -> None:
         """Without the panel, the mouse picks as ever."""

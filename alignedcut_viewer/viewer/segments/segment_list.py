@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QAbstractListModel, QEvent, QModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QImage, QMouseEvent, QPainter, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -159,6 +159,8 @@ class SegmentList(QListView):
 
     Attributes
     ----------
+    actions_of_keys
+        What keys do, by the key and whether Ctrl is held.
     chosen
         Signal: other segments are chosen, by mouse or keys.
     renamed
@@ -178,6 +180,7 @@ class SegmentList(QListView):
         super().__init__(parent)
         self.colours = colours
         self._quiet = False
+        self.actions_of_keys: dict[tuple[int, bool], Callable[[], None]] = {}
         self.model_ = _Model(self.renamed.emit, self)
         self.setModel(self.model_)
         self.setItemDelegate(_Delegate(self))
@@ -272,6 +275,15 @@ class SegmentList(QListView):
             self.lock_clicked.emit(self.model_.segments[index.row()].key)
             return
         super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do what a key means here; the others walk through the list."""
+        with_control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        act = self.actions_of_keys.get((event.key(), with_control))
+        if act is None:
+            super().keyPressEvent(event)
+        else:
+            act()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Ask for a colour on the swatch, for a name elsewhere."""

@@ -8,6 +8,7 @@ __all__ = [
     "ALIGNMENT_METHODS",
     "BENCHMARK_PROTOCOLS",
     "COMPARISON_MEASURES",
+    "CUT_SEGMENT_METHODS",
     "DEFAULT_MASK_FORMATS",
     "DEFAULT_NETWORK",
     "DISTRIBUTION",
@@ -106,6 +107,9 @@ SEGMENT_COUNTS = ("cut", "eigengap")
 
 SEGMENT_METHODS = ("k-way", "hierarchical", "recursive")
 """How a picture is divided."""
+
+CUT_SEGMENT_METHODS = ("regions", "instances", "semantics")
+"""What a joint cut of many layers is made into."""
 
 SEGMENT_SCOPES = ("picture", "joint")
 """Whether each picture has segments of its own, or one label means one thing in all pictures."""

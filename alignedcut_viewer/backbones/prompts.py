@@ -54,7 +54,8 @@ def encode_prompt(
             raise InputError(f"{model} has no text encoder, so it takes no prompt; leave the prompt empty.")
         pooled = None
         if takes_pooled:
-            pooled = torch.zeros(1, int(unet.config.projection_class_embeddings_input_dim) - 6 * 256)
+            of_times = 6 * int(unet.config.addition_time_embed_dim)
+            pooled = torch.zeros(1, int(unet.config.projection_class_embeddings_input_dim) - of_times)
         return torch.zeros(1, 77, width), pooled
     hidden, pooled = [], None
     for tokenizer, encoder in encoders:

@@ -6,11 +6,21 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS, REFINEMENTS, SEGMENT_COUNTS, SEGMENT_METHODS, SEGMENT_SCOPES
+from ..choices import (
+    CUT_SEGMENT_METHODS,
+    DEFAULT_MASK_FORMATS,
+    MASK_FORMATS,
+    REFINEMENTS,
+    SEGMENT_COUNTS,
+    SEGMENT_METHODS,
+    SEGMENT_SCOPES,
+)
 from ..errors import InputError
 from . import options
 from .command import Command
+from .cut_segments import add_cut_options, segment_joint_cut
 from .progress_bar import progress_bar
 
 __all__ = ["COMMANDS"]
@@ -35,7 +45,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
         choices=SEGMENT_SCOPES,
         help="picture: each has segments of its own; joint: one label means one thing everywhere (default: picture)",
     )
-    parser.add_argument("--method", default="k-way", choices=SEGMENT_METHODS, help="how to divide (default: k-way)")
+    parser.add_argument(
+        "--method",
+        choices=(*SEGMENT_METHODS, *CUT_SEGMENT_METHODS),
+        help=f"how to divide (default: k-way); {', '.join(CUT_SEGMENT_METHODS)} with --cut (default: regions)",
+    )
     parser.add_argument("--instances", action="store_true", help="tell connected things of one segment apart")
     parser.add_argument("--gamma", type=float, metavar="G", help="width of the kernel (default: 0.06)")
     parser.add_argument(
@@ -57,6 +71,19 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="overwrite masks that are there already")
     options.seed(parser)
     options.device(parser)
+    add_cut_options(parser)
+
+
+def _segment_either(study: str, cut: str | None, method: str | None, classes: str | None, **values: Any) -> None:
+    """Segments of a joint cut where one is named, else of a graph of their own."""
+    if cut is not None:
+        segment_joint_cut(study, cut, values | {"method": method or "regions", "classes": classes})
+        return
+    if method in CUT_SEGMENT_METHODS:
+        raise InputError(f"{method} are made of a joint cut; name it with --cut NAME.")
+    if classes is not None:
+        raise InputError("--classes is an option of semantics of a joint cut; say --cut NAME --method semantics.")
+    segment(study, method=method or "k-way", **values)
 
 
 def segment(
@@ -131,6 +158,6 @@ COMMANDS = (
         ),
         example="alignedcut segment my-study --segments auto --formats png coco csv",
         options=_options,
-        run=segment,
+        run=_segment_either,
     ),
 )

@@ -14,6 +14,8 @@ from .concept_stage import aligned_features as aligned_features
 from .concept_stage import concept_crops as concept_crops
 from .concept_stage import discover_concepts as discover_concepts
 from .concept_stage import representative_nodes as representative_nodes
+from .cut_segments import CutSegmentSettings as CutSegmentSettings
+from .cut_segments import segment_cut as segment_cut
 from .extraction import extract as extract
 from .figure_ground_stage import FigureGroundActivation as FigureGroundActivation
 from .figure_ground_stage import figure_ground_activation as figure_ground_activation

@@ -164,6 +164,85 @@ def test_a_u_net_without_a_middle(tmp_path: Path) -> None:
     assert network.features(torch.zeros(1, 3, 128, 128), [5])[0].shape == (1, 256, 16)
 
 
+@pytest.mark.parametrize("encoder", [False, True])
+def test_a_u_net_that_takes_size_and_pooled_prompt(tmp_path: Path, encoder: bool) -> None:
+    """SDXL and SSD-1B: several blocks at a place, two text encoders, picture size and pooled prompt as embeddings."""
+    described = SMALL | {
+        "transformer_layers_per_block": (1, 2),
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + 24,
+        "cross_attention_dim": 64,
+        "use_linear_projection": True,
+    }
+    write(tmp_path, described, encoder=encoder)
+    if encoder:
+        from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+        config = CLIPTextConfig(
+            vocab_size=len(WORDS), hidden_size=32, intermediate_size=32, num_hidden_layers=2, projection_dim=24,
+            num_attention_heads=4, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        )  # fmt: skip
+        CLIPTextModelWithProjection(config).save_pretrained(tmp_path / "text_encoder_2")
+        shutil.copytree(tmp_path / "tokenizer", tmp_path / "tokenizer_2")
+    prompt = "a dog" if encoder else ""
+    network = load_backbone(f"diffusers:{tmp_path}?grids=8,16&timesteps=80&seed=2&prompt={prompt}", device="cpu")
+    sides = [network.grid_of(layer)[0] for layer in range(network.n_layers)]
+    assert sides == [16, 8, 8, 8, 8, 8, 8, 8, 8, 16, 16]
+    text, pooled = network.model.text, network.model.pooled
+    assert text.shape == (1, 77, 64)
+    assert pooled.shape == (1, 24)
+    assert bool(pooled.any()) == encoder
+    batch = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
+    unet = diffusers.UNet2DConditionModel.from_pretrained(tmp_path / "unet").eval()
+    vae = diffusers.AutoencoderKL.from_pretrained(tmp_path / "vae").eval()
+    scheduler = diffusers.DDPMScheduler.from_pretrained(tmp_path / "scheduler")
+    found: list[torch.Tensor] = []
+    for name, module in unet.named_modules():
+        if name.endswith("attn1"):
+            module.to_q.register_forward_hook(lambda _m, _i, out: found.append(out))
+    with torch.no_grad():
+        latents = vae.encode(batch).latent_dist.mode() * vae.config.scaling_factor
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(2))
+        noisy = scheduler.add_noise(latents, noise, torch.tensor([80]))
+        added = {"text_embeds": pooled, "time_ids": torch.tensor([[128.0, 128, 0, 0, 128, 128]])}
+        unet(noisy, 80, encoder_hidden_states=text, added_cond_kwargs=added)
+    ours = network.features_at(batch, [(layer, "q") for layer in range(network.n_layers)])
+    for one, other in zip(ours, found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_every_part_of_the_papers_figures(small: Path, tmp_path: Path) -> None:
+    """The command of docs/what_and_where.md that makes them, on the small U-Net instead of Stable Diffusion."""
+    import importlib.util
+
+    script = Path(__file__).resolve().parents[2] / "docs" / "make_what_where.py"
+    specification = importlib.util.spec_from_file_location("make_what_where", script)
+    assert specification is not None
+    assert specification.loader is not None
+    made = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(made)
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 96), Image.Resampling.NEAREST).save(tmp_path / f"p{i}.png")
+    words = ["--network", f"diffusers:{small}?grids=8,16&timesteps=100", "--out", str(tmp_path / "figures")]
+    few = ["--eigenvectors", "8", "--neighbours", "10", "--device", "cpu", "--study", str(tmp_path / "study")]
+    made.main(["--pictures", *(str(tmp_path / f"p{i}.png") for i in range(4)), *words, *few])
+    kinds = ("pathways", "agreement", "regions", "instances", "semantics")
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {f"what-where-{kind}.png" for kind in kinds}
+    study = Study.open(tmp_path / "study")
+    assert set(study.cuts) == {"what", "where"}
+    assert {(g.rows, g.pathway) for g in study.cut("where").layered.graphs} == {(8, "where"), (16, "where")}
+    # the paper's own solver, with all settings that it has for single pictures
+    options = ["--pathway", "where", "--scope", "picture", "--preset", "paper", "--name", "paper", "--images", "0", "1"]
+    colours = ["--no-map", "--perplexity", "5", "--device", "cpu"]
+    assert cli.main(["cut", str(tmp_path / "study"), *options, *colours]) == 0
+    paper = Study.open(tmp_path / "study").cut("paper")
+    assert {g.head for g in paper.layered.graphs} == set(range(4))
+    assert paper.recipe["cut"]["settings"]["solver"] == "gradient"
+    assert np.isfinite(paper.eigenvectors).all()
+
+
 def test_from_pictures_to_a_cut(small: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
@@ -216,6 +295,24 @@ def test_folders_that_are_no_pipeline(small: Path, real_shapes: Path, tmp_path: 
         load_backbone(f"diffusers:{small}?grids=8,16", input_size=136, device="cpu")
     with pytest.raises(CheckpointError, match="no single file holds"):
         load_backbone(f"diffusers:{small}?grids=8,16", weights=small / "unet" / "config.json", device="cpu")
+
+
+def test_the_command_line_says_it_in_one_sentence(
+    small: Path, real_shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fused projections cannot come out of a folder: they are made in memory, see the next test."""
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "p.png")
+    shutil.copytree(small, tmp_path / "no-unet", ignore=shutil.ignore_patterns("unet"))
+    for network, sentence in (
+        (f"diffusers:{tmp_path / 'no-unet'}", "has no U-Net (unet/config.json)"),
+        (f"diffusers:{real_shapes}?prompt=a dog", "has no text encoder, so it takes no prompt; leave the prompt empty"),
+        (f"diffusers:{small}?grids=7", "has no self-attention on grids of 7"),
+    ):
+        words = ["--networks", network, "--tap", "q", "k", "v", "--study", str(tmp_path / "study"), "--device", "cpu"]
+        assert cli.main(["extract", str(tmp_path / "p.png"), *words]) == 2
+        told = capsys.readouterr().err.strip().splitlines()
+        assert sentence in told[-1]
+        assert not any("Traceback" in line for line in told)
 
 
 def test_fused_projections_are_refused(small: Path) -> None:

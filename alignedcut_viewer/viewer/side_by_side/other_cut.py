@@ -57,6 +57,10 @@ class OtherCut:
         joint = None if self.cut.layered is None else self.cut.layered.joint
         return {name: "joint solution" if name == joint else own for name, own in self._own_names.items()}
 
+    def stands_beside(self, position: Position) -> bool:
+        """Whether a position is one of the shown cut."""
+        return position[0] in self._shown_names
+
     def matching_network(self, network: str) -> str:
         """The network of the other cut that stands for one of the shown cut.
 

@@ -184,8 +184,8 @@ class PaneBoard(View):
     def slot(self) -> Slot | None:
         """Network and layer of the other cut that are shown."""
         position = self.coordinator.view.position
-        if self.other is None or position is None:
-            return None
+        if self.other is None or position is None or not self.other.stands_beside(position):
+            return None  # another cut is about to be shown, and the sliders are there already
         found = self.other.matching_slot(position, self.network.value or None)
         if self.linked.value:
             return found

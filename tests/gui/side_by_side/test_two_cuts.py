@@ -140,6 +140,18 @@ def test_agreement_is_shown_and_leads_to_the_layer(qtbot, viewer, coordinator, t
     assert "AlignedCut" in panel.note.text()
 
 
+def test_another_cut_is_opened_while_two_stand_side_by_side(qtbot, coordinator, board, wait_idle, two_pathways, caplog):
+    """The sliders move to a network of the new cut before the panel has another one beside it."""
+    for name in ("where", "default", "what"):
+        coordinator.open_study(two_pathways, name)
+        wait_idle()
+        shown = coordinator.shown.cut
+        assert shown.name == name
+        qtbot.waitUntil(lambda: board.other is not None and board.slot is not None, timeout=20_000)
+        assert board.slot.network in {network.name for network in board.other.cut.index.networks}
+    assert "KeyError" not in caplog.text
+
+
 def test_the_form_shows_what_the_kind_needs(qtbot, viewer, coordinator):
     panel = show_panel(viewer, "Study", tabify=False)
     form = panel.compute_tab

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .errors import StorageError
 from .nodes import NodeIndex
 
-__all__ = ["as_ranges", "from_ranges", "translate"]
+__all__ = ["as_ranges", "counterparts", "from_ranges", "translate"]
 
 
 def as_ranges(nodes: NDArray[np.int64]) -> list[list[int]]:
@@ -57,13 +57,27 @@ def translate(nodes: NDArray[np.int64], old: NodeIndex, new: NodeIndex) -> NDArr
     """
     if old == new:
         return nodes
+    found = counterparts(nodes, old, new)
+    return np.unique(found[found >= 0])
+
+
+def counterparts(nodes: NDArray[np.int64], old: NodeIndex, new: NodeIndex) -> NDArray[np.int64]:
+    """The number that each of some nodes has under another numbering; -1 where it has none.
+
+    Parameters
+    ----------
+    nodes, old, new
+        As of :func:`translate`.
+    """
+    if old == new:
+        return nodes
     place = old.locate(nodes)
     position = {image: i for i, image in enumerate(new.images)}
     of_image = {image: position.get(image, -1) for image in old.images}
     numbers, which = np.unique(place.image, return_inverse=True)
     picture = np.array([of_image[int(image)] for image in numbers], dtype=np.int64)[which]
     known = {network.name: network for network in new.networks}
-    parts = [np.empty(0, dtype=np.int64)]
+    found = np.full(len(nodes), -1, dtype=np.int64)
     for number, network in enumerate(old.networks):
         there = known.get(network.name)
         if there is None:
@@ -77,5 +91,5 @@ def translate(nodes: NDArray[np.int64], old: NodeIndex, new: NodeIndex) -> NDArr
                 kept &= place.row >= 0
             token = np.where(place.row >= 0, place.row * grid.columns + place.column + int(grid.class_token), 0)
             start = new.slot_slice(network.name, layer).start
-            parts.append(start + picture[kept] * grid.n_tokens + token[kept])
-    return np.unique(np.concatenate(parts))
+            found[kept] = start + picture[kept] * grid.n_tokens + token[kept]
+    return found

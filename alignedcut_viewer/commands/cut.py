@@ -42,10 +42,13 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--balance", type=float, metavar="B", help="from 0 to 1: how strongly dense regions are evened out"
     )
     parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
-    parser.add_argument("--colour-landmarks", type=int, metavar="N", help="nodes that it places (default: 2000)")
+    parser.add_argument("--colour-landmarks", type=int, metavar="N", help="nodes that it places (default: 1500)")
     parser.add_argument("--map-perplexity", type=float, metavar="P", help="of the t-SNE that makes the map")
-    parser.add_argument("--map-landmarks", type=int, metavar="N", help="nodes that it places (default: 3000)")
+    parser.add_argument("--map-landmarks", type=int, metavar="N", help="nodes that it places (default: 60000)")
     parser.add_argument("--spread", choices=SPREADS, help="colours between t-SNE's landmarks")
+    parser.add_argument(
+        "--map-spread", choices=SPREADS, help="places between those nodes (default: refined, one for every token)"
+    )
     parser.add_argument("--no-map", action="store_true", help="leave out the map that the Trajectories panel shows")
     options.seed(parser)
     parser.add_argument("--memory", metavar="SIZE", help="bound on the working set, such as 2GiB (default: 4GiB)")
@@ -87,6 +90,7 @@ def cut(
     map_perplexity: float | None,
     map_landmarks: int | None,
     spread: str | None,
+    map_spread: str | None,
     no_map: bool,
     seed: int,
     memory: str | None,
@@ -115,7 +119,7 @@ def cut(
     }
     common = {"seed": seed, "device": device}
     colour = _given(perplexity=perplexity, spread=spread, n_landmarks=colour_landmarks) | common
-    plane = _given(perplexity=map_perplexity, n_landmarks=map_landmarks) | common
+    plane = _given(perplexity=map_perplexity, n_landmarks=map_landmarks, spread=map_spread) | common
     if preset:
         settings = paper_cut(colour=colour, map=plane, **_given(**given))
     else:

@@ -75,10 +75,12 @@ PAPER: tuple[PresetValue, ...] = (
     PresetValue("colour", "n_landmarks", 10_000, False, _MEMORY),
     PresetValue("colour", "perplexity", 150.0, True, _PUBLIC_CODE + ": 100 to 150"),
     PresetValue("colour", "metric", "euclidean", True, "appendix C.5"),
+    PresetValue("colour", "sampling", "farthest", True, _PUBLIC_CODE),
     PresetValue("colour", "spread", "nearest", True, "appendix C.5: one nearest neighbour"),
     PresetValue("colour", "quantile", 0.05, True, _PUBLIC_CODE),
     PresetValue("map", "n_landmarks", 10_000, False, _MEMORY),
     PresetValue("map", "perplexity", 150.0, True, _PUBLIC_CODE + ": 100 to 150"),
+    PresetValue("map", "sampling", "farthest", True, _PUBLIC_CODE),
     PresetValue("map", "spread", "nearest", True, "appendix C.5: one nearest neighbour"),
 )
 """Every setting of the paper that ours can be given."""

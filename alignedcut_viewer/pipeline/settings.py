@@ -183,7 +183,8 @@ class ColourSettings(Settings):
     init
         ``"pca"`` or ``"spectral"``.
     spread
-        Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or ``"interpolated"``.
+        Where the other nodes go: between landmarks (``"interpolated"``), which lets near nodes have near colours, to
+        their ``"nearest"`` landmark (the paper's way), or each to a place of its own (``"refined"``).
     metric, sampling, n_neighbors, max_iter
         Distance between nodes, choice of landmarks, landmarks between which nodes are interpolated, and iterations; see
         :class:`alignedcut_viewer.spectral.SpectralTSNE`.
@@ -197,13 +198,13 @@ class ColourSettings(Settings):
 
     FORMER = {"method": ""}  # noqa: RUF012 - t-SNE was one of several
 
-    n_landmarks: int | None = None
-    perplexity: float = 100.0
+    n_landmarks: int | None = 1500
+    perplexity: float = 300.0
     init: str = "pca"
-    spread: str = "nearest"
+    spread: str = "interpolated"
     metric: str = "euclidean"
     sampling: str = "farthest"
-    n_neighbors: int = 8
+    n_neighbors: int = 64
     max_iter: int = 1000
     quantile: float = 0.05
     seed: int = 0
@@ -223,14 +224,14 @@ class MapSettings(Settings):
     Parameters
     ----------
     n_landmarks
-        Nodes that t-SNE places itself.
+        Nodes that t-SNE places itself. More of them keep more neighbours together and take longer.
     perplexity
         Effective number of neighbours.
     init
         ``"pca"`` or ``"spectral"``.
     spread
-        Where the other nodes go: to their ``"nearest"`` landmark (the paper's way) or between landmarks
-        (``"interpolated"``), which tells nodes apart but falls between clusters.
+        Where the other nodes go: each to a place of its own among the landmarks (``"refined"``), to their ``"nearest"``
+        landmark (the paper's way), or between landmarks (``"interpolated"``), which falls between clusters.
     metric, sampling, n_neighbors, max_iter
         As of :class:`ColourSettings`.
     seed
@@ -241,14 +242,14 @@ class MapSettings(Settings):
 
     FORMER = {"method": ""}  # noqa: RUF012 - t-SNE was one of several
 
-    n_landmarks: int = 3000
-    perplexity: float = 100.0
+    n_landmarks: int = 60_000
+    perplexity: float = 30.0
     init: str = "pca"
-    spread: str = "nearest"
+    spread: str = "refined"
     metric: str = "euclidean"
-    sampling: str = "farthest"
-    n_neighbors: int = 8
-    max_iter: int = 1000
+    sampling: str = "uniform"
+    n_neighbors: int = 5
+    max_iter: int = 500
     seed: int = 0
     device: str = "auto"
 

@@ -25,6 +25,7 @@ from ..versions import software_version, versions
 from . import alignment_stage, extraction
 from .activation_stage import brain_activation, has_readout
 from .alignment_stage import align, load_alignment, portable_alignment
+from .colour_keeping import turn_onto_earlier
 from .concept_carrying import carry_concepts
 from .extraction import extract
 from .map_stage import build_map
@@ -263,7 +264,7 @@ def finish_cut(
     colours
         The engine of the colours; see :func:`colour_engine`.
     """
-    part = _colour_stage(study, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
+    part = _colour_stage(study, name, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
     places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.67, 0.95))
     if name is None:
         name = name_of_cut(study.store, group, part)
@@ -368,6 +369,7 @@ def _remove_derived(study: Study, path: str) -> None:
 
 def _colour_stage(
     study: Study,
+    name: str,
     group: str,
     settings: ColourSettings,
     engine: Any,
@@ -388,10 +390,15 @@ def _colour_stage(
     if not len(eigenvectors):
         raise StudyError("The graph has no nodes to colour.")
     embedding = np.asarray(engine.fit_transform(eigenvectors, progress=progress, on_update=on_update), dtype=np.float32)
+    embedding, turn = turn_onto_earlier(study, name, group, embedding)
     colours = rgb(embedding, quantile=settings.quantile)
+    turned = None
+    if turn is not None:
+        turned = {"onto": turn.onto, "matrix": turn.matrix.tolist(), "tokens": turn.shared, "left": turn.unexplained}
     attributes = {
         "recipe": {
             **identity,
+            "turned": turned,
             "perplexity": engine.perplexity_,
             "versions": versions("torch", "numpy"),
         }

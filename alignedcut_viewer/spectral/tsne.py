@@ -17,6 +17,7 @@ from .features import FeatureChunks, as_tensor, raise_not_finite
 from .neighbours import nearest, nearest_on_device
 from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
+from .tsne_placing import Placing
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,7 @@ FloatArray = NDArray[np.float32]
 _CHUNK_BYTES = 1 << 25  # of eigenvectors in single precision that are spread at a time
 _CHUNK_BYTES_ON_DEVICE = 1 << 27
 _CANDIDATES = 10  # of the landmarks, for each landmark
+_REFINEMENTS = 12  # steps of a refined node; from its nearest landmark on it settles in ten
 _NOT_FINITE = "Eigenvectors are NaN or infinite."
 
 
@@ -53,9 +55,11 @@ class SpectralTSNE(NodeTransformer):
         ``"pca"`` or ``"spectral"`` start: principal axes of the landmarks' eigenvectors, or the leading eigenvectors.
     spread
         ``"nearest"`` (paper) or ``"interpolated"``: a mean of the nearest landmarks with weights that fall smoothly to
-        zero at the last of them and grow without bound at a landmark (modified Shepard weights).
+        zero at the last of them and grow without bound at a landmark (modified Shepard weights). ``"refined"``: every
+        node goes from its nearest landmark to where t-SNE's own objective draws it while the landmarks stand, on the
+        CPU; with tens of thousands of landmarks more of its neighbours stay its neighbours than in the other ways.
     n_neighbors
-        Landmarks that an interpolated place is made of.
+        Landmarks that an interpolated place is made of, and effective number of those that attract a refined one.
     max_iter
         Iterations of t-SNE at most; it stops before when the divergence no longer falls.
     seed
@@ -84,7 +88,7 @@ class SpectralTSNE(NodeTransformer):
         metric: Literal["euclidean", "cosine"] = "euclidean",
         sampling: Literal["farthest", "uniform"] = "farthest",
         init: Literal["pca", "spectral"] = "pca",
-        spread: Literal["nearest", "interpolated"] = "nearest",
+        spread: Literal["nearest", "interpolated", "refined"] = "nearest",
         n_neighbors: int = 8,
         max_iter: int = 1000,
         seed: int = 0,
@@ -231,10 +235,11 @@ class SpectralTSNE(NodeTransformer):
         n, columns = features.shape
         device = resolve_device(self.device)
         places: FloatArray = np.empty((n, self.n_components), dtype=np.float32)
+        placing = self._begin_placing()
         n_bytes = _CHUNK_BYTES if device.type == "cpu" else _CHUNK_BYTES_ON_DEVICE
         for start, rows in features.chunks(max(1, n_bytes // (4 * columns))):
             try:
-                part = self._place(as_tensor(rows), device)
+                part = self._place(as_tensor(rows), device, placing)
             except FeatureError:
                 raise_not_finite(features)
                 raise
@@ -242,7 +247,13 @@ class SpectralTSNE(NodeTransformer):
             report(progress, start + len(part), n, "Placing all nodes")
         return places
 
-    def _place(self, rows: torch.Tensor, device: torch.device) -> FloatArray:
+    def _begin_placing(self) -> Placing | None:
+        """What gives nodes places of their own, where that is wanted and there are landmarks enough."""
+        if self.spread != "refined" or len(self._points) < 4:
+            return None
+        return Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
+
+    def _place(self, rows: torch.Tensor, device: torch.device, placing: Placing | None) -> FloatArray:
         """Places of some rows.
 
         Raises
@@ -252,7 +263,9 @@ class SpectralTSNE(NodeTransformer):
         """
         import torch
 
-        k = 1 if self.spread == "nearest" else min(self.n_neighbors, len(self._points))
+        if placing is not None:
+            return placing(self._scaled(rows.float().cpu().numpy()))
+        k = 1 if self.spread != "interpolated" else min(self.n_neighbors, len(self._points))
         if device.type == "cpu":
             here = rows.cpu()
             array = (here.float() if here.dtype == torch.bfloat16 else here).numpy()

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import ProgressCallback, report, span
+from .buckets import Buckets
 from .neighbours import neighbour_graph
 from .threads import n_threads
 from .tsne_forces import CompiledForces, Forces, TorchForces
+from .tsne_many import GridForces
 from .tsne_probabilities import SparseProbabilities, dense_probabilities, sparse_probabilities
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ UpdateCallback = Callable[[int, FloatArray], None]
 
 _DENSE_CPU = 3000  # a dense P of so many points is 36 MB; beyond, it is read slower than neighbours are looked up
 _DENSE_DEVICE = 20_000
+_GRID_CPU = 5000
+"""Points of a plane from which on the repulsion comes from a grid, not from all pairs, on the CPU. In three dimensions
+points are too far apart for a grid: all pairs are faster."""
+_BUCKETS = 20_000
+"""Points from which on neighbours are looked for in near buckets only."""
+_PROBES = 16
 _START_SPREAD = 1e-4
 _CHECK_EVERY = 100
 _UPDATE_EVERY = 25
@@ -71,7 +79,14 @@ def joint_probabilities(
     if n <= (_DENSE_CPU if points.device.type == "cpu" else _DENSE_DEVICE):
         distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").square_()
         return dense_probabilities(distances, perplexity)
-    indices, squared = neighbour_graph(points, min(n - 1, int(3 * perplexity) + 1), progress)
+    count = min(n - 1, int(3 * perplexity) + 1)
+    if n > _BUCKETS:
+        array = np.ascontiguousarray(points.cpu().numpy())
+        own = np.arange(n)
+        found, near = Buckets(array, max(200, count)).nearest(array, count, n_probes=_PROBES, own=own, progress=progress)
+        near[found < 0] = np.inf
+        return sparse_probabilities(np.maximum(found, 0).astype(np.int64), torch.from_numpy(near), perplexity)
+    indices, squared = neighbour_graph(points, count, progress)
     return sparse_probabilities(indices.cpu().numpy(), squared, perplexity)
 
 
@@ -178,7 +193,7 @@ def exact_tsne(
     progress: ProgressCallback | None = None,
     on_update: UpdateCallback | None = None,
 ) -> tuple[FloatArray, float]:
-    """t-SNE with the repulsion of all pairs, on the device of the points.
+    """t-SNE on the device of the points, with the repulsion of all pairs; that of very many comes from a grid.
 
     Parameters
     ----------
@@ -215,6 +230,10 @@ def exact_tsne(
         on_device = TorchForces(probabilities, torch.from_numpy(start).to(probabilities.device))
         divergence = descend(on_device, n, settings, moving, update)
         return on_device.positions(), divergence
+    if isinstance(probabilities, SparseProbabilities) and n > _GRID_CPU and n_components == 2:
+        by_grid = GridForces(probabilities, start)
+        divergence = descend(by_grid, n, settings, moving, on_update)
+        return by_grid.positions(), divergence
     dense_or_sparse = probabilities.numpy() if isinstance(probabilities, torch.Tensor) else probabilities
     spatial = np.pad(start, ((0, 0), (0, 3 - n_components)))
     workers = n_threads()

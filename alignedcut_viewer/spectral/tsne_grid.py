@@ -20,6 +20,7 @@ __all__ = ["CELL", "Field", "field_of"]
 FloatArray = NDArray[np.float32]
 CELL = 0.5
 """Side of a cell, where w falls to one half at distance one."""
+_SMALLEST_CELL, _CELLS_ACROSS = 0.05, 32  # of a map that is still small, where forces are small too
 _MARGIN = 3  # cells around the outermost points
 _MOST_CELLS = {2: 1 << 22, 3: 1 << 22}  # before the padding; beyond, cells are larger
 _BLOCK = 1 << 15
@@ -81,7 +82,8 @@ def field_of(positions: FloatArray) -> Field:
 
     n, d = positions.shape
     low, high = positions.min(axis=0), positions.max(axis=0)
-    cell = max(CELL, float(np.prod((high - low).astype(np.float64) + CELL) / _MOST_CELLS[d]) ** (1 / d))
+    wanted = min(CELL, max(_SMALLEST_CELL, float((high - low).max()) / _CELLS_ACROSS))
+    cell = max(wanted, float(np.prod((high - low).astype(np.float64) + CELL) / _MOST_CELLS[d]) ** (1 / d))
     shape = tuple(_rounded(int(side / cell) + 2 * _MARGIN + 2) for side in (high - low).tolist())
     origin = (low - np.float32(_MARGIN * cell)).astype(np.float32)
     kernel = kernels.deposit if d == 2 else kernels.deposit_3d

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..compiled import compiled
 
-__all__ = ["attract", "cost", "move_points"]
+__all__ = ["attract", "attract_to", "cost", "move_points"]
 
 
 @compiled
@@ -36,6 +36,40 @@ def attract(positions, starts, columns, values, start, stop, force):  # type: ig
             dy = y - positions[j, 1]
             dz = z - positions[j, 2] if spatial else np.float32(0.0)
             w = values[entry] / (one + dx * dx + dy * dy + dz * dz)
+            fx += w * dx
+            fy += w * dy
+            fz += w * dz
+        force[i, 0] = fx
+        force[i, 1] = fy
+        if spatial:
+            force[i, 2] = fz
+
+
+@compiled
+def attract_to(positions, landmarks, neighbours, weights, force):  # type: ignore[no-untyped-def]
+    """Attraction ``sum_j p_ij w_ij (y_i - y_j)`` of every point to some landmarks that stand.
+
+    Parameters
+    ----------
+    positions, landmarks
+        float32 (n, 2) and (m, 2), or (n, 3) and (m, 3).
+    neighbours, weights
+        int32 and float32 (n, k).
+    force
+        float32, like the positions, written.
+    """
+    one = np.float32(1.0)
+    spatial = positions.shape[1] == 3
+    for i in range(len(positions)):
+        x, y = positions[i, 0], positions[i, 1]
+        z = positions[i, 2] if spatial else np.float32(0.0)
+        fx = fy = fz = np.float32(0.0)
+        for k in range(neighbours.shape[1]):
+            j = neighbours[i, k]
+            dx = x - landmarks[j, 0]
+            dy = y - landmarks[j, 1]
+            dz = z - landmarks[j, 2] if spatial else np.float32(0.0)
+            w = weights[i, k] / (one + dx * dx + dy * dy + dz * dz)
             fx += w * dx
             fy += w * dy
             fz += w * dz

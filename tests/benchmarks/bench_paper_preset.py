@@ -44,10 +44,13 @@ WHY = {
     ("cut", "n_landmarks"): "as many as reproduce 99 % of the affinities",
     ("cut", "sampling"): "k-means for Nyström, farthest points for `knn`",
     ("cut", "orthonormal"): "as exact eigenvectors are; `knn` keeps the paper's",
-    ("colour", "n_landmarks"): "five times fewer take a fraction of the time",
-    ("colour", "perplexity"): "for fewer landmarks",
-    ("map", "n_landmarks"): "three times fewer take a fraction of the time",
-    ("map", "perplexity"): "for fewer landmarks",
+    ("colour", "n_landmarks"): "fewer take a fraction of the time",
+    ("colour", "perplexity"): "near nodes get nearer colours",
+    ("colour", "spread"): "near nodes get nearer colours",
+    ("map", "n_landmarks"): "more neighbours stay together",
+    ("map", "perplexity"): "nearest neighbours count",
+    ("map", "sampling"): "dense regions get the room they need",
+    ("map", "spread"): "a place for every node",
 }
 
 

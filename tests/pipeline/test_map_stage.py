@@ -19,7 +19,7 @@ from alignedcut_viewer.study import Study
 
 pytestmark = pytest.mark.quick
 
-SETTINGS = MapSettings(n_landmarks=120, perplexity=15, device="cpu")
+SETTINGS = MapSettings(n_landmarks=120, perplexity=15, spread="nearest", device="cpu")
 GROUPS = 4
 
 
@@ -62,6 +62,9 @@ def test_the_plane_keeps_planted_groups_apart(study: Study) -> None:
     assert len(np.unique(places, axis=0)) == 120, "every node is on its nearest landmark"
     between = pipeline.spectral_map(study, "default", replace(SETTINGS, spread="interpolated"))
     assert len(np.unique(between, axis=0)) == 400, "nodes between landmarks have places of their own"
+    refined = pipeline.spectral_map(study, "default", replace(SETTINGS, spread="refined"))
+    assert len(np.unique(refined, axis=0)) == 400, "and so has every node by default"
+    assert MapSettings().spread == "refined"
 
 
 def test_a_map_is_kept_with_its_cut_and_mapped_from_disk(study: Study) -> None:
@@ -85,7 +88,7 @@ def test_a_map_is_kept_with_its_cut_and_mapped_from_disk(study: Study) -> None:
 def test_seeds_decide(study: Study) -> None:
     first = np.array(pipeline.spectral_map(study, "default", SETTINGS))
     other = np.array(
-        pipeline.spectral_map(study, "default", MapSettings(n_landmarks=120, perplexity=15, seed=1, device="cpu"))
+        pipeline.spectral_map(study, "default", replace(SETTINGS, seed=1))
     )
     assert not np.array_equal(first, other)
     assert len([part for part in study.store.groups("cuts/cut-1") if part.startswith("map-")]) == 1

@@ -1,4 +1,4 @@
-"""Colours stay what they were: the embedding of a cut is turned onto that of the cut whose place it takes."""
+"""Colours stay what they were: the embedding of a cut is turned onto that of an earlier cut."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Turn:
 
 
 def turn_onto_earlier(
-    study: Study, name: str, group: str, embedding: NDArray[np.float32]
+    study: Study, name: str | None, group: str, embedding: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], Turn | None]:
-    """Turn an embedding so that the tokens that an earlier cut of that name also has keep their colours.
+    """Turn an embedding so that the tokens that an earlier cut also has keep their colours.
 
     t-SNE knows no directions: computed again with a few more pictures, blue and red may change places although
     neighbours are the same. The turn is the orthogonal matrix that brings shared tokens closest to where they were
@@ -58,7 +58,7 @@ def turn_onto_earlier(
     study
         Still holds the earlier cut, if there is one.
     name
-        Name of the cut.
+        Name of the cut. Where none of that name is there yet, colours follow the first cut of the study.
     group
         Group of the new eigenvectors, inside the group of all cuts.
     embedding
@@ -71,10 +71,11 @@ def turn_onto_earlier(
     turn
         What was done; None if nothing.
     """
-    if name not in study.cuts:
+    earlier = name if name in study.cuts else next(iter(study.cuts), None)
+    if earlier is None:
         return embedding, None
     try:
-        old = study.cut(name)
+        old = study.cut(earlier)
         before = old.embedding
     except StudyError:
         return embedding, None  # damaged, and about to be replaced

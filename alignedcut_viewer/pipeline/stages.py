@@ -369,7 +369,7 @@ def _remove_derived(study: Study, path: str) -> None:
 
 def _colour_stage(
     study: Study,
-    name: str,
+    name: str | None,
     group: str,
     settings: ColourSettings,
     engine: Any,

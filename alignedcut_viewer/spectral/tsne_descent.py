@@ -83,7 +83,9 @@ def joint_probabilities(
     if n > _BUCKETS:
         array = np.ascontiguousarray(points.cpu().numpy())
         own = np.arange(n)
-        found, near = Buckets(array, max(200, count)).nearest(array, count, n_probes=_PROBES, own=own, progress=progress)
+        found, near = Buckets(array, max(200, count)).nearest(
+            array, count, n_probes=_PROBES, own=own, progress=progress
+        )
         near[found < 0] = np.inf
         return sparse_probabilities(np.maximum(found, 0).astype(np.int64), torch.from_numpy(near), perplexity)
     indices, squared = neighbour_graph(points, count, progress)

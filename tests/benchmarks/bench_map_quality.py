@@ -131,8 +131,7 @@ def measure(what: str, settings: dict[str, Any], many: bool) -> dict[str, float]
     if not many:
         rng = np.random.default_rng(7)
         rows = np.sort(rng.choice(len(points), N_SAMPLE, replace=False))
-        queries = rng.choice(ONLY_REAL = ("for those who wait", "the paper's: nearest of 10,000")
-N_SAMPLE, N_QUERIES, replace=False)
+        queries = rng.choice(N_SAMPLE, N_QUERIES, replace=False)
         if colours is None:
             found["recall"] = recall(points[rows], places[rows], queries)
         else:

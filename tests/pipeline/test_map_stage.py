@@ -87,9 +87,7 @@ def test_a_map_is_kept_with_its_cut_and_mapped_from_disk(study: Study) -> None:
 
 def test_seeds_decide(study: Study) -> None:
     first = np.array(pipeline.spectral_map(study, "default", SETTINGS))
-    other = np.array(
-        pipeline.spectral_map(study, "default", replace(SETTINGS, seed=1))
-    )
+    other = np.array(pipeline.spectral_map(study, "default", replace(SETTINGS, seed=1)))
     assert not np.array_equal(first, other)
     assert len([part for part in study.store.groups("cuts/cut-1") if part.startswith("map-")]) == 1
     np.testing.assert_array_equal(pipeline.spectral_map(study, "default", SETTINGS), first)

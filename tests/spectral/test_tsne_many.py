@@ -41,7 +41,9 @@ def test_the_field_is_that_of_all_pairs(rng, n_components, spread):
     potential, slope = field_of(y).at(y)
     np.testing.assert_allclose(potential, w.sum(axis=1), rtol=0.05)
     error = np.linalg.norm(-0.5 * slope - force) / np.linalg.norm(force)
-    assert error < (0.012 if spread < 5 else 0.06 if n_components == 2 else 0.25), "a share of the force; a sparse cloud in space is the worst"
+    most = 0.012 if spread < 5 else 0.06 if n_components == 2 else 0.25
+    assert error < most, "a share of the force; a sparse cloud in space is the worst"
+    )
 
 
 def test_the_gradient_and_the_divergence_are_those_of_all_pairs(rng):

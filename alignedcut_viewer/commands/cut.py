@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..choices import SPREADS
+from ..choices import CUT_SAMPLINGS, SPREADS
 from ..errors import InputError
 from ..spectral.methods import method_names
 from . import options
@@ -36,7 +36,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=method_names(), help="how to solve (default: auto)")
     parser.add_argument("--landmarks", type=int, metavar="N", help="sampled nodes of the approximations")
     parser.add_argument("--neighbours", type=int, metavar="K", help="nearest samples of `knn` (default: 100)")
-    parser.add_argument("--sampling", choices=("kmeans", "farthest", "uniform"), help="how landmarks are chosen")
+    parser.add_argument("--sampling", choices=CUT_SAMPLINGS, help="how landmarks are chosen")
     parser.add_argument("--orthonormal", action="store_true", help="make the vectors of `knn` orthonormal")
     parser.add_argument(
         "--balance", type=float, metavar="B", help="from 0 to 1: how strongly dense regions are evened out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..choices import OFFLINE_NETWORK
 from ..errors import InputError
 from ..progress import span
 from . import options
@@ -69,7 +70,7 @@ COMMANDS = (
         name="demo",
         summary="everything at once on sample pictures, without a download",
         description=(
-            "Computes the sample pictures with the network that needs no download (dinov2-vit-s14-saliency), writes "
+            f"Computes the sample pictures with the network that needs no download ({OFFLINE_NETWORK}), writes "
             "the study, a figure (mosaic.png, mosaic.pdf) and masks into a folder, and opens the window where there "
             "is a display. Takes about a minute."
         ),

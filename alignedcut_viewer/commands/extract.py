@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..choices import DEFAULT_NETWORK, PRECISIONS, STORAGES, TAPS
+from ..choices import DEFAULT_NETWORK, OFFLINE_NETWORK, PRECISIONS, STORAGES, TAPS
 from ..errors import InputError
 from . import options
 from .command import Command
@@ -72,7 +72,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-fallback",
         action="store_true",
-        help="fail instead of falling back to dinov2-vit-s14-saliency when weights cannot be downloaded",
+        help=f"fail instead of falling back to {OFFLINE_NETWORK} when weights cannot be downloaded",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STORAGES, TAPS
+from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STORAGES, TAPS, TSNE_SAMPLINGS
 from ..errors import InputError
 from ..spectral.methods import method_names
 from .brain_settings import BrainSettings
@@ -264,7 +264,7 @@ def _check_tsne(settings: ColourSettings | MapSettings) -> None:
     one_of("init", settings.init, ("pca", "spectral"))
     one_of("spread", settings.spread, SPREADS)
     one_of("metric", settings.metric, ("euclidean", "cosine"))
-    one_of("sampling", settings.sampling, ("farthest", "uniform"))
+    one_of("sampling", settings.sampling, TSNE_SAMPLINGS)
     for name, least in (("n_neighbors", 1), ("max_iter", 1), ("seed", 0)):
         whole(name, getattr(settings, name), least)
 

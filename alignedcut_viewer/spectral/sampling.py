@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..choices import CUT_SAMPLINGS
 from ..errors import InputError
 from ..farthest import farthest_points
 from .affinity import Kernel
@@ -14,7 +15,6 @@ from .features import FeatureChunks
 from .workers import in_order, solver_device
 
 __all__ = [
-    "SAMPLINGS",
     "cell_masses",
     "farthest_landmarks",
     "kmeans_landmarks",
@@ -25,7 +25,6 @@ __all__ = [
 
 DENSITY_LANDMARKS = 512
 """Centres at which the density of an exactly solved graph is measured."""
-SAMPLINGS = ("kmeans", "farthest", "uniform")
 
 _BLOCK_SHARE = 1 / 12
 """At most this part of the blocks of a compressed store is read for a sample…"""
@@ -210,5 +209,7 @@ def density_of(points: torch.Tensor, kernel: Kernel, alpha: float, sharper: floa
 
 def check_sampling(name: str) -> None:
     """Raise InputError if no sampling has that name."""
-    if name != "auto" and name not in SAMPLINGS:
-        raise InputError(f"Unknown sampling {name!r}; use auto, {', '.join(SAMPLINGS[:-1])} or {SAMPLINGS[-1]}.")
+    if name != "auto" and name not in CUT_SAMPLINGS:
+        raise InputError(
+            f"Unknown sampling {name!r}; use auto, {', '.join(CUT_SAMPLINGS[:-1])} or {CUT_SAMPLINGS[-1]}."
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..choices import SPREADS
+from ..choices import SPREADS, TSNE_SAMPLINGS
 from ..device import resolve_device
 from ..errors import FeatureError, InputError
 from ..farthest import farthest_points
@@ -115,7 +115,7 @@ class SpectralTSNE(NodeTransformer):
             raise InputError(f"The perplexity must be at least 1; got {self.perplexity}.")
         for name, choices in (
             ("metric", ("euclidean", "cosine")),
-            ("sampling", ("farthest", "uniform")),
+            ("sampling", TSNE_SAMPLINGS),
             ("init", ("pca", "spectral")),
             ("spread", SPREADS),
         ):

@@ -16,7 +16,7 @@ from ..state.view_state import Position
 from ..widgets.forms import narrow
 from ..widgets.painting import Colours
 from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table, export_button
+from ..widgets.panel_export import Table
 from ..widgets.view import View
 from .other_cut import OtherCut
 from .picture_pane import PicturePane
@@ -42,6 +42,7 @@ class SideBySidePanel(Panel):
         ("PageUp, PageDown, wheel", "go through the layers"),
     )
     margin = 2
+    exported = "side-by-side"
 
     def build(self) -> "PaneBoard":
         """The picture with its controls."""
@@ -112,7 +113,7 @@ class PaneBoard(View):
         second.addWidget(QLabel("layer"))
         second.addWidget(self.layer.native, 1)
         second.addWidget(self.linked.native)
-        second.addWidget(export_button(self, self._figure, self._table, "side-by-side"))
+        second.addWidget(self.export)
         layout.addLayout(first)
         layout.addLayout(second)
         layout.addWidget(self.pane, 1)
@@ -358,7 +359,8 @@ class PaneBoard(View):
         there = other.cut.colour_map(slot.network, slot.layer, position[2])
         return cut.colour_map(network, layer, position[2]), there, other, slot, position
 
-    def _figure(self) -> "Figure":
+    def figure(self) -> "Figure":
+        """Both panes, for print."""
         from ...figures.mosaic import mosaic_from_arrays
 
         here, there, other, slot, position = self._shown_tiles()
@@ -373,7 +375,8 @@ class PaneBoard(View):
             note=f"Colours of two cuts of one study; {other.networks[slot.network]} in the second.",
         )
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """Values of the tokens of the second pane."""
         _, there, other, slot, position = self._shown_tiles()
         values = other.values
         names = self.coordinator.shown.study_and_cut()[0].pictures.names

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...choices import OFFLINE_NETWORK
 from ...errors import InputError
 from .evented import Evented
 
@@ -114,7 +115,7 @@ class StudySettings(Evented):
     source: str = ""
     study: str = ""
     cut_name: str = ""
-    networks: tuple[str, ...] = ("dinov2-vit-s14-saliency",)
+    networks: tuple[str, ...] = (OFFLINE_NETWORK,)
     other_networks: str = ""
     weights: str = ""
     layers: str = "all"

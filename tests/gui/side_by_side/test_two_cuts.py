@@ -132,7 +132,7 @@ def test_agreement_is_shown_and_leads_to_the_layer(qtbot, viewer, coordinator, t
     qtbot.mouseClick(panel.chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     assert coordinator.view.position[1] == 7
     assert panel.chart.shown == (OFFLINE, 7)
-    names, rows = panel._table()
+    names, rows = panel.table()
     assert len(list(rows)) == 3
     assert names[4] == "agreement"
     coordinator.show_cut("default")

@@ -6,26 +6,30 @@ import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit, QVBoxLayout
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
 from alignedcut_viewer.errors import Cancelled, InputError
+from alignedcut_viewer.viewer.coordinator.docks import panel_classes
 from alignedcut_viewer.viewer.widgets import panel_export
-from alignedcut_viewer.viewer.widgets.panel_export import export_button, write_table
-from alignedcut_viewer.viewer.widgets.view import View
+from alignedcut_viewer.viewer.widgets.panel_base import Panel
+from alignedcut_viewer.viewer.widgets.panel_export import write_table
 
 VALUES = np.array([0.1, -2.5, 1 / 3], dtype=np.float32)
 ROWS = [(name, value, None) for name, value in zip(("V1", "FFA, right", "größe"), VALUES, strict=True)]
 HEADER = ("region", "mean", "spread")
 
 
-class Panel(View):
-    """The least that is a panel."""
+class Bars(Panel):
+    """The least that is a panel with something to export."""
 
-    def __init__(self, coordinator, parent=None):
-        super().__init__(coordinator, parent)
-        layout = QVBoxLayout(self)
-        self.export = export_button(self, self.figure, lambda: (HEADER, iter(ROWS)), "three-bars")
-        layout.addWidget(self.export)
+    title = "Exporting"
+    exported = "three-bars"
+
+    def build(self):
+        return self.export
+
+    def table(self):
+        return HEADER, iter(ROWS)
 
     def figure(self):
         from matplotlib.figure import Figure
@@ -39,7 +43,7 @@ class Panel(View):
 @pytest.fixture
 def exporting(viewer, coordinator):
     panel_export._last_folder = None
-    panel = Panel(coordinator)
+    panel = Bars(viewer)
     viewer.window.add_dock_widget(panel, name="Exporting")
     return panel
 
@@ -122,3 +126,10 @@ def test_a_table_that_is_cancelled_or_crooked_leaves_no_file(tmp_path):
     with pytest.raises(InputError, match="Row 2 has 2 entries"):
         write_table(tmp_path / "a.csv", ("x",), [(1,), (1, 2)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_panel_exports_what_it_shows_but_those_that_show_no_data():
+    silent = {name for name, panel in panel_classes().items() if not panel.exported}
+    assert silent == {"Study", "Selection", "Help"}
+    for name, panel in panel_classes().items():
+        assert name in silent or (panel.figure is not Panel.figure and panel.table is not Panel.table)

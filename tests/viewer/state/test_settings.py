@@ -1,7 +1,15 @@
 import pytest
 
+from alignedcut_viewer import choices
 from alignedcut_viewer.errors import InputError
-from alignedcut_viewer.viewer.state.settings import StudySettings, parse_names, parse_number
+from alignedcut_viewer.viewer.state.settings import (
+    ALIGNMENTS,
+    JOINT_SOLVERS,
+    KINDS,
+    StudySettings,
+    parse_names,
+    parse_number,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -28,3 +36,10 @@ def test_networks_are_the_chosen_and_the_typed():
         StudySettings(networks=()).all_networks  # noqa: B018
     with pytest.raises(InputError, match="folder for the study"):
         StudySettings().study_path  # noqa: B018
+
+
+def test_the_form_offers_what_the_core_can_do():
+    assert set(ALIGNMENTS) == set(choices.ALIGNMENT_METHODS)
+    assert set(KINDS) == {"alignedcut", *choices.PATHWAYS}
+    assert set(JOINT_SOLVERS) - {"paper"} == set(choices.LAYERED_SOLVERS)
+    assert set(StudySettings().mask_formats) <= set(choices.MASK_FORMATS)

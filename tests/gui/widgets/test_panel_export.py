@@ -28,6 +28,9 @@ class Bars(Panel):
     def build(self):
         return self.export
 
+    def redraw(self):
+        self.show_contents()
+
     def table(self):
         return HEADER, iter(ROWS)
 

@@ -66,7 +66,9 @@ class ListPage(View):
         self.colour = _button("Colour…", "Another colour (double-click on it)", self.ask_colour)
         self.lock = _button("Lock", "Locked segments keep their pixels (Ctrl-L, or the padlock)", self.toggle_locks)
         self.merge = _button("Merge", "Make one of those chosen; the first gives number and name (Ctrl-M)", self.unite)
-        self.split = _button("Split", "Make its connected pieces segments of their own", self.divide)
+        self.split = _button(
+            "Split", "Make its connected pieces (in the picture in view) segments of their own", self.divide
+        )
         self.delete = _button("Delete", "Its pixels belong to no segment then (Delete)", self.remove)
         self.paint = _button("Paint", "Paint the chosen segment, or a new one, with the brush", self.take_brush)
         self.paint.setCheckable(True)
@@ -189,7 +191,7 @@ class ListPage(View):
         mode = "" if layer is None else str(layer.mode)
         one = len(chosen) == 1
         self.rename.setEnabled(one)
-        self.split.setEnabled(one and chosen[0].image is not None)
+        self.split.setEnabled(one)
         self.colour.setEnabled(bool(chosen))
         self.delete.setEnabled(bool(chosen))
         self.lock.setEnabled(bool(chosen))
@@ -279,9 +281,18 @@ class ListPage(View):
         """Split the chosen one into its pieces."""
         chosen = self._chosen()
         if len(chosen) == 1:
-            parts = self._change(lambda edits: edits.split(chosen[0]))
+            parts = self._change(lambda edits: edits.split(chosen[0], self._pieces(chosen[0], edits)))
             if parts is not None:
                 self.coordinator.segments.choose(parts)
+
+    def _pieces(self, key: "SegmentKey", edits: Any) -> dict[int, Any] | None:
+        """Of a segment that lies in many pictures, its pieces in the picture in view; None for all pieces."""
+        image = self.coordinator.segments.image
+        if key.image is not None or image not in edits.images:
+            return None
+        from scipy.ndimage import label
+
+        return {image: label(edits.map_of(image) == key.number)[0]}
 
     def remove(self) -> None:
         """Delete those chosen."""

@@ -249,6 +249,28 @@ def test_changes_survive_panel_study_and_moved_pictures(
     assert (2, "cup") in listed(panel)
 
 
+def test_segments_of_all_pictures_together(qtbot, coordinator, own_study, opened, segments_panel, wait_idle):
+    panel = segments_panel
+    opened.edit(lambda edits: edits.rename(SegmentKey(1, 1), "changed"))
+    panel.sets.setCurrentIndex(panel.sets.findText("halves"))
+    panel.sets.activated.emit(panel.sets.currentIndex())
+    qtbot.waitUntil(lambda: opened.name == "halves", timeout=20_000)
+    wait_idle()
+    assert kept(own_study)[1][1].name == "changed"  # saved before the others were opened
+    qtbot.waitUntil(lambda: len(panel.list.model_.details) == 2, timeout=20_000)
+    upper = panel.list.model_.segments[0]
+    assert panel.list.facts(upper, panel.list.model_.details[upper.key]) == "1 · 50.0 % · confidence 0.50 · 3 pictures"
+    click(qtbot, panel.list, panel.list.row_of(SegmentKey(1)).facts)
+    assert set(coordinator.shown.index.locate(coordinator.selection.of().nodes).image) == {0, 1, 2}
+    middle = opened.edits.map_of(1).shape[1] // 2
+    cut = opened.edits.map_of(1).copy()
+    cut[:, middle : middle + 4] = 2
+    opened.edit(lambda edits: edits.paint(1, cut))
+    click(qtbot, panel.list_page.split)
+    assert opened.chosen == (SegmentKey(1), SegmentKey(3))
+    assert (opened.edits.map_of(0) == 1).mean() == pytest.approx(0.5)
+
+
 def test_a_panel_that_is_closed_listens_no_longer(qtbot, viewer, coordinator, opened, segments_panel):
     n = n_listeners(coordinator)
     another = viewer.window.add_plugin_dock_widget("alignedcut-viewer", "Concepts")[1]

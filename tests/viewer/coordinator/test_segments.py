@@ -17,6 +17,7 @@ from alignedcut_viewer.viewer.frames.loading import load_study
 from alignedcut_viewer.viewer.frames.picture_layout import Place
 from alignedcut_viewer.viewer.state.timeline import Timeline
 from alignedcut_viewer.viewer.state.view_state import ViewState
+from tests.benchmarks.planted_study import write_planted_study
 
 pytestmark = pytest.mark.quick
 
@@ -36,18 +37,22 @@ class AtOnce:
         """Nothing is ever at work."""
 
 
+def halves_of(study):
+    writer = SegmentWriter(False, {"layers": {}, "settings": {}})
+    for image in range(len(study.pictures)):
+        labels = np.ones(study.picture_size(image), dtype=np.int32)
+        labels[:, labels.shape[1] // 2 :] = 2
+        labels[:3, :3] = 3
+        writer.add(image, labels, {1: 0.5}, "halves")
+    writer.publish(study.store, "halves")
+
+
 @pytest.fixture
 def path(planted_path, tmp_path):
     """A planted study whose pictures are divided into a left half 1, a right half 2, and a small 3."""
     path = shutil.copytree(planted_path, tmp_path / "own.zarr")
     with Study.open(path, writable=True) as study:
-        writer = SegmentWriter(False, {"layers": {}, "settings": {}})
-        for image in range(3):
-            labels = np.ones(study.picture_size(image), dtype=np.int32)
-            labels[:, labels.shape[1] // 2 :] = 2
-            labels[:3, :3] = 3
-            writer.add(image, labels, {1: 0.5}, "halves")
-        writer.publish(study.store, "halves")
+        halves_of(study)
     return path
 
 
@@ -99,6 +104,32 @@ def test_changes_are_steps_and_are_saved(path, segments, timeline, heard):
     assert not (on_disk(path).map_of(2) == 2).any()
     with pytest.raises(InputError, match="no segment 2"):
         segments.edit(lambda edits: edits.rename(SegmentKey(2, 2), "right"))
+
+
+def test_segments_are_there_where_the_pictures_have_moved_away(tmp_path, heat_map, timeline):
+    from alignedcut_viewer.viewer.segments.details import segment_details
+
+    path = write_planted_study(tmp_path, 2, layers=2, side=4)
+    with Study.open(path, writable=True) as study:
+        halves_of(study)
+    for picture in [Study.open(path).picture_path(image) for image in range(2)]:
+        picture.rename(picture.with_name(f"gone-{picture.name}"))
+    study = load_study(path)
+    shown = Shown(study.pictures, study)
+    view = ViewState(position=(study.cut.index.networks[0].name, 1, 1), picture=1)
+    selection = NodeSelection(shown, timeline)
+    similarity = Similarity(shown, selection, heat_map, view, AtOnce)
+    segments = Segments(shown, selection, similarity, view, timeline, AtOnce)
+    segments.open("halves")
+    key = SegmentKey(2, 1)
+    segments.edit(lambda edits: edits.rename(key, "right"))
+    segments.choose([key])
+    assert len(selection.of()) == 8
+    details = segment_details(study, segments.edits, [key], 1, lambda done, total, text: None)
+    assert details[key].area == pytest.approx(0.5, abs=0.01)
+    assert details[key].thumbnail is None
+    segments.save_now()
+    assert on_disk(path)[key].name == "right"
 
 
 def test_what_cannot_be_saved_is_said(path, segments, heard):

@@ -66,9 +66,7 @@ class ListPage(View):
         self.colour = _button("Colour…", "Another colour (double-click on it)", self.ask_colour)
         self.lock = _button("Lock", "Locked segments keep their pixels (Ctrl-L, or the padlock)", self.toggle_locks)
         self.merge = _button("Merge", "Make one of those chosen; the first gives number and name (Ctrl-M)", self.unite)
-        self.split = _button(
-            "Split", "Make its connected pieces (in the picture in view) segments of their own", self.divide
-        )
+        self.split = _button("Split", "Make its connected pieces in this picture segments of their own", self.divide)
         self.delete = _button("Delete", "Its pixels belong to no segment then (Delete)", self.remove)
         self.paint = _button("Paint", "Paint the chosen segment, or a new one, with the brush", self.take_brush)
         self.paint.setCheckable(True)

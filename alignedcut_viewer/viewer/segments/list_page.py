@@ -286,7 +286,7 @@ class ListPage(View):
     def _pieces(self, key: "SegmentKey", edits: Any) -> dict[int, Any] | None:
         """Of a segment that lies in many pictures, its pieces in the picture in view; None for all pieces."""
         image = self.coordinator.segments.image
-        if key.image is not None or image not in edits.images:
+        if key.image is not None or image is None or image not in edits.images:
             return None
         from scipy.ndimage import label
 

@@ -9,10 +9,12 @@ the layers are run at two input sizes. ``ALIGNEDCUT_LAYERED_PICTURES=2`` takes f
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from alignedcut_viewer.spectral.layered.fit_parts import terms_of
 from alignedcut_viewer.spectral.layered.gradient import descend_picture, orthonormal_columns
 from alignedcut_viewer.spectral.layered.penalised import lowest_in_span
 
-from .brain_features import NETWORKS, shared_data
+from .brain_features import NETWORKS, cache_folder, shared_data
 from .harness import REPOSITORY, machine_description, markdown_table, write_section
 
 N_PICTURES = int(os.environ.get("ALIGNEDCUT_LAYERED_PICTURES", "5"))
@@ -141,6 +143,20 @@ def course(layers: list[LayerTokens]) -> Course:
     return found
 
 
+def kept(what: str, picture: int, compute: Callable[[], Course]) -> Course:
+    """The course of one photograph, computed where it is not in the cache folder, so that a run can be stopped."""
+    file = cache_folder() / f"layered-cut-{what.replace(' ', '-')}-{picture}-of-{N_PICTURES}.json"
+    if not file.exists():
+        own = compute()
+        told = {"gradient": own.gradient.tolist(), "direct": own.direct, "span": own.span.tolist()}
+        told |= {"no_worse": own.no_worse, "terms": {name: each.tolist() for name, each in own.terms.items()}}
+        file.write_text(json.dumps(told))
+        print(what, picture, f"{own.gradient[-1, 0] / own.reached:.1f} times faster", flush=True)
+    told = json.loads(file.read_text())
+    terms = {name: np.array(each) for name, each in told["terms"].items()}
+    return Course(np.array(told["gradient"]), told["direct"], np.array(told["span"]), told["no_worse"], terms)
+
+
 def draw(courses: dict[str, list[Course]]) -> None:
     """The objective over time, a panel for each kind of graphs."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -175,10 +191,12 @@ def main() -> None:
     courses: dict[str, list[Course]] = {}
     for network in NETWORKS:
         for sizes in (SIZES[-1:], SIZES):
-            layers = layers_of(network, sizes)
             what = f"{network}, {' and '.join(map(str, sizes))} px"
-            courses[what] = [course(one(layers, picture)) for picture in range(N_PICTURES)]
-            print(what, [round(own.gradient[-1, 0] / own.reached, 1) for own in courses[what]], flush=True)
+            layers = cache(partial(layers_of, network, sizes))
+            courses[what] = [
+                kept(what, picture, lambda picture=picture, layers=layers: course(one(layers(), picture)))  # type: ignore[misc]
+                for picture in range(N_PICTURES)
+            ]
     draw(courses)
     times, lines = [], []
     for what, found in courses.items():

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea
 from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table
 from .board import BrainBoard
-from .source import ACTIVATION, HOW_TO_GET_ONE, activation_work, leads_to_the_brain
+from .source import ACTIVATION, HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +77,8 @@ class BrainPanel(Panel):
             self.show_contents()
         elif study is None or study.cut is None:
             self.say_no_result()
+        elif study.cut.layered is not None:
+            self.say(OF_JOINT_CUTS, study=True)
         elif not leads_to_the_brain(study.study, study.cut):
             self.say(HOW_TO_GET_ONE, study=True)
         elif self._asked == study.identity:

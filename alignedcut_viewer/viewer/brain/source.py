@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
-__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "activation_work", "leads_to_the_brain"]
+__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain"]
 
 HOW_TO_GET_ONE = (
     "<b>No brain data yet.</b> "
@@ -27,6 +27,13 @@ HOW_TO_GET_ONE = (
     "</ol>"
     "If you have no brain data, <i>alignedcut simulate-brain</i> makes a simulated subject to try it with. You can "
     "also load a trained alignment from a file."
+)
+
+OF_JOINT_CUTS = (
+    "<b>Not of joint cuts.</b> "
+    "A cut of what or where joins the graphs of layers and leaves their channels as they are, so that nothing leads "
+    "from it to brain responses. An AlignedCut of the same study, with the alignment <b>brain</b>, does: show it, and "
+    "this cut beside it in <b>Side by side</b>, where one click answers in both."
 )
 
 ACTIVATION: "Computed[BrainActivation]" = Computed(lambda cut: cut.brain_activation)

@@ -28,8 +28,10 @@ def demo(out: str, no_window: bool, device: str) -> None:
     from ..backbones import OFFLINE_NETWORK
     from ..figures import mosaic, save_figure
     from ..images import sample_pictures
-    from ..pipeline.mask_export import export_segments
+    from ..pipeline.mask_export import export_segment_set
+    from ..pipeline.segment_stage import SegmentSettings
     from ..pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
+    from ..study.study import Study
 
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
@@ -50,7 +52,11 @@ def demo(out: str, no_window: bool, device: str) -> None:
         progress(870, 1000, "Drawing")
         figure = mosaic(study)
         files = [save_figure(figure, folder / f"mosaic.{kind}") for kind in ("png", "pdf")]
-        masks = export_segments(study, result, folder / "masks", replace=True, progress=span(progress, 0.95, 1.0))
+        with Study.open(study.path, writable=True) as opened:
+            found = pipeline.segment(opened, SegmentSettings(device=device), progress=span(progress, 0.9, 0.98))
+            masks = export_segment_set(
+                opened, found, folder / "masks", replace=True, progress=span(progress, 0.98, 1.0)
+            )
     for warning in result.warnings:
         print(f"Note: {warning}")
     print(f"study    {study.path}")

@@ -10,7 +10,7 @@ from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.segmentation import RefineSettings, class_probabilities, clean_labels, refine, upsample_scores
 from alignedcut_viewer.segmentation.bilateral import _grid, bilateral_solve
 from alignedcut_viewer.segmentation.picture_segments import is_blank, segment_eigenvectors
-from alignedcut_viewer.segmentation.refinement import guided_filter
+from alignedcut_viewer.segmentation.refinement import _enlarged, guided_filter
 
 pytestmark = pytest.mark.quick
 
@@ -135,3 +135,9 @@ def test_a_blank_picture_shows_nothing(grey: int) -> None:
     even[40:60, 50:70] = grey - 40 if grey else 40
     assert not is_blank(even)
     assert is_blank(np.zeros((1, 3, 3), dtype=np.uint8))
+
+
+def test_the_quick_interpolation_is_that_of_scores(rng: np.random.Generator) -> None:
+    maps = rng.normal(size=(7, 11, 3)).astype(np.float32)
+    for size in ((70, 110), (33, 95), (7, 11)):
+        assert_allclose(_enlarged(maps, size), upsample_scores(maps, size), atol=1e-5)

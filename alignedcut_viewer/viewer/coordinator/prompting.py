@@ -31,6 +31,8 @@ __all__ = ["TITLE", "Prompting"]
 TITLE = "Prompt"
 TOKEN_PIXELS = 8
 LEAST_STEP = 0.004
+USUAL_LEVEL = 0.0
+"""Score above which a token is inside; what is like no prompt scores below it."""
 
 
 class Prompting:
@@ -53,7 +55,7 @@ class Prompting:
     marks
         What was pointed at and drawn.
     automatic
-        Whether the level above which a token is inside follows the marks.
+        Whether the level above which a token is inside is the usual one, 0, with every answer.
     partial
         Signal (NodeValues): the answer of the part that is looked at.
     changed
@@ -208,7 +210,7 @@ class Prompting:
             self.changed.emit()
             return
         if self.automatic:
-            self._similarity.settings.update(threshold=usual_level(len(outside)))
+            self._similarity.settings.update(threshold=USUAL_LEVEL)
         self._similarity.settings.update(mask=True)
         if self._live is not None:
             values = _answer(self._live, inside, outside, cut.index)
@@ -234,11 +236,6 @@ class Prompting:
         """Other pictures are shown."""
         self._timeline.forget(self.marks)
         self.marks.forget()
-
-
-def usual_level(n_outside: int) -> float:
-    """Score above which a token is inside where the user says nothing, as in :func:`.prompted.prompted_cut`."""
-    return 0.0 if n_outside else 0.3
 
 
 def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

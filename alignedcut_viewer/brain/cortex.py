@@ -287,7 +287,7 @@ def cortex_raster(
             inside[covered] = found[covered] + _offset(hemisphere)
             facing = -normals[hemisphere] @ _axes(hemisphere, view)[0]
             light[rows, columns][covered] = _brightness(facing)[found[covered]]
-            grey[rows, columns][covered] = _anatomy(surfaces[hemisphere])[found[covered]]
+            grey[rows, columns][covered] = anatomy_tone(surfaces[hemisphere])[found[covered]]
             panels.append(panel)
             left += scale * size[0] + between
         top += scale * row_height + free / (len(wanted) + 1)
@@ -345,8 +345,8 @@ def _brightness(facing: NDArray[np.floating]) -> NDArray[np.float32]:
     return light
 
 
-def _anatomy(surface: Surface) -> NDArray[np.float32]:
-    """Light grey for gyri, darker for sulci, with a short ramp between."""
+def anatomy_tone(surface: Surface) -> NDArray[np.float32]:
+    """(n,) grey of each vertex from 0 to 1: light for gyri, darker for sulci, with a short ramp between."""
     steepness = np.clip(surface.sulcal_depth / (0.3 * surface.sulcal_depth.std()), -1, 1)
     tone: NDArray[np.float32] = (0.76 - 0.11 * steepness).astype(np.float32)
     return tone

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..atomic_files import digest_of
 from ..errors import InputError, StudyError
+from ..images.crops import token_crop
 from ..progress import ProgressCallback, report, span
-from ..study.concept_set import COPY, Concept, ConceptSet, writing_store
+from ..study.concept_set import COPY, Concept, ConceptSet, searched_nodes, writing_store
 from ..study.cut import Cut
 from ..study.cut_names import CONCEPTS, CUTS, attach_concepts
 from ..study.study import Study
@@ -223,23 +224,9 @@ def _same(old: ConceptSet, new: Mapping[str, Any]) -> bool:
 
 
 def _chosen(cut: Cut, settings: ConceptSettings) -> NDArray[np.int64]:
-    index, patches = cut.index, not settings.class_token
     for network in settings.networks or ():
-        index.network(network)  # says which there are
-    if isinstance(settings.layers, Mapping):
-        names = [network.name for network in index.networks]
-        wanted = [n for n in names if settings.networks is None or n in settings.networks]
-        parts = [
-            index.select(
-                networks=[name], layers=settings.layers.get(name), images=settings.images, patches_only=patches
-            )
-            for name in wanted
-        ]
-        nodes = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-    else:
-        nodes = index.select(
-            networks=settings.networks, layers=settings.layers, images=settings.images, patches_only=patches
-        )
+        cut.index.network(network)  # says which there are
+    nodes = searched_nodes(cut.index, settings.as_dict())
     if not len(nodes):
         raise InputError("No node of the cut fits this choice of networks, layers and pictures.")
     return nodes
@@ -400,8 +387,6 @@ def concept_crops(
     PictureError
         If a picture is gone.
     """
-    from PIL import Image
-
     location = cut.index.locate(nodes)
     if (location.row < 0).any():
         raise InputError("A class token lies nowhere in its picture and cannot be cropped.")
@@ -409,14 +394,6 @@ def concept_crops(
     for i in range(len(location.image)):
         grid = cut.index.grid(cut.index.networks[int(location.network[i])].name, int(location.layer[i]))
         picture = study.picture(int(location.image[i]))
-        height, width = picture.shape[:2]
-        y = (int(location.row[i]) + 0.5) / grid.rows * height
-        x = (int(location.column[i]) + 0.5) / grid.columns * width
-        side = min(context * max(height / grid.rows, width / grid.columns), height, width)
-        top, left = (min(max(at - side / 2, 0), most - side) for at, most in ((y, height), (x, width)))
-        crop = Image.fromarray(picture).resize(
-            (size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side)
-        )
-        crops.append(np.asarray(crop))
+        crops.append(token_crop(picture, grid, int(location.row[i]), int(location.column[i]), size, context)[0])
         report(progress, i + 1, len(location.image), "Crops")
     return crops

@@ -15,7 +15,7 @@ from ..errors import DamagedError, InputError, StudyError
 from ..nodes import NodeIndex
 from ..store import Store
 
-__all__ = ["COPY", "Concept", "ConceptSet", "writing_store"]
+__all__ = ["COPY", "Concept", "ConceptSet", "searched_nodes", "writing_store"]
 
 COPY = "-copy"
 """Ending of the name of an array that is kept a second time."""
@@ -122,6 +122,19 @@ class ConceptSet:
         """How they were discovered: every setting, versions, the embedding they lie in."""
         recipe: dict[str, Any] = self._attributes["recipe"]
         return recipe
+
+    @property
+    def searched(self) -> NDArray[np.int64]:
+        """Nodes among which they were sought, ascending."""
+        return searched_nodes(self.index, self.recipe.get("settings", {}))
+
+    def was_searched(self, network: str, layer: int) -> bool:
+        """Whether they were sought in a layer of a network, too."""
+        settings = self.recipe.get("settings", {})
+        networks, layers = settings.get("networks"), settings.get("layers")
+        if isinstance(layers, Mapping):
+            layers = layers.get(network)
+        return (networks is None or network in networks) and (layers is None or layer in layers)
 
     @property
     def next_id(self) -> int:
@@ -286,6 +299,21 @@ class ConceptSet:
         )
         return wanted[0]
 
+    @property
+    def edits(self) -> list[dict[str, Any]]:
+        """What the user made of them, for :meth:`restore`."""
+        return [dict(entry) for entry in self._entries]
+
+    def restore(self, edits: list[dict[str, Any]]) -> None:
+        """Go back to earlier names, merges and pins of these concepts, as :attr:`edits` gave them.
+
+        Raises
+        ------
+        StudyError
+            If the study cannot be written, another run writes it, or the concepts were replaced by newer ones.
+        """
+        self._change([dict(entry) for entry in edits])
+
     def _change(self, entries: _Change) -> None:
         with writing_store(self._store) as store:
             if not store.exists(self._group):
@@ -325,6 +353,22 @@ class ConceptSet:
                 }
             )
         return rows
+
+
+def searched_nodes(index: NodeIndex, settings: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Nodes that fit ``networks``, ``layers`` (for all, or by network), ``images`` and ``class_token``, ascending."""
+    networks, layers, images = (settings.get(name) for name in ("networks", "layers", "images"))
+    wanted = [n.name for n in index.networks if networks is None or n.name in networks]
+    parts = [
+        index.select(
+            networks=[name],
+            layers=layers.get(name) if isinstance(layers, Mapping) else layers,
+            images=images,
+            patches_only=not settings.get("class_token"),
+        )
+        for name in wanted
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ def test_a_whole_sitting(
     np.testing.assert_array_equal(mask[14::28, 20::40], expected[patches].reshape(5, 5))
 
     # Undo by key: back to the click.
-    qtbot.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.AltModifier)
+    qtbot.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert coordinator.selection.of().nodes.tolist() == [node]
     qtbot.keyClick(native, Qt.Key.Key_Y, Qt.KeyboardModifier.AltModifier)
 

@@ -21,6 +21,7 @@ from alignedcut_viewer.viewer.coordinator.docks import panel_classes, show_panel
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.state.evented import Evented
 from alignedcut_viewer.viewer.state.settings import SAMPLES
+from alignedcut_viewer.viewer.widgets.canvas_corner import show_canvas_corner
 from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS
 from alignedcut_viewer.viewer.widgets.panel_base import Panel
@@ -40,10 +41,13 @@ def dock_of(viewer, panel):
 
 
 def n_listeners(coordinator):
-    """How many listen to a coordinator besides itself."""
+    """How many listen to a coordinator besides itself and the corner of its canvas."""
     from napari.components import ViewerModel
 
-    return count(coordinator) - count(Coordinator(ViewerModel()))
+    corner = show_canvas_corner(coordinator.viewer)
+    lasting = 0 if corner is None else sum(signal is not None for signal, _ in corner._followed)
+    lasting -= corner is not None  # one of them is napari's, the theme
+    return count(coordinator) - count(Coordinator(ViewerModel())) - lasting
 
 
 def count(coordinator):
@@ -315,7 +319,8 @@ def test_no_key_of_ours_is_one_of_naparis(viewer):
     show_study_panel(viewer)
     theirs = {str(binding) for bindings in default_shortcuts.values() for binding in bindings}
     ours = {str(binding) for binding in viewer.keymap}
-    assert not ours & theirs
+    # Escape ends a drawing while one is drawn; the layer that is drawn on hears it first, ours otherwise
+    assert ours & theirs == {"Escape"}
     assert len(ours) >= len(KEYS)
 
 

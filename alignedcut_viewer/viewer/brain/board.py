@@ -1,6 +1,6 @@
 """The Brain panel's contents where there is brain data: bars, curves over layers, cortex, and what they are set to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,10 @@ from ..state.view_state import Position
 from ..widgets.painting import SIMULATED, Colours, choice
 from ..widgets.panel_export import Table
 from ..widgets.view import View
+from ..widgets.where_else import WhereElseView
 from ..work.task_runner import tell_error
 from .cortex_board import CortexBoard
+from .cortex_view import LEAST_HEIGHT
 from .figure import brain_figure
 from .layer_curves import LayerCurves
 from .region_widget import RegionWidget
@@ -43,6 +45,7 @@ COLOURS = {"figure": FIGURE_COLOUR, "ground": GROUND_COLOUR}
 KINDS = {"selections": "figure, ground", "networks": "networks", "layers": "layers"}
 HINT = "Click or drag over a picture to choose pixels. Their activation of each brain region appears here."
 UNIT = "activation"
+RESPONSES = "in units of the responses"
 
 
 class BrainBoard(View):
@@ -106,6 +109,8 @@ class BrainBoard(View):
         self.source = QLabel()
         self.source.setWordWrap(True)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.where_else = WhereElseView(self.coordinator, parent=self)
+        self.where_else.setVisible(False)
         self.clear = QPushButton("Clear heat map")
         self.clear.setToolTip("Remove the heat map from the pictures (Esc)")
         self.upper = QStackedWidget()
@@ -123,6 +128,7 @@ class BrainBoard(View):
         layout.addLayout(_line(QLabel("Compare"), self.kind, self.about, None))
         layout.addWidget(self.caution)
         layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.where_else)
         layout.addLayout(_line(self.stamp, self.source))
         layout.addLayout(_line(self.clear, None, self.export))
         self.kind.currentIndexChanged.connect(self._settings_changed)
@@ -145,9 +151,9 @@ class BrainBoard(View):
     # -- listening -----------------------------------------------------------------------------------------------
 
     @property
-    def parts(self) -> tuple[CortexBoard]:
-        """The cortex."""
-        return (self.lower,)
+    def parts(self) -> tuple[View, ...]:
+        """The cortex, and the pictures that drive a region."""
+        return self.lower, self.where_else
 
     def listen(self) -> None:
         """Follow selections, sliders, heat map and theme."""
@@ -187,10 +193,12 @@ class BrainBoard(View):
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def set_activation(self, activation: "BrainActivation | None") -> None:
-        """Show another data set."""
+    def set_activation(self, activation: "BrainActivation | None", scores: Mapping[str, float] | None = None) -> None:
+        """Show another data set, with the held-out R² of its regions by name as far as known."""
         if activation is self.activation:
             return
+        for view in self._views:
+            view.set_scores(scores or {})
         self.activation = activation
         regions = ((), (), ()) if activation is None else (activation.names, _groups(activation), activation.functions)
         for view in self._views:
@@ -199,7 +207,10 @@ class BrainBoard(View):
         self.source.setText("" if activation is None else _sentence(activation))
         self.lower.set_activation(activation)
         if activation is not None and not activation.has_cortex:
+            self.cortex.setMinimumHeight(40)
             self.splitter.setSizes([10_000, 1])  # room for the bars; below is but a sentence
+        elif activation is not None:
+            self.cortex.setMinimumHeight(LEAST_HEIGHT)
         self._on_values(self.coordinator.heat_map.values)
         self.refresh()
 
@@ -227,8 +238,10 @@ class BrainBoard(View):
         else:
             self.series = selection_series(activation, selections, COLOURS, about=about)
             self.bars.show_series(self.series, HINT)
+        for view in (self.bars, self.curves):
+            view.set_unit(f"{self._unit}, {RESPONSES}")
         self.upper.setCurrentWidget(self.curves if kind == "layers" else self.bars)
-        self.upper.setMinimumHeight(self.curves.least_height() if kind == "layers" else 0)
+        self.upper.setMinimumHeight((self.curves if kind == "layers" else self.bars).least_height())
         self.export.setEnabled(bool(self.series))
         self.lower.refresh(about=about)
 
@@ -257,7 +270,9 @@ class BrainBoard(View):
         values = activation.values(name, about=self._centring.name)
         limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
         try:
-            self.coordinator.heat_map.show(values, self._title_of(region), limits=(-limit, limit), signed=True)
+            self.coordinator.heat_map.show(
+                values, self._title_of(region), limits=(-limit, limit), signed=True, kind="region"
+            )
         except Exception as error:
             tell_error(error)
 
@@ -267,6 +282,7 @@ class BrainBoard(View):
             view.set_driving(region)
             view.set_current(region)
         self.clear.setEnabled(values is not None)
+        self.where_else.setVisible(region >= 0)
 
     def _go_to_region(self, region: int) -> None:
         for view in self._views:

@@ -9,7 +9,16 @@ from ...brain.centring import Centring, centring_info
 from ..coordinator.coordinator import Coordinator
 from ..widgets.painting import Colours, choice
 from ..widgets.view import View
-from .cortex_scene import MOST_NODES, CortexScene, build_scene, cortex_limit, is_sampled, values_of
+from .cortex_scene import (
+    MOST_NODES,
+    CortexScene,
+    CortexSurface,
+    build_scene,
+    build_surface,
+    cortex_limit,
+    is_sampled,
+    values_of,
+)
 from .cortex_view import CortexView
 from .cortex_window import CortexWindow
 
@@ -71,6 +80,7 @@ class CortexBoard(View):
         layout.addLayout(head)
         layout.addWidget(self.view, 1)
         self._scenes = self.latest_task("Drawing the cortex", self._show_scene)
+        self._surfaces = self.latest_task("Preparing the cortex", self._show_3d)
         self._soon = self._timer(PAUSE, self.draw)
         # Three hundred thousand vertices take a while to go to the graphics card: not while the user drags.
         self._later = self._timer(WINDOW_PAUSE, self._recolour_3d)
@@ -181,8 +191,14 @@ class CortexBoard(View):
         return self.view.title + " (simulated)" * simulated
 
     def _open_3d(self) -> None:
+        scene, shown = self.view.scene, self.shown
+        if scene is not None and shown is not None:
+            values, masks = shown["values"], scene.masks
+            self._surfaces.start(lambda progress: build_surface(values, masks, progress))
+
+    def _show_3d(self, surface: CortexSurface) -> None:
         if self.shown is not None:
-            self.window_3d.show(self.shown["values"], self.shown["scale"], self._title_3d)
+            self.window_3d.show(surface, self.shown["values"], self.shown["scale"], self._title_3d)
 
     def _recolour_3d(self) -> None:
         if self.shown is not None:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from ...brain import ColourScale, CortexPanel, CortexRaster, RoiOutline, RoiTable
     from ...study.brain_activation import BrainActivation
 
-__all__ = ["LAYOUT", "CortexScene", "build_scene", "cortex_limit", "is_sampled", "values_of"]
+__all__ = [
+    "LAYOUT",
+    "CortexScene",
+    "CortexSurface",
+    "build_scene",
+    "build_surface",
+    "cortex_limit",
+    "is_sampled",
+    "values_of",
+]
 
 LAYOUT: tuple[tuple[str, ...], ...] = (
     ("lh lateral", "rh lateral"),
@@ -32,10 +41,41 @@ BACK = 0.0
 """Millimetres: only what lies further back is drawn where the visual cortex is to fill the picture."""
 GAP = 0.05
 """Between views as a share of the smaller side: room for their titles."""
+OUTLINE = (0.08, 0.08, 0.08)
 MOST_NODES = 1_000
 """Nodes whose features are averaged for the cortex; of a larger selection, so many at even steps."""
 
 FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class CortexSurface:
+    """Both hemispheres in three dimensions.
+
+    Attributes
+    ----------
+    vertices, faces
+        As napari takes them.
+    tone
+        (n,) grey of each vertex from 0 to 1, darker in sulci.
+    outlined
+        (n,) whether a vertex lies on the boundary of a region.
+    """
+
+    vertices: FloatArray
+    faces: NDArray[np.int64]
+    tone: FloatArray
+    outlined: NDArray[np.bool_]
+
+    def colours(self, values: Mapping[str, FloatArray], scale: "ColourScale") -> FloatArray:
+        """(n, 4) colours of values; anatomy where there is no voxel, black on the boundaries of regions."""
+        numbers = np.concatenate([np.asarray(one, dtype=np.float32) for one in values.values()])
+        colours = np.ones((len(numbers), 4), dtype=np.float32)
+        colours[:, :3] = scale.rgb(numbers) / np.float32(255)
+        unknown = ~np.isfinite(numbers)
+        colours[unknown, :3] = self.tone[unknown, None]
+        colours[self.outlined, :3] = OUTLINE
+        return colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +188,39 @@ def build_scene(
         regions[raster.paint({side: table.mask(name) for side, table in masks.items() if name in table})] = number
     report(progress, 3, 3, "the cortex is ready")
     return CortexScene(raster, activation.names, masks, regions, outlines, outline_pixels(outlines))
+
+
+def build_surface(
+    values: Mapping[str, FloatArray], masks: "Mapping[str, RoiTable]", progress: ProgressCallback | None = None
+) -> CortexSurface:
+    """The inflated hemispheres with sulci and the outlines of regions; about a second.
+
+    Parameters
+    ----------
+    values
+        Hemisphere to one value per vertex of fsaverage.
+    masks
+        Hemisphere to its regions.
+    progress
+        Told after each hemisphere.
+    """
+    from ...brain.cortex import anatomy_tone
+    from ...brain.surface import load_surface, surface_layer
+
+    vertices, faces, _ = surface_layer(values)
+    tones, lines = [], []
+    for number, (side, one) in enumerate(values.items()):
+        surface = load_surface(side, geometry="inflated", mesh="fsaverage")
+        tones.append(anatomy_tone(surface))
+        line = np.zeros(len(one), dtype=bool)
+        regions = [masks[side].mask(name) for name in masks[side].names] if side in masks else []
+        for mask in regions:
+            inside = mask[surface.faces]
+            rim = surface.faces[inside.any(axis=1) & ~inside.all(axis=1)]
+            line[rim[mask[rim]]] = True
+        lines.append(line)
+        report(progress, number + 1, len(values), "preparing the cortex")
+    return CortexSurface(vertices, faces, np.concatenate(tones).astype(np.float32), np.concatenate(lines))
 
 
 def best_layout(height: int, width: int, *, back_only: bool = False) -> tuple[tuple[str, ...], ...]:

@@ -21,6 +21,8 @@ __all__ = ["CortexView"]
 SUPERSAMPLING = 2.0
 LARGEST = 1800
 RESIZE_PAUSE = 250
+LEAST_HEIGHT = 220
+UNIT = "units of the responses"
 ROOM_FOR_NAMES = 5.0
 """Heights of a letter that the lowest view needs before all regions are named; else only the marked one is."""
 
@@ -59,7 +61,7 @@ class CortexView(RegionWidget):
         self._pause.setInterval(RESIZE_PAUSE)
         self._pause.timeout.connect(self._ask_for_scene)
         self.setAccessibleName("Cortex")
-        self.setMinimumHeight(140)
+        self.setMinimumHeight(LEAST_HEIGHT)
 
     def sizeHint(self) -> QSize:
         """About as wide as high."""
@@ -303,7 +305,7 @@ class CortexView(RegionWidget):
         assert self.scale is not None
         bar, row = self.scale.bar(3), self._row_height()
         width = min(200.0, self.width() * 0.55)
-        box = QRectF((self.width() - width) / 2, self.height() - 2 * row, width, row * 0.6)
+        box = QRectF((self.width() - width) / 3, self.height() - 2 * row, width, row * 0.6)
         strip = np.ascontiguousarray(np.dstack([bar.rgb[None], np.full((1, len(bar.rgb), 1), 255, np.uint8)]))
         image = QImage(strip.data, len(bar.rgb), 1, 4 * len(bar.rgb), QImage.Format.Format_RGBA8888)
         painter.drawImage(box, image)
@@ -313,6 +315,9 @@ class CortexView(RegionWidget):
         painter.setFont(self.small_font())
         metrics = QFontMetricsF(painter.font())
         painter.setPen(self.colours.text)
+        room = self.width() - box.right() - 12
+        unit = metrics.elidedText(UNIT, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(box.right() + 8, box.center().y() + (metrics.ascent() - metrics.descent()) / 2), unit)
         for value in (self.scale.low, 0.0, self.scale.high):
             words = shown_number(value) if value else "0"
             share = (value - self.scale.low) / (self.scale.high - self.scale.low)

@@ -5,6 +5,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPol
 from qtpy.QtWidgets import QWidget
 
 from ..widgets.painting import Colours, shown_number
+from .region_widget import FADED
 from .roi_values import MOST_BANDS, RoiSeries
 from .series_widget import SeriesWidget, line_pen
 
@@ -117,7 +118,7 @@ class LayerCurves(SeriesWidget):
         font.setBold(region == self.driving)
         painter.setFont(font)
         painter.setPen(self.colours.text)
-        painter.drawText(QPointF(box.left(), cell.top() + QFontMetricsF(font).ascent()), self.names[region])
+        painter.drawText(QPointF(box.left(), cell.top() + QFontMetricsF(font).ascent()), self.label_of(region))
         painter.setPen(QPen(self.colours.line, 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box)
@@ -127,6 +128,7 @@ class LayerCurves(SeriesWidget):
             painter.drawLine(self._place(box, self.layer, -self.limit), self._place(box, self.layer, self.limit))
         painter.save()
         painter.setClipRect(box)
+        painter.setOpacity(FADED if self.is_weak(region) else 1.0)
         if len(self.series) <= MOST_BANDS:
             for one in self.series:
                 self._paint_spread(painter, box, one, region)

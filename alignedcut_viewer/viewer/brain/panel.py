@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea
 from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table
 from .board import BrainBoard
-from .source import ACTIVATION, HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain
+from .source import ACTIVATION, HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain, region_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +72,10 @@ class BrainPanel(Panel):
         """Show the board, or what is missing for it."""
         study = self.coordinator.shown.study
         activation = None if study is None else ACTIVATION.known(study)
-        self.board.set_activation(activation)
+        scores = None
+        if study is not None and study.cut is not None and activation is not None:
+            scores = region_scores(study.study, study.cut)
+        self.board.set_activation(activation, scores)
         if activation is not None:
             self.show_contents()
         elif study is None or study.cut is None:

@@ -1,6 +1,6 @@
 """What all painted views of brain regions share: which region the keys are at, which one drives the heat map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QPointF, Qt, Signal
@@ -9,7 +9,12 @@ from qtpy.QtWidgets import QWidget
 
 from ..widgets.painting import Colours, PaintedWidget
 
-__all__ = ["RegionWidget"]
+__all__ = ["FADED", "RegionWidget"]
+
+WEAK = 0.05
+"""Held-out R² below which a region is faded."""
+FADED = 0.35
+"""Opacity of such a region."""
 
 
 class RegionWidget(PaintedWidget):
@@ -42,8 +47,25 @@ class RegionWidget(PaintedWidget):
         self.names: tuple[str, ...] = ()
         self.groups: tuple[str, ...] = ()
         self.functions: tuple[str, ...] = ()
+        self.scores: dict[str, float] = {}
         self.current = -1
         self.driving = -1
+
+    def set_scores(self, scores: Mapping[str, float]) -> None:
+        """Held-out R² of the regions by name, as far as known."""
+        self.scores = dict(scores)
+        self.update()
+
+    def is_weak(self, region: int) -> bool:
+        """Whether the readout hardly predicts a region, so that little is to be read into what it shows there."""
+        return self.scores.get(self.names[region], WEAK) < WEAK
+
+    def label_of(self, region: int) -> str:
+        """Name of a region with its held-out score."""
+        score = self.scores.get(self.names[region])
+        if score is None:
+            return self.names[region]
+        return f"{self.names[region]} " + ("<0" if score < 0 else f"{score:.2f}".replace("0.", "."))
 
     def set_regions(self, names: Sequence[str], groups: Sequence[str], functions: Sequence[str]) -> None:
         """Show other regions."""
@@ -113,4 +135,9 @@ class RegionWidget(PaintedWidget):
 
     def title_of(self, region: int) -> str:
         """Name and function of a region for a tooltip, as rich text."""
-        return f"<b>{self.names[region]}</b> · {self.groups[region]}<br>{self.functions[region]}"
+        words = f"<b>{self.names[region]}</b> · {self.groups[region]}<br>{self.functions[region]}"
+        score = self.scores.get(self.names[region])
+        if score is None:
+            return words
+        weak = ": hardly predicted, read little into it" * self.is_weak(region)
+        return f"{words}<br>held-out R² {score:.3f}{weak}".replace("-", "−")

@@ -11,10 +11,14 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
 from ..widgets.painting import Colours, shown_number
+from .region_widget import FADED
 from .roi_values import RoiSeries
 from .series_widget import SeriesWidget
 
 __all__ = ["RoiBars"]
+
+
+LEAST_BARS = 90
 
 
 class Frame(NamedTuple):
@@ -44,7 +48,7 @@ class RoiBars(SeriesWidget):
     def frame(self) -> Frame:
         """Where everything stands."""
         metrics = QFontMetricsF(self.small_font())
-        widest = max((metrics.horizontalAdvance(name) for name in self.names), default=0.0)
+        widest = max((metrics.horizontalAdvance(self.label_of(r)) for r in range(len(self.names))), default=0.0)
         left = self.scale_width() + 10
         places = group_places(self.groups)
         step = (self.width() - left - 8) / (float(places[-1]) + 1.2) if len(places) else 1.0
@@ -52,6 +56,11 @@ class RoiBars(SeriesWidget):
         below = (widest if upright else metrics.height()) + 10
         above = self.legend_height() + 6
         return Frame(above, self.height() - below, left, step, left + (places + 0.6) * step, upright)
+
+    def least_height(self) -> int:
+        """Room for unit, legend, upright names and bars that one can compare."""
+        frame = self.frame()
+        return round(frame.top + (self.height() - frame.bottom) + LEAST_BARS)
 
     def bar(self, number: int, region: int) -> QRectF:
         """The bar of a series for a region."""
@@ -126,6 +135,7 @@ class RoiBars(SeriesWidget):
         colour = QColor(one.colour)
         for region in range(len(self.names)):
             box = self.bar(number, region)
+            painter.setOpacity(FADED if self.is_weak(region) else 1.0)
             painter.fillRect(box, colour)
             spread = float(one.spreads[region])
             if one.counts[0] > 1 and spread > 0:
@@ -136,11 +146,14 @@ class RoiBars(SeriesWidget):
                 cap = min(3.0, box.width() / 4)
                 for y in (low, high):
                     painter.drawLine(QPointF(x - cap, y), QPointF(x + cap, y))
+        painter.setOpacity(1.0)
 
     def _paint_names(self, painter: QPainter, frame: Frame) -> None:
         metrics = QFontMetricsF(painter.font())
-        for region, (name, x) in enumerate(zip(self.names, frame.columns, strict=True)):
+        for region, x in enumerate(frame.columns):
+            name = self.label_of(region)
             painter.save()
+            painter.setOpacity(0.6 if self.is_weak(region) else 1.0)
             font = painter.font()
             font.setBold(region == self.driving)
             painter.setFont(font)

@@ -29,6 +29,8 @@ class SeriesWidget(RegionWidget):
         What is shown.
     hint
         Said where there is nothing to show.
+    unit
+        What the numbers are; written above.
     limit
         End of the scale.
     """
@@ -37,12 +39,18 @@ class SeriesWidget(RegionWidget):
         super().__init__(colours, parent)
         self.series: list[RoiSeries] = []
         self.hint = ""
+        self.unit = ""
         self.limit = 1.0
         self.setMinimumHeight(150)
 
     def sizeHint(self) -> QSize:
         """Wide and low."""
         return QSize(360, 220)
+
+    def set_unit(self, unit: str) -> None:
+        """What the numbers are, for the line above."""
+        self.unit = unit
+        self.update()
 
     def show_series(self, series: Sequence[RoiSeries], hint: str = "") -> None:
         """Show other series; `hint` is said where there are none."""
@@ -92,14 +100,18 @@ class SeriesWidget(RegionWidget):
         return rows
 
     def legend_height(self) -> float:
-        """Height of the legend in logical pixels, at least one row."""
-        return max(len(self._legend_rows()), 1) * self._line_height()
+        """Height of unit and legend in logical pixels, at least two rows."""
+        return (1 + max(len(self._legend_rows()), 1)) * self._line_height()
 
     def paint_legend(self, painter: QPainter) -> None:
-        """Names of the series with a square or a line of their colour, from the top left on."""
+        """The unit, and names of the series with a square or a line of their colour, from the top left on."""
         painter.setFont(self.small_font())
         metrics = QFontMetricsF(painter.font())
-        for number, row in enumerate(self._legend_rows()):
+        words = self.unit + (" · beside a region: held-out R²" if self.scores else "")
+        painter.setPen(self.colours.faint)
+        text = metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 16)
+        painter.drawText(QPointF(8, 3 + metrics.ascent()), text)
+        for number, row in enumerate(self._legend_rows(), 1):
             middle = 3 + (number + 0.5) * self._line_height()
             for x, one in row:
                 if one.layers:

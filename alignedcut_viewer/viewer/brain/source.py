@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
-__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain"]
+__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain", "region_scores"]
 
 HOW_TO_GET_ONE = (
     "<b>No brain data yet.</b> "
@@ -52,6 +52,16 @@ def leads_to_the_brain(study: "Study", cut: "Cut") -> bool:
     except AlignmentError:
         return False
     return "readout" in description
+
+
+def region_scores(study: "Study", cut: "Cut") -> dict[str, float]:
+    """Held-out R² of each region by name, as the alignment of a cut carries it; empty where it was never scored."""
+    name = cut.recipe["cut"].get("alignment")
+    group = f"{ALIGNMENTS}/{name}"
+    if name is None or not study.store.exists(group):
+        return {}
+    scores = (study.store.attributes(group).get("scores") or {}).get("rois") or {}
+    return {str(roi): float(score["r2"]) for roi, score in scores.items() if score.get("r2") is not None}
 
 
 def activation_work(shown: "LoadedStudy") -> "Callable[[ProgressCallback], BrainActivation]":

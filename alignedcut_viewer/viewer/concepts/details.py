@@ -10,24 +10,14 @@ from numpy.typing import NDArray
 from ...progress import ProgressCallback, report
 
 if TYPE_CHECKING:
-    from ...nodes import NodeIndex
     from ...study.concept_set import Concept, ConceptSet
     from ...study.cut import Cut
     from ...study.study import Study
 
-__all__ = [
-    "ConceptDetails",
-    "Transitions",
-    "concept_details",
-    "detail_key",
-    "ordered",
-    "spelled_layers",
-    "transitions_between",
-]
+__all__ = ["ConceptDetails", "concept_details", "detail_key", "ordered", "spelled_layers", "spelled_search"]
 
 N_CROPS = 6
 CROP_SIZE = 128
-MOST_CONCEPTS = 14
 SORTS = {"size": "largest first", "name": "by name", "layer": "earliest layer first", "pinned": "pinned first"}
 
 IntArray = NDArray[np.int64]
@@ -132,100 +122,12 @@ def ordered(
     return sorted(kept, key=keys[sort])
 
 
-# -- from layer to layer -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Transitions:
-    """What becomes of the concepts of one layer in the next.
-
-    Attributes
-    ----------
-    network, layers
-        Where: name of the network, and the two layer numbers.
-    rows, columns
-        Ids of the concepts at the one layer and at the next, the most frequent first.
-    probabilities
-        (rows, columns) ``P(A → B)``; NaN in rows without a pixel.
-    counts
-        (rows,) pixels in each concept of the one layer.
-    n_pixels
-        Pixels that were followed.
-    """
-
-    network: str
-    layers: tuple[int, int]
-    rows: tuple[int, ...]
-    columns: tuple[int, ...]
-    probabilities: NDArray[np.float64]
-    counts: IntArray
-    n_pixels: int
-
-
-def transitions_between(
-    concepts: "ConceptSet",
-    labels: NDArray[np.int32],
-    network: str,
-    layer: int,
-    nodes: IntArray | None = None,
-) -> Transitions | None:
-    """Transitions from a layer to the next one that the cut has.
-
-    Parameters
-    ----------
-    concepts
-        The concepts.
-    labels
-        Of every node, ``concepts.labels``.
-    network, layer
-        Where they begin.
-    nodes
-        Only the places of these nodes; None follows all pixels.
-
-    Returns
-    -------
-    Transitions or None
-        None where there is no next layer, or none of the pixels is in a concept there.
-    """
-    from ...concepts.transitions import transition_matrix
-
+def spelled_search(concepts: "ConceptSet") -> str:
+    """Where concepts were sought, in words: "vit, layer 8"."""
     index = concepts.index
-    held = index.network(network).layers
-    if layer not in held or held.index(layer) + 1 >= len(held):
-        return None
-    following = held[held.index(layer) + 1]
-    here, there = pixels_of(index, network, layer, following, nodes)
-    a, b = labels[here], labels[there]
-    ids = [concept.id for concept in concepts.concepts]
-    rows, columns = (_most_frequent(values, len(ids)) for values in (a, b))
-    if not len(rows) or not len(columns):
-        return None
-    table = transition_matrix(a, b, len(ids), len(ids))
-    counts = np.bincount(a[a >= 0], minlength=len(ids))
-    return Transitions(
-        network,
-        (layer, following),
-        tuple(ids[r] for r in rows),
-        tuple(ids[c] for c in columns),
-        table[np.ix_(rows, columns)],
-        counts[rows],
-        len(here),
-    )
-
-
-def pixels_of(
-    index: "NodeIndex", network: str, layer: int, following: int, nodes: IntArray | None = None
-) -> tuple[IntArray, IntArray]:
-    """Patch nodes of a layer, and the nodes at their places in another layer of the network."""
-    if nodes is None:
-        here = index.select(networks=[network], layers=[layer], patches_only=True)
-    else:
-        patches = nodes[index.locate(nodes).row >= 0]
-        here = np.unique(index.same_places(patches, network, layer))
-    return here, index.same_places(here, network, following)
-
-
-def _most_frequent(labels: NDArray[np.int32], count: int) -> IntArray:
-    sizes = np.bincount(labels[labels >= 0], minlength=count)
-    order = np.argsort(-sizes, kind="stable")[:MOST_CONCEPTS]
-    return np.asarray(order[sizes[order] > 0], dtype=np.int64)
+    parts = []
+    for network in index.networks:
+        layers = [layer for layer in network.layers if concepts.was_searched(network.name, layer)]
+        if layers:
+            parts.append(network.name + (f", {spelled_layers(layers)}" if len(layers) < len(network.layers) else ""))
+    return "; ".join(parts) if len(parts) < 3 else f"{len(parts)} networks"

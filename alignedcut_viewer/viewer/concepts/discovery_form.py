@@ -45,7 +45,7 @@ class DiscoveryForm(QWidget):
             self.scope.addItem(words, key)
         self.scope.setToolTip(
             "Which pixels take part. Categories are best sought in one late layer: over all layers, groups are\n"
-            "the layers themselves unless the alignment brings them together. Transitions need two layers at least."
+            "the layers themselves unless the alignment brings them together."
         )
         self.discover = QPushButton("Discover")
         self.discover.setToolTip(

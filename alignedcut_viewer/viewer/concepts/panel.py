@@ -26,11 +26,13 @@ from ..widgets.panel_export import Table
 from ..widgets.view import View
 from ..work.task_runner import tell_error
 from .concept_list import ConceptList
-from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered
+from .consistency_view import ConsistencyView
+from .details import SORTS, ConceptDetails, concept_details, detail_key, ordered, spelled_search
 from .discovery_form import DiscoveryForm
+from .edits import edit_concepts
 from .export import concepts_figure, concepts_table
 from .set_chooser import ConceptSetChooser
-from .views import ConsistencyView, TransitionView
+from .transition_view import TransitionView
 
 if TYPE_CHECKING:
     from ...study.concept_set import Concept, ConceptSet
@@ -97,6 +99,8 @@ class ConceptsPanel(Panel):
         column.addLayout(_line(self.sort, self.words))
         column.addWidget(self.list, 1)
         column.addLayout(_line(self.rename, self.merge, self.pin))
+        self.overlay = _button("All on the pictures", "Show every pixel in the colour of its concept, in all pictures")
+        self.overlay.setCheckable(True)
         self.consistency = ConsistencyView(self.coordinator)
         self.transitions = TransitionView(self.coordinator)
         self.tabs = QTabWidget()
@@ -115,9 +119,11 @@ class ConceptsPanel(Panel):
         layout.addLayout(shown)
         layout.addWidget(self.tabs, 1)
         foot = QHBoxLayout()
+        foot.addWidget(self.overlay)
         foot.addStretch(1)
         foot.addWidget(self.export)
         layout.addLayout(foot)
+        self.overlay.clicked.connect(self._show_all)
         self.form.discover.clicked.connect(self.discover)
         self.sort.currentIndexChanged.connect(self._on_order)
         self.words.textChanged.connect(self._on_order)
@@ -148,12 +154,15 @@ class ConceptsPanel(Panel):
         """Follow what is shown, what is at work, and the theme."""
         coordinator = self.coordinator
         self.follow(coordinator.shown.changed, self.refresh)
+        self.follow(coordinator.shown.concepts_changed, self.refresh)
         self.follow(coordinator.tasks.changed, self._on_task)
+        self.follow(coordinator.canvas.changed, self._on_canvas)
         self.follow_theme(self._on_theme)
 
     def redraw(self) -> None:
         """Show everything as it is now."""
         self._on_theme()
+        self._on_canvas(self.coordinator.canvas.current)
         self._on_task(self.coordinator.tasks.state)
         self.refresh()
 
@@ -190,15 +199,18 @@ class ConceptsPanel(Panel):
             self.summary.setText(NO_CONCEPTS)
         else:
             self.show_contents()
+            searched = len(concepts.searched)
             held = sum(concept.size for concept in everything)
             self.summary.setText(
-                f"{len(everything)} concepts hold {100 * held / len(cut.index):.0f} % of the pixels. "
+                f"{len(everything)} concepts hold {min(100 * held / max(searched, 1), 100):.0f} % of the "
+                f"{searched:,} pixels that were searched ({spelled_search(concepts)}). "
                 "Click one to select its pixels, or a picture to go there."
             )
             self.list.n_networks = len(cut.index.networks)
         self._show_list()
         self.consistency.show_concepts(concepts)
         self.transitions.show_concepts(concepts)
+        self._show_crops()
         self._on_enabled()
         self._on_task(self.coordinator.tasks.state)
         self._look_at_more()
@@ -228,8 +240,14 @@ class ConceptsPanel(Panel):
         self._looked_at, opened = wanted, study.study
         self._looking.start(lambda progress: concept_details(opened, cut, missing, progress))
 
+    def _show_crops(self) -> None:
+        """Let the flow show a picture of each concept."""
+        crops = {id: details.crops[0] for id, details in self._known_details().items() if details.crops}
+        self.transitions.show_crops(crops)
+
     def _on_details(self, found: dict[tuple[Any, ...], ConceptDetails]) -> None:
         self._details.update(found)
+        self._show_crops()
         if self.sort.currentData() == "layer":
             self._show_list()
         else:
@@ -252,6 +270,17 @@ class ConceptsPanel(Panel):
         self.export.setEnabled(ready[page] if 0 <= page < 3 else False)
 
     # -- what the user does --------------------------------------------------------------------------------------
+
+    def _show_all(self, on: bool) -> None:
+        canvas = self.coordinator.canvas
+        try:
+            canvas.show("concepts") if on else canvas.clear()
+        except AlignedCutError as error:
+            tell_error(error)
+        self._on_canvas(canvas.current)
+
+    def _on_canvas(self, current: str) -> None:
+        self.overlay.setChecked(current == "concepts")
 
     def _on_chosen(self) -> None:
         import numpy as np
@@ -297,8 +326,8 @@ class ConceptsPanel(Panel):
         self.coordinator.tasks.start("Discovering concepts", work, self._discovered)
 
     def _discovered(self, _: Any) -> None:
+        self.coordinator.shown.concepts_changed.emit()
         if self._listening:
-            self.refresh()
             self.sets.redraw()
 
     def _edit_name(self) -> None:
@@ -341,11 +370,7 @@ class ConceptsPanel(Panel):
         concepts = self.concepts
         if concepts is None:
             return
-        try:
-            change(concepts)
-        except AlignedCutError as error:
-            tell_error(error)
-        self.refresh()
+        edit_concepts(self.coordinator, concepts, change)
 
     # -- export --------------------------------------------------------------------------------------------------
 

@@ -1,18 +1,20 @@
-"""The Contact sheet panel: many pictures × all layers of one network at a glance."""
+"""The Contact sheet panel: many pictures × all layers of one or two networks at a glance."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Slider
+from magicgui.widgets import CheckBox, ComboBox, Slider
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ..coordinator.coordinator import Coordinator
+from ..frames.ranking import Ranking
 from ..state.history import SELECTIONS, SelectionMode
 from ..state.view_state import Position
 from ..widgets.forms import narrow
-from ..widgets.painting import Colours
+from ..widgets.painting import Colours, shown_number
 from ..widgets.panel_base import Panel
 from ..widgets.panel_export import Table, export_button
 from ..widgets.view import View
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ContactSheetPanel"]
 
 SHOWS = {"auto": "as in the pictures", "colours": "AlignedCut colours", "values": "heat map"}
+ORDERS = {"number": "by number", "rank": "most similar first"}
+KEPT = {"all": "all pictures", "selected": "of the selection", "found": "above the threshold"}
+ALONE = ""
 BATCH = 24
 MOST_EXPORTED = 40
 
@@ -83,6 +88,24 @@ class SheetBoard(View):
             value=state.get("shows", "auto"),
             tooltip="What the cells show: the heat map if there is one, otherwise AlignedCut colours",
         )
+        self.beside = ComboBox(
+            name="sheet_beside", choices=[("none", ALONE)], tooltip="A second network, whose layers stand beside"
+        )
+        self.order = ComboBox(
+            name="sheet_order",
+            choices=[(title, key) for key, title in ORDERS.items()],
+            value=state.get("order", "number"),
+            tooltip="Order of the pictures: that of the study, or by the best place for the selection or region shown",
+        )
+        self.kept = ComboBox(
+            name="sheet_pictures",
+            choices=[(title, key) for key, title in KEPT.items()],
+            value=state.get("kept", "all"),
+            tooltip="Which pictures: all, those that hold selected tokens, or those that reach the threshold",
+        )
+        self.names = CheckBox(
+            name="sheet_names", text="names", value=bool(state.get("names", True)), tooltip="Names below the pictures"
+        )
         self.side = Slider(
             name="sheet_side",
             min=SMALLEST,
@@ -91,7 +114,7 @@ class SheetBoard(View):
             tooltip="Size of the cells; Ctrl and the wheel, or + and -",
             readout=False,
         )
-        for widget in (self.network, self.shows):
+        for widget in (self.network, self.beside, self.shows, self.order, self.kept):
             narrow(widget)
         self.sheet = SheetWidget(Colours.of(coordinator.viewer), self)
         self.sheet.setToolTip("Click: pick and go there. Shift adds, Alt removes. Or use the arrow keys and Enter.")
@@ -100,18 +123,27 @@ class SheetBoard(View):
         self._going = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
-        for widgets in ((("network", self.network), ("show", self.shows)), (("size", self.side),)):
+        lines = (
+            (("network", self.network), ("beside", self.beside), ("show", self.shows)),
+            (("order", self.order), ("keep", self.kept), ("", self.names), ("size", self.side)),
+        )
+        self._labels: dict[str, QLabel] = {}
+        for widgets in lines:
             line = QHBoxLayout()
             for title, widget in widgets:
-                label = QLabel(title)
-                label.setToolTip(widget.tooltip)
-                line.addWidget(label)
-                line.addWidget(widget.native, 1)
+                if title:
+                    label = self._labels[title] = QLabel(title)
+                    label.setToolTip(widget.tooltip)
+                    line.addWidget(label)
+                line.addWidget(widget.native, int(bool(title)))
             layout.addLayout(line)
         line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
         layout.addWidget(self.sheet, 1)
         self.network.changed.connect(self._choose_network)
+        self.beside.changed.connect(self._choose_beside)
         self.shows.changed.connect(self._choose_shows)
+        for key, widget in (("order", self.order), ("kept", self.kept), ("names", self.names)):
+            widget.changed.connect(partial(self._choose_rows, key))
         self.side.changed.connect(self.sheet.set_side)
         self.sheet.side_changed.connect(self._keep_side)
         self.sheet.wants.connect(self._read)
@@ -124,6 +156,7 @@ class SheetBoard(View):
         coordinator = self.coordinator
         self.follow(coordinator.shown.changed, self.redraw)
         self.follow(coordinator.heat_map.changed, self._draw_values)
+        self.follow(coordinator.where_else.changed, self._draw_ranking)
         self.follow(coordinator.selection.changed, self._draw_selections)
         self.follow(coordinator.selection.hovered_changed, self._draw_hovered)
         self.follow(coordinator.view.events.position, self._draw_position)
@@ -150,14 +183,57 @@ class SheetBoard(View):
             self.network.choices = names
             if names:
                 self.network.value = chosen
-        if tiles is not self.sheet.tiles or chosen != self.sheet.network:
-            self.sheet.show_tiles(tiles, chosen or "")
+        self._offer_beside(names)
+        self._show_rows(tiles)
+        self.coordinator.where_else.follow()
         self._draw_smooth(self.coordinator.view.smooth)
         self._draw_values(self.coordinator.heat_map.values)
         for which in SELECTIONS:
             self._draw_selections(which, self.coordinator.selection.of(which))
         if position is not None:
             self._draw_position(position)
+
+    def _offer_beside(self, names: list[str]) -> None:
+        """Let every other network stand beside; the choice is there where there are several."""
+        others = [(name, name) for name in names if name != self.network.value]
+        wanted = self._state.get("beside", ALONE)
+        with self.beside.changed.blocked():
+            self.beside.choices = [("none", ALONE), *others]
+            self.beside.value = wanted if wanted in dict(others) else ALONE
+        for widget in (self.beside.native, self._labels["beside"]):
+            widget.setVisible(bool(others))
+
+    def _show_rows(self, tiles: SheetTiles | None) -> None:
+        """Show networks, pictures and their order as they are chosen."""
+        sheet, study = self.sheet, self.coordinator.shown.study
+        if tiles is None or study is None:
+            sheet.show_tiles(None, ())
+            return
+        ranking = self.coordinator.where_else.ranking
+        pictures, values = list(range(len(tiles.cut.index.images))), dict[int, float]()
+        if ranking is not None and self.order.value == "rank":
+            values = dict(zip(ranking.positions.tolist(), ranking.values.tolist(), strict=True))
+            pictures = [*values, *(position for position in pictures if position not in values)]
+        if self.kept.value != "all":
+            kept = set[int]()
+            if ranking is not None:
+                found = ranking.found_pictures if self.kept.value == "found" else ranking.selected_pictures
+                kept = set(found.tolist())
+            pictures = [position for position in pictures if position in kept]
+        names, words = study.pictures.names, list[str]()
+        if self.names.value:
+            words = [
+                f"{names[position]} · {shown_number(values[position])}" if position in values else names[position]
+                for position in pictures
+            ]
+        sheet.hint = "No picture holds any of it." if ranking is not None else "Select something in a picture first."
+        networks = [name for name in (self.network.value, self.beside.value) if name]
+        sheet.show_tiles(tiles, networks, pictures, words)
+
+    def _draw_ranking(self, ranking: Ranking | None) -> None:
+        if self.order.value == "rank" or self.kept.value != "all":
+            self._show_rows(self.sheet.tiles)
+            self._draw_position(self.coordinator.view.position)
 
     def _draw_values(self, values: Any) -> None:
         if self.sheet.tiles is not None:
@@ -176,10 +252,13 @@ class SheetBoard(View):
         sheet = self.sheet
         sheet.shown = None
         network, layer, image = position or (None, -1, -1)
-        if sheet.tiles is not None and network == sheet.network and layer in sheet.layers:
-            sheet.shown = Cell(sheet.tiles.cut.index.images.index(image), sheet.layers.index(layer) + 1)
-            if not self._going:
-                sheet.reveal(sheet.shown)
+        slots = sheet.slots
+        if sheet.tiles is not None and (network, layer) in slots:
+            row = sheet.row_of(sheet.tiles.cut.index.images.index(image))
+            if row is not None:
+                sheet.shown = Cell(row, slots.index((network, layer)) + 1)
+                if not self._going:
+                    sheet.reveal(sheet.shown)
         self._update()
 
     def _draw_smooth(self, smooth: bool) -> None:
@@ -196,12 +275,21 @@ class SheetBoard(View):
     # -- what the user does --------------------------------------------------------------------------------------
 
     def _choose_network(self, name: str | None) -> None:
-        if name and name != self.sheet.network:
+        if name and name not in self.sheet.networks[:1]:
             self._state["network"] = name
-            self.sheet.show_tiles(self.sheet.tiles, name)
-            position = self.coordinator.view.position
-            if position is not None:
-                self._draw_position(position)
+            self._offer_beside([network for network in self.network.choices if network])
+            self._show_rows(self.sheet.tiles)
+            self._draw_position(self.coordinator.view.position)
+
+    def _choose_beside(self, name: str) -> None:
+        self._state["beside"] = name
+        self._show_rows(self.sheet.tiles)
+        self._draw_position(self.coordinator.view.position)
+
+    def _choose_rows(self, key: str, value: Any) -> None:
+        self._state[key] = value
+        self._show_rows(self.sheet.tiles)
+        self._draw_position(self.coordinator.view.position)
 
     def _choose_shows(self, key: str) -> None:
         self._state["shows"] = key
@@ -224,10 +312,10 @@ class SheetBoard(View):
             self._going = False
         self.coordinator.selection.select([node], mode)
 
-    def _go(self, row: int, layer: int) -> None:
+    def _go(self, position: int, network: str, layer: int) -> None:
         if self.sheet.tiles is not None:
             index = self.sheet.tiles.cut.index
-            self.coordinator.go_to(index.node(self.sheet.network, layer, index.images[row], row=0, column=0))
+            self.coordinator.go_to(index.node(network, layer, index.images[position], row=0, column=0))
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
@@ -248,24 +336,28 @@ class SheetBoard(View):
         tiles = self.sheet.tiles
         if tiles is None:
             raise InputError("There is nothing to export yet; open a study with a result.")
-        return list(self.sheet.visible_rows())[:MOST_EXPORTED]
+        return [self.sheet.pictures[row] for row in self.sheet.visible_rows()][:MOST_EXPORTED]
 
     def _figure(self) -> "Figure":
         from ...figures.mosaic import mosaic_from_arrays
 
         rows, tiles = self._rows(), self.sheet.tiles
         assert tiles is not None
-        layers, network = self.sheet.layers, self.sheet.network
-        maps = [[_opaque(tiles.tile(network, layer, row)) for layer in layers] for row in rows]
+        networks, index = self.sheet.networks, tiles.cut.index
+        layers = [index.network(network).layers for network in networks]
+        maps = [
+            [[_opaque(tiles.tile(network, layer, row)) for layer in own] for row in rows]
+            for network, own in zip(networks, layers, strict=True)
+        ]
         values = tiles.values
         note = "AlignedCut colours."
         if values is not None:
             note = f"{values.title}, {values.limits[0]:g} to {values.limits[1]:g}."
         return mosaic_from_arrays(
             [tiles.small(row) for row in rows],
-            [maps],
-            titles=[network],
-            column_labels=[[str(layer) for layer in layers]],
+            maps,
+            titles=list(networks),
+            column_labels=[[str(layer) for layer in own] for own in layers],
             smooth=self.sheet.smooth,
             note=note,
         )
@@ -274,17 +366,17 @@ class SheetBoard(View):
         rows, tiles, study = self._rows(), self.sheet.tiles, self.coordinator.shown.study
         assert tiles is not None
         assert study is not None
-        index, network, names = tiles.cut.index, self.sheet.network, study.pictures.names
-        cells = [(row, layer) for row in rows for layer in self.sheet.layers]
+        index, names = tiles.cut.index, study.pictures.names
+        cells = [(row, *slot) for row in rows for slot in self.sheet.slots]
         values = tiles.values
         if values is None:
             lines = [
                 (names[row], network, layer, *tiles.tile(network, layer, row)[..., :3].mean((0, 1)).round(2).tolist())
-                for row, layer in cells
+                for row, network, layer in cells
             ]
             return ("picture", "network", "layer", "mean red", "mean green", "mean blue"), lines
         lines = []
-        for row, layer in cells:
+        for row, network, layer in cells:
             part = values.part(index.patch_slice(network, layer, index.images[row]))
             known = part[np.isfinite(part)]
             summary = (None, None) if not known.size else (float(known.mean()), float(known.max()))

@@ -30,6 +30,8 @@ from ..state.view_state import Position, ViewState
 from ..work.dialogs import ask_choice, is_open, window_of
 from ..work.latest_task import LatestTask
 from ..work.task_runner import TaskRunner, tell_error
+from .canvas import Canvas
+from .cut_steps import CutSteps
 from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .overlay_binding import OverlayBinding
@@ -37,12 +39,14 @@ from .picking import Picking
 from .prompting import Prompting
 from .results import Results
 from .segment_binding import SegmentBinding
+from .segment_view import offer_segments
 from .segments import Segments
 from .selection_names import SelectionNames
 from .session_window import Autosave, ViewerWindow
 from .sessions import Sessions
 from .shown import Shown
 from .similarity import Similarity
+from .where_else import WhereElse
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -71,6 +75,10 @@ class Coordinator:
         Values over the pictures.
     similarity
         Lets the heat map follow the selection; its threshold.
+    canvas
+        Which of colours, values and groups lies over the pictures.
+    where_else
+        Pictures ranked by what lies over them.
     named
         Selections under names.
     segments
@@ -105,10 +113,13 @@ class Coordinator:
         self.training = TrainingLog()
         self.panel_state: dict[str, dict[str, Any]] = {}
         self.timeline = Timeline()
+        self._cut_steps = CutSteps(self.timeline, _weakly(self.show_cut))
         self.selection = NodeSelection(self.shown, self.timeline)
         self.heat_map = HeatMap(self.shown)
         self.similarity = Similarity(self.shown, self.selection, self.heat_map, self.view, LatestTask)
-        self.named = SelectionNames(self.shown, self.selection)
+        self.where_else = WhereElse(self.shown, self.selection, self.heat_map, self.similarity, self.view, LatestTask)
+        self.canvas = Canvas(self.shown, self.heat_map, self.similarity)
+        self.named = SelectionNames(self.shown, self.selection, self.timeline)
         self.picking = Picking(self.shown, self.selection, self.view)
         self.segments = Segments(self.shown, self.selection, self.similarity, self.view, self.timeline, LatestTask)
         self.prompting = Prompting(self.shown, self.heat_map, self.similarity, self.view, self.timeline, LatestTask)
@@ -127,6 +138,7 @@ class Coordinator:
             shown=self.shown,
             selection=self.selection,
             heat_map=self.heat_map,
+            canvas=self.canvas,
             similarity=self.similarity,
             prompting=self.prompting,
             picking=self.picking,
@@ -145,6 +157,7 @@ class Coordinator:
             view=self.view,
             tell=tell_error,
         )
+        offer_segments(self.canvas, self.segment_layers, self.overlays)
         self.shown.changed.connect(self._on_shown)
         self.sessions = Sessions(
             self.shown, self.selection, self.similarity, self.view, self.panel_state, ViewerWindow(self.display)
@@ -153,9 +166,8 @@ class Coordinator:
         self._autosave = Autosave(self.sessions, viewer, _weakly(self._at_the_end))
         self.results.failed.connect(tell_error)
         self.results.deleted.connect(show_info)
-        for part in (self.similarity, self.picking, self.segments, self.prompting):
+        for part in (self.similarity, self.picking, self.segments, self.prompting, self.named):
             part.failed.connect(tell_error)
-        self.named.failed.connect(tell_error)
         self.segments.changed.connect(self.sessions.touch)
         self.sessions.warned.connect(show_warning)
 
@@ -248,9 +260,9 @@ class Coordinator:
 
     def _forget_nodes(self) -> None:
         """Nodes are numbered anew: what was said of them is void."""
-        self.similarity.forget()
-        self.prompting.forget()
-        self.selection.forget()
+        for part in (self.similarity, self.prompting, self.canvas, self.where_else, self.selection):
+            part.forget()
+        self.timeline.forget_passing()
         self.heat_map.clear()
         self.overlays.clear()
 
@@ -329,6 +341,7 @@ class Coordinator:
 
     def show_study(self, loaded: LoadedStudy) -> None:
         """Show a study and, where it has one, a cut of it."""
+        before = self.shown.study
         self._leave(loaded)
         if self.shown.study is None or loaded.identity != self.shown.study.identity:
             self._forget_nodes()
@@ -342,12 +355,18 @@ class Coordinator:
             metadata=loaded.metadata,
         )
         self.named.load()
+        self._cut_steps.remember(before, loaded)
         self.settings.update(study=str(loaded.path))
         self.shown.changed.emit()
         for sentence in loaded.warnings:
             show_warning(sentence)
         if loaded.announcements:
             show_info("\n".join(loaded.announcements[:4]))
+
+    def clear(self) -> None:
+        """Nothing is selected, and the pictures show their colours; one step back brings the selections again."""
+        self.selection.clear()
+        self.canvas.clear()
 
     def show_cut(self, name: str) -> None:
         """Show another cut of the study that is shown."""

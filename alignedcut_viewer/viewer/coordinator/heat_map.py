@@ -42,6 +42,7 @@ class HeatMap:
         *,
         limits: tuple[float, float] | None = None,
         signed: bool = False,
+        kind: str = "similarity",
     ) -> None:
         """Show one value a node over all pictures, in the place of the values shown before.
 
@@ -55,6 +56,8 @@ class HeatMap:
             Values of the first and the last colour; by default the least and the greatest.
         signed
             Whether the colours part at 0.
+        kind
+            ``similarity`` or ``region``.
 
         Raises
         ------
@@ -63,7 +66,7 @@ class HeatMap:
         """
         n_nodes = len(self._shown.index)
         if not isinstance(values, NodeValues):
-            values = NodeValues(values, title, n_nodes=n_nodes, limits=limits, signed=signed)
+            values = NodeValues(values, title, n_nodes=n_nodes, limits=limits, signed=signed, kind=kind)
         elif len(values) != n_nodes:
             raise InputError(f"There must be one value per node, {n_nodes} in all; got {len(values)}.")
         self._set(values)

@@ -74,6 +74,10 @@ class NodeSelection:
         self._shown.index.locate(chosen)
         self.history.select(chosen, mode, self._active if which is None else which)
 
+    def clear(self) -> None:
+        """Choose nothing, neither figure nor ground, in one step."""
+        self.history.assign({which: Selection() for which in SELECTIONS})
+
     def of(self, which: str | None = None) -> Selection:
         """The nodes of ``figure`` or ``ground``; None means the active one."""
         return self.history.selection(self._active if which is None else which)

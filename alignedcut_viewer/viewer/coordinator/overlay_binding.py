@@ -10,8 +10,10 @@ from ..frames.picture_layout import PictureLayout
 from ..layers.display import Display
 from ..layers.overlays import Overlays
 from ..state.history import SELECTION_COLOURS, SELECTIONS
+from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
 from ..state.view_state import ViewState
+from .canvas import Canvas
 from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .picking import Picking
@@ -31,7 +33,7 @@ class OverlayBinding:
         The layers.
     is_open
         Whether there is still a window to draw in.
-    shown, selection, heat_map, similarity, prompting, picking, view
+    shown, selection, heat_map, canvas, similarity, prompting, picking, view
         The state.
     """
 
@@ -44,6 +46,7 @@ class OverlayBinding:
         shown: Shown,
         selection: NodeSelection,
         heat_map: HeatMap,
+        canvas: Canvas,
         similarity: Similarity,
         prompting: Prompting,
         picking: Picking,
@@ -55,6 +58,7 @@ class OverlayBinding:
         selection.changed.connect(self.draw_selections)
         selection.hovered_changed.connect(self.draw_hovered)
         heat_map.changed.connect(self._on_values)
+        canvas.labels_changed.connect(self.draw_labels)
         similarity.partial.connect(self.draw_values)
         prompting.partial.connect(self.draw_answer)
         similarity.settings.events["mask"].connect(self.draw_mask)
@@ -110,6 +114,14 @@ class OverlayBinding:
         """Show the part of an answer to prompts that is looked at, before all of it is there."""
         self.draw_values(values)
         self._draw_mask_of(values)
+
+    def draw_labels(self, labels: NodeLabels | None) -> None:
+        """Lay groups over the pictures, or take them away."""
+        place = self._place()
+        if labels is not None and place is not None:
+            self._overlays.show_labels(labels, *place)
+        elif self._is_open():
+            self._overlays.hide_labels()
 
     def draw_mask(self) -> None:
         """Fill what reaches the threshold, or nothing."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from ...errors import StorageError
 from ..state.history import SelectionMode
 from ..state.named_selections import NamedSelections
+from ..state.timeline import Step, Timeline
 from .node_selection import NodeSelection
 from .shown import Shown
 
@@ -20,6 +23,8 @@ class SelectionNames:
     ----------
     shown, selection
         Where they are kept, and what is named.
+    timeline
+        Learns of every change.
 
     Attributes
     ----------
@@ -34,8 +39,8 @@ class SelectionNames:
     changed = Signal()
     failed = Signal(Exception)
 
-    def __init__(self, shown: Shown, selection: NodeSelection) -> None:
-        self._shown, self._selection = shown, selection
+    def __init__(self, shown: Shown, selection: NodeSelection, timeline: Timeline | None = None) -> None:
+        self._shown, self._selection, self._timeline = shown, selection, timeline
         self.sets = NamedSelections()
         self._told_unwritable = False
 
@@ -60,7 +65,10 @@ class SelectionNames:
         InputError
             If the name or the selection is empty.
         """
-        self._save(lambda: self.sets.put(name, self._selection.of(which).nodes))
+        name, sets, nodes = name.strip(), self.sets, self._selection.of(which).nodes
+        before = sets.get(name)
+        self._save(lambda: sets.put(name, nodes))
+        self._remember(sets, name, before, nodes)
 
     def recall(self, name: str, mode: SelectionMode = "replace") -> None:
         """Make a named selection the active one, or combine the active one with it.
@@ -74,7 +82,20 @@ class SelectionNames:
 
     def forget(self, name: str) -> None:
         """Delete a named selection."""
-        self._save(lambda: self.sets.remove(name))
+        sets, before = self.sets, self.sets[name]
+        self._save(lambda: sets.remove(name))
+        self._remember(sets, name, before, None)
+
+    def _remember(
+        self, sets: NamedSelections, name: str, before: NDArray[np.int64] | None, after: NDArray[np.int64] | None
+    ) -> None:
+        """Let the change be undone."""
+
+        def put(nodes: NDArray[np.int64] | None) -> None:
+            self._save(lambda: sets.remove(name) if nodes is None else sets.put(name, nodes))
+
+        if self._timeline is not None:
+            self._timeline.add(Step(lambda: put(before), lambda: put(after)))
 
     def _save(self, change: Callable[[], None]) -> None:
         try:

@@ -25,9 +25,12 @@ class Shown:
         The study that is shown, or None.
     changed
         Signal: another study, another cut, or other pictures are shown.
+    concepts_changed
+        Signal: the concepts of the cut that is shown were changed: discovered, renamed, merged, pinned.
     """
 
     changed = Signal()
+    concepts_changed = Signal()
 
     def __init__(self, pictures: "LoadedPictures | None" = None, study: "LoadedStudy | None" = None) -> None:
         self.pictures, self.study = pictures, study

@@ -86,6 +86,11 @@ class Similarity:
         """Whether features are compared in the background."""
         return self._worker.busy
 
+    @property
+    def has_question(self) -> bool:
+        """Whether something is selected that all else could be compared with."""
+        return bool(len(self._selection.of().nodes))
+
     def _on_selection(self, which: str, selection: Selection) -> None:
         if which == self._selection.active and not self._held:
             self.follow()
@@ -95,7 +100,9 @@ class Similarity:
         self._stop()
         nodes, settings = self._selection.of().nodes, self.settings
         if not len(nodes) or not settings.show:
-            self._heat_map.clear()
+            shown = self._heat_map.values
+            if shown is not None and shown.kind == "similarity":
+                self._heat_map.clear()
             return
         loaded, cut = self._shown.study_and_cut()
         if settings.space == "eigenvectors":

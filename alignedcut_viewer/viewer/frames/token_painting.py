@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..state.node_values import NodeValues
-from .value_colours import colour_table
+from .value_colours import colour_table, opacities
 
 __all__ = ["colours_of", "token_edges"]
 
@@ -17,8 +17,9 @@ def colours_of(numbers: NDArray[np.float32], values: NodeValues) -> NDArray[np.u
     known = np.isfinite(numbers)
     share = np.clip((np.where(known, numbers, low) - low) / (high - low), 0, 1)
     colours = np.empty((numbers.size, 4), dtype=np.uint8)
-    colours[:, :3] = colour_table(values.signed)[(share * 255).astype(np.uint8)]
-    colours[:, 3] = np.where(known, OPACITY, 0)
+    step = (share * 255).astype(np.uint8)
+    colours[:, :3] = colour_table(values.signed)[step]
+    colours[:, 3] = np.where(known, np.rint(OPACITY * opacities(values.signed)[step]), 0)
     return colours
 
 

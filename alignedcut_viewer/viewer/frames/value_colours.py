@@ -5,10 +5,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLOURMAPS", "colour_table"]
+__all__ = ["COLOURMAPS", "colour_table", "opacities"]
 
 COLOURMAPS = {False: "viridis", True: "RdBu_r"}
 """Name of the scale of plain and of signed values, as napari and matplotlib call it."""
+
+
+@cache
+def opacities(signed: bool) -> NDArray[np.float32]:
+    """Opacity of each step, (256,) from 0 to 1: of signed values what is near 0 lets the picture through."""
+    share = np.abs(np.linspace(-1, 1, 256, dtype=np.float32)) if signed else np.ones(256, dtype=np.float32)
+    found: NDArray[np.float32] = np.sqrt(share)
+    found.flags.writeable = False
+    return found
 
 
 @cache

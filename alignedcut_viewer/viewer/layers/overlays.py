@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...nodes import NodeIndex
+from ..frames.label_stacks import LabelStack
 from ..frames.mark_stacks import MaskStack, SelectionStack
 from ..frames.picture_layout import PictureLayout
 from ..frames.stacks import AXES, ValueStack
-from ..frames.value_colours import COLOURMAPS
+from ..frames.value_colours import colour_table, opacities
+from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
 from .display import LAYER_SETTINGS, Display
 
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Overlays"]
 
 VALUES = "values"
+LABELS = "labels"
 MASK = "mask"
 SELECTION = "selection"
 VALUES_OPACITY = 0.75
 MASK_OPACITY = 0.6
+LABELS_OPACITY = 0.75
 
 
 class Overlays:
@@ -42,6 +46,11 @@ class Overlays:
     def values(self) -> "Image | None":
         """The layer of values, if it is there."""
         return self._display.layer(VALUES)
+
+    @property
+    def labels(self) -> "Image | None":
+        """The layer of groups, if it is there."""
+        return self._display.layer(LABELS)
 
     @property
     def mask(self) -> "Labels | None":
@@ -72,6 +81,7 @@ class Overlays:
         layer = self.values
         fresh = layer is None or not layer.visible or self._is_empty
         self._is_empty = False
+        self._hide(self.labels)
         if layer is None:
             self._add_values(values, index, layout, smooth=smooth)
         else:
@@ -83,11 +93,8 @@ class Overlays:
             else:
                 layer.data = ValueStack(index, layout, values, smooth=smooth)
             _show_anew(layer)
-        colours = self._display.colours
-        if fresh and colours is not None and colours.visible:
-            # Two colour scales above one another cannot be read.
-            colours.visible = False
-            self._hid_colours = True
+        if fresh:
+            self.hide_colours()
 
     def _add_values(self, values: NodeValues, index: NodeIndex, layout: PictureLayout, *, smooth: bool) -> None:
         self._add(
@@ -96,19 +103,59 @@ class Overlays:
             name=values.title,
             opacity=VALUES_OPACITY,
             contrast_limits=values.limits,
-            colormap=COLOURMAPS[values.signed],
+            colormap=_colour_map(values.signed),
             metadata={"signed": values.signed, "limits": values.limits},
             rgb=False,
         )
 
     def hide_values(self) -> None:
         """Hide the values, and show the colours again if they had to make room."""
-        layer, colours = self.values, self._display.colours
-        if layer is not None:
-            layer.visible = False
+        self._hide(self.values)
+        if self.labels is None or not self.labels.visible:
+            self.show_colours()
+
+    def hide_colours(self) -> None:
+        """Two colour scales above one another cannot be read."""
+        colours = self._display.colours
+        if colours is not None and colours.visible:
+            colours.visible = False
+            self._hid_colours = True
+
+    def show_colours(self) -> None:
+        """Show the colours again where they had to make room."""
+        colours = self._display.colours
         if self._hid_colours and colours is not None:
             colours.visible = True
         self._hid_colours = False
+
+    @staticmethod
+    def _hide(layer: Any) -> None:
+        if layer is not None:
+            layer.visible = False
+
+    # -- groups --------------------------------------------------------------------------------------------------
+
+    def show_labels(self, labels: NodeLabels, index: NodeIndex, layout: PictureLayout) -> None:
+        """Lay groups over the pictures, each in its colour, in the place of colours and values."""
+        layer = self.labels
+        self._hide(self.values)
+        if layer is None:
+            stack = LabelStack(index, layout, labels)
+            self._add(LABELS, stack, name=labels.title, opacity=LABELS_OPACITY, rgb=True)
+        else:
+            if layer.data.index is index and layer.data.layout is layout:
+                layer.data.labels = labels
+            else:
+                layer.data = LabelStack(index, layout, labels)
+            layer.name = labels.title
+            _show_anew(layer)
+        self.hide_colours()
+
+    def hide_labels(self) -> None:
+        """Hide the groups, and show the colours again if they had to make room."""
+        self._hide(self.labels)
+        if self.values is None or not self.values.visible or self._is_empty:
+            self.show_colours()
 
     # -- mask ----------------------------------------------------------------------------------------------------
 
@@ -201,8 +248,9 @@ class Overlays:
     def clear(self) -> None:
         """Take all these layers away, because other pictures or nodes are about to be shown."""
         viewer = self._display.viewer
+        self.hide_labels()
         self.hide_values()
-        for layer in (self.values, self.mask, self.selection):
+        for layer in (self.values, self.labels, self.mask, self.selection):
             if viewer is not None and layer is not None:
                 viewer.layers.remove(layer)
 
@@ -246,12 +294,20 @@ def _set_look(layer: "Image", values: NodeValues) -> None:
     if layer.name != values.title:
         layer.name = values.title
     if layer.metadata.get("signed") != values.signed:
-        layer.colormap = COLOURMAPS[values.signed]
+        layer.colormap = _colour_map(values.signed)
         layer.metadata["signed"] = values.signed
     if layer.metadata.get("limits") != values.limits:
         layer.contrast_limits_range = values.limits
         layer.contrast_limits = values.limits
         layer.metadata["limits"] = values.limits
+
+
+def _colour_map(signed: bool) -> Any:
+    """The colours of values; of signed ones, what is near 0 is see-through."""
+    from napari.utils.colormaps import Colormap
+
+    colours = np.dstack([colour_table(signed)[None] / 255, opacities(signed)[None, :, None]])[0]
+    return Colormap(colours, name="red and blue by magnitude" if signed else "viridis")
 
 
 def _mask_colours(colour: str) -> Any:

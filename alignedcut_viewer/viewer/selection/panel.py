@@ -11,6 +11,7 @@ from ..state.similarity import SCOPES, SPACES
 from ..widgets.forms import note, row, scrolled, section
 from ..widgets.panel_base import Panel
 from ..widgets.view import View
+from ..widgets.where_else import WhereElseView
 from .named_selections_view import NamedView
 from .selection_switch import SelectionSwitch
 
@@ -27,13 +28,14 @@ class SelectionPanel(Panel):
         """The sections, one above the other."""
         self.switch = SelectionSwitch(self.coordinator, self)
         self.similar = SimilarityView(self.coordinator, self)
+        self.where_else = WhereElseView(self.coordinator, rows=2, parent=self)
         self.named = NamedView(self.coordinator, self)
-        return scrolled(self.switch, self.similar, self.named)
+        return scrolled(self.switch, self.where_else, self.similar, self.named)
 
     @property
     def parts(self) -> Sequence[View]:
         """The sections."""
-        return self.switch, self.similar, self.named
+        return self.switch, self.where_else, self.similar, self.named
 
 
 class SimilarityView(View):

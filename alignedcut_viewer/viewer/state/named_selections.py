@@ -57,6 +57,10 @@ class NamedSelections:
     def __contains__(self, name: object) -> bool:
         return name in self._sets
 
+    def get(self, name: str) -> NDArray[np.int64] | None:
+        """The nodes of a name, None where there is none."""
+        return self._sets.get(name)
+
     def __getitem__(self, name: str) -> NDArray[np.int64]:
         if name not in self._sets:
             raise InputError(f"There is no selection called {name!r}.")

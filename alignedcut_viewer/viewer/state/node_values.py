@@ -29,6 +29,8 @@ class NodeValues:
         signed values.
     signed
         Whether 0 is a middle and the sign matters.
+    kind
+        What they are of, as the switch over the pictures names it: ``similarity`` or ``region``.
 
     Raises
     ------
@@ -44,8 +46,10 @@ class NodeValues:
         n_nodes: int | None = None,
         limits: tuple[float, float] | None = None,
         signed: bool = False,
+        kind: str = "similarity",
     ) -> None:
         self.title = title
+        self.kind = kind
         self.signed = signed
         self._part: Part | None = None
         self._values: NDArray[np.float32] | None = None

@@ -1,10 +1,12 @@
 """One line of undo over everything that can be undone in a window. Knows neither Qt nor napari."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from psygnal import Signal
 
-__all__ = ["Timeline", "Undoable"]
+__all__ = ["Step", "Timeline", "Undoable"]
 
 MOST_STEPS = 1000
 
@@ -17,6 +19,33 @@ class Undoable(Protocol):
 
     def redo(self) -> bool:
         """Take back one undo; False without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step that is its own past: a name given, concepts merged, another cut shown.
+
+    Attributes
+    ----------
+    back, again
+        Take it back, and do it again.
+    lasting
+        Whether it can be undone after the nodes are numbered anew, too.
+    """
+
+    back: Callable[[], object]
+    again: Callable[[], object]
+    lasting: bool = False
+
+    def undo(self) -> bool:
+        """Take it back."""
+        self.back()
+        return True
+
+    def redo(self) -> bool:
+        """Do it again."""
+        self.again()
+        return True
 
 
 class Timeline:
@@ -45,6 +74,12 @@ class Timeline:
         """All steps of a source are void."""
         self._done = [step for step in self._done if step is not source]
         self._undone = [step for step in self._undone if step is not source]
+        self.changed.emit()
+
+    def forget_passing(self) -> None:
+        """The nodes are numbered anew: steps that do not outlast that are void."""
+        for line in (self._done, self._undone):
+            line[:] = [step for step in line if not isinstance(step, Step) or step.lasting]
         self.changed.emit()
 
     @property

@@ -1,13 +1,14 @@
 """All keys in one table: bound from it, and shown from it in the help.
 
-Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none of them is one of napari's.
-Labels in hand have an undo of their own, which goes before ours.
+Plain keys belong to napari and its layers; these are with Alt, Shift or Ctrl, and none is one of napari's, but for
+Escape, which a layer that is drawn on hears first. Labels in hand have an undo of their own, which goes before ours.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AlignedCutError
+from ..coordinator.canvas import VIEWS, CanvasView
 from ..coordinator.coordinator import Coordinator
 from ..layers.pointer import GESTURES
 from ..state.evented import Evented
@@ -56,6 +57,14 @@ def _told(action: Callable[[], Any]) -> None:
         tell_error(error)
 
 
+def _canvas_key(number: int, view: CanvasView) -> Key:
+    return Key(
+        f"Alt-{number}",
+        f"{view.title.lower()} over the pictures",
+        lambda c: _told(lambda: c.canvas.show(view.name)),
+    )
+
+
 KEYS: tuple[Key, ...] = (
     Key("Alt-Right", "next picture", lambda c: c.display.move("picture", 1)),
     Key("Alt-Left", "previous picture", lambda c: c.display.move("picture", -1)),
@@ -76,10 +85,11 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-Enter", "pick what is pointed at", lambda c: c.picking.pick_hovered()),
     Key("Ctrl-Enter", "add it to the selection", lambda c: c.picking.pick_hovered("add")),
     Key("Alt-Enter", "remove it from the selection", lambda c: c.picking.pick_hovered("remove")),
-    Key("Control-Z", "undo: a selection, a change of segments, a prompt", lambda c: c.timeline.undo()),
+    Key("Control-Z", "undo selections, names, concepts, segments, prompts, cuts", lambda c: c.timeline.undo()),
     Key("Control-Shift-Z", "redo", lambda c: c.timeline.redo()),
     Key("Alt-Z", "undo the last selection only", lambda c: c.timeline.undo(c.selection.history)),
     Key("Alt-Y", "redo it", lambda c: c.timeline.redo(c.selection.history)),
+    Key("Escape", "clear the selections, and what lies over the pictures", lambda c: c.clear()),
     Key("Alt-Q", "the mouse picks places", lambda c: c.view.update(tool="")),
     Key("Alt-S", "the mouse chooses segments", lambda c: c.view.update(tool="segment")),
     Key("Alt-P", "the mouse prompts by points", lambda c: c.view.update(tool="point")),
@@ -93,6 +103,7 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-M", "show or hide the mask", lambda c: _toggle(c.similarity.settings, "mask")),
     Key("Shift-PageUp", "raise the threshold of the mask", lambda c: c.similarity.move_threshold(1)),
     Key("Shift-PageDown", "lower it", lambda c: c.similarity.move_threshold(-1)),
+    *(_canvas_key(number, view) for number, view in enumerate(VIEWS, 1)),
     Key("Alt-A", "select all that is above it", _select_above),
 )
 

@@ -12,7 +12,17 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QToolTip, QWidget
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Colours", "PaintedWidget", "choice", "halo_text", "image_of", "legible", "shown_number", "swatch"]
+__all__ = [
+    "Colours",
+    "PaintedWidget",
+    "between",
+    "choice",
+    "halo_text",
+    "image_of",
+    "legible",
+    "shown_number",
+    "swatch",
+]
 
 SIMULATED = "#8B1A1A"
 
@@ -46,9 +56,9 @@ class Colours:
         return cls(
             back=back,
             text=text,
-            faint=_between(back, text, 0.62),
-            line=_between(back, text, 0.25),
-            current=_between(back, text, 0.13),
+            faint=between(back, text, 0.62),
+            line=between(back, text, 0.25),
+            current=between(back, text, 0.13),
             dark=back.lightness() < text.lightness(),
         )
 
@@ -58,7 +68,8 @@ def _rgb(colour: Any) -> tuple[int, int, int]:
     return int(red), int(green), int(blue)
 
 
-def _between(a: QColor, b: QColor, share: float) -> QColor:
+def between(a: QColor, b: QColor, share: float) -> QColor:
+    """A colour on the way from one to another."""
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + share * (y - x)) for x, y in pairs))
 
@@ -66,7 +77,7 @@ def _between(a: QColor, b: QColor, share: float) -> QColor:
 def legible(colour: QColor, colours: Colours) -> QColor:
     """A colour, mixed with that of the letters as far as it needs to stand out from the background."""
     for share in (0.0, 0.3, 0.5, 0.7):
-        mixed = _between(colour, colours.text, share)
+        mixed = between(colour, colours.text, share)
         if abs(_brightness(mixed) - _brightness(colours.back)) > 70:
             return mixed
     return colours.text

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVB
 
 from ..coordinator.coordinator import Coordinator
 from ..work.task_runner import TaskState
+from .canvas_corner import show_canvas_corner
 from .commands import show_study_panel
 from .forms import guard_from_wheel
 from .keys import bind_keys
@@ -76,6 +77,7 @@ class Panel(View):
         self.compute.clicked.connect(self.compute_now)
         self.study.clicked.connect(self._open_study_panel)
         bind_keys(viewer)
+        show_canvas_corner(viewer)
         self.start()
 
     def build(self) -> QWidget:

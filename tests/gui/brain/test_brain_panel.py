@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QCloseEvent
 
 from alignedcut_viewer.brain import paper_rois
+from alignedcut_viewer.study import Study
 from tests.gui.event_loop import go_round
 from tests.gui.test_window import n_listeners
 
@@ -102,6 +104,23 @@ def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, 
     assert bars.driving == -1
 
 
+def test_the_pictures_that_drive_a_region_most(qtbot, coordinator, shown, brain_panel):
+    board, strip = brain_panel.board, brain_panel.board.where_else.strip
+    assert not board.where_else.isVisible()
+    region = board.bars.names.index("PPA")
+    click(qtbot, board.bars, board.bars.column(region).center())
+    assert board.where_else.isVisible()
+    values = shown.brain_activation.values("PPA", about="layer")
+    network, layer, _ = coordinator.view.position
+    best = {image: float(values[shown.index.patch_slice(network, layer, image)].max()) for image in shown.index.images}
+    qtbot.waitUntil(lambda: len(strip.nodes) == len(best))
+    order = [int(shown.index.locate(node).image) for node in strip.nodes]
+    assert order == sorted(best, key=lambda image: -best[image])
+    qtbot.waitUntil(lambda: strip.isVisible() and strip.viewport().height() > 60)
+    qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.box(1).center().toPoint())
+    assert coordinator.view.position[2] == order[1]
+
+
 def test_regions_by_the_keys(qtbot, coordinator, shown, brain_panel):
     board = brain_panel.board
     for view in (board.bars, board.cortex):
@@ -183,7 +202,8 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     qtbot.waitUntil(lambda: board.cortex.values is not None)
     qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
     window = board.lower.window_3d
-    assert window.is_open
+    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    assert window.legend.bar.limits == (board.cortex.scale.low, board.cortex.scale.high)
     before = np.array(window.layer.vertex_colors)
     assert before.shape == (2 * 163_842, 4)
     known = np.isfinite(np.concatenate([board.cortex.values["lh"], board.cortex.values["rh"]]))
@@ -192,11 +212,64 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     qtbot.waitUntil(lambda: not np.array_equal(window.layer.vertex_colors, before))
     assert window.layer is layer
     np.testing.assert_array_equal(np.array(window.layer.vertex_colors)[~known], before[~known])
+    tones = before[~known & ~window.surface.outlined][:, :3]
+    assert (tones == tones[:, :1]).all()  # sulci darker, gyri lighter
+    assert np.ptp(tones[:, 0]) > 0.15
+    assert 0 < window.surface.outlined.mean() < 0.1
     window.close()
     go_round()
     assert not window.is_open
     coordinator.selection.select(nodes_of(shown, 1, 2, (1,), (1,)))  # nothing happens to a window that is gone
     go_round()
+
+
+def test_the_second_window_closes_without_asking(qtbot, coordinator, shown, brain_panel):
+    class ByTheUser(QCloseEvent):
+        def spontaneous(self):
+            return True
+
+    board = brain_panel.board
+    coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
+    qtbot.waitUntil(lambda: board.lower.open_3d.isEnabled())
+    qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
+    window = board.lower.window_3d
+    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    event = ByTheUser()
+    assert window._manner.eventFilter(window.viewer.window._qt_window, event)
+    assert not event.isAccepted()  # napari's own question is not reached
+    qtbot.waitUntil(lambda: not window.is_open)
+
+
+def test_held_out_scores_stand_beside_regions_and_weak_ones_are_faded(
+    qtbot, coordinator, own_study, brain_panel, wait_idle
+):
+    with Study.open(own_study, writable=True) as study:
+        group = f"alignments/{study.cut().recipe['cut']['alignment']}"
+        scores = {"rois": {"V1": {"r2": 0.31}, "FFA": {"r2": 0.012}, "all": {"r2": 0.2}}}
+        study.store.set_attributes(group, {**study.store.attributes(group), "scores": scores})
+    coordinator.open_study(own_study)
+    wait_idle()
+    board, bars = brain_panel.board, brain_panel.board.bars
+    qtbot.waitUntil(lambda: bool(bars.names))
+    v1, ffa, eba = (bars.names.index(name) for name in ("V1", "FFA", "EBA"))
+    assert [bars.label_of(region) for region in (v1, ffa, eba)] == ["V1 .31", "FFA .01", "EBA"]
+    assert [bars.is_weak(region) for region in (v1, ffa, eba)] == [False, True, False]
+    assert "held-out R² 0.012: hardly predicted" in bars.words_at(bars.column(ffa).center())
+    assert "units of the responses" in bars.unit or not bars.series
+    coordinator.selection.select(nodes_of(coordinator.shown.cut, 0, 8, (1, 2), (1, 2, 3)))
+    assert bars.unit == "activation about the layer's mean, in units of the responses"
+    shot = bars.grab().toImage()
+    ratio = shot.devicePixelRatio()
+
+    def colour(region):
+        box = bars.bar(0, region)
+        return shot.pixelColor(int((box.left() + 0.2 * box.width()) * ratio), int(box.center().y() * ratio))
+
+    high = [region for region in (v1, ffa) if bars.bar(0, region).height() > 4]
+    assert high
+    for region in high:
+        assert (colour(region).name().upper() == "#E69F00") is (region == v1)
+    assert board.cortex.minimumHeight() >= 220
 
 
 def test_without_brain_data_it_says_how_to_get_some(qtbot, coordinator, small_study, tmp_path, brain_panel, wait_idle):

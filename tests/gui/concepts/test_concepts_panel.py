@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QLineEdit
 
 from alignedcut_viewer.study import Study
@@ -184,15 +184,39 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     assert shown_table.layers == (7, 8)
     for i, a in enumerate(shown_table.rows):
         inside = labels[here] == ids.index(a)
-        for j, b in enumerate(shown_table.columns):
-            expected = (labels[there][inside] == ids.index(b)).mean()
+        assert shown_table.counts[i] == inside.sum()
+        for j, b in enumerate(shown_table.columns if inside.any() else ()):
+            expected = (labels[there][inside] == (-1 if b == -1 else ids.index(b))).mean()
             assert shown_table.probabilities[i, j] == pytest.approx(expected)
     i, j = np.unravel_index(np.nanargmax(shown_table.probabilities), shown_table.probabilities.shape)
     cell = plot.cell(int(i), int(j))
     assert f"{100 * shown_table.probabilities[i, j]:.1f} %" in plot.words_at(cell.center())
     qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=cell.center().toPoint())
-    a, b = ids.index(shown_table.rows[i]), ids.index(shown_table.columns[j])
+    a, b = ids.index(shown_table.rows[i]), [*ids, -1].index(shown_table.columns[j])
+    b = -1 if b == len(ids) else b
     np.testing.assert_array_equal(coordinator.selection.of().nodes, here[(labels[here] == a) & (labels[there] == b)])
+    # rows and columns are in one order, and what is in no concept has a column of its own
+    assert shown_table.columns == (*shown_table.rows, -1)
+    assert plot.names[-1] == "none"
+    held = shown_table.counts > 0
+    np.testing.assert_allclose(shown_table.probabilities[held].sum(axis=1), 1, atol=1e-12)
+    assert np.isnan(shown_table.probabilities[~held]).all()
+    # the same as a flow
+    panel.transitions.kind.setFocus()
+    qtbot.keyClick(panel.transitions.kind, Qt.Key.Key_Down)
+    flow = panel.transitions.flow
+    assert flow.isVisible()
+    ribbons = flow.ribbons()
+    assert sum(ribbon.size for ribbon in ribbons) == pytest.approx(shown_table.counts.sum())
+    widest = max(ribbons, key=lambda ribbon: ribbon.size)
+    middle = widest.path.boundingRect().center().toPoint()
+    number = flow.ribbon_at(QPointF(middle))
+    assert number >= 0
+    qtbot.mouseClick(flow, Qt.MouseButton.LeftButton, pos=middle)
+    one = ribbons[number]
+    expected = shown_table.pixels_from_to(one.begin, one.end)
+    assert len(expected) == round(one.size)
+    np.testing.assert_array_equal(coordinator.selection.of().nodes, expected)
     # of figure pixels only, at whichever layer they were chosen
     chosen = there[:7]
     coordinator.selection.select(chosen, which="figure")
@@ -200,6 +224,28 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     qtbot.waitUntil(lambda: plot.transitions is None or plot.transitions.n_pixels == 7, timeout=30_000)
     coordinator.go_to(index.node(NETWORK, 8, 0, row=0, column=0))  # the last layer leads nowhere
     qtbot.waitUntil(lambda: plot.transitions is None, timeout=30_000)
+
+
+def test_transitions_after_discovery_in_one_layer(qtbot, coordinator, small_study, tmp_path, concepts_panel, wait_idle):
+    coordinator.open_study(shutil.copytree(small_study, tmp_path / "one.zarr"))
+    wait_idle()
+    index = coordinator.shown.cut.index
+    coordinator.go_to(index.node(NETWORK, 7, 0, row=0, column=0))
+    panel = concepts_panel
+    panel.form.count.setValue(3)
+    qtbot.mouseClick(panel.form.discover, Qt.MouseButton.LeftButton)
+    wait_idle()
+    assert len(panel.concepts) > 1
+    searched = len(index.select(layers=[7], patches_only=True))
+    held = sum(concept.size for concept in panel.concepts)
+    assert f"{100 * held / searched:.0f} % of the {searched} pixels" in panel.summary.text()
+    assert "layer 7" in panel.summary.text()
+    panel.tabs.setCurrentIndex(2)
+    plot = panel.transitions.plot
+    qtbot.waitUntil(lambda: plot.transitions is not None, timeout=30_000)
+    assert plot.transitions.layers == (7, 8)
+    assert plot.transitions.nearest == (False, True)
+    assert plot.transitions.n_pixels == searched
 
 
 def test_every_tab_is_exported(qtbot, coordinator, shown, concepts_panel, tmp_path):

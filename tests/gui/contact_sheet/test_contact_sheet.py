@@ -106,6 +106,63 @@ def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinato
     assert board.sheet.tiles is None
 
 
+def test_pictures_by_similarity_and_those_of_the_selection(qtbot, board, coordinator):
+    sheet, index = board.sheet, coordinator.shown.study.cut.index
+    coordinator.go_to(index.node("one", 4, 300, row=0, column=0))
+    nodes = [index.node("one", 4, image, row=1, column=1) for image in (300, 17, 4)]
+    coordinator.selection.select(nodes)
+    board.order.native.setFocus()
+    qtbot.keyClick(board.order.native, Qt.Key.Key_Down)
+    ranked = coordinator.where_else
+    qtbot.waitUntil(lambda: ranked.ranking is not None and sheet.pictures == ranked.ranking.positions.tolist())
+    assert (np.diff(ranked.ranking.values) <= 0).all()
+    names = coordinator.shown.study.pictures.names
+    assert sheet.words[0].startswith(f"{names[sheet.pictures[0]]} · ")
+    assert sheet.pictures[sheet.shown.row] == 300
+    sheet.reveal(Cell(0, 2))
+    node = sheet.node_at(QPointF(place_of(sheet, Cell(0, 2))))
+    assert (index.locate(node).image, index.locate(node).layer) == (sheet.pictures[0], 1)
+    board.kept.native.setFocus()
+    qtbot.keyClick(board.kept.native, Qt.Key.Key_Down)
+    assert sorted(sheet.pictures) == [4, 17, 300]
+    qtbot.keyClick(board.kept.native, Qt.Key.Key_Down)
+    assert set(sheet.pictures) == set(ranked.ranking.found_pictures.tolist())
+    qtbot.mouseClick(board.names.native, Qt.MouseButton.LeftButton, pos=QPoint(8, board.names.native.height() // 2))
+    assert not sheet.words
+    assert sheet.layout_.caption == 0
+    coordinator.selection.select([])
+    qtbot.waitUntil(lambda: not sheet.pictures)
+    assert "Select something" in sheet.hint
+
+
+def test_two_networks_side_by_side_fill_the_width(qtbot, viewer, board, coordinator):
+    sheet = board.sheet
+    board.beside.native.setFocus()
+    qtbot.keyClick(board.beside.native, Qt.Key.Key_Down)
+    assert sheet.slots == tuple((name, layer) for name in ("one", "two") for layer in range(12))
+    viewer.dims.set_current_step((0, 1, 2), (1, 7, 3))
+    assert sheet.shown == Cell(3, 20)
+    place = place_of(sheet, Cell(3, 20), 0.75, 0.25)
+    assert sheet.viewport().rect().contains(place)
+    qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    index = coordinator.shown.study.cut.index
+    assert coordinator.selection.of().nodes.tolist() == [index.node("two", 7, 3, row=1, column=0)]
+    qtbot.keyClick(board.beside.native, Qt.Key.Key_Up)
+    dock = board.parentWidget().parentWidget().parentWidget()
+    dock.setFloating(True)
+    dock.resize(1880, 500)
+    qtbot.waitUntil(lambda: sheet.layout_.blocks == 1 and sheet.viewport().width() - sheet.layout_.width < 14)
+    sheet.set_side(48)
+    assert sheet.layout_.blocks == 2
+    assert sheet.viewport().width() - sheet.layout_.width < 2 * 13
+    sheet.setFocus()
+    qtbot.keyClick(sheet, Qt.Key.Key_Down)
+    assert sheet.current.row == 2
+    box = sheet.layout_.box(Cell(1, 5), 1.0)
+    node = sheet.node_at(QPointF(box.left + 5, box.top + 5 + sheet.header))
+    assert (index.locate(node).image, index.locate(node).layer) == (1, 4)
+
+
 def test_keys_walk_and_zoom(qtbot, board, coordinator):
     sheet = board.sheet
     sheet.setFocus()
@@ -134,7 +191,8 @@ def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle
     for name in ("sheet.png", "sheet.csv"):
         coordinator.tasks.start("Exporting", save_panel(tmp_path / name, board._figure, board._table))
         wait_idle()
-    assert Image.open(tmp_path / "sheet.png").width > 300
+    with Image.open(tmp_path / "sheet.png") as written:
+        assert written.width > 300
     lines = (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0].startswith("picture,network,layer,mean of Similarity")
     assert len(lines) == 1 + 12 * len(board.sheet.visible_rows())

@@ -119,9 +119,9 @@ def test_figure_and_ground_by_keys(panel, shown, coordinator, node, press):
     press("Enter", ALT)
     assert coordinator.selection.of().nodes.tolist() == [node(2, 3)]
     for _ in range(3):
-        press("Z", ALT)
+        press("Z", CTRL)
     assert len(coordinator.selection.of("ground")) == 0
-    press("Z", ALT)
+    press("Z", CTRL)
     assert len(coordinator.selection.of("figure")) == 0
     press("Y", ALT)
     assert coordinator.selection.of("figure").nodes.tolist() == [node(2, 2)]

@@ -88,7 +88,7 @@ def test_values_lie_over_the_pictures_and_go_again(viewer, shown, coordinator, c
     assert seen[-1] is None
     assert not layer.visible
     assert colours.visible
-    with pytest.raises(InputError, match="one value a node"):
+    with pytest.raises(InputError, match="one value per node"):
         coordinator.heat_map.show(values[:5], "short")
 
 

@@ -34,6 +34,29 @@ def test_a_point_of_a_picture_is_found_again(row, column, side, aspect, down, ri
     assert layout.fraction(Cell(row, column), aspect, box.left - 1, y) is None
 
 
+@given(
+    st.integers(1, 40),
+    st.integers(1, 24),
+    st.integers(24, 200),
+    st.integers(160, 2600),
+    st.integers(0, 20),
+    st.floats(0, 0.99),
+)
+def test_rows_fill_the_width_and_are_found_again(n_rows, n_layers, side, width, caption, share):
+    layout = SheetLayout.filling(n_rows, n_layers, side, width, caption)
+    assert layout.side >= side
+    least = SheetLayout(n_rows, n_layers, side, caption)
+    assert layout.width <= max(width, least.width)
+    if layout.blocks < n_rows and least.width <= width:
+        assert SheetLayout(n_rows, n_layers, side, caption, layout.blocks + 1).width > width
+        assert width - layout.width < layout.blocks * (n_layers + 1)  # what is left is less than a pixel a cell
+    for row in range(n_rows):
+        box = layout.box(Cell(row, n_layers), 1.0)
+        assert layout.cell_at(box.left + share * box.width, box.top + share * box.height) == (row, n_layers)
+        assert row in layout.visible_rows(box.top + share * box.height, 1)
+    assert layout.cell_at(5, layout.height + 1) is None
+
+
 def test_only_what_is_in_sight_is_asked_for():
     layout = SheetLayout(1000, 12, 97)
     assert list(layout.visible_rows(0, 400)) == [0, 1, 2, 3]

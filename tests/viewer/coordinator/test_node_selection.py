@@ -57,7 +57,7 @@ def test_values_are_checked_and_told(shown, heat_map, heard):
     heat_map.clear()
     heat_map.clear()
     assert [values and values.title for values in told] == ["numbers", None]
-    with pytest.raises(InputError, match="one value a node"):
+    with pytest.raises(InputError, match="one value per node"):
         heat_map.show(heat_map_of_another_length(shown))
     with pytest.raises(InputError, match="study with a cut"):
         HeatMap(Shown()).show([1.0])

@@ -45,7 +45,7 @@ def test_only_the_part_that_is_asked_for_is_computed():
 @pytest.mark.parametrize(
     ("values", "more", "says"),
     [
-        (np.zeros((2, 2)), {}, "one value a node"),
+        (np.zeros((2, 2)), {}, "one value per node"),
         (np.zeros(2), {"n_nodes": 3}, "3 in all"),
         (np.zeros(2), {"limits": (1, 1)}, "must ascend"),
         (lambda nodes: nodes, {}, "number of nodes and limits"),

@@ -3,7 +3,7 @@
 import pytest
 
 from alignedcut_viewer.viewer.state.history import History
-from alignedcut_viewer.viewer.state.timeline import Timeline
+from alignedcut_viewer.viewer.state.timeline import Step, Timeline
 
 pytestmark = pytest.mark.quick
 
@@ -72,3 +72,25 @@ def test_what_a_past_has_forgotten_is_passed_over(timeline):
     other.select([7])
     timeline.forget(other)
     assert not timeline.can_undo
+
+
+def test_single_steps_stand_in_the_same_line_and_only_lasting_ones_outlive_another_numbering(timeline):
+    done, one = [], history(timeline)
+    one.select([1])
+    timeline.add(Step(lambda: done.append("no name"), lambda: done.append("name")))
+    timeline.add(Step(lambda: done.append("old cut"), lambda: done.append("new cut"), lasting=True))
+    one.select([2])
+    for _ in range(3):
+        assert timeline.undo()
+    assert done == ["old cut", "no name"]
+    assert one.selection().nodes.tolist() == [1]
+    for _ in range(3):
+        assert timeline.redo()
+    assert done[2:] == ["name", "new cut"]
+    assert one.selection().nodes.tolist() == [2]
+    timeline.forget(one)
+    timeline.forget_passing()
+    done.clear()
+    assert timeline.undo()
+    assert not timeline.undo()
+    assert done == ["old cut"]

@@ -30,7 +30,7 @@ def check(study: str, repair: bool, no_weights: bool) -> None:
         how = "cannot be mended" if repair else f"run `alignedcut check {study} --repair`"
         raise StudyError(f"{len(damaged)} things in {opened.path} are not what was written, first {damaged[0]}; {how}.")
     mended = sum(not finding.harmless for finding in found)
-    print(f"{opened.path}: " + (f"{mended} things were repaired, and " if mended else "") + "all is what was written.")
+    print(f"{opened.path}: " + (f"{mended} things were mended, and " if mended else "") + "all is what was written.")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

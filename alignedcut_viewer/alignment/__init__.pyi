@@ -8,6 +8,7 @@ from .brain_scores import score_slots as score_slots
 from .channel_alignment import ChannelAlignment as ChannelAlignment
 from .correspondence import corresponding_features as corresponding_features
 from .correspondence import sample_positions as sample_positions
+from .given_maps import with_readout as with_readout
 from .hyperalignment import Hyperalignment as Hyperalignment
 from .matrix_import import import_matrices as import_matrices
 from .shipped import shipped_alignment as shipped_alignment

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..brain import BrainDataset
 from ..device import parse_memory, resolve_device
-from ..errors import AlignmentError, InputError
+from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
 from .brain_readout import BrainReadout
@@ -218,7 +218,7 @@ class BrainAlignment:
             If a feature is not finite.
         """
         device = resolve_device(self.device)
-        train, held_out = self._split(samples.picture_numbers)
+        train, held_out = samples.split(self.validation, self.seed)
         samples = samples.trained_on(train)
         if self.center:
             samples = samples.centred(train)
@@ -249,16 +249,6 @@ class BrainAlignment:
         self._finish(state, samples, train, held_out)
         report(progress, 1000, 1000, "aligned")
         return self
-
-    def _split(self, pictures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows to train on and rows that are held out; those of one picture stay together."""
-        distinct, numbers = np.unique(pictures, return_inverse=True)
-        n_held_out = max(2, round(self.validation * len(distinct)))
-        if len(distinct) - n_held_out < 2:
-            raise InputError(f"Brain-guided alignment needs more than {len(distinct)} pictures.")
-        order = np.random.default_rng([self.seed, 0]).permutation(len(distinct))
-        held_out = np.isin(numbers, order[:n_held_out])
-        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     def _start(
         self,
@@ -416,7 +406,9 @@ class BrainAlignment:
             raise AlignmentError("This BrainAlignment is not fitted yet; call fit first.")
         readout = None
         if dataset is not None:
-            by_roi = (scores or {}).get("rois", {})
+            by_roi = dict((scores or {}).get("rois", {}))
+            if (scores or {}).get("subjects"):
+                by_roi["subjects"] = (scores or {})["subjects"]
             readout = BrainReadout.of(self.beta_, dataset, intercept=self.intercept_, scores=by_roi, voxels=voxels)
         own = {"held_out_r2": self.score_, "best_epoch": self.best_epoch_, "readout": self.readout_}
         simulated = bool((recipe or {}).get("simulated", False)) or (dataset is not None and dataset.simulated)

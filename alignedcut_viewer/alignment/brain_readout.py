@@ -50,6 +50,8 @@ class BrainReadout:
         (n_voxels,) vertex number on fsaverage, -1 for none, or None.
     noise_ceiling
         (n_voxels,) explainable variance in percent, or None.
+    subject
+        (n_voxels,) whose voxel it is, or None where all are one person's.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class BrainReadout:
     hemisphere: NDArray[np.str_] | None = None
     fsaverage_vertex: NDArray[np.int64] | None = None
     noise_ceiling: NDArray[np.float32] | None = None
+    subject: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         if self.roi_beta.ndim != 2 or len(self.roi_beta) != len(self.roi_names):
@@ -81,7 +84,7 @@ class BrainReadout:
             raise AlignmentError(
                 f"beta must be {self.n_channels} channels × {self.n_voxels} voxels; its shape is {self.beta.shape}."
             )
-        for name in ("intercept", "hemisphere", "fsaverage_vertex", "noise_ceiling"):
+        for name in ("intercept", "hemisphere", "fsaverage_vertex", "noise_ceiling", "subject"):
             values = getattr(self, name)
             if values is not None and len(values) != self.n_voxels:
                 raise AlignmentError(f"{name} is for {len(values)} voxels; the readout has {self.n_voxels}.")
@@ -146,6 +149,48 @@ class BrainReadout:
             hemisphere=np.asarray(dataset.hemisphere),
             fsaverage_vertex=dataset.fsaverage_vertex,
             noise_ceiling=None if ceiling is None else np.asarray(ceiling, dtype=np.float32),
+            subject=np.asarray(dataset.subject) if len(dataset.subjects) > 1 else None,
+        )
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the people, where there are several."""
+        return () if self.subject is None else tuple(dict.fromkeys(str(name) for name in self.subject))
+
+    def of_subject(self, name: str) -> BrainReadout:
+        """The readout of one person's voxels, with the person's regions and scores.
+
+        Raises
+        ------
+        AlignmentError
+            If there is no such person, or only regions travelled.
+        """
+        if self.subject is None or self.beta is None or self.rois is None:
+            raise AlignmentError(f"The readout of {self.title} does not tell people apart.")
+        if name not in self.subjects:
+            raise AlignmentError(f"There is no subject {name!r}; there are: {', '.join(self.subjects)}.")
+        voxels = np.flatnonzero(self.subject == name)
+        rois = self.rois.take(voxels)
+
+        def of(values: Any) -> Any:
+            return None if values is None else values[voxels]
+
+        beta = np.ascontiguousarray(self.beta[:, voxels])
+        own = [entry for entry in self.dataset.get("data_sets", ()) if entry.get("name") == name]
+        described = {**self.dataset, "name": name, "subjects": [name], "voxels": len(voxels), "rois": rois.counts()}
+        return BrainReadout(
+            roi_names=rois.names,
+            roi_beta=np.ascontiguousarray((beta @ rois.averaging()).T),
+            roi_voxels=np.array(list(rois.counts().values()), dtype=np.int64),
+            n_voxels=len(voxels),
+            dataset=own[0] if own else described,
+            scores=dict(self.scores.get("subjects", {}).get(name, {})),
+            beta=beta,
+            intercept=of(self.intercept),
+            rois=rois,
+            hemisphere=of(self.hemisphere),
+            fsaverage_vertex=of(self.fsaverage_vertex),
+            noise_ceiling=of(self.noise_ceiling),
         )
 
     def __repr__(self) -> str:
@@ -237,6 +282,10 @@ class BrainReadout:
             tensors["fsaverage_vertex"] = np.asarray(self.fsaverage_vertex, dtype=np.int32)
         if self.noise_ceiling is not None:
             tensors["noise_ceiling"] = np.asarray(self.noise_ceiling, dtype=np.float32)
+        if self.subject is not None:
+            description["subjects"] = list(self.subjects)
+            numbers = {name: number for number, name in enumerate(self.subjects)}
+            tensors["subject"] = np.array([numbers[str(name)] for name in self.subject], dtype=np.int32)
         return description, tensors
 
     @classmethod
@@ -266,4 +315,5 @@ class BrainReadout:
             hemisphere=None if side is None else np.array(_SIDES)[side],
             fsaverage_vertex=None if vertex is None else vertex.astype(np.int64),
             noise_ceiling=tensors.get("noise_ceiling"),
+            subject=np.array(description["subjects"])[tensors["subject"]] if "subject" in tensors else None,
         )

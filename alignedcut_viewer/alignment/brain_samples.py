@@ -7,7 +7,7 @@ thousand pictures shrinks from hundreds of gigabytes to one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..brain.arrays import release_pages
+from ..brain.dataset import SubjectPart
+from ..brain.subjects import kept_apart
 from ..errors import FeatureError, InputError
 from ..nodes import Slot
 
-__all__ = ["BrainSamples", "SelectedRows"]
+__all__ = ["BrainSamples", "SelectedColumns", "SelectedRows"]
 
 _BLOCK_BYTES = 64 * 2**20
 _MAPPED_BYTES = 512 * 2**20
@@ -48,6 +50,9 @@ class BrainSamples:
         that is not known. Training leaves the nodes of other pictures than its own alone.
     offsets
         For some or all slots what is taken from every feature when it is read, (D_i,); see :meth:`centred`.
+    subjects
+        Voxels and pictures of each person, where people saw different pictures; responses to other pictures are not
+        looked at. Empty where everybody saw all.
 
     Raises
     ------
@@ -62,6 +67,7 @@ class BrainSamples:
     pictures: NDArray[np.int64] | None = None
     node_pictures: NDArray[np.int64] | None = None
     offsets: Mapping[Slot, NDArray[np.float32]] = field(default_factory=dict)
+    subjects: Sequence[SubjectPart] = ()
     _mapped: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,6 +102,8 @@ class BrainSamples:
                         f"Slot {slot} has {array.shape[0]} nodes, but there are {len(self.node_pictures)} picture "
                         "numbers of nodes."
                     )
+        if self.subjects and sum(len(part.voxels) for part in self.subjects) != self.responses.shape[1]:
+            raise InputError("Every voxel must be of one of the subjects.")
         object.__setattr__(self, "pooled", pooled)
         object.__setattr__(self, "nodes", nodes)
 
@@ -128,10 +136,42 @@ class BrainSamples:
         """Number of voxels."""
         return int(self.responses.shape[1])
 
+    def by_subject(
+        self, *rows: NDArray[np.int64]
+    ) -> Iterator[tuple[slice | NDArray[np.int64], BrainSamples, tuple[NDArray[np.int64], ...]]]:
+        """Each person's voxels, the samples with these alone, and which of `rows` the person saw.
+
+        Where everybody saw all pictures, this is one person with all voxels.
+        """
+        if not self.subjects:
+            yield slice(None), self, rows
+            return
+        for part in self.subjects:
+            own = replace(self, responses=SelectedColumns(self.responses, part.voxels), subjects=())
+            yield part.voxels, own, tuple(given[np.isin(given, part.rows)] for given in rows)
+
     @property
     def picture_numbers(self) -> NDArray[np.int64]:
         """Which picture each row is of, (n_pictures,)."""
         return np.arange(self.n_pictures) if self.pictures is None else np.asarray(self.pictures, dtype=np.int64)
+
+    def split(self, validation: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows to train on, and a share of the pictures to choose by; rows of one picture stay together.
+
+        Raises
+        ------
+        InputError
+            If there are too few pictures, of one person or at all.
+        """
+        n_pictures = len(np.unique(self.picture_numbers))
+        apart = kept_apart(self.picture_numbers, validation, [seed, 0], self.subjects, least=2)
+        if len(np.unique(self.picture_numbers[~apart])) < 2:
+            raise InputError(f"Brain-guided alignment needs more than {n_pictures} pictures.")
+        train, held_out = np.flatnonzero(~apart), np.flatnonzero(apart)
+        for part in self.subjects:
+            if min(np.isin(rows, part.rows).sum() for rows in (train, held_out)) < 2:
+                raise InputError(f"{part.name} saw too few of the pictures: training and validation need two each.")
+        return train, held_out
 
     def trained_on(self, rows: NDArray[np.int64]) -> BrainSamples:
         """The same with the nodes of the pictures of some rows alone, where it is known whose they are.
@@ -203,7 +243,7 @@ class BrainSamples:
         return stacked
 
     def measured(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """Responses to some pictures, float32 (rows, n_voxels).
+        """Responses to some pictures, float32 (rows, n_voxels); NaN to those that a person did not see.
 
         Raises
         ------
@@ -215,8 +255,13 @@ class BrainSamples:
         back = np.empty_like(ascending)
         back[ascending] = np.arange(len(rows))
         block: NDArray[np.float32] = np.asarray(self.responses[rows[ascending]], dtype=np.float32)[back]
-        if not np.isfinite(block).all():
-            picture, voxel = np.argwhere(~np.isfinite(block))[0]
+        wanted = np.isfinite(block)
+        for part in self.subjects:
+            others = np.flatnonzero(~np.isin(rows, part.rows))
+            block[np.ix_(others, part.voxels)] = np.nan
+            wanted[np.ix_(others, part.voxels)] = True
+        if not wanted.all():
+            picture, voxel = np.argwhere(~wanted)[0]
             raise InputError(
                 f"The response of voxel {voxel} to picture {rows[picture]} is NaN or infinite. Leave such voxels out."
             )
@@ -256,6 +301,32 @@ class SelectedRows:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return np.asarray(self._array[self._rows[key]])
+
+    def release(self) -> None:
+        """Give back the pages of the file."""
+        release_pages(self._array)
+
+
+class SelectedColumns:
+    """Some columns of an array on disk, which stay there.
+
+    Parameters
+    ----------
+    array
+        Array-like (n, n_voxels).
+    columns
+        Column numbers.
+    """
+
+    def __init__(self, array: Any, columns: NDArray[np.int64]) -> None:
+        self._array, self._columns = array, columns
+        self.shape = (int(array.shape[0]), len(columns))
+        self.dtype = array.dtype
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        if isinstance(self._array, np.ndarray):
+            return np.asarray(self._array[rows])[:, self._columns]
+        return np.asarray(self._array[rows, self._columns])
 
     def release(self) -> None:
         """Give back the pages of the file."""

@@ -202,6 +202,20 @@ class ChannelAlignment:
             offsets={new: self.offsets[old] for new, old in known.items()},
         )
 
+    def of_subject(self, name: str) -> ChannelAlignment:
+        """The same maps with the readout and the scores of one of the people that they were trained on.
+
+        Raises
+        ------
+        AlignmentError
+            If there is no readout, or no such person.
+        """
+        if self.readout is None:
+            raise AlignmentError("This alignment brings no readout; train it on brain data.")
+        readout = self.readout.of_subject(name)
+        scores = {key: value for key, value in self.scores.items() if key not in ("subjects", "group")}
+        return replace(self, readout=readout, scores=scores | {"rois": dict(readout.scores)})
+
     @overload
     def transform(self, slot: tuple[str, int], X: torch.Tensor) -> torch.Tensor: ...
     @overload

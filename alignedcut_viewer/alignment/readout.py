@@ -34,7 +34,13 @@ class Standardisation:
 
     @classmethod
     def of(cls, samples: BrainSamples, rows: NDArray[np.int64], device: torch.device) -> Standardisation:
-        """From the responses to some pictures, in one pass."""
+        """From the responses to some pictures, in one pass; of each person from those that the person saw."""
+        if samples.subjects:
+            means, scales = torch.empty(samples.n_voxels), torch.empty(samples.n_voxels)
+            for voxels, part, (own,) in samples.by_subject(rows):
+                found = cls.of(part, own, torch.device("cpu"))
+                means[voxels], scales[voxels] = found.mean, found.scale
+            return cls(means.to(device), scales.to(device))
         total = np.zeros(samples.n_voxels)
         squares = np.zeros(samples.n_voxels)
         for block in samples.row_blocks(rows):
@@ -47,6 +53,10 @@ class Standardisation:
         scale[scale == 0] = 1.0
         return cls(torch.from_numpy(mean).float().to(device), torch.from_numpy(scale).float().to(device))
 
+    def take(self, voxels: slice | NDArray[np.int64]) -> Standardisation:
+        """That of some voxels."""
+        return Standardisation(self.mean[voxels], self.scale[voxels])
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -58,13 +68,13 @@ class Readout:
         (D', n_voxels).
     intercept
         (n_voxels,).
-    strength
-        Ridge strength that held-out pictures chose.
+    strengths
+        Ridge strengths that held-out pictures chose, one a person where people saw different pictures.
     """
 
     beta: torch.Tensor
     intercept: torch.Tensor
-    strength: float
+    strengths: tuple[float, ...]
 
 
 def summed_features(
@@ -101,6 +111,15 @@ def fit_readout(
         Of the responses.
     """
     device = maps.device
+    if samples.subjects:
+        beta = torch.empty(maps.shape[1], samples.n_voxels, device=device)
+        intercept = torch.empty(samples.n_voxels, device=device)
+        strengths: tuple[float, ...] = ()
+        for chosen, part, (own, others) in samples.by_subject(train, held_out):
+            found = fit_readout(part, own, others, maps, scales, standardisation.take(chosen))
+            beta[:, chosen], intercept[chosen] = found.beta, found.intercept
+            strengths += found.strengths
+        return Readout(beta, intercept, strengths)
     inside = summed_features(samples, train, maps.detach(), scales)
     mean = inside.mean(dim=0)
     gram = (inside - mean).double().T @ (inside - mean).double()
@@ -119,7 +138,7 @@ def fit_readout(
     tested = (tested - standardisation.mean[voxels]) / standardisation.scale[voxels]
     strength = few.best_strength(summed_features(samples, held_out, maps.detach(), scales), tested)
     beta = solver.coefficients(strength)
-    return Readout(beta, -(mean @ beta), strength)
+    return Readout(beta, -(mean @ beta), (strength,))
 
 
 def held_out_r2(
@@ -132,6 +151,26 @@ def held_out_r2(
     standardised: _Standardised,
 ) -> float:
     """Mean R² over the voxels that vary, each at least -1 so that a few bad ones do not decide."""
+    found = []
+    for voxels, part, (own,) in samples.by_subject(rows):
+        own_mean, own_scale = standardised.response_mean[voxels], standardised.response_scale[voxels]
+        found.append(
+            _voxel_r2(part, own, maps, scales, beta[:, voxels], intercept[voxels], Standardisation(own_mean, own_scale))
+        )
+    scores = torch.cat(found)
+    return float(scores.mean()) if len(scores) else 0.0
+
+
+def _voxel_r2(
+    samples: BrainSamples,
+    rows: NDArray[np.int64],
+    maps: torch.Tensor,
+    scales: torch.Tensor,
+    beta: torch.Tensor,
+    intercept: torch.Tensor,
+    standardisation: Standardisation,
+) -> torch.Tensor:
+    """R² of the voxels that vary, each at least -1."""
     inside = summed_features(samples, rows, maps, scales)
     residual = torch.zeros(samples.n_voxels, device=maps.device, dtype=torch.float64)
     total = torch.zeros_like(residual)
@@ -139,7 +178,7 @@ def held_out_r2(
     start = 0
     for block in samples.row_blocks(rows):
         measured = torch.from_numpy(samples.measured(block)).to(maps.device)
-        measured = (measured - standardised.response_mean) / standardised.response_scale
+        measured = (measured - standardisation.mean) / standardisation.scale
         prediction = torch.addmm(intercept, inside[start : start + len(block)], beta)
         residual += (measured - prediction).double().square().sum(dim=0)
         total += measured.double().square().sum(dim=0)
@@ -147,6 +186,4 @@ def held_out_r2(
         start += len(block)
     total -= first.square() / len(rows)
     varies = total > 1e-9
-    if not varies.any():
-        return 0.0
-    return float((1.0 - residual[varies] / total[varies]).clamp(min=-1.0).mean())
+    return (1.0 - residual[varies] / total[varies]).clamp(min=-1.0)

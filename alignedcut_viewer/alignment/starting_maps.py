@@ -125,7 +125,50 @@ def ridge_maps(
 
     Its coefficients would be (sum D_i, n_voxels); the responses are taken to their leading principal directions first,
     as many as there are channels, so that the maps come out as ``X^T (X X^T + s)^-1 T`` without ever forming those.
+
+    Where people saw different pictures, each is regressed on the pictures that the person saw; the coefficients of all
+    of them side by side predict everybody's directions for any picture, and the leading principal directions of these
+    predictions become the channels.
     """
+    parts = [
+        _coefficients(own, seen, tested, scales, n_channels, standardisation.take(voxels), seed, device, most_pictures)
+        for voxels, own, (seen, tested) in samples.by_subject(train, held_out)
+    ]
+    maps = parts[0] if len(parts) == 1 else _shared_directions(torch.cat(parts, dim=1), samples, train, scales)
+    maps = maps[:, :n_channels]
+    maps = torch.nn.functional.pad(maps, (0, n_channels - maps.shape[1]))
+    # Nodes of length 1 are to stay about that long: the readout takes up any common factor.
+    return maps / maps.square().sum().div(len(samples.slots) * min(n_channels, min(samples.widths))).sqrt()
+
+
+def _shared_directions(
+    maps: torch.Tensor, samples: BrainSamples, rows: NDArray[np.int64], scales: torch.Tensor
+) -> torch.Tensor:
+    """Coefficients turned to the principal directions of what they predict, the leading ones first."""
+    gram = torch.zeros(maps.shape[1], maps.shape[1], dtype=torch.float64, device=maps.device)
+    total = torch.zeros(maps.shape[1], dtype=torch.float64, device=maps.device)
+    for block in samples.row_blocks(rows):
+        inside = ((torch.from_numpy(samples.stacked(block)).to(maps.device) * scales) @ maps).double()
+        gram.addmm_(inside.T, inside)
+        total += inside.sum(dim=0)
+    gram -= torch.outer(total, total) / len(rows)
+    directions = torch.linalg.eigh(gram)[1].flip(1)
+    turned: torch.Tensor = maps @ directions.to(maps.dtype)
+    return turned
+
+
+def _coefficients(
+    samples: BrainSamples,
+    train: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    scales: torch.Tensor,
+    n_channels: int,
+    standardisation: Standardisation,
+    seed: int,
+    device: torch.device,
+    most_pictures: int,
+) -> torch.Tensor:
+    """Ridge coefficients of the responses' leading principal directions, (sum D_i, at most n_channels)."""
     rng = np.random.default_rng([seed, 2])
     most_held_out = max(2, most_pictures * len(held_out) // (len(train) + len(held_out)))
     if len(train) > most_pictures - most_held_out:
@@ -155,9 +198,7 @@ def ridge_maps(
     for part in range(0, stacked.shape[1], _BLOCK):
         columns = slice(part, part + _BLOCK)
         maps[columns] = (stacked[: len(train), columns].float() - mean[columns]).T @ dual
-    maps = torch.nn.functional.pad(maps, (0, n_channels - maps.shape[1]))
-    # Nodes of length 1 are to stay about that long: the readout takes up any common factor.
-    return maps / maps.square().sum().div(len(samples.slots) * min(n_channels, min(samples.widths))).sqrt()
+    return maps
 
 
 def _gram(stacked: torch.Tensor, mean: torch.Tensor, n_train: int) -> torch.Tensor:

@@ -142,7 +142,7 @@ def _brain_step(state: TrainingState, pooled: torch.Tensor, measured: torch.Tens
     """The brain term (equation 9) and its gradients, which replace those of the step before.
 
     Written out, as the gradients are as large as the parameters: they are computed into the same memory each time.
-    ``measured`` is overwritten.
+    ``measured`` is overwritten; NaN in it are pictures that somebody did not see, which have no part in the term.
     """
     for tensor in (state.maps, state.beta, state.intercept):
         if tensor.grad is None:
@@ -153,8 +153,12 @@ def _brain_step(state: TrainingState, pooled: torch.Tensor, measured: torch.Tens
     assert intercept is not None
     inside = pooled @ state.maps
     difference = torch.addmm(state.intercept, inside, state.beta).sub_(measured)
-    loss = float(difference.abs().mean())
-    slope = torch.sign(difference, out=measured).div_(difference.numel())
+    count = difference.numel()
+    if n_missing := int(torch.isnan(measured).sum()):
+        difference.nan_to_num_(nan=0.0)
+        count -= n_missing
+    loss = float(difference.abs().sum() / count)
+    slope = torch.sign(difference, out=measured).div_(count)
     torch.mm(inside.T, slope, out=beta)
     torch.sum(slope, dim=0, out=intercept)
     torch.mm(pooled.T, slope @ state.beta.T, out=maps)

@@ -20,6 +20,7 @@ from .cortex import antialias as antialias
 from .cortex import cortex_raster as cortex_raster
 from .dataset import BrainDataset as BrainDataset
 from .dataset import PictureTable as PictureTable
+from .dataset import SubjectPart as SubjectPart
 from .dissimilarities import DissimilarityData as DissimilarityData
 from .dissimilarities import compare_dissimilarities as compare_dissimilarities
 from .dissimilarities import dissimilarity as dissimilarity
@@ -45,6 +46,15 @@ from .scores import brain_score as brain_score
 from .simulated import TrueMap as TrueMap
 from .simulated import read_true_map as read_true_map
 from .simulated import write_simulated_subject as write_simulated_subject
+from .statistics import Interval as Interval
+from .statistics import RegionStatistics as RegionStatistics
+from .statistics import ScoreStatistics as ScoreStatistics
+from .statistics import bootstrap_means as bootstrap_means
+from .statistics import false_discovery as false_discovery
+from .statistics import group_interval as group_interval
+from .statistics import score_statistics as score_statistics
+from .statistics import sign_flip_p_values as sign_flip_p_values
+from .subjects import join_subjects as join_subjects
 from .surface import load_surface as load_surface
 from .surface import surface_layer as surface_layer
 from .surface import to_fsaverage5 as to_fsaverage5

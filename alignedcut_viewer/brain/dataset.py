@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from ..progress import ProgressCallback
 from .arrays import ArrayLike2D, Problem, SideBySide, find_faults
 from .rois import RoiTable
 
-__all__ = ["HEMISPHERES", "BrainDataset", "PictureTable"]
+__all__ = ["HEMISPHERES", "BrainDataset", "PictureTable", "SubjectPart"]
 
 HEMISPHERES = ("lh", "rh")
 
@@ -64,6 +64,24 @@ class PictureTable:
         return [path for path in self.paths if path is not None and not path.is_file()]
 
 
+class SubjectPart(NamedTuple):
+    """What is known of one person.
+
+    Attributes
+    ----------
+    name
+        Of the person.
+    voxels
+        Ascending numbers of the person's voxels.
+    rows
+        Ascending numbers of the pictures that the person saw.
+    """
+
+    name: str
+    voxels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class BrainDataset:
     """Responses of voxels (or cortical vertices) to pictures.
@@ -94,6 +112,9 @@ class BrainDataset:
         One line: where the data come from.
     details
         Further JSON-ready facts, for the recipe.
+    seen
+        (n_pictures, n_subjects), in the order of :attr:`subjects`: who saw which picture; responses to others are NaN.
+        None where everybody saw all of them.
     """
 
     name: str
@@ -108,6 +129,7 @@ class BrainDataset:
     simulated: bool = False
     source: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    seen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.responses.shape)
@@ -126,6 +148,11 @@ class BrainDataset:
         for label, length in lengths.items():
             if length != shape[1]:
                 raise InputError(f"{self.name}: {label} is for {length} voxels, but responses have {shape[1]}.")
+        if self.seen is not None and self.seen.shape != (shape[0], len(self.subjects)):
+            raise InputError(
+                f"{self.name}: who saw what is for {self.seen.shape}, but there are {shape[0]} pictures and "
+                f"{len(self.subjects)} subjects."
+            )
 
     @classmethod
     def build(
@@ -186,6 +213,18 @@ class BrainDataset:
         """Names of the people, in the order of their voxels."""
         return tuple(dict.fromkeys(str(name) for name in self.subject))
 
+    def parts(self) -> tuple[SubjectPart, ...]:
+        """Voxels and pictures of each person, in the order of :attr:`subjects`."""
+        everything = np.arange(self.n_pictures)
+        return tuple(
+            SubjectPart(
+                name,
+                np.flatnonzero(self.subject == name),
+                everything if self.seen is None else np.flatnonzero(self.seen[:, number]),
+            )
+            for number, name in enumerate(self.subjects)
+        )
+
     @property
     def title(self) -> str:
         """Name for window and figures; it says so where the data are simulated."""
@@ -243,6 +282,11 @@ class BrainDataset:
         if len(keep) == 0 or (rows is not None and len(rows) == 0):
             raise InputError(f"{self.name}: the selection leaves no {'voxels' if len(keep) == 0 else 'pictures'}.")
         base = self.responses if isinstance(self.responses, SideBySide) else SideBySide([self.responses])
+        seen = self.seen
+        if seen is not None:
+            left = tuple(dict.fromkeys(str(name) for name in self.subject[keep]))
+            seen = seen[:, [self.subjects.index(name) for name in left]]
+            seen = seen if rows is None else seen[rows]
         return replace(
             self,
             pictures=self.pictures if rows is None else self.pictures.take(rows),
@@ -253,6 +297,7 @@ class BrainDataset:
             voxel=self.voxel[keep],
             noise_ceiling=None if self.noise_ceiling is None else self.noise_ceiling[keep],
             fsaverage_vertex=None if self.fsaverage_vertex is None else self.fsaverage_vertex[keep],
+            seen=seen,
         )
 
     def split(self, test: float | int = 0.2, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -27,11 +27,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..foreign_files import reading_foreign
-from ..progress import ProgressCallback
+from ..progress import ProgressCallback, span
 from .algonauts import is_algonauts_folder, open_algonauts
 from .arrays import SideBySide, find_faults, map_npy, raise_fatal
 from .dataset import BrainDataset, PictureTable
 from .rois import RoiTable
+from .subjects import join_subjects
 
 __all__ = ["open_brain_csv", "open_brain_data", "open_brain_folder", "open_brain_npz", "says_simulated"]
 
@@ -40,7 +41,7 @@ _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", "
 
 
 def open_brain_data(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     pictures: str | Path | None = None,
     unusable: Unusable = "raise",
@@ -51,7 +52,8 @@ def open_brain_data(
     Parameters
     ----------
     path
-        Folder, ``.npz`` or ``.csv`` file.
+        Folder, ``.npz`` or ``.csv`` file; or several, of different people, see
+        :func:`~alignedcut_viewer.brain.join_subjects`.
     pictures
         Folder that picture names are relative to; by default the folder of the data, or the one above it.
     unusable
@@ -64,6 +66,18 @@ def open_brain_data(
     InputError
         If the data cannot be read; the file and its fault are named.
     """
+    if not isinstance(path, str | Path):
+        return join_subjects(
+            [
+                open_brain_data(
+                    one,
+                    pictures=pictures,
+                    unusable=unusable,
+                    progress=span(progress, number / len(path), (number + 1) / len(path)),
+                )
+                for number, one in enumerate(path)
+            ]
+        )
     source = Path(path)
     if source.is_dir():
         if is_algonauts_folder(source):
@@ -78,7 +92,7 @@ def open_brain_data(
     raise InputError(f"{source}: brain data are a folder, an .npz or a .csv file; this is neither.")
 
 
-def says_simulated(path: str | Path) -> bool:
+def says_simulated(path: str | Path | Sequence[str | Path]) -> bool:
     """Whether brain data say of themselves that they are simulated, without opening them; False where nothing says so.
 
     Parameters
@@ -86,6 +100,8 @@ def says_simulated(path: str | Path) -> bool:
     path
         Folder or file, as for :func:`open_brain_data`; need not exist.
     """
+    if not isinstance(path, str | Path):
+        return any(says_simulated(one) for one in path)
     source = Path(path).expanduser()
     try:
         if source.is_dir():

@@ -14,7 +14,7 @@ from ..progress import ProgressCallback, report
 from .arrays import ArrayLike2D
 from .rois import RoiTable
 
-__all__ = ["BrainScore", "RoiScore", "brain_score", "correlation", "r_squared"]
+__all__ = ["BrainScore", "RoiScore", "brain_score", "correlation", "r_squared", "voxel_scores"]
 
 Prediction = ArrayLike2D | Callable[[slice], NDArray[Any]]
 
@@ -177,6 +177,32 @@ def brain_score(
         r2[columns] = r_squared(measured, predicted)
         pearson[columns] = correlation(measured, predicted)
         report(progress, columns.stop, n_voxels, "brain score")
+    return voxel_scores(r2, pearson, rois=rois, noise_ceiling=noise_ceiling, least_ceiling=least_ceiling)
+
+
+def voxel_scores(
+    r2: NDArray[np.float32],
+    pearson: NDArray[np.float32],
+    *,
+    rois: RoiTable | None = None,
+    noise_ceiling: ArrayLike | None = None,
+    least_ceiling: float = 1.0,
+) -> BrainScore:
+    """Scores of regions, and normalised ones, from those of all voxels.
+
+    Parameters
+    ----------
+    r2, pearson
+        (n_voxels,), NaN where there is no score.
+    rois, noise_ceiling, least_ceiling
+        See :func:`brain_score`.
+
+    Raises
+    ------
+    InputError
+        If regions or ceiling are of another number of voxels.
+    """
+    n_voxels = len(r2)
     normalised = explained = None
     if noise_ceiling is not None:
         ceiling = np.asarray(noise_ceiling, dtype=np.float64)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..choices import STARTING_MAPS
 from ..errors import InputError
+from ..tables import write_table
 from . import options
 from .command import Command
 from .files import check_ending
 from .progress_bar import progress_bar, say
+from .score_text import save_score_table, score_lines, score_rows
 
 if TYPE_CHECKING:
     from ..pipeline.settings import AlignSettings
@@ -34,7 +37,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.device(parser)
     # Their names are those of BrainSettings, so that they need not be named again.
     brain = parser.add_argument_group("with brain data")
-    brain.add_argument("--brain", metavar="DATA", help="folder, .npz or .csv file with pictures and responses")
+    brain.add_argument(
+        "--brain",
+        nargs="+",
+        metavar="DATA",
+        help="folder, .npz or .csv file with pictures and responses; of several people, one after the other",
+    )
     brain.add_argument(
         "--brain-pictures", dest="pictures", metavar="DIR", help="folder that the picture names in DATA are relative to"
     )
@@ -51,6 +59,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const="drop",
         help="leave out voxels with NaN or constant responses",
+    )
+    brain.add_argument(
+        "--maps", metavar="FILE", help="leave the maps of this alignment as they are, and fit the readout alone"
     )
     brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
     brain.add_argument("--init", choices=STARTING_MAPS, help="where training starts (default: isometry)")
@@ -88,7 +99,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="train once for each eigen-constraint weight and print the scores (the paper's Table 1; default: 1 0.1 0)",
     )
     brain.add_argument("--seeds", type=int, metavar="N", help="with --table: repeat with N seeds, from --seed on")
-    brain.add_argument("--csv", metavar="FILE", help="with --table: write every weight, seed and region, too")
+    brain.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="write scores, too: by region (and person), or with --table of every weight, seed and region",
+    )
+    brain.add_argument("--figure", metavar="FILE", help="with --table: draw it, too (.png, .svg or .pdf)")
 
 
 def align(
@@ -100,11 +116,12 @@ def align(
     preset: str | None,
     seed: int,
     device: str,
-    brain: str | None,
+    brain: Sequence[str] | None,
     extract: Sequence[str] | None,
     table: Sequence[float] | None,
     seeds: int | None,
     csv: str | None,
+    figure: str | None,
     **given: Any,
 ) -> None:
     """An alignment fitted to a study's pictures, or to brain responses to them, into a file.
@@ -116,7 +133,7 @@ def align(
     from ..pipeline.settings import AlignSettings, BrainSettings
 
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if brain is None and (chosen or preset or table is not None or extract is not None):
+    if brain is None and (chosen or preset or table is not None or extract is not None or csv is not None):
         raise InputError("These options need brain data; name them with --brain.")
     common: dict[str, Any] = {"seed": seed, "device": device}
     if samples is not None:
@@ -124,21 +141,23 @@ def align(
     if brain is None:
         settings = AlignSettings("hyperalignment", **common)
     elif preset:
-        settings = AlignSettings(brain=paper_brain(brain, **chosen), **common)
+        settings = AlignSettings(brain=paper_brain(tuple(brain), **chosen), **common)
     else:
-        settings = AlignSettings(brain=BrainSettings(brain, **chosen), **common)
+        settings = AlignSettings(brain=BrainSettings(tuple(brain), **chosen), **common)
     if extract is not None:
         assert settings.brain is not None
         networks = _extract(study, settings, extract, networks, layers, preset)
-    if table is None and (seeds is not None or csv is not None):
-        raise InputError("--seeds and --csv belong to --table.")
+    if table is None and (seeds is not None or figure is not None):
+        raise InputError("--seeds and --figure belong to --table.")
     if seeds is not None and seeds < 1:
         raise InputError(f"--seeds must be at least 1; got {seeds}.")
     check_ending(csv, ".csv")
     if table is not None:
         if out is not None:
             raise InputError("--table prints scores and writes no alignment; leave --out out.")
-        _table(study, networks, layers, settings, tuple(table) or TABLE_WEIGHTS, seeds or 1, csv)
+        if "maps" in chosen:
+            raise InputError("--table trains maps; leave --maps out.")
+        _table(study, networks, layers, settings, tuple(table) or TABLE_WEIGHTS, seeds or 1, csv, figure)
         return
     if out is None:
         raise InputError("Name the file to write with --out.")
@@ -156,11 +175,10 @@ def align(
     alignment.save(out)
     if warning:
         print(f"Note: {warning}")
-    scores = alignment.scores.get("rois", {})
-    order = (*(alignment.readout.roi_names if alignment.readout is not None else ()), "all")
-    values = [f"{roi} {scores[roi]['r2']:.3f}" for roi in order if roi in scores and scores[roi]["r2"] is not None]
-    if values:
-        print("Held-out R²: " + ", ".join(values))
+    for line in score_lines(alignment):
+        print(line)
+    if csv is not None:
+        print(f"{write_table(Path(csv), score_rows(alignment))}: scores by region")
     print(f"{out}: maps of {len(alignment.slots)} layers. Next: alignedcut cut {study} --alignment {out}")
 
 
@@ -185,7 +203,8 @@ def _extract(
         table = open_brain_data(brain.data, pictures=brain.pictures, unusable="keep").pictures
         pictures = sorted({str(path) for path in table.paths if path is not None})
         if not pictures:
-            raise InputError(f"{brain.data} does not say where its pictures lie; name them: --extract PICTURES")
+            named = brain.data if isinstance(brain.data, str) else ", ".join(brain.data)
+            raise InputError(f"{named} does not say where its pictures lie; name them: --extract PICTURES")
     given: dict[str, Any] = {"layers": layers, "device": settings.device, "for_alignment": True}
     if networks is not None:
         given["networks"] = tuple(networks)
@@ -203,9 +222,15 @@ def _table(
     weights: Sequence[float],
     seeds: int,
     csv: str | None,
+    figure: str | None,
 ) -> None:
     from .. import pipeline
     from ..study.study import Study
+
+    if figure is not None:
+        from ..figures import FIGURE_SUFFIXES
+
+        check_ending(figure, *FIGURE_SUFFIXES)
 
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
         slots = opened.for_training().node_index(networks, layers).slots
@@ -219,6 +244,8 @@ def _table(
     print(table.as_text())
     if csv is not None:
         print(f"{table.write_csv(csv)}: every weight, seed and region")
+    if figure is not None:
+        print(save_score_table(table, figure))
 
 
 COMMANDS = (

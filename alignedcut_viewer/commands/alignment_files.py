@@ -22,6 +22,7 @@ __all__ = ["COMMANDS"]
 def _align_export_options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write (.safetensors)")
+    parser.add_argument("--subject", metavar="NAME", help="with the readout of this person alone")
 
 
 def _align_import_options(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def _align_import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", metavar="STUDY", help="check the matrices against the features of this study")
 
 
-def align_export(study: str, cut: str, out: str) -> None:
+def align_export(study: str, cut: str, out: str, subject: str | None) -> None:
     """The alignment of a cut into a file."""
     check_ending(out, ".safetensors")
     from .. import pipeline
@@ -49,6 +50,8 @@ def align_export(study: str, cut: str, out: str) -> None:
     if name is None:
         raise InputError(f"The cut {cut!r} of {study} was made without an alignment; there is nothing to export.")
     alignment = pipeline.portable_alignment(opened, name)
+    if subject is not None:
+        alignment = alignment.of_subject(subject)
     alignment.save(out)
     print(f"{out}: {alignment.kind}, maps of {len(alignment.slots)} layers")
 

@@ -16,6 +16,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
     parser.add_argument("--alignment", required=True, metavar="FILE", help="a file of `align --brain`")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--subject", metavar="NAME", help="of one person, where the alignment was trained on several")
     parser.add_argument(
         "--submission",
         action="store_true",
@@ -28,7 +29,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def predict(study: str, alignment: str, out: str, submission: bool, brain: str | None) -> None:
+def predict(study: str, alignment: str, out: str, subject: str | None, submission: bool, brain: str | None) -> None:
     """Predicted responses to the pictures of a study into a folder."""
     if brain is not None and not submission:
         raise InputError("--brain says which vertices a submission has; use it with --submission.")
@@ -39,6 +40,8 @@ def predict(study: str, alignment: str, out: str, submission: bool, brain: str |
     from ..study.study import Study
 
     maps = ChannelAlignment.load(alignment)
+    if subject is not None:
+        maps = maps.of_subject(subject)
     data = None if brain is None else open_brain_data(brain, unusable="keep")
     left_out = 0
     with progress_bar() as progress:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, StudyError
 from ..nodes import Slot
@@ -102,10 +102,44 @@ def brain_scores_table(study: Study, cut: Cut) -> Figure:
         raise StudyError("The alignment does not say which weight of the eigen-constraint it was trained with.")
     rois = _order(scores["rois"])
     values = [_number(scores["rois"][roi].get("r2")) for roi in rois]
+    ends = [[_number(scores["rois"][roi].get(end)) for roi in rois] for end in ("r2_low", "r2_high")]
+    known = np.isfinite(ends).any()
     note = "One alignment, one row; `alignedcut align STUDY --brain DATA --table` trains one for each weight."
+    if known:
+        note = f"Below: 95 % interval, {_pictures(scores['rois'])} held-out pictures drawn anew. {note}"
     return brain_scores_table_from_arrays(
-        rois, [float(weight)], [values], note=f"{note}\n{brief_provenance(study, cut)}", simulated=simulated
+        rois,
+        [float(weight)],
+        [values],
+        intervals=([ends[0]], [ends[1]]) if known else None,
+        note="\n".join([note, *_not_significant(scores["rois"]), *_group(scores), brief_provenance(study, cut)]),
+        simulated=simulated,
     )
+
+
+def _pictures(rois: Mapping[str, Mapping[str, Any]]) -> int:
+    return max(int(entry.get("n_pictures") or 0) for entry in rois.values())
+
+
+def _not_significant(rois: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which regions are not predicted better than by chance, by exchanging pictures."""
+    known = {name: entry["q_value"] for name, entry in rois.items() if entry.get("q_value") is not None}
+    if not known:
+        return []
+    chance = [f"{name} (q = {q:.2f})" for name, q in known.items() if q > 0.05]
+    if not chance:
+        return [f"All regions are predicted better than by chance (largest q = {max(known.values()):.2g})."]
+    return [f"Not better than by chance at a false-discovery rate of 5 %: {', '.join(chance)}."]
+
+
+def _group(scores: Mapping[str, Any]) -> list[str]:
+    """Mean over people, where there are several."""
+    group = scores.get("group", {}).get("all")
+    if not group or group.get("r2") is None:
+        return []
+    each = ", ".join(f"{name} {own['all']['r2']:.3f}" for name, own in scores["subjects"].items())
+    ends = "" if group.get("r2_low") is None else f" (95 % interval {group['r2_low']:.3f} to {group['r2_high']:.3f})"
+    return [f"People, all voxels: {each}; mean {group['r2']:.3f}{ends}.".replace("-0.", "−0.")]
 
 
 def _number(value: float | None) -> float:
@@ -197,6 +231,8 @@ def brain_scores_table_from_arrays(
     weights: Sequence[float],
     scores: ArrayLike,
     *,
+    spreads: ArrayLike | None = None,
+    intervals: tuple[ArrayLike, ArrayLike] | None = None,
     note: str = "",
     simulated: bool = False,
     width: float | None = None,
@@ -211,6 +247,10 @@ def brain_scores_table_from_arrays(
         Weights of the eigen-constraint, rows of the table.
     scores
         (W, R) R².
+    spreads
+        (W, R) what stands below each number with ±, or None.
+    intervals
+        Both ends (W, R) of what stands below each number in brackets, or None.
     note, simulated, width
         See :class:`~alignedcut_viewer.figures.page.Page`; by default as wide as needed.
 
@@ -225,9 +265,14 @@ def brain_scores_table_from_arrays(
     first = text_width("eigen-constraint", TEXT) + 0.15
     cell = max(max(text_width(roi, TEXT) for roi in rois), text_width("−0.000", TEXT)) + 0.12
     needed = first + cell * len(rois) + 0.2
+    below = _below(values, spreads, intervals)
+    if below is not None:
+        cell = max(cell, max(text_width(words, SMALL) for words in below.ravel()) + 0.12)
+        needed = first + cell * len(rois) + 0.2
     row = 1.5 * line_height(TEXT)
+    tall = row + (0.0 if below is None else 1.1 * line_height(SMALL))
     page = Page(
-        row * (len(weights) + 1) + 0.06,
+        row + tall * len(weights) + 0.06,
         width=max(needed, 3.4) if width is None else width,
         title="Brain score: R² on held-out pictures",
         note=note,
@@ -243,11 +288,34 @@ def brain_scores_table_from_arrays(
     line.set_axis_off()
     best = np.where(np.isfinite(values), values, -np.inf).argmax(0)
     for number, weight in enumerate(weights):
-        y = (number + 1) * row
+        y = row + number * tall
         page.text(0, y, f"{weight:g}", TEXT)
         for column in range(len(rois)):
             value = values[number, column]
             words = f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "–"
             bold = len(weights) > 1 and best[column] == number
             page.text(first + (column + 1) * cell, y, words, TEXT, ha="right", weight="bold" if bold else "normal")
+            if below is not None:
+                small = str(below[number, column])
+                page.text(first + (column + 1) * cell, y + 1.1 * line_height(TEXT), small, SMALL, ha="right")
     return page.finished()
+
+
+def _below(
+    values: NDArray[np.float64], spreads: ArrayLike | None, intervals: tuple[ArrayLike, ArrayLike] | None
+) -> NDArray[np.str_] | None:
+    """What stands below each number."""
+    if spreads is not None:
+        shown = np.asarray(spreads, dtype=np.float64)
+        words = [f"± {value:.3f}" if np.isfinite(value) else "" for value in shown.ravel()]
+    elif intervals is not None:
+        ends = [np.asarray(end, dtype=np.float64).ravel() for end in intervals]
+        words = [
+            f"{low:.3f} to {high:.3f}".replace("-", "−") if np.isfinite(low) else ""
+            for low, high in zip(*ends, strict=True)
+        ]
+    else:
+        return None
+    if len(words) != values.size:
+        raise InputError(f"Spreads of {values.shape} numbers are needed; got {len(words)}.")
+    return np.asarray(words).reshape(values.shape)

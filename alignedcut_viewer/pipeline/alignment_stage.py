@@ -17,7 +17,8 @@ from ..store import ALIGNMENTS
 from ..study.picture_table import file_digest
 from ..study.study import Study
 from ..versions import software_version, versions
-from .brain_stage import BrainData, BrainTraining, read_brain_data
+from .brain_pictures import BrainData, read_brain_data
+from .brain_stage import BrainTraining
 from .settings import AlignSettings
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def align(
         brain = read_brain_data(study, index.slots, settings.brain, span(progress, 0.0, 0.02))
         named = {key: value for key, value in settings.brain.as_dict().items() if key not in ("data", "pictures")}
         identity["brain"] = {**named, "data": brain.digest, "images": [int(image) for image in brain.images]}
+        if settings.brain.maps is not None and Path(settings.brain.maps).is_file():
+            identity["brain"]["maps"] = file_digest(settings.brain.maps)
         identity["settings"] = {"seed": settings.seed, "n_channels": settings.n_channels}
         identity["held"] = {network.name: study.network(network.name).n_held for network in index.networks}
     identity["features"] = {network.name: study.network(network.name).digest for network in index.networks}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..choices import STARTING_MAPS
 from ..device import parse_memory
+from ..errors import InputError
 from .setting_values import Settings, one_of, real, set_value, whole
 
 __all__ = ["DEFAULT_SAMPLES", "BrainSettings"]
@@ -15,7 +17,7 @@ __all__ = ["DEFAULT_SAMPLES", "BrainSettings"]
 DEFAULT_SAMPLES = 12_000
 """Tokens of each layer that are drawn where nothing else is said."""
 
-_NOT_OF_TRAINING = ("data", "pictures", "unusable", "test", "n_samples", "voxels")
+_NOT_OF_TRAINING = ("data", "pictures", "unusable", "test", "n_samples", "voxels", "maps")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class BrainSettings(Settings):
     Parameters
     ----------
     data
-        Folder or file of brain data, see :func:`alignedcut_viewer.brain.open_brain_data`.
+        Folder or file of brain data, or several of different people; see
+        :func:`alignedcut_viewer.brain.open_brain_data`.
     pictures
         Folder that the picture names in it are relative to; None where the data say it themselves.
     unusable
@@ -36,18 +39,22 @@ class BrainSettings(Settings):
         Tokens of each layer that are drawn from the pictures that are trained on, for the start and the constraint.
     voxels
         Whether the readout of all voxels is kept (for the cortex), or its means over regions only.
+    maps
+        File of an alignment whose maps stay as they are, while the readout is fitted to the responses; None trains
+        both.
     eigen_weight, zero_weight, covariance_weight, focal, n_eigenvectors, n_nodes, gamma, broadening, slots_per_step, \
 center, guidance, init, learning_rate, map_learning_rate, schedule, weight_decay, batch_size, n_epochs, patience, \
 validation, keep, readout, memory
         See :class:`alignedcut_viewer.alignment.BrainAlignment`.
     """
 
-    data: str
+    data: str | tuple[str, ...]
     pictures: str | None = None
     unusable: str = "raise"
     test: float = 0.1
     n_samples: int = DEFAULT_SAMPLES
     voxels: bool = True
+    maps: str | None = None
     eigen_weight: float = 1.0
     zero_weight: float = 0.01
     covariance_weight: float = 0.01
@@ -73,7 +80,13 @@ validation, keep, readout, memory
     memory: str = "4GiB"
 
     def __post_init__(self) -> None:
-        set_value(self, "data", str(self.data))
+        if isinstance(self.data, Sequence) and not isinstance(self.data, str):
+            several = tuple(str(path) for path in self.data)
+            if not several:
+                raise InputError("Brain-guided alignment needs brain data; name a folder or file.")
+            set_value(self, "data", several if len(several) > 1 else several[0])
+        else:
+            set_value(self, "data", str(self.data))
         if self.pictures is not None:
             set_value(self, "pictures", str(self.pictures))
         one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))

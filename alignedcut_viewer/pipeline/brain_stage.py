@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,156 +15,22 @@ from ..atomic_files import digest_of, replace_json, writing
 from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
-from ..study.picture_table import file_digest
 from ..study.pooled_features import PooledFeatures
 from ..study.study import Study
+from .brain_pictures import BrainData
 from .settings import AlignSettings, BrainSettings
 from .training_nodes import HeldTokens, TrainingPlaces, pooled_means, training_places
 
 if TYPE_CHECKING:
     from ..alignment import BrainSamples, ChannelAlignment
-    from ..brain import BrainDataset, BrainScore
+    from ..brain import BrainDataset, BrainScore, SubjectPart
 
-__all__ = ["BrainData", "BrainTraining", "match_pictures", "read_brain_data"]
+__all__ = ["BrainTraining"]
 
 _FEW_PICTURES = 100
+_DRAWS = 1000
+"""Exchanges of pictures and draws for p-values and intervals of scores."""
 _TRAINING = "training"
-
-
-@dataclass(frozen=True)
-class BrainData:
-    """Brain data, and where their pictures are in a study.
-
-    Attributes
-    ----------
-    dataset
-        The data, without the pictures that the study does not hold.
-    images
-        Image number of each row of it.
-    warning
-        Which pictures are missing, in a sentence; None where none is.
-    digest
-        Of pictures and responses (a sample of them), for the recipe.
-    """
-
-    dataset: BrainDataset
-    images: NDArray[np.int64]
-    warning: str | None
-    digest: str
-
-
-def read_brain_data(
-    study: Study, slots: Sequence[Slot], settings: BrainSettings, progress: ProgressCallback | None = None
-) -> BrainData:
-    """Open brain data and find their pictures among those of a study whose features are complete.
-
-    Parameters
-    ----------
-    study
-        The study.
-    slots
-        (feature set, layer) pairs that are to be aligned.
-    settings
-        Which data.
-    progress
-        Progress callback.
-
-    Raises
-    ------
-    InputError
-        If the data cannot be read.
-    AlignmentError
-        If too few of their pictures are in the study; the first that are missing are named.
-    """
-    from ..brain import open_brain_data
-
-    report(progress, 0, 1, "Reading brain data")
-    unusable = cast(Literal["raise", "drop"], settings.unusable)
-    dataset = open_brain_data(settings.data, pictures=settings.pictures, unusable=unusable)
-    images = match_pictures(study, dataset)
-    study = study.for_training()
-    n_images = len(study.pictures)
-    complete = np.ones(n_images, dtype=bool)
-    for slot in slots:
-        complete &= study.network(slot.network).complete(slot.layer, n_images)
-    without = (images >= 0) & ~complete[images]
-    usable = (images >= 0) & complete[images]
-    warning = None
-    if not usable.all():
-        absent = [dataset.pictures.names[row] for row in np.flatnonzero(images < 0)]
-        bare = [study.pictures[int(images[row])].name for row in np.flatnonzero(without)]
-        said = []
-        if absent:
-            said.append(f"{_some(absent, dataset.n_pictures)} not in the study")
-        if bare:
-            said.append(f"{_some(bare, dataset.n_pictures)} in the study without features at all of these layers")
-        warning = f"Of the pictures of {dataset.title}, {' and '.join(said)}."
-    if usable.sum() < 10:
-        raise AlignmentError(
-            f"{warning or f'{dataset.title} holds {dataset.n_pictures} pictures.'} At least 10 pictures with features "
-            "and responses are needed; extract the features of the pictures in "
-            f"{_folder_of(dataset) or 'the data set'} into this study."
-        )
-    rows = np.flatnonzero(usable)
-    if len(rows) < dataset.n_pictures:
-        dataset = dataset.select(pictures=rows)
-    images = images[rows]
-    few = np.unique(np.linspace(0, len(rows) - 1, 16).astype(np.int64))
-    sample = np.ascontiguousarray(dataset.read(few)).tobytes()
-    import hashlib
-
-    digest = digest_of(
-        {
-            "data": dataset.describe() | {"source": ""},
-            "pictures": study.picture_digests(images),
-            "responses": hashlib.sha256(sample).hexdigest(),
-        }
-    )
-    return BrainData(dataset, images, warning, digest)
-
-
-def match_pictures(study: Study, dataset: BrainDataset) -> NDArray[np.int64]:
-    """Image number in a study of each picture of a data set, -1 where there is none.
-
-    A picture is found by its path, else by its content (sha256), else, where its file is not at hand, by its name;
-    where all of that fails, in the same way by the file that it is a copy of, if the data know it.
-
-    Parameters
-    ----------
-    study
-        The study.
-    dataset
-        The brain data.
-    """
-    table = study.pictures
-    files = [study.picture_path(image) for image in range(len(table))]
-    by_path = {str(file.resolve()): image for image, file in enumerate(files)}
-    names: dict[str, int] = {}
-    for image, (record, file) in enumerate(zip(table, files, strict=True)):
-        for name in {record.name, file.name}:
-            names[name] = -1 if name in names else image  # a name that two pictures have says nothing
-    by_digest: dict[str, int] | None = None
-
-    def find(name: str, path: Path | None) -> int:
-        nonlocal by_digest
-        if path is not None:
-            found = by_path.get(str(path.resolve()))
-            if found is not None:
-                return found
-            if path.is_file():
-                if by_digest is None:
-                    digests = study.picture_digests(range(len(table)))
-                    by_digest = {digest: image for image, digest in enumerate(digests) if digest}
-                return by_digest.get(file_digest(path), -1)
-        return names.get(name, names.get(Path(name).name, -1))
-
-    pictures = dataset.pictures
-    images = np.full(len(pictures), -1, dtype=np.int64)
-    for row, original in enumerate(pictures.originals or (None,) * len(pictures)):
-        images[row] = find(pictures.names[row], pictures.paths[row])
-        if images[row] < 0 and original is not None:
-            images[row] = find(original.name, original)
-    return images
 
 
 class BrainTraining:
@@ -208,6 +74,7 @@ class BrainTraining:
         progress: ProgressCallback | None = None,
         on_epoch: Callable[[Mapping[str, float]], None] | None = None,
         eigen_weight: float | None = None,
+        n_draws: int = _DRAWS,
     ) -> tuple[ChannelAlignment, str | None]:
         """Train, score on pictures that took no part, and hand over maps, readout and scores.
 
@@ -221,6 +88,8 @@ class BrainTraining:
             Called with the record of each epoch, for live curves.
         eigen_weight
             Instead of that of the settings.
+        n_draws
+            Exchanges of pictures and draws for p-values and intervals of the scores; 0 leaves them out.
 
         Returns
         -------
@@ -229,17 +98,12 @@ class BrainTraining:
         str or None
             What the user should know.
         """
-        from ..alignment import BrainAlignment, BrainSamples, score_slots
+        from ..alignment import BrainSamples, score_slots
         from ..alignment.brain_samples import SelectedRows
 
         samples = self.samples(span(progress, 0.0, 0.4))
         train, test = self._split()
-        data, brain, settings = self._data.dataset, self._brain, self._settings
-        training = brain.training()
-        if eigen_weight is not None:
-            training["eigen_weight"] = eigen_weight
-        estimator = BrainAlignment(settings.n_channels, **training, seed=settings.seed, device=settings.device)
-        checkpoint = self.folder / f"checkpoint-{digest_of(estimator.settings())[:16]}.pt"
+        data = self._data.dataset
         part = BrainSamples(
             {slot: SelectedRows(array, train) for slot, array in samples.pooled.items()},
             samples.nodes,
@@ -247,24 +111,90 @@ class BrainTraining:
             corresponding=samples.corresponding,
             pictures=samples.picture_numbers[train],
             node_pictures=samples.node_pictures,
+            subjects=_parts(data.select(pictures=train)),
         )
+        stage = span(progress, 0.4, 0.9)
+        make = (
+            self._trained(part, stage, on_epoch, eigen_weight)
+            if self._brain.maps is None
+            else partial(self._given, self._brain.maps, part)
+        )
+        scores: dict[str, Any] = {}
+        if len(test) >= 2:
+            found = score_slots(
+                make({}, True),
+                samples.pooled,
+                data.responses,
+                rows=test,
+                subjects=data.parts() if len(data.subjects) > 1 else (),
+                pictures=self._data.pictures,
+                n_draws=n_draws,
+                seed=self._settings.seed,
+                progress=span(progress, 0.9, 1.0),
+            )
+            scores = found.as_dict()
+        return make(scores, self._brain.voxels), self._warning(len(train))
+
+    def _trained(
+        self,
+        samples: BrainSamples,
+        progress: ProgressCallback,
+        on_epoch: Callable[[Mapping[str, float]], None] | None,
+        eigen_weight: float | None,
+    ) -> Callable[[dict[str, Any], bool], ChannelAlignment]:
+        """Train, and give what makes the alignment of scores."""
+        from ..alignment import BrainAlignment
+
+        training = self._brain.training()
+        if eigen_weight is not None:
+            training["eigen_weight"] = eigen_weight
+        settings = self._settings
+        estimator = BrainAlignment(settings.n_channels, **training, seed=settings.seed, device=settings.device)
+        checkpoint = self.folder / f"checkpoint-{digest_of(estimator.settings())[:16]}.pt"
         with writing(checkpoint):
-            estimator.fit(part, progress=span(progress, 0.4, 0.9), on_epoch=on_epoch, checkpoint=checkpoint)
-        networks = {self._study.network(slot.network).tap for slot in self._slots}
-        tap = networks.pop() if len(networks) == 1 else None
+            estimator.fit(samples, progress=progress, on_epoch=on_epoch, checkpoint=checkpoint)
+        taps = {self._study.network(slot.network).tap for slot in self._slots}
+        train, test = self._split()
         recipe = {
-            "brain_data": data.describe(),
+            "brain_data": self._data.dataset.describe(),
             "train_pictures": len(train),
             "test_pictures": len(test),
             "nodes": len(self._places()),
         }
-        scores: dict[str, Any] = {}
-        if len(test) >= 2:
-            bare = estimator.to_alignment(tap=tap, dataset=data)
-            found = score_slots(bare, samples.pooled, data.responses, rows=test, progress=span(progress, 0.9, 1.0))
-            scores = found.as_dict()
-        alignment = estimator.to_alignment(tap=tap, dataset=data, scores=scores, voxels=brain.voxels, recipe=recipe)
-        return alignment, self._warning(len(train))
+
+        def make(scores: dict[str, Any], voxels: bool) -> ChannelAlignment:
+            return estimator.to_alignment(
+                tap=taps.copy().pop() if len(taps) == 1 else None,
+                dataset=self._data.dataset,
+                scores=scores,
+                voxels=voxels,
+                recipe=recipe,
+            )
+
+        return make
+
+    def _given(self, file: str, samples: BrainSamples, scores: dict[str, Any], voxels: bool) -> ChannelAlignment:
+        """Maps of a file, with a readout that is fitted to the responses."""
+        from ..alignment import ChannelAlignment, with_readout
+
+        if not Path(file).is_file():
+            raise AlignmentError(f"There is no alignment file {file}; make one with `alignedcut align import`.")
+        known_as = {slot: Slot(self._study.network(slot.network).network, slot.layer) for slot in self._slots}
+        try:
+            maps = ChannelAlignment.load(file).renamed(known_as)
+            settings = self._settings
+            return with_readout(
+                maps,
+                samples,
+                self._data.dataset,
+                scores=scores,
+                voxels=voxels,
+                validation=self._brain.validation,
+                seed=settings.seed,
+                device=settings.device,
+            )
+        except AlignmentError as error:
+            raise AlignmentError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from None
 
     def table(self, weights: Sequence[float], progress: ProgressCallback | None = None) -> dict[float, BrainScore]:
         """Held-out score for some weights of the eigen-constraint, as in the paper's Table 1.
@@ -290,10 +220,15 @@ class BrainTraining:
         result = {}
         for number, weight in enumerate(weights):
             stage = span(progress, 0.4 + 0.6 * number / len(weights), 0.4 + 0.6 * (number + 1) / len(weights))
-            alignment, _ = self.train(progress=stage, eigen_weight=weight)
+            alignment, _ = self.train(progress=stage, eigen_weight=weight, n_draws=0)
             rois = self._data.dataset.rois.merged()
             result[weight] = score_slots(
-                alignment, samples.pooled, self._data.dataset.responses, rows=test, rois=rois
+                alignment,
+                samples.pooled,
+                self._data.dataset.responses,
+                rows=test,
+                rois=rois,
+                subjects=_parts(self._data.dataset),
             ).total
         return result
 
@@ -321,8 +256,9 @@ class BrainTraining:
             nodes,
             self._data.dataset.responses,
             corresponding=True,
-            pictures=self._data.images,
-            node_pictures=places.positions.image,
+            pictures=self._data.pictures,
+            node_pictures=self._numbers(places.positions.image),
+            subjects=_parts(self._data.dataset),
         )
 
     def _pool(
@@ -346,6 +282,11 @@ class BrainTraining:
         nodes = held if in_place else np.load(files[1], mmap_mode="r")
         return np.load(files[0], mmap_mode="r"), nodes
 
+    def _numbers(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which picture each image shows, by content."""
+        known = dict(zip(self._data.images.tolist(), self._data.pictures.tolist(), strict=True))
+        return np.array([known[int(image)] for image in images], dtype=np.int64)
+
     def _places(self) -> TrainingPlaces:
         """The same places for all slots, so that nodes correspond; in pictures that are trained on alone."""
         train, _ = self._split()
@@ -354,10 +295,10 @@ class BrainTraining:
 
     def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on and to test on; a picture that was shown twice is on one side only."""
-        images, rows = np.unique(self._data.images, return_inverse=True)
-        n_test = round(self._brain.test * len(images))
-        order = np.random.default_rng([self._settings.seed, 3]).permutation(len(images))
-        tested = np.isin(rows, order[:n_test])
+        from ..brain.subjects import kept_apart
+
+        subjects = _parts(self._data.dataset)
+        tested = kept_apart(self._data.pictures, self._brain.test, [self._settings.seed, 3], subjects)
         return np.flatnonzero(~tested), np.flatnonzero(tested)
 
     def _warning(self, n_train: int) -> str | None:
@@ -369,10 +310,6 @@ class BrainTraining:
         return " ".join(said) or None
 
 
-def _some(names: Sequence[str], total: int, limit: int = 3) -> str:
-    listed = ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
-    return f"{len(names)} of {total} ({listed}) {'is' if len(names) == 1 else 'are'}"
-
-
-def _folder_of(dataset: BrainDataset) -> str | None:
-    return next((str(path.parent) for path in dataset.pictures.paths if path is not None), None)
+def _parts(dataset: BrainDataset) -> tuple[SubjectPart, ...]:
+    """Voxels and pictures of each person, where they saw different ones."""
+    return () if dataset.seen is None else dataset.parts()

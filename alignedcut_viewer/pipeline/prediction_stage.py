@@ -175,6 +175,11 @@ def write_submission(
         If the readout does not say which hemisphere its voxels are of, or fits the data not at all.
     """
     readout = predictions.readout
+    if readout.subjects:
+        raise AlignmentError(
+            f"A submission is of one person; this alignment is of {', '.join(readout.subjects)}. Name one: --subject "
+            f"{readout.subjects[0]}"
+        )
     hemisphere = readout.hemisphere
     if hemisphere is None or not set(np.unique(hemisphere)) <= {"lh", "rh"}:
         raise AlignmentError(

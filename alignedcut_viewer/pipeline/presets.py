@@ -101,17 +101,17 @@ def paper_extract(**changes: Any) -> ExtractSettings:
     return ExtractSettings(**(_values("extract") | changes))
 
 
-def paper_brain(data: str, **changes: Any) -> BrainSettings:
+def paper_brain(data: str | tuple[str, ...], **changes: Any) -> BrainSettings:
     """The paper's training on brain data.
 
     Parameters
     ----------
     data
-        Folder or file of brain data.
+        Folder or file of brain data, or several of different people.
     **changes
         Settings that shall differ.
     """
-    return BrainSettings(str(data), **(_values("brain") | changes))
+    return BrainSettings(data if isinstance(data, tuple) else str(data), **(_values("brain") | changes))
 
 
 def paper_cut(

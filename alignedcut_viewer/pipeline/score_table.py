@@ -15,7 +15,8 @@ from ..errors import InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, span
 from ..study.study import Study
-from .brain_stage import BrainTraining, read_brain_data
+from .brain_pictures import read_brain_data
+from .brain_stage import BrainTraining
 from .settings import AlignSettings
 
 __all__ = ["TABLE_WEIGHTS", "ScoreTable", "score_table"]
@@ -40,6 +41,8 @@ class ScoreTable:
         (n_weights, n_seeds, n_rois) mean R² over the voxels of a region. A seed decides the split of the pictures, too.
     warning
         What the user should know of the data; None where there is nothing.
+    simulated
+        Whether the responses were made up.
     """
 
     title: str
@@ -49,6 +52,7 @@ class ScoreTable:
     rois: tuple[str, ...]
     r2: NDArray[np.float64]
     warning: str | None = None
+    simulated: bool = False
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -153,4 +157,7 @@ def score_table(
         rois = tuple(next(iter(scores.values())).rois)
         found.append([[scores[weight].rois[roi].r2 for roi in rois] for weight in weights])
     r2 = np.array(found).swapaxes(0, 1)
-    return ScoreTable(data.dataset.title, settings.brain.init, tuple(weights), chosen, rois, r2, data.warning)
+    dataset = data.dataset
+    return ScoreTable(
+        dataset.title, settings.brain.init, tuple(weights), chosen, rois, r2, data.warning, dataset.simulated
+    )

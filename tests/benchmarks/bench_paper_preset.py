@@ -1,14 +1,18 @@
 """The paper's settings beside ours, and what each changes: ``python -m tests.benchmarks paper_preset``.
 
-Writes the table of docs/method.md. 200 ImageNet photographs with predicted responses (docs/data.md), all layers of the
-saliency network; 160 pictures to train on, 40 to measure on. The graph has 24 tokens of every picture and layer. It is
-smaller than the sample of 50,000 nodes in the paper, so that its approximation is given a tenth of the nodes.
+Writes the table of docs/method.md; ``python -m tests.benchmarks.bench_paper_preset --part training`` (``brain``,
+``cut``) measures some rows anew and keeps the others. 200 ImageNet photographs with predicted responses (docs/data.md),
+all layers of the saliency network; 160 pictures to train on, 40 to measure on. The graph has 24 tokens of every picture
+and layer. It is smaller than the sample of 50,000 nodes in the paper, so that its approximation is given a tenth of the
+nodes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +32,8 @@ from tests.benchmarks.harness import REPOSITORY, markdown_table, write_section
 NETWORK = "dinov2-vit-s14-saliency"
 N_PICTURES, N_TEST = 200, 40
 N_NEIGHBOURS, N_ASKED = 50, 500
+PARTS = ("brain", "training", "cut")
+NOT_MEASURED = "not measured alone"
 SAMPLE = 10
 """The paper's approximation is given one node in so many."""
 
@@ -119,17 +125,23 @@ def neighbours_kept(vectors: NDArray[np.float32], places: NDArray[np.float32]) -
     return kept / (N_ASKED * N_NEIGHBOURS)
 
 
-def measure(put: Callable[[str, str, str], None]) -> None:
+def measure(put: Callable[[str, str, str], None], parts: Sequence[str] = PARTS) -> None:
     """Tell for each setting, or for all of them together, what it changes."""
     study = Study()
     paper = paper_brain("")
-    put("brain", "default", study.describe(BrainSettings("")))
-    put("brain", "center", study.describe(BrainSettings("", center=paper.center)))
-    put("brain", "init", study.describe(BrainSettings("", init=paper.init)))
-    put("brain", "all", study.describe(paper))
-    for name in ("keep", "patience", "schedule", "batch_size", "map_learning_rate", "readout"):
-        put("brain", name, study.describe(dataclasses.replace(BrainSettings(""), **{name: getattr(paper, name)})))
+    if "brain" in parts:
+        put("brain", "default", study.describe(BrainSettings("")))
+        put("brain", "center", study.describe(BrainSettings("", center=paper.center)))
+        put("brain", "init", study.describe(BrainSettings("", init=paper.init)))
+        put("brain", "all", study.describe(paper))
+    if "training" in parts:
+        for name in ("keep", "patience", "schedule", "batch_size", "map_learning_rate", "readout"):
+            put("brain", name, study.describe(dataclasses.replace(BrainSettings(""), **{name: getattr(paper, name)})))
+    if "cut" in parts:
+        _measure_cut(study, put)
 
+
+def _measure_cut(study: Study, put: Callable[[str, str, str], None]) -> None:
     aligned = study.aligned(study.fit(BrainSettings("")), study.rows)
     nodes = aligned.reshape(-1, aligned.shape[2])
     ours = np.asarray(NormalizedCut(20, seed=0, device="cpu").fit_transform(nodes))
@@ -178,7 +190,7 @@ def table(found: dict[tuple[str, str], str]) -> str:
         default = getattr(defaults[entry.settings], entry.name)
         same = default == entry.value
         known = "" if entry.published else " (assumed)"
-        changes = "" if same else found.get((entry.settings, entry.name), "not measured alone")
+        changes = "" if same else found.get((entry.settings, entry.name), NOT_MEASURED)
         why = "as the paper" if same else WHY.get((entry.settings, entry.name), "")
         name, paper = f"`{entry.settings}.{entry.name}`", f"{_text(entry.value)}{known}: {entry.source}"
         rows.append([name, paper, _text(default), why, changes])
@@ -188,17 +200,31 @@ def table(found: dict[tuple[str, str], str]) -> str:
     return markdown_table(header, rows).replace("---:", "---")
 
 
+def known(page: str) -> dict[tuple[str, str], str]:
+    """What the table on a page says of settings that were measured before."""
+    found = {}
+    for kind, name, cells in re.findall(r"^\| `(\w+)\.(\w+)` \|(.*)\|$", page, re.MULTILINE):
+        text = cells.split("|")[-1].strip()
+        if text and text != NOT_MEASURED:
+            found[kind, name] = text
+    if together := re.search(r"^\| all of `brain` \|.*\| (.*); ours: (.*) \|$", page, re.MULTILINE):
+        found["brain", "all"], found["brain", "default"] = together.groups()
+    return found
+
+
 def main() -> None:
     """Measure, print and write the table, again after each measurement."""
     torch.set_num_threads(1)
-    found: dict[tuple[str, str], str] = {}
+    parts = (sys.argv[sys.argv.index("--part") + 1],) if "--part" in sys.argv else PARTS
+    page = REPOSITORY / "docs" / "method.md"
+    found = known(page.read_text(encoding="utf-8"))
 
     def put(kind: str, name: str, text: str) -> None:
         found[kind, name] = text
         print(kind, name, text, flush=True)
-        write_section("paper-preset", table(found), REPOSITORY / "docs" / "method.md")
+        write_section("paper-preset", table(found), page)
 
-    measure(put)
+    measure(put, parts)
 
 
 if __name__ == "__main__":

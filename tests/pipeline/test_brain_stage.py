@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,8 @@ from alignedcut_viewer.brain import open_brain_data, paper_rois, read_true_map
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
-from alignedcut_viewer.pipeline.brain_stage import BrainTraining, match_pictures, read_brain_data
+from alignedcut_viewer.pipeline.brain_pictures import match_pictures, read_brain_data
+from alignedcut_viewer.pipeline.brain_stage import BrainTraining
 from alignedcut_viewer.pipeline.settings import (
     AlignSettings,
     BrainSettings,
@@ -356,6 +358,11 @@ def test_align_with_brain_data_on_the_command_line(root: Path, capsys: pytest.Ca
     assert [(row["seed"], row["roi"]) for row in rows] == [(s, r) for s in "01" for r in ("V1", "FFA", "all")]
     by_seed = [float(row["r2"]) for row in rows if row["roi"] == "all"]
     assert f"{np.mean(by_seed):.3f} ± {np.std(by_seed, ddof=1):.3f}" in printed
+    drawn = root / "table.png"
+    assert cli.main(["align", study, *brain, "--table", "1", "0", "--figure", str(drawn)]) == 0
+    with Image.open(drawn) as image:
+        assert np.asarray(image.convert("L")).std() > 5
+    capsys.readouterr()
     assert cli.main(["align", study, *brain, "--seeds", "2", "--out", str(out)]) == 2
     assert "belong to --table" in capsys.readouterr().err
 
@@ -425,3 +432,102 @@ def test_simulated_regions_follow_the_depth_that_they_were_given(root: Path) -> 
     share = {name: early[:, rois.voxels(name)].sum() / rois.counts()[name] for name in ("V1", "FFA")}
     assert share["V1"] > share["FFA"] + 0.4
     assert late.shape == early.shape
+
+
+def test_scores_come_with_p_values_and_intervals(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Responses follow layer 2, but for the voxels of a region that follow nothing."""
+    rng = np.random.default_rng(1)
+    with np.load(root / "brain.npz") as content:
+        data = dict(content)
+    data["responses"] = np.concatenate([data["responses"], rng.standard_normal((N_PICTURES, 6))], axis=1)
+    data["roi"] = np.append(data["roi"], ["OPA"] * 6)
+    np.savez(root / "brain.npz", **data)
+    out, table = root / "maps.safetensors", root / "scores.csv"
+    words = ["align", str(root / "study"), "--brain", str(root / "brain.npz"), "--epochs", "1", "--test", "0.5"]
+    assert cli.main([*words, "--out", str(out), "--csv", str(table), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    with table.open(encoding="utf-8") as stream:
+        rows = {row["region"]: row for row in csv.DictReader(stream)}
+    assert list(rows) == ["V1", "FFA", "OPA", "all"]  # the order of the paper's bars
+    for name in ("V1", "FFA"):
+        assert float(rows[name]["q_value"]) < 0.05
+        assert float(rows[name]["r2_low"]) < float(rows[name]["r2"]) < float(rows[name]["r2_high"])
+        assert float(rows[name]["significant"]) > 0.5
+        assert int(rows[name]["n_pictures"]) == N_PICTURES // 2
+    assert float(rows["OPA"]["q_value"]) > 0.05
+    assert re.search(r"OPA -?0\.\d+ \[.*\] \(not significant", printed)
+    assert f"V1 {float(rows['V1']['r2']):.3f} [" in printed
+
+
+def test_two_people_who_saw_different_pictures_share_an_alignment(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load(root / "brain.npz") as content:
+        data = dict(content)
+    for name, start in (("ann", 0), ("bob", 1)):
+        own = {**data, "files": data["files"][start::2], "responses": data["responses"][start::2]}
+        np.savez(root / f"{name}.npz", **own)
+    out, table, study = root / "both.safetensors", root / "scores.csv", str(root / "study")
+    data_sets = [str(root / "ann.npz"), str(root / "bob.npz")]
+    words = ["align", study, "--brain", *data_sets, "--epochs", "1", "--test", "0.4", "--device", "cpu"]
+    assert cli.main([*words, "--out", str(out), "--csv", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert "mean of 2 people" in printed
+    with table.open(encoding="utf-8") as stream:
+        rows = {(row["subject"], row["region"]): row for row in csv.DictReader(stream)}
+    means = [float(rows[name, "all"]["r2"]) for name in ("ann", "bob")]
+    assert float(rows["group", "all"]["r2"]) == pytest.approx(np.mean(means), abs=1e-5)
+    assert min(means) > 0.3
+
+    # Everybody's voxels are predicted for new pictures; a submission is of one person.
+    assert cli.main(["predict", study, "--alignment", str(out), "--out", str(root / "all")]) == 0
+    everybody = np.load(root / "all" / "responses.npy")
+    assert everybody.shape == (N_PICTURES, 2 * N_VOXELS)
+    one = ["predict", study, "--alignment", str(out), "--subject", "bob"]
+    assert cli.main([*one, "--out", str(root / "bob")]) == 0
+    np.testing.assert_array_equal(np.load(root / "bob" / "responses.npy"), everybody[:, N_VOXELS:])
+    capsys.readouterr()
+    assert cli.main([*one[:-1], "cyd", "--out", str(root / "cyd")]) == 2
+    assert "There is no subject 'cyd'; there are: ann, bob." in capsys.readouterr().err
+
+    # Bars and cortex of one person, by an alignment that holds that person's readout alone.
+    options = ["--eigenvectors", "4", "--perplexity", "10", "--device", "cpu", "--images", "0", "1", "2", "3"]
+    assert cli.main(["cut", study, "--alignment", str(out), *options]) == 0
+    bob = root / "bob.safetensors"
+    assert cli.main(["align", "export", study, "--subject", "bob", "--out", str(bob)]) == 0
+    alone = ChannelAlignment.load(bob).readout
+    assert alone is not None
+    assert (alone.title, alone.n_voxels, alone.roi_names) == ("bob (simulated)", N_VOXELS, ("V1", "FFA"))
+
+
+def test_maps_from_elsewhere_get_a_readout(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Matrices without a readout: fitted to responses, they predict and have bars, and stay as they are."""
+    rng = np.random.default_rng(0)
+    slots = [Slot(NETWORK, 0), Slot(NETWORK, 2)]
+    given = {slot: (np.linalg.qr(rng.standard_normal((192, 192)))[0]).astype(np.float32) for slot in slots}
+    maps, out, study = root / "given.safetensors", root / "read.safetensors", str(root / "study")
+    ChannelAlignment(given, kind="brain", tap="attention").save(maps)
+    words = ["align", study, "--brain", str(root / "brain.npz"), "--test", "0.3", "--device", "cpu"]
+    assert cli.main([*words, "--maps", str(maps), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    fitted = ChannelAlignment.load(out)
+    for slot in slots:
+        np.testing.assert_array_equal(fitted.matrix(slot), given[slot])
+    assert fitted.readout is not None
+    # an orthogonal map loses nothing: the readout finds what ridge regression on all channels of the sum finds
+    assert fitted.scores["rois"]["all"]["r2"] > 0.5
+    assert f"V1 {fitted.scores['rois']['V1']['r2']:.3f} [" in printed
+    options = ["--eigenvectors", "4", "--perplexity", "10", "--device", "cpu", "--images", "0", "1", "2", "3"]
+    assert cli.main(["cut", study, "--alignment", str(out), *options]) == 0
+    with Study.open(study, writable=True) as opened:
+        assert pipeline.brain_activation(opened).names == ("V1", "FFA")
+    ChannelAlignment({slots[0]: np.eye(192, dtype=np.float32)}).save(maps)
+    capsys.readouterr()
+    for file, said in ((maps, "has no map for slot"), (root / "absent.safetensors", "There is no alignment file")):
+        assert cli.main([*words, "--maps", str(file), "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert str(file) in error
+        assert len(error.strip().splitlines()) == 1
+    assert cli.main([*words, "--maps", str(maps), "--table"]) == 2
+    assert "leave --maps out" in capsys.readouterr().err

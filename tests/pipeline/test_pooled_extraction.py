@@ -13,7 +13,8 @@ from alignedcut_viewer.alignment import ChannelAlignment
 from alignedcut_viewer.alignment.correspondence import picture_places
 from alignedcut_viewer.errors import Cancelled, StudyError
 from alignedcut_viewer.images import open_pictures
-from alignedcut_viewer.pipeline.brain_stage import BrainTraining, read_brain_data
+from alignedcut_viewer.pipeline.brain_pictures import read_brain_data
+from alignedcut_viewer.pipeline.brain_stage import BrainTraining
 from alignedcut_viewer.pipeline.settings import AlignSettings, BrainSettings, ExtractSettings
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.pooled_features import PooledFeatures

@@ -3,8 +3,8 @@
     python docs/make_figures.py photographs/ --study figures-study \
         --networks vit-tiny-p16 dinov2-vit-s14-saliency --weights vit-tiny-p16=vit_tiny.safetensors
 
-What is there already is not computed again. With ``--brain DATA`` the layers are aligned to predict responses to the
-photographs, else by hyperalignment. Figures of the paper's regions and of the cortex are of a second cut, aligned
+What is there already is not computed again. With ``--brain DATA`` the layers are aligned to predict responses to all
+pictures that the data name, of which the study holds what training needs; else by hyperalignment. Figures of the paper's regions and of the cortex are of a second cut, aligned
 to SIMULATED responses to the same photographs, and say so.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from alignedcut_viewer import cli
+from alignedcut_viewer.brain import open_brain_data
 from alignedcut_viewer.figures import figure_kinds
 from alignedcut_viewer.study import Study
 
@@ -38,15 +39,18 @@ def build(arguments: argparse.Namespace) -> None:
     pictures = sorted(p for p in arguments.pictures.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     step = max(1, len(pictures) // arguments.count)
     chosen = pictures[::step][: arguments.count]
+    weights = ["--weights", *arguments.weights] if arguments.weights else []
     if not study.exists():
-        weights = ["--weights", *arguments.weights] if arguments.weights else []
         run("extract", *chosen, "--study", study, "--networks", *arguments.networks, *weights)
     cuts = Study.open(study).cuts
     if "default" not in cuts:
         options: list[str | Path] = []
         if arguments.brain:
             alignment = study.with_name(f"{study.stem}-brain.safetensors")
-            run("align", study, "--brain", arguments.brain, "--out", alignment)
+            if not alignment.exists():
+                seen = [path for path in open_brain_data(arguments.brain).pictures.paths if path is not None]
+                run("extract", *seen, "--for-alignment", "--study", study, "--networks", *arguments.networks, *weights)
+                run("align", study, "--brain", arguments.brain, "--out", alignment)
             options = ["--alignment", alignment]
         run("cut", study, *options)
     if "brain" not in cuts:

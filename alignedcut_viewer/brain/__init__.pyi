@@ -29,6 +29,8 @@ from .dissimilarities import open_dissimilarities as open_dissimilarities
 from .noise_ceiling import NoiseCeiling as NoiseCeiling
 from .noise_ceiling import ceiling_percent as ceiling_percent
 from .noise_ceiling import trial_noise_ceiling as trial_noise_ceiling
+from .nsd import open_nsd as open_nsd
+from .nsd import write_nsd_pictures as write_nsd_pictures
 from .outlines import RoiOutline as RoiOutline
 from .outlines import draw_labels as draw_labels
 from .outlines import outline_pixels as outline_pixels

@@ -1,8 +1,9 @@
 """Anybody's brain data: one array of responses a subject, a table of pictures, a table of voxels.
 
-Four shapes are read by :func:`open_brain_data`:
+Five shapes are read by :func:`open_brain_data`:
 
 - a folder of the Algonauts 2023 release (:mod:`.algonauts`);
+- a folder of betas of the Natural Scenes Dataset (:mod:`.nsd`);
 - a folder with ``pictures.csv`` (column ``picture``: file names, one a row of responses; or a folder ``pictures`` whose
   files count in alphabetical order), ``responses.npy`` or one ``responses_<subject>.npy`` a person, and optionally
   ``voxels.csv`` or ``voxels_<subject>.csv`` (one line per voxel; columns ``roi`` (several set apart by ``;``),
@@ -31,6 +32,7 @@ from ..progress import ProgressCallback, span
 from .algonauts import is_algonauts_folder, open_algonauts
 from .arrays import SideBySide, find_faults, map_npy, raise_fatal
 from .dataset import BrainDataset, PictureTable
+from .nsd import is_nsd_folder, open_nsd
 from .rois import RoiTable
 from .subjects import join_subjects
 
@@ -82,6 +84,8 @@ def open_brain_data(
     if source.is_dir():
         if is_algonauts_folder(source):
             return open_algonauts(source, unusable=unusable, progress=progress)
+        if is_nsd_folder(source):
+            return _checked(open_nsd(source, pictures=pictures, progress=progress), source, unusable)
         return open_brain_folder(source, pictures=pictures, unusable=unusable, progress=progress)
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder.")

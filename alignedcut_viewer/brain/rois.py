@@ -110,6 +110,24 @@ def _position(name: str) -> tuple[int, str]:
     return len(roi_catalogue()), name
 
 
+def display_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Regions in the order in which they are shown.
+
+    Where all twelve of the paper are there, they come first: V1 V2 V3 V4 | EBA FBA | OFA FFA | OPA PPA | OWFA VWFA;
+    the others follow in the order of the catalogue, unknown ones last, by name.
+    """
+    known = [info.name for info in roi_catalogue()]
+    paper = paper_rois()
+    first = paper if set(paper) <= set(names) else ()
+
+    def place(name: str) -> tuple[int, str]:
+        if name in first:
+            return first.index(name), name
+        return len(paper) + (known.index(name) if name in known else len(known)), name
+
+    return tuple(sorted(names, key=place))
+
+
 class RoiTable:
     """Which voxels belong to which region; regions may overlap, and voxels may belong to none.
 

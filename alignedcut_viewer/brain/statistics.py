@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,8 +49,15 @@ def bootstrap_weights(n: int, n_draws: int = 1000, *, seed: int = 0) -> FloatArr
     """How often each of `n` pictures is in each of `n_draws` samples drawn with replacement, (n_draws, n)."""
     if n < 1 or n_draws < 1:
         raise InputError(f"Drawing anew needs pictures and draws; got {n} and {n_draws}.")
+    return _weights(n, n_draws, seed)
+
+
+@lru_cache(maxsize=4)
+def _weights(n: int, n_draws: int, seed: int) -> FloatArray:
     rng = np.random.default_rng([seed, 11])
-    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_draws).astype(np.float64)
+    drawn = rng.multinomial(n, np.full(n, 1.0 / n), size=n_draws).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def bootstrap_means(

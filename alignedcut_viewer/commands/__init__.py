@@ -16,6 +16,7 @@ _MODULES = (
     "align",
     "alignment_files",
     "predict",
+    "nsd_pictures",
     "simulate_brain",
     "cut",
     "figures",

@@ -11,6 +11,7 @@ from .brain_scores import brain_scores, brain_scores_from_arrays, brain_scores_t
 from .catalogue import all_figures, chosen_kinds, draw_figures, figure_kinds, fitting_kinds
 from .comparison import comparison, comparison_from_arrays
 from .concept_gallery import ConceptRow, concept_gallery, concept_gallery_from_arrays
+from .concept_voxels import concept_voxels, concept_voxels_from_arrays
 from .consistency import consistency, consistency_from_arrays
 from .cortex import cortex_from_arrays, figure_ground_cortex
 from .figure_ground import FigureGround, figure_ground_from_masks, figure_ground_from_segments
@@ -23,6 +24,7 @@ from .pace import Pace, pace, pace_from_arrays
 from .pathways import pathways
 from .report import report_html, write_report
 from .roi_activation import figure_ground_activation, figure_ground_activation_from_arrays, roi_activation_from_arrays
+from .roi_differences import roi_differences
 from .roi_maps import roi_maps, roi_maps_from_arrays
 from .save import FIGURE_SUFFIXES, save_figure
 from .segments import segments_figure, segments_from_arrays
@@ -57,6 +59,8 @@ __all__ = [
     "comparison_from_arrays",
     "concept_gallery",
     "concept_gallery_from_arrays",
+    "concept_voxels",
+    "concept_voxels_from_arrays",
     "consistency",
     "consistency_from_arrays",
     "cortex_from_arrays",
@@ -78,6 +82,7 @@ __all__ = [
     "pathways",
     "report_html",
     "roi_activation_from_arrays",
+    "roi_differences",
     "roi_maps",
     "roi_maps_from_arrays",
     "save_figure",

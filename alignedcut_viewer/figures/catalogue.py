@@ -13,6 +13,7 @@ from .agreement import agreement
 from .brain_scores import brain_scores, brain_scores_table
 from .comparison import comparison
 from .concept_gallery import concept_gallery
+from .concept_voxels import concept_voxel_table, concept_voxels
 from .consistency import consistency
 from .cortex import figure_ground_cortex
 from .figure_kind import FigureKind, FigureOptions, Material, draw_figure
@@ -23,6 +24,7 @@ from .mosaic import mosaic, spread_images
 from .pace import pace
 from .pathways import pathways
 from .roi_activation import figure_ground_activation
+from .roi_differences import roi_difference_table, roi_differences
 from .roi_maps import roi_maps
 from .similarity import similarity
 from .tables import concept_table, figure_ground_table, layer_score_table, similarity_table
@@ -96,6 +98,17 @@ _OWN = (
         table=figure_ground_table,
     ),
     FigureKind(
+        "roi-differences",
+        "Which regions tell figure from ground",
+        "figure 6",
+        "Figure less ground within pictures: above, at the layer where they differ most, with 95 % intervals; below, "
+        "all layers. Dots are significant at a false-discovery rate of 5 %.",
+        draw=roi_differences,
+        needs="brain",
+        uses=("brain activation",),
+        table=roi_difference_table,
+    ),
+    FigureKind(
         "cortex",
         "What figure and ground do to visual cortex",
         "figure 6",
@@ -132,6 +145,17 @@ _OWN = (
         "The paper finds a reverse U: channels of large mean, of either sign, vary less.",
         draw=consistency,
         uses=("concepts",),
+    ),
+    FigureKind(
+        "concept-voxels",
+        "Are strongly driven voxels steadier?",
+        "figure 8",
+        "A point is one voxel of one concept, in the concept's colour: its mean activation over the concept's members "
+        "against its standard deviation, a hemisphere at a time.",
+        draw=concept_voxels,
+        needs="brain",
+        uses=("concepts", "brain activation"),
+        table=concept_voxel_table,
     ),
     FigureKind(
         "trajectories",

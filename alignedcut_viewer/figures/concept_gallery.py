@@ -13,6 +13,7 @@ from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError, PictureError, StudyError
 from .cortex import SMALL_LAYOUT, cortex_picture
 from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened
+from .picture_statistics import member_interval
 from .provenance import brief_provenance
 from .roi_activation import draw_roi_bars, shown_rois, symmetric_limit
 from .text import line_height, text_width
@@ -50,6 +51,8 @@ class ConceptRow:
         (R,) standard deviation over members, or None.
     cortex
         (h, w, 3) uint8 picture of the cortex, or None.
+    interval
+        Both ends (R,) of error bars, instead of `spread`, or None.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ConceptRow:
     activation: NDArray[np.floating] | None = None
     spread: NDArray[np.floating] | None = None
     cortex: NDArray[np.uint8] | None = None
+    interval: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None
 
 
 def concept_gallery(
@@ -109,12 +113,12 @@ def concept_gallery(
     scale = _common_scale(maps)
     for number, concept in enumerate(chosen):
         location = cut.index.locate(concept.members)
-        activation = spread = None
+        activation = interval = None
         if brain is not None:
             found = brain.summarise(concept.members, about=about)
             columns = [brain.names.index(name) for name in names]
             activation = found.mean[columns]
-            spread = found.node_spread[columns]
+            interval = member_interval(brain, concept.members, columns, about=about)
         rows.append(
             ConceptRow(
                 concept.name,
@@ -122,13 +126,14 @@ def concept_gallery(
                 _crops(study, cut, concept.members, max_crops, pictures),
                 f"{concept.size:,} nodes\n{len(np.unique(location.image))} pictures\n{_layers(cut, location)}",
                 activation,
-                spread,
+                None,
                 cortex_picture(maps[number], scale, height=220, width=480, layout=SMALL_LAYOUT) if cortical else None,
+                interval,
             )
         )
     note = [f"{len(chosen)} of {len(held)} concepts. Crops: tokens most like the concept's mean; the rest is paled."]
     if brain is not None:
-        note.append(f"{centring_info(about).note} Bars: means over nodes, with the standard deviation.")
+        note.append(f"{centring_info(about).note} Bars: means over nodes; lines: 95 % intervals, pictures drawn anew.")
         if cortical:
             note.append("Cortex: the same, voxel by voxel; the left hemisphere from the side and from below.")
         note.append(f"Brain data: {brain.title}.")
@@ -222,6 +227,8 @@ def _layers(cut: Cut, location: NodeLocation) -> str:
 def _reach(row: ConceptRow) -> NDArray[np.float64]:
     """How far bars and their spread go."""
     ends = np.abs(np.asarray(row.activation, dtype=np.float64))
+    if row.interval is not None:
+        return np.fmax(ends, np.abs(np.asarray(row.interval, dtype=np.float64)).max(axis=0))
     return ends if row.spread is None else ends + np.asarray(row.spread, dtype=np.float64)
 
 
@@ -326,9 +333,17 @@ def concept_gallery_from_arrays(
         x = page.width - bars - (cortex + 0.08 if cortical else 0.0)
         if barred and row.activation is not None:
             axes = page.axes(x, y + 0.02, bars, each - 0.12, label=f"{row.name} bars")
-            spread = None if row.spread is None else np.asarray(row.spread)[None]
             last = number == len(rows) - 1
-            draw_roi_bars(axes, rois, row.activation, [(red, green, blue)], spreads=spread, limit=limit, named=last)
+            draw_roi_bars(
+                axes,
+                rois,
+                row.activation,
+                [(red, green, blue)],
+                spreads=None if row.spread is None else np.asarray(row.spread)[None],
+                intervals=row.interval,
+                limit=limit,
+                named=last,
+            )
             for bar in axes.patches:
                 bar.set(edgecolor="0.3", linewidth=0.3)
             if last:

@@ -23,6 +23,7 @@ from .page import (
     shortened,
     thinned,
 )
+from .picture_statistics import figure_ground_statistics
 from .provenance import brief_provenance
 from .text import line_height, text_width
 
@@ -66,6 +67,7 @@ def draw_roi_bars(
     colours: Sequence[str | tuple[float, ...]],
     *,
     spreads: ArrayLike | None = None,
+    intervals: tuple[ArrayLike, ArrayLike] | None = None,
     limit: float | None = None,
     named: bool = True,
 ) -> None:
@@ -83,6 +85,8 @@ def draw_roi_bars(
         One a series.
     spreads
         (S, R) half lengths of error bars, or None.
+    intervals
+        Both ends (S, R) of error bars, instead; NaN draws none.
     limit
         Largest absolute value of the scale; by default what is needed.
     named
@@ -91,18 +95,23 @@ def draw_roi_bars(
     values = np.atleast_2d(np.asarray(means, dtype=np.float64))
     places = roi_places(names)
     width = 0.8 / len(values)
-    errors = np.zeros_like(values) if spreads is None else np.atleast_2d(np.asarray(spreads, dtype=np.float64))
-    for number, (row, error, colour) in enumerate(zip(values, errors, colours, strict=True)):
+    errors = np.zeros((2, *values.shape))
+    if intervals is not None:
+        low, high = (np.atleast_2d(np.asarray(end, dtype=np.float64)) for end in intervals)
+        errors = np.nan_to_num(np.stack([values - low, high - values])).clip(min=0.0)
+    elif spreads is not None:
+        errors = np.stack([np.atleast_2d(np.asarray(spreads, dtype=np.float64))] * 2)
+    for number, (row, colour) in enumerate(zip(values, colours, strict=True)):
         at = places + (number - (len(values) - 1) / 2) * width
         axes.bar(at, row, width, color=colour, linewidth=0)
-        if spreads is not None:
-            axes.errorbar(at, row, yerr=error, fmt="none", ecolor="0.25", elinewidth=0.4)
+        if errors.any():
+            axes.errorbar(at, row, yerr=errors[:, number], fmt="none", ecolor="0.25", elinewidth=0.5)
     axes.axhline(0, color="black", linewidth=0.5)
     for left, right in itertools.pairwise(places):
         if right - left > 1.2:
             axes.axvline((left + right) / 2, color="0.85", linewidth=0.5, zorder=0)
     axes.set_xlim(-0.7, float(places[-1]) + 0.7)
-    reach = symmetric_limit(np.abs(values) + errors) if limit is None else limit
+    reach = symmetric_limit(np.abs(values) + errors.max(axis=0)) if limit is None else limit
     axes.set_ylim(-reach, reach)
     axes.set_yticks([-reach, 0, reach], labels=[f"−{reach:g}", "0", f"{reach:g}"])
     axes.spines["bottom"].set_visible(False)
@@ -167,24 +176,15 @@ def figure_ground_activation(
     """
     brain = brain_of(cut)
     names = shown_rois(brain.names)
-    columns = [brain.names.index(name) for name in names]
-    tables, layers = {}, {}
-    for network in cut.index.networks:
-        rows = []
-        for layer in network.layers:
-            pair = [figure_ground.nodes(cut.index, k, network=network.name, layer=layer) for k in (1, 0)]
-            if not all(len(nodes) for nodes in pair):
-                raise InputError(f"No token of {network.name} is known to be figure, or none to be ground.")
-            rows.append([brain.rows(nodes, about=about)[:, columns].mean(0, dtype=np.float64) for nodes in pair])
-        tables[network.name] = np.asarray(rows)
-        layers[network.name] = network.layers
+    found = figure_ground_statistics(brain, figure_ground, names, about=about)
     centring = centring_info(about)
     note = [f"Brain data: {brain.title}. Units of the responses, without intercept.", centring.figure_ground_note]
-    note.append(figure_ground.source)
+    note.append(f"Lines: 95 % intervals of the means over tokens, pictures drawn anew. {figure_ground.source}")
     return figure_ground_activation_from_arrays(
         names,
-        tables,
-        layers,
+        {network: one.means for network, one in found.items()},
+        {network: one.layers for network, one in found.items()},
+        intervals={network: one.ends for network, one in found.items()},
         about=centring.title,
         note="\n".join([*note, brief_provenance(study, cut)]),
         simulated=brain.simulated,
@@ -253,6 +253,7 @@ def figure_ground_activation_from_arrays(
     activation: Mapping[str, ArrayLike],
     layers: Mapping[str, Sequence[int]],
     *,
+    intervals: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     shown: Mapping[str, int] | None = None,
     about: str = "",
     note: str = "",
@@ -269,6 +270,8 @@ def figure_ground_activation_from_arrays(
         For each network (L, 2, R): mean activation by layer, of figure and of ground.
     layers
         For each network its L layer numbers.
+    intervals
+        For each network both ends (L, 2, R) of intervals, drawn on the bars; None draws none.
     shown
         For each network the layer whose bars are drawn; by default that where figure and ground differ most.
     about
@@ -291,7 +294,9 @@ def figure_ground_activation_from_arrays(
                 f"got {table.shape}."
             )
     left = max(text_width(name, SMALL) for name in names) + 0.12
-    limit = symmetric_limit(np.concatenate([table.ravel() for table in tables.values()]))
+    reached = [table.ravel() for table in tables.values()]
+    reached += [np.asarray(end, dtype=np.float64).ravel() for ends in (intervals or {}).values() for end in ends]
+    limit = symmetric_limit(np.concatenate(reached))
     tick = text_width(f"−{limit:g}", SMALL)
     left = max(left, 0.48, tick + 0.22)
     gap, right = 0.2, max(0.5, tick + 0.28)
@@ -318,7 +323,11 @@ def figure_ground_activation_from_arrays(
         page.text(x + each / 2, 0, shortened(network, TEXT, each), TEXT, ha="center", weight="bold")
         page.text(x + each / 2, line_height(TEXT), f"layer {best[network]}", TEXT, ha="center")
         axes = page.axes(x, heads, each, 1.1, label=f"{network} bars")
-        draw_roi_bars(axes, names, table[at], [FIGURE_COLOUR, GROUND_COLOUR], limit=limit)
+        ends = None
+        if intervals is not None:
+            low, high = (np.asarray(end, dtype=np.float64)[at] for end in intervals[network])
+            ends = low, high
+        draw_roi_bars(axes, names, table[at], [FIGURE_COLOUR, GROUND_COLOUR], intervals=ends, limit=limit)
         axes.tick_params(axis="x", rotation=90)
         if number:
             axes.set_yticks(axes.get_yticks(), labels=[""] * 3)

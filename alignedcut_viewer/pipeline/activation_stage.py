@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alignment import BrainReadout, ChannelAlignment
+from ..brain.rois import display_order
 from ..errors import AlignmentError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
-from ..study.brain_activation import BRAIN_ACTIVATION, BrainActivation, display_order
+from ..study.brain_activation import BRAIN_ACTIVATION, BrainActivation
 from ..study.cut import Cut
 from ..study.cut_names import CUTS
 from ..study.study import Study
@@ -171,8 +172,9 @@ def _voxel_arrays(readout: BrainReadout, order: list[int]) -> dict[str, NDArray[
         arrays["roi_masks"] = np.packbits(masks, axis=1)
     else:
         arrays["roi_masks"] = np.zeros((0, -(-readout.n_voxels // 8)), dtype=np.uint8)
-    if readout.hemisphere is not None and readout.fsaverage_vertex is not None:
+    if readout.hemisphere is not None:
         sides = [_SIDES.index(str(side)) for side in readout.hemisphere]
         arrays["hemisphere"] = np.array(sides, dtype=np.uint8)
+    if readout.hemisphere is not None and readout.fsaverage_vertex is not None:
         arrays["fsaverage_vertex"] = np.asarray(readout.fsaverage_vertex, dtype=np.int32)
     return arrays

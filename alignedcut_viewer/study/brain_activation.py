@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..brain.voxel_map import VoxelMap
     from ..store import Store
 
-__all__ = ["BRAIN_ACTIVATION", "BrainActivation", "display_order", "open_brain_activation"]
+__all__ = ["BRAIN_ACTIVATION", "BrainActivation", "open_brain_activation"]
 
 BRAIN_ACTIVATION = "brain_activation"
 _SIDES = ("", "lh", "rh")
@@ -47,7 +47,7 @@ class BrainActivation:
         the node's slot; half precision (single where half would lose it), mapped from disk. :meth:`rows` gives it
         about zero or a mean.
     names : tuple of str
-        Regions in the order in which they are shown; see :func:`display_order`.
+        Regions in the order in which they are shown; see :func:`~alignedcut_viewer.brain.rois.display_order`.
     source : str
         Name of the brain data.
     simulated : bool
@@ -241,21 +241,50 @@ class BrainActivation:
         is mapped once.
         """
         chosen = np.sort(self._checked(nodes))
-        images = np.asarray(self.index.images, dtype=np.int64)
         total = np.zeros(self._arrays["slot_features"].shape[1], dtype=np.float64)
+        for number, low, high, blocks in self._by_slot(chosen):
+            matrix = self._arrays[f"map-{number:03d}"]
+            summed = np.zeros(matrix.shape[0], dtype=np.float64)
+            for block in blocks:
+                summed += np.ones(len(block), dtype=np.float32) @ block
+            total += summed @ matrix + (high - low) * self._arrays[f"bias-{number:03d}"]
+        return (total / len(chosen)).astype(np.float32)
+
+    def _by_slot(self, chosen: NDArray[np.int64]) -> Iterator[tuple[int, int, int, Iterator[FloatArray]]]:
+        """Of each slot with some of the nodes, which ascend: its number, where its nodes are, and their features."""
+        images = np.asarray(self.index.images, dtype=np.int64)
         for number, (slot, part) in enumerate(self.index.iter_slots()):
-            low, high = np.searchsorted(chosen, [part.start, part.stop])
+            low, high = (int(end) for end in np.searchsorted(chosen, [part.start, part.stop]))
             if low == high:
                 continue
             position, token = np.divmod(chosen[low:high] - part.start, self.index.grid(*slot).n_tokens)
             features = self._features[slot.network]
             token += features.class_token and not self.index.network(slot.network).class_token
-            matrix = self._arrays[f"map-{number:03d}"]
-            summed = np.zeros(matrix.shape[0], dtype=np.float64)
-            for block in _blocks(features.tokens(slot.layer), images[position], token):
-                summed += np.ones(len(block), dtype=np.float32) @ block
-            total += summed @ matrix + (high - low) * self._arrays[f"bias-{number:03d}"]
-        return (total / len(chosen)).astype(np.float32)
+            yield number, low, high, _blocks(features.tokens(slot.layer), images[position], token)
+
+    def aligned(self, nodes: ArrayLike, *, about: Centring = "zero") -> FloatArray:
+        """(n, D') aligned features of some nodes, in ascending order of the nodes.
+
+        Their product with beta is the activation of every voxel by every node; so take few.
+
+        Raises
+        ------
+        InputError
+            If there is no node, a number is out of range, or there is no such centring.
+        """
+        chosen = np.sort(self._checked(nodes))
+        centres = self._centre_features(about).astype(np.float32)
+        result = np.empty((len(chosen), centres.shape[1]), dtype=np.float32)
+        for number, low, high, blocks in self._by_slot(chosen):
+            offset = self._arrays[f"bias-{number:03d}"] - centres[number]
+            result[low:high] = np.concatenate(list(blocks)) @ self._arrays[f"map-{number:03d}"] + offset
+        return result
+
+    @property
+    def hemisphere(self) -> NDArray[np.str_] | None:
+        """(n_voxels,) ``"lh"``, ``"rh"`` or an empty text; None where that is not known."""
+        numbers = self._arrays.get("hemisphere")
+        return None if numbers is None else np.array(_SIDES)[numbers]
 
     def voxels(self, nodes: ArrayLike, *, about: Centring = "zero") -> FloatArray:
         """(n_voxels,) activation of every voxel by the mean of some nodes: one product with beta.
@@ -359,6 +388,11 @@ class BrainActivation:
         return RoiTable(dict(zip(self.names, masks, strict=True)), self.n_voxels)
 
     @property
+    def beta(self) -> FloatArray:
+        """(D', n_voxels): from aligned features to voxels; an AlignmentError where only regions travelled."""
+        return self._voxel_beta
+
+    @property
     def _voxel_beta(self) -> FloatArray:
         if self._beta is None:
             raise AlignmentError(
@@ -400,23 +434,3 @@ def _blocks(tokens: TokenArray, images: NDArray[np.int64], token: NDArray[np.int
     for start in range(0, len(images), _BLOCK):
         part = slice(start, start + _BLOCK)
         yield np.asarray(tokens.gather(images[part], token[part]), dtype=np.float32)
-
-
-def display_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Regions in the order in which they are shown.
-
-    Where all twelve of the paper are there, they come first: V1 V2 V3 V4 | EBA FBA | OFA FFA | OPA PPA | OWFA VWFA;
-    the others follow in the order of the catalogue, unknown ones last, by name.
-    """
-    from ..brain import paper_rois, roi_catalogue
-
-    known = [info.name for info in roi_catalogue()]
-    paper = paper_rois()
-    first = paper if set(paper) <= set(names) else ()
-
-    def place(name: str) -> tuple[int, str]:
-        if name in first:
-            return first.index(name), name
-        return len(paper) + (known.index(name) if name in known else len(known)), name
-
-    return tuple(sorted(names, key=place))

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from alignedcut_viewer import cli, pipeline
+from alignedcut_viewer.brain import paper_rois
 from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import (
     FigureGround,
@@ -36,7 +37,15 @@ from alignedcut_viewer.figures import (
 )
 from alignedcut_viewer.study import Study
 
-BRAIN = {"figure-ground-activation", "cortex", "roi-maps", "brain-scores", "brain-scores-table"}
+BRAIN = {
+    "figure-ground-activation",
+    "roi-differences",
+    "concept-voxels",
+    "cortex",
+    "roi-maps",
+    "brain-scores",
+    "brain-scores-table",
+}
 NAMES = {kind.name for kind in figure_kinds() if kind.needs != "layers"}
 """The figures of an AlignedCut."""
 
@@ -285,6 +294,19 @@ def test_tables_of_pictures(drawn_study: tuple[Path, Path, str], tmp_path: Path)
         own = [row for row in rows if int(row["concept"]) == concept.id]
         assert sum(int(row["tokens"]) for row in own) == concept.size
     assert all(0 <= float(row["share"]) <= 1 for row in rows)
+    differences = {(r["network"], r["layer"], r["region"]): r for r in table(tmp_path / "roi-differences.csv")}
+    assert {name for _, _, name in differences} == set(paper_rois())
+    for (_, _, region), row in differences.items():
+        if region in ("V1", "PPA"):  # planted: figure drives V1 up and PPA down, in each of the eight pictures
+            sign = 1 if region == "V1" else -1
+            assert sign * float(row["difference_low"]) > 1
+            assert float(row["p_value"]) == pytest.approx(2 / 2**8)
+            assert float(row["q_value"]) <= 0.05
+            assert float(row["figure_low"]) < float(row["figure"]) < float(row["figure_high"])
+        assert row["pictures"] == "8"
+    voxels = table(tmp_path / "concept-voxels.csv")
+    assert {row["hemisphere"] for row in voxels} == {"lh", "rh"}
+    assert len(voxels) == 120 * len({row["concept"] for row in voxels})
     activation = table(tmp_path / "figure-ground-activation.csv")
     assert len(activation) == 8 * len(cut.index.slots) * 12
     v1 = [row for row in activation if row["region"] == "V1"]

@@ -14,6 +14,7 @@ from alignedcut_viewer.errors import InputError
 from alignedcut_viewer.figures.brain_scores import brain_scores_from_arrays, brain_scores_table_from_arrays
 from alignedcut_viewer.figures.comparison import comparison_from_arrays
 from alignedcut_viewer.figures.concept_gallery import ConceptRow, concept_gallery_from_arrays, crop_around
+from alignedcut_viewer.figures.concept_voxels import concept_voxels_from_arrays
 from alignedcut_viewer.figures.consistency import consistency_from_arrays
 from alignedcut_viewer.figures.flow import flow_from_arrays
 from alignedcut_viewer.figures.layer_scores import layer_scores_from_arrays
@@ -104,6 +105,27 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "scores, few": lambda: brain_scores_from_arrays(("all",), [Slot("net", 3)], [[np.nan]]),
     "table": lambda: brain_scores_table_from_arrays((*ROIS[:5], "all"), (1, 0.1, 0), RNG.random((3, 6)), note=NOTE),
+    "table over seeds": lambda: brain_scores_table_from_arrays(
+        (*ROIS[:5], "all"), (1, 0.1, 0), RNG.random((3, 6)), spreads=RNG.random((3, 6)), simulated=True
+    ),
+    "table with intervals": lambda: brain_scores_table_from_arrays(
+        ("V1", "all"), (1,), [[0.3, -0.2]], intervals=([[0.2, -0.3]], [[0.4, np.nan]]), note=NOTE
+    ),
+    "figure and ground with intervals": lambda: figure_ground_activation_from_arrays(
+        ROIS,
+        {NETWORKS[0]: np.zeros((3, 2, 12))},
+        layers_of(1, 3),
+        intervals={NETWORKS[0]: (np.full((3, 2, 12), -0.3), np.full((3, 2, 12), 0.7))},
+    ),
+    "voxels of concepts": lambda: concept_voxels_from_arrays(
+        RNG.normal(size=(12, 400)),
+        RNG.random((12, 400)),
+        np.repeat(["lh", "rh"], 200),
+        colours=[(20 * i, 100, 200) for i in range(12)],
+        note=NOTE,
+        simulated=True,
+    ),
+    "voxels of concepts, few": lambda: concept_voxels_from_arrays(np.zeros((1, 3)), np.zeros((1, 3))),
     "gallery": lambda: concept_gallery_from_arrays(rows(6), rois=ROIS, title="Concepts", note=NOTE, simulated=True),
     "gallery, bare": lambda: concept_gallery_from_arrays([ConceptRow("one", (0, 0, 0), [])]),
     "consistency": lambda: consistency_from_arrays(

@@ -14,11 +14,12 @@ from alignedcut_viewer import pipeline
 from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
 from alignedcut_viewer.brain import BrainDataset, PictureTable, RoiTable, paper_rois
 from alignedcut_viewer.brain.centring import Centring, centring_info
+from alignedcut_viewer.brain.rois import display_order
 from alignedcut_viewer.errors import AlignmentError, Cancelled, InputError
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex, Slot
 from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.brain_activation import BrainActivation, display_order
+from alignedcut_viewer.study.brain_activation import BrainActivation
 
 NETWORK = "random:vit_tiny_patch16_224"
 ROIS = {"FFA": slice(0, 6), "EarlyVis": slice(6, 10), "V1": slice(8, 14)}

@@ -4,8 +4,9 @@
         --networks vit-tiny-p16 dinov2-vit-s14-saliency --weights vit-tiny-p16=vit_tiny.safetensors
 
 What is there already is not computed again. With ``--brain DATA`` the layers are aligned to predict responses to all
-pictures that the data name, of which the study holds what training needs; else by hyperalignment. Figures of the paper's regions and of the cortex are of a second cut, aligned
-to SIMULATED responses to the same photographs, and say so.
+pictures that the data name, of which the study holds what training needs; else by hyperalignment. Figures of the
+paper's regions and of the cortex are of a second cut, aligned to SIMULATED responses to the same photographs, and
+say so.
 """
 
 import argparse

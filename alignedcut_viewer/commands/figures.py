@@ -15,6 +15,7 @@ from ..progress import span
 from ..tables import write_table
 from . import options
 from .command import Command
+from .files import check_ending
 from .figure_material import MaskOptions, prepared
 from .progress_bar import progress_bar
 
@@ -40,6 +41,9 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="of one figure, files ending in .png, .svg, .pdf, or in .csv for its numbers; of several, a folder "
         "(default: STUDY-figures)",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", help="with --all: the report, too (.html), of the same figures, each drawn once"
     )
     parser.add_argument(
         "--formats",
@@ -90,10 +94,20 @@ def figures(
     unlabelled: Sequence[int] | None = None,
     formats: Sequence[str] = ("png", "pdf"),
     dpi: float | None = None,
+    report: str | None = None,
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """Figures by name, or all figures of a study."""
-    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, figure_table, fitting_kinds, save_figure
+    from ..figures import (
+        FigureOptions,
+        Lacking,
+        chosen_kinds,
+        draw_figures,
+        figure_table,
+        fitting_kinds,
+        save_figure,
+        write_report,
+    )
 
     chosen = FigureOptions(
         None if networks is None else tuple(networks),
@@ -104,6 +118,9 @@ def figures(
     )
     if all and (figures or chosen.given):
         raise InputError("--all draws everything; names of figures and what they show go without it.")
+    if report is not None and not all:
+        raise InputError("A report shows all figures; use --report with --all.")
+    check_ending(report, ".html", ".htm")
     kinds = chosen_kinds(None if all else figures or ("mosaic",))
     for kind in () if all else kinds:
         chosen.of(kind, kind.draw)  # says what does not fit before anything is computed
@@ -129,6 +146,11 @@ def figures(
                     written.append(write_table(file, rows))
                 elif not all and len(targets) == 1:
                     raise InputError(f"{kind.name} has no table; leave .csv out.")
+        if report is not None:
+            pictures = {kind.name: file for kind in kinds for file in targets[kind.name] if file.suffix == ".png"}
+            known = {name: file for name, file in pictures.items() if not isinstance(drawn[name], Lacking)}
+            study_read, cut_read = ready.material.study, ready.material.cut
+            write_report(study_read, cut_read, drawn, Path(report), notes=ready.notes, drawn=known)
     for note in ready.notes:
         print(f"Note: {note}")
     lacking = {name: figure.reason for name, figure in drawn.items() if isinstance(figure, Lacking)}
@@ -142,6 +164,8 @@ def figures(
         suffixes = ", ".join(file.suffix[1:] for file in targets[kind.name] if file in written)
         print(f"{kind.name:26}" + (f"lacking: {lacking[kind.name]}" if kind.name in lacking else suffixes))
     print(f"{len(drawn) - len(lacking)} of {len(drawn)} figures in {next(iter(targets.values()))[0].parent}")
+    if report is not None:
+        print(f"{report}: the same on one page, with recipe and provenance.")
 
 
 def _pixel(text: str) -> tuple[int, float, float]:

@@ -139,6 +139,8 @@ def concept_voxels_from_arrays(
     InputError
         If shapes do not fit.
     """
+    from matplotlib.ticker import MaxNLocator
+
     from ..concepts import channel_consistency
 
     x, y = np.asarray(means, dtype=np.float64), np.asarray(stds, dtype=np.float64)
@@ -163,7 +165,7 @@ def concept_voxels_from_arrays(
     page = Page(2.6, width=width, title=title, note=f"{words}\n{note}", simulated=simulated)
     points = np.array(colours if colours is not None else [(31, 119, 180)] * len(x), dtype=np.float64) / 255
     gap = 0.45
-    each = (page.width - 0.5 - gap * (len(shown) - 1)) / len(shown)
+    each = (page.width - 0.62 - gap * (len(shown) - 1)) / len(shown)
     reach, top = 1.05 * float(np.quantile(np.abs(x), 0.9995)), 1.08 * float(np.quantile(y, 0.9995))
     rng = np.random.default_rng(seed)
     for number, (side, of) in enumerate(members.items()):
@@ -184,6 +186,8 @@ def concept_voxels_from_arrays(
             axes.plot(line, fits[side].curve(line), color=SERIES_COLOURS[1], linewidth=1.4)
         axes.set_xlim(-max(reach, 1e-12), max(reach, 1e-12))
         axes.set_ylim(0, max(top, 1e-12))
+        axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel("mean activation")
         if number == 0:
             axes.set_ylabel("standard deviation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ def write_report(
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
+    drawn: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write the report of a study; see :func:`report_html`.
 
@@ -54,7 +56,7 @@ def write_report(
         If the file cannot be written.
     """
     target = Path(path).expanduser().absolute()
-    text = report_html(study, cut, figures, title=title, notes=notes)
+    text = report_html(study, cut, figures, title=title, notes=notes, drawn=drawn)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, text.encode("utf-8"))
@@ -68,6 +70,7 @@ def report_html(
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
+    drawn: Mapping[str, Path] | None = None,
 ) -> str:
     """A study on one page, as HTML with everything inside: nothing is fetched, no script runs.
 
@@ -81,6 +84,8 @@ def report_html(
         Of the page; the study's name by default.
     notes
         Sentences that the reader should know.
+    drawn
+        PNG files of figures that were written already; they are made smaller instead of drawn once more.
 
     Returns
     -------
@@ -90,7 +95,8 @@ def report_html(
     kinds = {kind.name: kind for kind in figure_kinds()}
     simulated = is_simulated(study, cut)
     provenance = brief_provenance(study, cut)
-    drawn = [(kinds[name], figure) for name, figure in figures.items() if not isinstance(figure, Lacking)]
+    shown = [(kinds[name], figure) for name, figure in figures.items() if not isinstance(figure, Lacking)]
+    known = drawn or {}
     text: str = _template().render(
         heading=title or f"{study.path.stem}: what its networks see",
         cut=cut.name,
@@ -99,7 +105,10 @@ def report_html(
         simulated=simulated,
         notes=[without_folders(words) for words in (*cut.warnings, *notes)],
         numbers=_numbers(cut),
-        figures=[_entry(kind, figure, simulated and _shows_brain(kind), provenance) for kind, figure in drawn],
+        figures=[
+            _entry(kind, figure, simulated and _shows_brain(kind), provenance, known.get(kind.name))
+            for kind, figure in shown
+        ],
         lacking=[(kinds[name].title, found.reason) for name, found in figures.items() if isinstance(found, Lacking)],
         networks=[network_provenance(study, network.name) for network in cut.index.networks],
         recipe=_recipe(study, cut),
@@ -154,17 +163,32 @@ def _numbers(cut: Cut) -> list[tuple[str, str]]:
     ]
 
 
-def _entry(kind: FigureKind, figure: Figure, simulated: bool, provenance: str) -> dict[str, Any]:
+def _entry(
+    kind: FigureKind, figure: Figure, simulated: bool, provenance: str, file: Path | None = None
+) -> dict[str, Any]:
     wide, high = (round(_DPI * side) for side in figure.get_size_inches())
+    content = None if file is None else _smaller(file, wide, high)
     return {
         "kind": kind,
-        "data": base64.b64encode(figure_bytes(figure, ".png", dpi=_DPI)).decode("ascii"),
+        "data": base64.b64encode(content or figure_bytes(figure, ".png", dpi=_DPI)).decode("ascii"),
         "width": wide,
         "height": high,
         "narrow": figure.get_figwidth() < 4.5,
         "simulated": simulated,
         "told": _small_print(figure, provenance),
     }
+
+
+def _smaller(file: Path, wide: int, high: int) -> bytes | None:
+    """A picture of that size as PNG, from a larger one; None where it is smaller already."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        if image.width < wide:
+            return None
+        buffer = io.BytesIO()
+        image.convert("RGB").resize((wide, high), Image.Resampling.LANCZOS).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _small_print(figure: Figure, provenance: str) -> str:

@@ -32,6 +32,7 @@ from alignedcut_viewer.figures import (
     figure_kinds,
     layer_scores,
     report_html,
+    save_figure,
     similarity,
     trajectories,
 )
@@ -93,6 +94,8 @@ def drawn_study(brain_study: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             "svg",
             "--dpi",
             "80",
+            "--report",
+            str(copy / "report.html"),
         ]
         assert cli.main(["figures", str(copy / "study"), *arguments]) == 0
     return copy / "study", out, printed.getvalue()
@@ -103,6 +106,7 @@ def test_all_figures_are_written(drawn_study: tuple[Path, Path, str]) -> None:
     assert {file.stem for file in out.glob("*.png")} == NAMES, printed
     assert {file.stem for file in out.glob("*.svg")} == NAMES
     assert f"{len(NAMES)} of {len(NAMES)} figures" in printed
+    assert (path.parent / "report.html").stat().st_size > 100_000
     for file in out.glob("*.png"):
         with Image.open(file) as image:
             assert np.asarray(image.convert("L")).std() > 5, file.name
@@ -241,6 +245,8 @@ def test_options_that_do_not_go_together(study: Study, tmp_path: Path, capsys: p
         (["similarity", "--query", "0:99,0"], "lies outside of picture 0, which is 60 × 40"),
         (["similarity", "--layers", "9"], "9"),
         (["mosaic", "--out", str(tmp_path / "a.csv")], "mosaic has no table"),
+        (["mosaic", "--report", str(tmp_path / "a.html")], "use --report with --all"),
+        (["--all", "--report", str(tmp_path / "a.pdf")], "must end in .html"),
         (["mosaic", "similarity", "--out", "a.png"], "names one folder"),
         (["cortex"], "cortex cannot be drawn: "),
     ):
@@ -283,7 +289,7 @@ def test_one_figure_by_name_shows_what_was_chosen(
 def test_tables_of_pictures(drawn_study: tuple[Path, Path, str], tmp_path: Path) -> None:
     path, _, _ = drawn_study
     masks = ["--masks", str(path.parent / "masks"), "--formats", "csv", "--out", str(tmp_path)]
-    names = ["concepts", "figure-ground-activation", "layer-scores", "similarity"]
+    names = ["concept-voxels", "concepts", "figure-ground-activation", "layer-scores", "roi-differences", "similarity"]
     assert cli.main(["figures", str(path), *names, *masks]) == 0
     assert sorted(file.stem for file in tmp_path.iterdir()) == names
     cut = Study.open(path).cut()
@@ -387,6 +393,27 @@ def test_the_report_is_one_whole_page(page: Path) -> None:
     assert "simulated brain data" in text
     assert "secret" not in text  # folders are nobody's business
     assert str(page.parent) not in text
+
+
+def test_the_report_takes_figures_that_were_drawn_already(study: Study, tmp_path: Path) -> None:
+    cut = study.cut()
+    figure = all_figures(study, cut, names=["mosaic"])["mosaic"]
+    assert isinstance(figure, Figure)
+    file = save_figure(figure, tmp_path / "mosaic.png", dpi=300)
+    shown = []
+    for drawn in (None, {"mosaic": file}):
+        parsed = _Page()
+        parsed.feed(report_html(study, cut, {"mosaic": figure}, drawn=drawn))
+        data = str(parsed.pictures[0]["src"]).split(",", 1)[1]
+        with Image.open(BytesIO(base64.b64decode(data))) as image:
+            shown.append(np.asarray(image.convert("L"), dtype=float))
+    assert shown[0].shape == shown[1].shape
+    assert np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1] > 0.97
+    # what is smaller than the page needs is drawn anew
+    small = save_figure(figure, tmp_path / "small.png", dpi=60)
+    assert report_html(study, cut, {"mosaic": figure}, drawn={"mosaic": small}) == report_html(
+        study, cut, {"mosaic": figure}
+    )
 
 
 def test_the_report_says_what_is_lacking(study: Study) -> None:

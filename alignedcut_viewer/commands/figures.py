@@ -15,8 +15,8 @@ from ..progress import span
 from ..tables import write_table
 from . import options
 from .command import Command
-from .files import check_ending
 from .figure_material import MaskOptions, prepared
+from .files import check_ending
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:

@@ -20,7 +20,9 @@ from .files import check_ending
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
-    from ..figures import FigureKind
+    from matplotlib.figure import Figure
+
+    from ..figures import FigureKind, Lacking
 
 
 __all__ = ["COMMANDS"]
@@ -44,6 +46,12 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--report", metavar="FILE", help="with --all: the report, too (.html), of the same figures, each drawn once"
+    )
+    parser.add_argument(
+        "--beside",
+        metavar="CUT",
+        help="draw each figure of this cut, too, and both side by side where they differ: what another recipe, such as "
+        "--preset paper, changes",
     )
     parser.add_argument(
         "--formats",
@@ -95,6 +103,7 @@ def figures(
     formats: Sequence[str] = ("png", "pdf"),
     dpi: float | None = None,
     report: str | None = None,
+    beside: str | None = None,
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """Figures by name, or all figures of a study."""
@@ -121,6 +130,8 @@ def figures(
     if report is not None and not all:
         raise InputError("A report shows all figures; use --report with --all.")
     check_ending(report, ".html", ".htm")
+    if beside is not None and (report is not None or "csv" in [kind.lower().lstrip(".") for kind in formats]):
+        raise InputError("Figures of two cuts side by side go without --report and without tables.")
     kinds = chosen_kinds(None if all else figures or ("mosaic",))
     for kind in () if all else kinds:
         chosen.of(kind, kind.draw)  # says what does not fit before anything is computed
@@ -131,7 +142,13 @@ def figures(
         )
         if all:
             kinds = fitting_kinds(kinds, ready.material.cut)
-        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.9))
+        end = 0.9 if beside is None else 0.6
+        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, end))
+        if beside is not None:
+            told = MaskOptions(masks, figure_labels, unlabelled)
+            other = prepared(study, beside, kinds, told, about, chosen, span(progress, 0.6, 0.8))
+            others = draw_figures(kinds, other.material, span(progress, 0.8, 0.9))
+            drawn = {name: _pair(drawn[name], others[name], (cut, beside)) for name in drawn}
         written = []
         for kind in kinds:
             figure = drawn[kind.name]
@@ -166,6 +183,20 @@ def figures(
     print(f"{len(drawn) - len(lacking)} of {len(drawn)} figures in {next(iter(targets.values()))[0].parent}")
     if report is not None:
         print(f"{report}: the same on one page, with recipe and provenance.")
+
+
+def _pair(left: Figure | Lacking, right: Figure | Lacking, names: tuple[str, str]) -> Figure | Lacking:
+    """Both on one page, or why there is no such page."""
+    from ..figures import Lacking
+    from ..figures.beside import beside
+
+    for figure, name in ((left, names[0]), (right, names[1])):
+        if isinstance(figure, Lacking):
+            return Lacking(f"{name}: {figure.reason}")
+    assert not isinstance(left, Lacking)
+    assert not isinstance(right, Lacking)
+    found = beside(left, right, names)
+    return Lacking("it is the same of both cuts.") if found is None else found
 
 
 def _pixel(text: str) -> tuple[int, float, float]:

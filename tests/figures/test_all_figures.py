@@ -395,6 +395,28 @@ def test_the_report_is_one_whole_page(page: Path) -> None:
     assert str(page.parent) not in text
 
 
+def test_figures_of_two_cuts_side_by_side(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another gamma has other colours; the same cut twice has no such figure."""
+    path = shutil.copytree(study.path.parent, tmp_path / "copy") / "study"
+    colour = pipeline.ColourSettings(n_landmarks=60, perplexity=10)
+    settings = pipeline.CutSettings(n_components=4, gamma=0.2, method="exact", device="cpu", colour=colour, map=None)
+    with Study.open(path, writable=True) as opened:
+        pipeline.cut(opened, settings, name="other", align=pipeline.AlignSettings(method="none"))
+    out = tmp_path / "both.png"
+    words_given = ["figures", str(path), "mosaic", "--dpi", "150"]
+    assert cli.main([*words_given, "--out", str(tmp_path / "one.png")]) == 0
+    assert cli.main([*words_given, "--beside", "other", "--out", str(out)]) == 0
+    with Image.open(out) as both, Image.open(tmp_path / "one.png") as one:
+        assert both.width > 1.8 * one.width
+        pixels = np.asarray(both.convert("L"), dtype=float)
+    assert not np.array_equal(pixels[:, : pixels.shape[1] // 2], pixels[:, pixels.shape[1] // 2 :])
+    capsys.readouterr()
+    assert cli.main([*words_given, "--beside", "default", "--out", str(tmp_path / "same.png")]) == 2
+    assert "it is the same of both cuts" in capsys.readouterr().err
+    assert cli.main([*words_given, "--beside", "nothing", "--out", str(tmp_path / "same.png")]) == 2
+    assert "no cut 'nothing'" in capsys.readouterr().err
+
+
 def test_the_report_takes_figures_that_were_drawn_already(study: Study, tmp_path: Path) -> None:
     cut = study.cut()
     figure = all_figures(study, cut, names=["mosaic"])["mosaic"]

@@ -137,15 +137,15 @@ def sign_flip_p_values(differences: ArrayLike, *, n_draws: int = 10_000, seed: i
     if 2 ** min(n, 60) <= n_draws:
         # the same for all signs turned round, so that the first may stay
         signs = np.array([(1, *rest) for rest in itertools.product((1, -1), repeat=n - 1)], dtype=np.float64)
-        found: FloatArray = np.asarray((np.abs(signs @ flat) >= threshold).mean(axis=0), dtype=np.float64)
+        share = (np.abs(signs @ flat) >= threshold).mean(axis=0)
     else:
         rng = np.random.default_rng([seed, 12])
-        count, block = np.zeros(flat.shape[1]), 1000
+        block = 1000
+        share = np.full(flat.shape[1], 1 / (1 + n_draws))
         for start in range(0, n_draws, block):
             signs = rng.integers(0, 2, (min(block, n_draws - start), n)) * 2.0 - 1.0
-            count += (np.abs(signs @ flat) >= threshold).sum(axis=0)
-        found = np.asarray((1 + count) / (1 + n_draws), dtype=np.float64)
-    result: FloatArray = found.reshape(values.shape[1:])
+            share += (np.abs(signs @ flat) >= threshold).sum(axis=0) / (1 + n_draws)
+    result: FloatArray = share.reshape(values.shape[1:]).astype(np.float64)
     return result
 
 

@@ -46,7 +46,7 @@ def beside(
         In inches; narrower figures keep their size.
     """
     pictures = [pixels_of(figure, dpi=dpi) for figure in (left, right)]
-    if pictures[0].shape == pictures[1].shape and np.array_equal(*pictures):
+    if pictures[0].shape == pictures[1].shape and np.array_equal(pictures[0], pictures[1]):
         return None
     wide = [figure.get_figwidth() for figure in (left, right)]
     page_width = min(width, sum(wide) + _GAP + 0.1)

@@ -228,7 +228,8 @@ def _reach(row: ConceptRow) -> NDArray[np.float64]:
     """How far bars and their spread go."""
     ends = np.abs(np.asarray(row.activation, dtype=np.float64))
     if row.interval is not None:
-        return np.fmax(ends, np.abs(np.asarray(row.interval, dtype=np.float64)).max(axis=0))
+        reached: NDArray[np.float64] = np.abs(np.asarray(row.interval, dtype=np.float64)).max(axis=0)
+        return np.where(reached > ends, reached, ends)  # NaN, of a single picture, is no interval
     return ends if row.spread is None else ends + np.asarray(row.spread, dtype=np.float64)
 
 

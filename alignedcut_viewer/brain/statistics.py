@@ -137,14 +137,14 @@ def sign_flip_p_values(differences: ArrayLike, *, n_draws: int = 10_000, seed: i
     if 2 ** min(n, 60) <= n_draws:
         # the same for all signs turned round, so that the first may stay
         signs = np.array([(1, *rest) for rest in itertools.product((1, -1), repeat=n - 1)], dtype=np.float64)
-        share = (np.abs(signs @ flat) >= threshold).mean(axis=0)
+        share: FloatArray = (np.abs(signs @ flat) >= threshold).mean(axis=0).astype(np.float64)
     else:
         rng = np.random.default_rng([seed, 12])
         block = 1000
         share = np.full(flat.shape[1], 1 / (1 + n_draws))
         for start in range(0, n_draws, block):
             signs = rng.integers(0, 2, (min(block, n_draws - start), n)) * 2.0 - 1.0
-            share += (np.abs(signs @ flat) >= threshold).sum(axis=0) / (1 + n_draws)
+            np.add(share, (np.abs(signs @ flat) >= threshold).sum(axis=0) / (1 + n_draws), out=share)
     result: FloatArray = share.reshape(values.shape[1:]).astype(np.float64)
     return result
 

@@ -143,8 +143,8 @@ def sign_flip_p_values(differences: ArrayLike, *, n_draws: int = 10_000, seed: i
         block = 1000
         share = np.full(flat.shape[1], 1 / (1 + n_draws))
         for start in range(0, n_draws, block):
-            signs = rng.integers(0, 2, (min(block, n_draws - start), n)) * 2.0 - 1.0
-            np.add(share, (np.abs(signs @ flat) >= threshold).sum(axis=0) / (1 + n_draws), out=share)
+            drawn = rng.integers(0, 2, (min(block, n_draws - start), n)) * 2.0 - 1.0
+            np.add(share, (np.abs(drawn @ flat) >= threshold).sum(axis=0) / (1 + n_draws), out=share)
     result: FloatArray = share.reshape(values.shape[1:]).astype(np.float64)
     return result
 

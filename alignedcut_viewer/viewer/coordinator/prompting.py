@@ -38,7 +38,8 @@ USUAL_LEVEL = 0.0
 class Prompting:
     """Prompts, and how all nodes answer them.
 
-    The picture in view is answered at once, all others in the background; the latest request wins.
+    The picture in view is answered at once, all others in the background when a stroke has ended; the latest request
+    wins.
 
     Parameters
     ----------
@@ -216,7 +217,9 @@ class Prompting:
             values = _answer(self._live, inside, outside, cut.index)
             self._values = values
             self.partial.emit(values)
-        self._worker.start(partial(_complete, self._live, cut, inside, outside))
+        if self._live is None or not self.marks.is_sketching:
+            # While a stroke grows, the pictures out of sight wait: their answers would take the processor from it.
+            self._worker.start(partial(_complete, self._live, cut, inside, outside))
         self.changed.emit()
 
     def _on_answer(self, answered: "tuple[LivePrompt, NodeValues]") -> None:

@@ -110,6 +110,22 @@ def test_the_latest_request_wins(shown, heat_map, prompting, picking, workers):
     assert scores[[node(shown, 1, 1), node(shown, 2, 2)]] == pytest.approx([1, 1], abs=0.05)
 
 
+def test_a_stroke_that_grows_is_answered_in_view_and_by_all_when_it_has_ended(
+    shown, view, prompting, picking, workers, heard
+):
+    picking.click(spot(shown, 3, 3))
+    workers[-1].finish()
+    partial = heard(prompting.partial)
+    view.update(tool="scribble")
+    for column in (1, 2):
+        picking.drag(spot(shown, 0, 0), spot(shown, 0, column), "replace", False)
+    assert len(partial) == 2
+    assert workers[-1].work is None
+    picking.drag(spot(shown, 0, 0), spot(shown, 0, 3), "replace", True)
+    workers[-1].finish()
+    assert prompting.values.is_complete()
+
+
 def test_drags_grow_and_are_one_step(shown, view, prompting, picking, timeline):
     view.update(tool="scribble")
     begin = spot(shown, 0, 0)

@@ -36,7 +36,7 @@ from .heat_map import HeatMap
 from .node_selection import NodeSelection
 from .overlay_binding import OverlayBinding
 from .picking import Picking
-from .prompting import Prompting
+from .prompting import PROMPT_TOOLS, Prompting
 from .results import Results
 from .segment_binding import SegmentBinding
 from .segment_view import offer_segments
@@ -123,7 +123,7 @@ class Coordinator:
         self.picking = Picking(self.shown, self.selection, self.view)
         self.segments = Segments(self.shown, self.selection, self.similarity, self.view, self.timeline, LatestTask)
         self.prompting = Prompting(self.shown, self.heat_map, self.similarity, self.view, self.timeline, LatestTask)
-        self.picking.tools = {"segment": self.segments, **dict.fromkeys(("point", "box", "scribble"), self.prompting)}
+        self.picking.tools = {"segment": self.segments, **dict.fromkeys(PROMPT_TOOLS, self.prompting)}
         # What the viewer calls must not keep the coordinator, which the viewer keeps.
         still_open = _weakly(self._is_open)
         self.tasks = TaskRunner(still_open)

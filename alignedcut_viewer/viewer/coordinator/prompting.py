@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,6 @@ from .shown import Shown
 from .similarity import Similarity, Worker
 
 if TYPE_CHECKING:
-    from ...nodes import NodeIndex
     from ...spectral.live_prompt import LivePrompt
     from ...study.cut import Cut
 
@@ -33,6 +32,14 @@ TOKEN_PIXELS = 8
 LEAST_STEP = 0.004
 USUAL_LEVEL = 0.0
 """Score above which a token is inside; what is like no prompt scores below it."""
+PROMPT_TOOLS = ("point", "box", "scribble")
+
+
+class _Prepared:
+    """What is ready to answer prompts to one cut; filled in the background."""
+
+    live: "LivePrompt | None" = None
+    kind: "type[LivePrompt] | None" = None
 
 
 class Prompting:
@@ -86,7 +93,8 @@ class Prompting:
         self.marks.stepped.connect(self._on_step)
         self._outside = False
         self.automatic = True
-        self._live: LivePrompt | None = None
+        self._prepared = _Prepared()
+        view.events["tool"].connect(self._on_tool)
         self._values: NodeValues | None = None
 
     # -- drawing -------------------------------------------------------------------------------------------------
@@ -213,27 +221,32 @@ class Prompting:
         if self.automatic:
             self._similarity.settings.update(threshold=USUAL_LEVEL)
         self._similarity.settings.update(mask=True)
-        if self._live is not None:
-            values = _answer(self._live, inside, outside, cut.index)
+        prepared = self._prepared
+        if prepared.kind is not None:
+            values = _answer(prepared, cut, inside, outside)
             self._values = values
             self.partial.emit(values)
-        if self._live is None or not self.marks.is_sketching:
+        if prepared.live is None or not self.marks.is_sketching:
             # While a stroke grows, the pictures out of sight wait: their answers would take the processor from it.
-            self._worker.start(partial(_complete, self._live, cut, inside, outside))
+            self._worker.start(partial(_complete, prepared, cut, inside, outside))
         self.changed.emit()
 
-    def _on_answer(self, answered: "tuple[LivePrompt, NodeValues]") -> None:
-        live, values = answered
-        if self._shown.cut is None or len(values) != len(self._shown.index):
-            return
-        self._live, self._values = live, values
-        self._heat_map.show(values)
-        self.changed.emit()
+    def _on_answer(self, values: NodeValues | None) -> None:
+        if values is not None and self._shown.cut is not None and len(values) == len(self._shown.index):
+            self._values = values
+            self._heat_map.show(values)
+            self.changed.emit()
+
+    def _on_tool(self, tool: str) -> None:
+        """A tool for prompts is taken: get ready for the first."""
+        cut = self._shown.cut
+        if tool in PROMPT_TOOLS and cut is not None and self._prepared.live is None and not self._worker.busy:
+            self._worker.start(partial(_prepare, self._prepared, cut))
 
     def forget(self) -> None:
         """Nodes are numbered anew: prompts stay on their pictures where these stay, what was computed is void."""
         self._worker.stop()
-        self._live = self._values = None
+        self._prepared, self._values = _Prepared(), None
 
     def forget_marks(self) -> None:
         """Other pictures are shown."""
@@ -245,31 +258,39 @@ def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _answer(
-    live: "LivePrompt", inside: NDArray[np.int64], outside: NDArray[np.int64], index: "NodeIndex"
-) -> NodeValues:
-    """Scores that are computed where they are looked at."""
+def _answer(prepared: _Prepared, cut: "Cut", inside: NDArray[np.int64], outside: NDArray[np.int64]) -> NodeValues:
+    """Scores that are computed where they are looked at, before all rows are prepared, too."""
 
     def part(nodes: slice) -> NDArray[np.float32]:
-        everything = nodes.start in (0, None) and nodes.stop in (len(index), None)
-        return live.score(inside, outside, None if everything else nodes)
+        live = prepared.live
+        if live is not None:
+            everything = nodes.start in (0, None) and nodes.stop in (len(cut.index), None)
+            return live.score(inside, outside, None if everything else nodes)
+        assert prepared.kind is not None
+        rows = cut.eigenvectors
+        own = prepared.kind(np.concatenate([rows[inside], rows[outside], rows[nodes]]), eigenvalues=cut.eigenvalues)
+        prompts = np.arange(len(inside) + len(outside))
+        return own.score(prompts[: len(inside)], prompts[len(inside) :], slice(len(prompts), None))
 
-    return NodeValues(part, TITLE, n_nodes=len(index), limits=(-1.0, 1.0), signed=True)
+    return NodeValues(part, TITLE, n_nodes=len(cut.index), limits=(-1.0, 1.0), signed=True)
 
 
-def _complete(
-    live: "LivePrompt | None",
-    cut: "Cut",
-    inside: NDArray[np.int64],
-    outside: NDArray[np.int64],
-    progress: ProgressCallback,
-) -> "tuple[LivePrompt, NodeValues]":
-    """All scores; where rows are not prepared yet, they are first."""
+def _prepare(prepared: _Prepared, cut: "Cut", progress: ProgressCallback) -> None:
+    """Prepare the rows of all nodes, once."""
     from ...spectral.live_prompt import LivePrompt
 
     report(progress, 0, 2, "preparing prompts")
-    made: Any = LivePrompt(cut.eigenvectors, eigenvalues=cut.eigenvalues) if live is None else live
+    prepared.kind = LivePrompt
+    if prepared.live is None:
+        prepared.live = LivePrompt(cut.eigenvectors, eigenvalues=cut.eigenvalues)
+
+
+def _complete(
+    prepared: _Prepared, cut: "Cut", inside: NDArray[np.int64], outside: NDArray[np.int64], progress: ProgressCallback
+) -> NodeValues:
+    """All scores; where rows are not prepared yet, they are first."""
+    _prepare(prepared, cut, progress)
     report(progress, 1, 2, "answering")
-    values = _answer(made, inside, outside, cut.index)
+    values = _answer(prepared, cut, inside, outside)
     _ = values.values
-    return made, values
+    return values

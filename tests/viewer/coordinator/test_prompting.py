@@ -100,6 +100,23 @@ def test_clicks_with_a_tool_are_prompts_and_are_taken_back(
     assert workers[-1].work is None
 
 
+def test_the_picture_in_view_does_not_wait_for_all_rows_to_be_prepared(shown, view, prompting, picking, workers, heard):
+    partial = heard(prompting.partial)
+    view.update(tool="")
+    view.update(tool="point")
+    assert workers[-1].work is not None  # taking the tool prepares
+    prompting._prepared.kind = LivePrompt  # what the work does first
+    picking.click(spot(shown, 1, 1))
+    picking.click(spot(shown, 3, 3), "remove")
+    live = LivePrompt(shown.cut.eigenvectors, eigenvalues=shown.cut.eigenvalues)
+    expected = live.score([node(shown, 1, 1)], [node(shown, 3, 3)])
+    np.testing.assert_allclose(partial[-1].part(slice(10, 40)), expected[10:40], atol=1e-5)
+    assert prompting._prepared.live is None
+    workers[-1].finish()
+    assert prompting._prepared.live is not None
+    np.testing.assert_allclose(prompting.values.values, expected, atol=1e-5)
+
+
 def test_the_latest_request_wins(shown, heat_map, prompting, picking, workers):
     picking.click(spot(shown, 1, 1))
     first = workers[-1].work

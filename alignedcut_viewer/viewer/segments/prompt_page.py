@@ -79,7 +79,7 @@ class PromptPage(View):
         self.level.setSingleStep(0.05)
         self.level.setToolTip("Score above which a place belongs to the thing; lower takes in more")
         self.automatic = QCheckBox("automatic")
-        self.automatic.setToolTip("0.3 as long as nothing is said to be outside, 0 then")
+        self.automatic.setToolTip("The usual level, 0: what is like no prompt lies below it")
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

@@ -82,7 +82,7 @@ def test_clicks_with_a_tool_are_prompts_and_are_taken_back(
     workers[-1].finish()
     live = LivePrompt(shown.cut.eigenvectors, eigenvalues=shown.cut.eigenvalues)
     np.testing.assert_allclose(heat_map.values.values, live.score([node(shown, 1, 1)]), atol=1e-5)
-    assert prompting.level == 0.3
+    assert prompting.level == 0
     picking.click(spot(shown, 3, 3), "remove")
     # The part that is looked at is there at once, and is the same as all of it will be.
     expected = live.score([node(shown, 1, 1)], [node(shown, 3, 3)])

@@ -239,6 +239,15 @@ class Coordinator:
             picture = index.images.index(int(place.image))
             self.display.move_to(int(place.network), stack.layers.index(int(place.layer)), picture)
 
+    def go_to_layer(self, layer: int) -> None:
+        """Move the layer slider; it stays where no network has that layer, or it is there."""
+        stack = self.display.stack
+        if stack is not None and layer in stack.layers:
+            network, now, picture = self.display.position()
+            wanted = stack.layers.index(layer)
+            if wanted != now:
+                self.display.move_to(network, wanted, picture)
+
     def shown_slot(self) -> tuple[str, int]:
         """The network and the layer that the sliders show.
 

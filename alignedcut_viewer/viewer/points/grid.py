@@ -88,7 +88,9 @@ class PointGrid:
     x, y
         float32 (N,), coordinates in that order.
     shown
-        bool (N,) in that order: only these are found; see :meth:`show`.
+        bool (N,) in that order: only these are drawn; see :meth:`show`.
+    within_reach
+        bool (N,) in that order: of these, only those are found; see :meth:`reach`.
     bounds
         (left, bottom, right, top) of all points.
 
@@ -116,6 +118,7 @@ class PointGrid:
         self.x = np.ascontiguousarray(at[self.order, 0])
         self.y = np.ascontiguousarray(at[self.order, 1])
         self.shown: NDArray[np.bool_] = np.ones(len(at), dtype=bool)
+        self.within_reach = self.shown
         self.n_shown = len(at)
 
     def __len__(self) -> int:
@@ -124,7 +127,12 @@ class PointGrid:
     def show(self, which: NDArray[np.bool_] | None) -> None:
         """Find and draw only some points, bool (N,) by point number; None means all."""
         self.shown = np.ones(len(self), dtype=bool) if which is None else np.asarray(which, dtype=bool)[self.order]
+        self.within_reach = self.shown
         self.n_shown = int(np.count_nonzero(self.shown))
+
+    def reach(self, which: NDArray[np.bool_] | None) -> None:
+        """Find only some of the points that are shown, bool (N,) by point number; None means all of them."""
+        self.within_reach = self.shown if which is None else self.shown & np.asarray(which, dtype=bool)[self.order]
 
     def places(self, points: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Coordinates of those of some points that are shown, in the order of the cells: so drawing them is quick."""
@@ -158,16 +166,16 @@ class PointGrid:
     # -- finding -------------------------------------------------------------------------------------------------
 
     def nearest(self, x: float, y: float, within: float) -> int | None:
-        """The shown point nearest to a place, or None if none is within a distance."""
+        """The point within reach nearest to a place, or None if none is within a distance."""
         cells = self.cells_within(x - within, y - within, x + within, y + within)
         found, _ = kernels.nearest_point(
-            self.x, self.y, self.order, self.shown, self.starts, self.n_columns, cells, float(x), float(y),
+            self.x, self.y, self.order, self.within_reach, self.starts, self.n_columns, cells, float(x), float(y),
             float(within),
         )  # fmt: skip
         return None if found < 0 else int(found)
 
     def inside(self, corners: ArrayLike) -> NDArray[np.int64]:
-        """Shown points inside a closed outline (even-odd rule), ascending.
+        """Points within reach inside a closed outline (even-odd rule), ascending.
 
         Parameters
         ----------
@@ -179,17 +187,17 @@ class PointGrid:
             return np.empty(0, dtype=np.int64)
         chosen = np.zeros(len(self), dtype=bool)
         kernels.in_polygon(
-            self.x, self.y, self.order, self.shown, self.starts, self.geometry, self.n_columns, self.n_rows, outline,
-            chosen,
+            self.x, self.y, self.order, self.within_reach, self.starts, self.geometry, self.n_columns, self.n_rows,
+            outline, chosen,
         )  # fmt: skip
         return np.flatnonzero(chosen)
 
     def brush(self, x: float, y: float, radius: float, chosen: NDArray[np.bool_]) -> int:
-        """Mark the shown points within a radius in `chosen`, bool (N,) by point number; how many are new."""
+        """Mark the points within reach and within a radius in `chosen`, bool (N,) by point number; how many are new."""
         cells = self.cells_within(x - radius, y - radius, x + radius, y + radius)
         return int(
             kernels.in_disc(
-                self.x, self.y, self.order, self.shown, self.starts, self.n_columns, cells, float(x), float(y),
+                self.x, self.y, self.order, self.within_reach, self.starts, self.n_columns, cells, float(x), float(y),
                 float(radius), chosen,
             )
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """The map with its controls: draws what the coordinator holds, and writes to it what mouse and keys choose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
-from ..points.raster import Cloud
+from ..points.raster import Cloud, Shading
 from ..state.history import SELECTIONS, Selection, SelectionMode
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
 from ..widgets.view import View
-from .colours import colours_of_nodes, layer_ramp, legend_of
+from .colours import KEEP_THEIR_COLOURS, colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
 from .map_widget import MapWidget
 from .paths import MapChoice, PathBundle, all_paths, moving_points, paths_of_selections, shown_nodes
@@ -62,6 +62,7 @@ class TrajectoriesBoard(View):
         self._shown: _Shown | None = None
         self._bundles: list[PathBundle] = []
         self._cloud_colours: NDArray[np.uint8] | None = None
+        self._follows = False
         self.map = MapWidget(Colours.of(coordinator.viewer))
         self.controls = MapControls()
         self.controls.show_choice(MapChoice.from_dict(state))
@@ -97,6 +98,7 @@ class TrajectoriesBoard(View):
         controls.choice_changed.connect(self._on_choice)
         controls.active_toggled.connect(self._toggle_active)
         player.moved.connect(self._on_player)
+        player.off.clicked.connect(lambda: self._keep(all_layers=True))
 
     def listen(self) -> None:
         """Follow selections, hover, values and theme."""
@@ -105,6 +107,7 @@ class TrajectoriesBoard(View):
         self.follow(coordinator.selection.active_changed, self._on_active)
         self.follow(coordinator.selection.hovered_changed, self._on_hover)
         self.follow(coordinator.heat_map.changed, self._on_values)
+        self.follow(coordinator.view.events.position, self._on_position)
         self.follow_theme(self._on_theme)
 
     def rest(self) -> None:
@@ -153,7 +156,7 @@ class TrajectoriesBoard(View):
         self._shown = None
         self.map.interactive = False
         self.map.caption = f"the map is settling: {len(landmarks):,} of {len(cut.index):,} tokens"
-        self.map.set_legend(legend_of(cut.index, "layer", [n.name for n in cut.index.networks]))
+        self.map.set_legend(legend_of(cut, "layer", [n.name for n in cut.index.networks]))
         self.map.set_shading("colour")
         self.map.show_points(prepared.raster, prepared.places)
 
@@ -164,6 +167,8 @@ class TrajectoriesBoard(View):
             return
         networks = choice.networks(shown.cut.index)
         self.player.set_layers(sorted({layer for network in networks for layer in choice.layers(network)}))
+        if not choice.all_layers and self.player.layer is None:
+            self._follow_pictures()
         values, dark = self.coordinator.heat_map.values, self.map.colours.dark
         prepared, cut = shown.prepared, shown.cut
         self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
@@ -175,10 +180,11 @@ class TrajectoriesBoard(View):
             return
         choice, index = self.choice, shown.cut.index
         self._cloud_colours = None
-        self.map.set_shading("density" if choice.colour_by == "density" else "colour")
+        shading: Shading = "density" if choice.colour_by == "density" else "colour"
+        self.map.set_shading(shading, yields=choice.colour_by not in KEEP_THEIR_COLOURS)
         networks = [network.name for network in choice.networks(index)]
         dark, values = self.map.colours.dark, self.coordinator.heat_map.values
-        self.map.set_legend(legend_of(index, choice.colour_by, networks, values=values, dark=dark))
+        self.map.set_legend(legend_of(shown.cut, choice.colour_by, networks, values=values, dark=dark))
         for which in SELECTIONS:
             self.map.mark(which, self.coordinator.selection.of(which).nodes)
         self._on_player(self.player.layer)
@@ -188,6 +194,14 @@ class TrajectoriesBoard(View):
         self._state.clear()
         self._state.update(choice.as_dict())
         self._restyle()
+
+    def _keep(self, **fields: Any) -> None:
+        """Take over what the player chose: nothing has to be coloured anew."""
+        choice = replace(self.choice, **fields)
+        if choice != self.choice:
+            self.controls.show_choice(choice)
+            self._state.clear()
+            self._state.update(choice.as_dict())
 
     def _on_theme(self, *_: Any) -> None:
         self.redraw()
@@ -255,7 +269,10 @@ class TrajectoriesBoard(View):
         if self._shown is None:
             self.status.setText("")
             return
-        parts = [f"{self._shown.prepared.raster.grid.n_shown:,} tokens"]
+        grid, layer = self._shown.prepared.raster.grid, self.player.layer
+        parts = [f"{grid.n_shown:,} tokens"]
+        if layer is not None and float(layer).is_integer():
+            parts[0] = f"{int(np.count_nonzero(grid.within_reach)):,} of {grid.n_shown:,} tokens"
         for which in SELECTIONS:
             count = len(self.coordinator.selection.of(which))
             if count:
@@ -290,12 +307,36 @@ class TrajectoriesBoard(View):
 
     # -- layers by and by ----------------------------------------------------------------------------------------
 
+    def _on_position(self, *_: Any) -> None:
+        if self._shown is not None and not self._is_stale() and not self.choice.all_layers and not self.player.playing:
+            self._follow_pictures()
+
+    def _follow_pictures(self) -> None:
+        """Show the layer that the sliders of the pictures show."""
+        position = self.coordinator.view.position
+        self._follows = True
+        try:
+            self.player.show_layer(0 if position is None else position[1])
+        finally:
+            self._follows = False
+
     def _on_player(self, layer: float | None) -> None:
         shown = self._shown
         if shown is None or layer is None:
+            if shown is not None:
+                shown.prepared.raster.grid.reach(None)
             self.map.show_cloud(None)
+            self._tell()
             return
+        if not self._follows:
+            self._keep(all_layers=False)
+            if float(layer).is_integer():
+                self.coordinator.go_to_layer(int(layer))
         nodes, places = moving_points(shown.cut.index, shown.places, self.choice, layer)
+        reached = np.zeros(len(shown.places), dtype=bool)  # what is on its way is nowhere yet
+        reached[nodes] = float(layer).is_integer()
+        shown.prepared.raster.grid.reach(reached)
+        self._tell()
         if self._cloud_colours is None:
             by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by
             self._cloud_colours = colours_of_nodes(

@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOUR_BY", "ColourBy", "LegendRow", "colours_of_nodes", "layer_ramp", "legend_of"]
 
-ColourBy = Literal["layer", "alignedcut", "network", "values", "density"]
+ColourBy = Literal["alignedcut", "concept", "layer", "network", "values", "density"]
 RGB = NDArray[np.uint8]
 
 COLOUR_BY: dict[ColourBy, str] = {
-    "layer": "layer, dark to bright",
     "alignedcut": "AlignedCut colour",
+    "concept": "concept",
+    "layer": "layer, dark to bright",
     "network": "network",
     "values": "heat map over the pictures",
     "density": "density",
 }
 """Ways to colour, each in words."""
+
+KEEP_THEIR_COLOURS: tuple[ColourBy, ...] = ("values", "concept")
+"""Ways whose colours stay strong when tokens are chosen: they are what is looked at."""
+MOST_NAMED = 8
+"""Concepts that a legend names."""
 
 NETWORK_COLOURS = np.array(
     [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (170, 150, 30), (110, 110, 190), (150, 100, 60)],
@@ -104,6 +110,23 @@ def _by_network(index: NodeIndex) -> RGB:
     return colours
 
 
+def _by_concept(cut: "Cut") -> RGB:
+    colours = np.full((len(cut.index), 3), NO_VALUE, dtype=np.uint8)
+    for concept in sorted(cut.concepts or (), key=lambda each: -each.size):  # small ones lie above large ones
+        colours[concept.members] = concept.colour
+    return colours
+
+
+def _concept_rows(cut: "Cut") -> list[LegendRow]:
+    none = LegendRow("none", np.array([NO_VALUE], dtype=np.uint8))
+    concepts = sorted(cut.concepts or (), key=lambda each: -each.size)
+    if not concepts:
+        return [LegendRow("no concepts yet: discover them in the Concepts panel", none.colours)]
+    rows = [LegendRow(each.name, np.array([each.colour], dtype=np.uint8)) for each in concepts[:MOST_NAMED]]
+    more = len(concepts) - len(rows)
+    return [*rows, none] if not more else [*rows, LegendRow(f"and {more} more; none", none.colours)]
+
+
 def _by_value(values: NodeValues) -> RGB:
     low, high = values.limits
     held = values.values
@@ -136,16 +159,20 @@ def colours_of_nodes(cut: "Cut", by: ColourBy, *, values: NodeValues | None = No
         return np.asarray(cut.rgb)
     if by == "network":
         return _by_network(cut.index)
+    if by == "concept":
+        return _by_concept(cut)
     if by == "values" and values is not None:
         return _by_value(values)
     return np.full((len(cut.index), 3), NO_VALUE, dtype=np.uint8)
 
 
 def legend_of(
-    index: NodeIndex, by: ColourBy, networks: Sequence[str], *, values: NodeValues | None = None, dark: bool = True
+    cut: "Cut", by: ColourBy, networks: Sequence[str], *, values: NodeValues | None = None, dark: bool = True
 ) -> list[LegendRow]:
     """What the colours mean, a line each; for networks only those that are shown."""
-    shown = [(position, network) for position, network in enumerate(index.networks) if network.name in networks]
+    shown = [(position, network) for position, network in enumerate(cut.index.networks) if network.name in networks]
+    if by == "concept":
+        return _concept_rows(cut)
     if by == "layer":
         return [
             LegendRow(

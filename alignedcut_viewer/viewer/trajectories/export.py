@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..frames.mark_stacks import rgb_of
 from ..points.grid import Viewport
 from ..points.raster import Marks, PointRaster, density_table
-from ..state.history import SELECTION_COLOURS
+from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..state.node_values import NodeValues
 from .colours import colours_of_nodes, legend_of
 from .paths import MapChoice, PathBundle
@@ -58,9 +58,7 @@ def map_figure(
     from matplotlib.figure import Figure
 
     height, width = shape
-    legend = legend_of(
-        cut.index, choice.colour_by, [n.name for n in choice.networks(cut.index)], values=values, dark=False
-    )
+    legend = legend_of(cut, choice.colour_by, [n.name for n in choice.networks(cut.index)], values=values, dark=False)
     foot = 0.22 * len(legend) + 0.25 + (0.22 if any(len(nodes) for nodes in selections.values()) else 0)
     tall = WIDTH * height / width
     figure = Figure(figsize=(WIDTH, tall + foot))
@@ -121,18 +119,25 @@ def _draw_bundle(axes: "Axes", bundle: PathBundle, cut: "Cut") -> None:
         axes.plot(path[:, 0], path[:, 1], color=colour, alpha=strength, linewidth=0.6)
     if not bundle.which:
         return
-    mean = bundle.mean
-    axes.plot(mean[:, 0], mean[:, 1], color="white", linewidth=3.2, solid_joinstyle="round")
-    axes.plot(mean[:, 0], mean[:, 1], color=colour, linewidth=1.6, marker="o", markersize=3, markeredgecolor="white")
-    steps = np.diff(mean, axis=0)
+    for strand in reversed(bundle.strands):
+        _draw_strand(axes, bundle.places[strand.position], bundle, colour, strand.share)
+
+
+def _draw_strand(axes: "Axes", path: NDArray[np.float32], bundle: PathBundle, colour: str, share: float) -> None:
+    width, style = 0.8 + 1.2 * share**0.5, "--" if bundle.which == SELECTIONS[1] else "-"
+    axes.plot(path[:, 0], path[:, 1], color="white", linewidth=width + 1.6, solid_joinstyle="round")
+    axes.plot(
+        path[:, 0], path[:, 1], style, color=colour, linewidth=width, marker="o", markersize=3, markeredgecolor="white"
+    )
+    steps = np.diff(path, axis=0)
     axes.quiver(
-        *(mean[:-1] + 0.35 * steps).T, *(0.3 * steps).T, angles="xy", scale_units="xy", scale=1, color=colour,
+        *(path[:-1] + 0.35 * steps).T, *(0.3 * steps).T, angles="xy", scale_units="xy", scale=1, color=colour,
         width=0.005, headwidth=4, headlength=5, headaxislength=5, zorder=3,
     )  # fmt: skip
     for end in (0, -1):
         axes.annotate(
             f"{bundle.layers[end]}",
-            mean[end],
+            path[end],
             (0, 5),
             textcoords="offset points",
             ha="center",

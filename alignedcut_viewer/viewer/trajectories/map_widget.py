@@ -14,15 +14,15 @@ from qtpy.QtWidgets import QWidget
 from ..frames.mark_stacks import rgb_of
 from ..points.grid import Viewport
 from ..points.raster import Cloud, Marks, PointRaster, Shading, density_table
-from ..state.history import SELECTION_COLOURS
+from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..widgets.painting import Colours, halo_text
 from .colours import LegendRow
 from .painting import (
     image_of,
     paint_legend,
-    paint_mean_path,
     paint_paths,
     paint_ring,
+    paint_strand,
     paint_thumbnail,
 )
 from .paths import PathBundle
@@ -53,6 +53,7 @@ class MapWidget(MapTools):
         self.thumbnail: Thumbnail | None = None
         self.legend: Sequence[LegendRow] = ()
         self._shading: Shading = "colour"
+        self._yields = True
         self._marks: dict[str, Marks] = {}
         self._places: NDArray[np.float32] | None = None
         self._bundles: Sequence[PathBundle] = ()
@@ -91,9 +92,9 @@ class MapWidget(MapTools):
             self.fit()
         self.changed()
 
-    def set_shading(self, shading: Shading) -> None:
-        """Mean colours of points, or their density."""
-        self._shading = shading
+    def set_shading(self, shading: Shading, *, yields: bool = True) -> None:
+        """Mean colours of points, or their density; `yields` is whether points step back behind what is chosen."""
+        self._shading, self._yields = shading, yields
         self.changed()
 
     def mark(self, which: str, points: NDArray[np.int64]) -> None:
@@ -139,7 +140,7 @@ class MapWidget(MapTools):
     @property
     def dimmed(self) -> bool:
         """Whether points step back, because something else is to be seen."""
-        return bool(self._marks) or self._cloud is not None or bool(self._bundles)
+        return self._cloud is not None or (self._yields and bool(self._marks or self._bundles))
 
     # -- view ----------------------------------------------------------------------------------------------------
 
@@ -271,10 +272,7 @@ class MapWidget(MapTools):
                 colour = QColor(SELECTION_COLOURS[bundle.which])
                 if len(bundle.places) <= MOST_PAINTED:
                     paint_paths(painter, bundle.places, self.view, colour, arrows=1 < len(bundle.places) <= WITH_ARROWS)
-        for bundle in self._bundles:
-            if bundle.which:
-                colour = QColor(SELECTION_COLOURS[bundle.which])
-                paint_mean_path(painter, bundle.mean, bundle.layers, self.view, colour, halo)
+        self._paint_strands(painter, halo)
         self.paint_tool(painter)
         if self.legend:
             painter.setFont(self.small_font())
@@ -285,6 +283,14 @@ class MapWidget(MapTools):
             halo_text(
                 painter, QPointF(self.width() / 2, 14), self.caption, colour=self.colours.text, halo=self.colours.back
             )
+
+    def _paint_strands(self, painter: QPainter, halo: QColor) -> None:
+        assert self.view is not None
+        for bundle in self._bundles:
+            for strand in reversed(bundle.strands):
+                path, dashed = bundle.places[strand.position], bundle.which == SELECTIONS[1]
+                colour = QColor(SELECTION_COLOURS[bundle.which])
+                paint_strand(painter, path, bundle.layers, self.view, colour, halo, share=strand.share, dashed=dashed)
 
     def _paint_hovered(self, painter: QPainter) -> None:
         if self.hovered is None or self._places is None or not self.interactive:

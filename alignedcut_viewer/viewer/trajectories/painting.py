@@ -18,7 +18,7 @@ __all__ = [
     "image_of",
     "paint_arrows",
     "paint_legend",
-    "paint_mean_path",
+    "paint_strand",
     "paint_paths",
     "paint_ring",
     "paint_thumbnail",
@@ -99,7 +99,7 @@ def paint_paths(
     """
     pixels = view.to_pixels(places)
     n_steps = pixels.shape[1] - 1
-    strength = max(0.22, 0.9 * min(1.0, 3 / len(pixels)) ** 0.5)
+    strength = max(0.05, 0.8 * min(1.0, 2 / len(pixels)) ** 0.75)
     for step in range(n_steps):
         shade = QColor(colour)
         shade.setAlphaF(strength * (0.45 + 0.55 * (step + 1) / n_steps))
@@ -115,15 +115,38 @@ def paint_paths(
             paint_arrows(painter, points, colour)
 
 
-def paint_mean_path(
-    painter: QPainter, mean: NDArray[np.float32], layers: Sequence[int], view: Viewport, colour: QColor, halo: QColor
+def paint_strand(
+    painter: QPainter,
+    places: NDArray[np.float32],
+    layers: Sequence[int],
+    view: Viewport,
+    colour: QColor,
+    halo: QColor,
+    *,
+    share: float = 1.0,
+    dashed: bool = False,
 ) -> None:
-    """The mean of many paths: thick, with a rim, heads, and the number of each layer where there is room."""
-    points = view.to_pixels(mean)
-    round_pen = (Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    """A path that stands for many: thick, with a rim, heads, and the number of each layer where there is room.
+
+    Parameters
+    ----------
+    painter, view
+        Where to, in logical pixels.
+    places, layers
+        (L, 2) on the map, and layer numbers.
+    colour, halo
+        Of the line and its rim.
+    share
+        Part of the paths that it stands for; decides how thick it is.
+    dashed
+        Whether its line is broken, which tells ground from figure without colours.
+    """
+    points = view.to_pixels(places)
+    width = 1.5 + 2.5 * share**0.5
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for width, shade in ((6.0, halo), (3.0, colour)):
-        painter.setPen(QPen(shade, width, *round_pen))
+    for across, shade in ((width + 3.0, halo), (width, colour)):
+        style = Qt.PenStyle.DashLine if dashed and shade is colour else Qt.PenStyle.SolidLine
+        painter.setPen(QPen(shade, across, style, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin))
         painter.drawPath(_line(points))
     paint_arrows(painter, points, colour, 2 * ARROW)
     taken: list[NDArray[np.float64]] = []

@@ -1,6 +1,6 @@
 """Paths of pixels over the layers on the map, what of it is shown, and points on their way. Knows no Qt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +11,7 @@ from ...concepts.places import path_nodes
 from ...errors import InputError
 from ...nodes import NetworkNodes, NodeIndex
 from .colours import COLOUR_BY, ColourBy
+from .strands import Strand, strands_of
 
 if TYPE_CHECKING:
     from ...study.cut import Cut
@@ -37,14 +38,20 @@ class MapChoice:
         Whether paths of the selections are drawn.
     flow
         Whether paths of all pixels are drawn.
+    all_layers
+        Whether all of these layers are shown at once, not the one that the sliders of the pictures show.
+    contours
+        Whether lines of equal density are drawn.
     """
 
-    colour_by: ColourBy = "layer"
+    colour_by: ColourBy = "alignedcut"
     hidden: tuple[str, ...] = ()
     first_layer: int = 0
     last_layer: int = -1
     paths: bool = True
     flow: bool = False
+    all_layers: bool = False
+    contours: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description."""
@@ -101,8 +108,8 @@ class PathBundle:
         int64 (P, L).
     places
         float32 (P, L, 2).
-    mean
-        float32 (L, 2), of all paths, also of those that are not drawn.
+    strands
+        A few of the paths that stand for all, the largest share first; none for the flow of all pixels.
     count
         Number of all paths, P or more.
     """
@@ -112,7 +119,7 @@ class PathBundle:
     layers: tuple[int, ...]
     nodes: NDArray[np.int64]
     places: NDArray[np.float32]
-    mean: NDArray[np.float32]
+    strands: Sequence[Strand]
     count: int
 
 
@@ -148,8 +155,8 @@ def paths_of_selections(
                 continue  # class tokens alone lie at no place of a picture
             places = np.asarray(map2d[nodes], dtype=np.float32)
             drawn = _evenly(len(nodes), MOST_PATHS)
-            mean = places.mean(axis=0)
-            bundles.append(PathBundle(which, network.name, layers, nodes[drawn], places[drawn], mean, len(nodes)))
+            kept = places[drawn]
+            bundles.append(PathBundle(which, network.name, layers, nodes[drawn], kept, strands_of(kept), len(nodes)))
     return bundles
 
 
@@ -162,7 +169,7 @@ def all_paths(cut: "Cut", map2d: NDArray[np.float32], choice: MapChoice) -> list
         everywhere = path_nodes(cut.index, network.name, None, layers)
         nodes = everywhere[_evenly(len(everywhere), MOST_PATHS // len(networks))]
         places = np.asarray(map2d[nodes], dtype=np.float32)
-        bundles.append(PathBundle("", network.name, layers, nodes, places, places.mean(axis=0), len(everywhere)))
+        bundles.append(PathBundle("", network.name, layers, nodes, places, (), len(everywhere)))
     return bundles
 
 

@@ -18,6 +18,9 @@ REST = 14
 """Ticks that a layer is shown before the points move on."""
 
 
+_NO_HANDLE = "QSlider::handle:horizontal { background: transparent; border: none; }"
+
+
 class LayerPlayer(QWidget):
     """Walks through layers; between two of them, continuously.
 
@@ -107,6 +110,17 @@ class LayerPlayer(QWidget):
             self.slider.blockSignals(False)
         self.setEnabled(len(self._layers) > 1)
 
+    def show_layer(self, layer: int) -> None:
+        """Stay at a layer, or at the nearest of those there are."""
+        if not self._layers:
+            return
+        self.pause()
+        nearest = min(range(len(self._layers)), key=lambda position: abs(self._layers[position] - layer))
+        if self.slider.value() == nearest * PARTS:
+            self._tell()
+        else:
+            self.slider.setValue(nearest * PARTS)
+
     def toggle(self) -> None:
         """Play, or pause."""
         if self.playing:
@@ -114,7 +128,7 @@ class LayerPlayer(QWidget):
         elif self.isEnabled():
             if self.slider.value() == self.slider.maximum():
                 self.slider.setValue(0)
-            self._shown, self._waited = True, 0
+            self._waited = 0
             self._timer.start()
             self._draw_icons()
             self._tell()
@@ -141,6 +155,7 @@ class LayerPlayer(QWidget):
         self.pause()
         self._shown = False
         self.label.setText("all layers")
+        self.slider.setStyleSheet(_NO_HANDLE)  # it stands at no layer
         self.moved.emit(None)
 
     def _tick(self) -> None:
@@ -154,6 +169,8 @@ class LayerPlayer(QWidget):
             self.slider.setValue(self.slider.value() + 1)
 
     def _tell(self) -> None:
+        if not self._shown:
+            self.slider.setStyleSheet("")
         self._shown = True
         layer = self.layer
         if layer is not None:

@@ -37,10 +37,12 @@ def settle(qtbot):
 
 @pytest.fixture
 def trajectories(viewer, coordinator, small_study, wait_idle, settle):
+    """The panel, with all layers at once."""
     coordinator.open_study(small_study)
     wait_idle()
     panel = open_panel(viewer)
     settle(panel)
+    panel.board.player.off.click()
     return panel
 
 
@@ -291,7 +293,7 @@ def test_paths_lead_through_the_layers_of_the_pixel(trajectories, map_widget, co
     expected = [[index.node(NETWORK, layer, image, row=1, column=4) for layer in (2, 7, 8)] for image in (0, 1)]
     np.testing.assert_array_equal(figure.nodes, expected)
     np.testing.assert_array_equal(figure.places, coordinator.shown.study.cut.map2d[np.array(expected)])
-    np.testing.assert_allclose(figure.mean, figure.places.mean(axis=0), rtol=1e-6)
+    assert len(figure.strands) in (1, 2)
     trajectories.board.controls.paths.click()
     settle(trajectories)
     assert map_widget._bundles == ()
@@ -332,6 +334,60 @@ def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coo
     assert not player.playing
     player.off.click()
     assert map_widget._cloud is None
+
+
+def test_it_opens_on_the_layer_of_the_pictures_and_both_sliders_are_one(
+    qtbot, viewer, coordinator, small_study, wait_idle, settle
+):
+    coordinator.open_study(small_study)
+    wait_idle()
+    index, position = coordinator.shown.index, coordinator.view.position
+    coordinator.go_to(index.node(NETWORK, 7, position[2], row=0, column=0))
+    panel = open_panel(viewer)
+    settle(panel)
+    board, map_widget = panel.board, panel.board.map
+    assert board.choice.colour_by == "alignedcut"
+    assert board.player.layer == 7
+    n_here = len(index.select(layers=[7]))
+    assert f"{n_here} of {len(index)} tokens" in board.status.text()
+    cloud = map_widget._cloud
+    np.testing.assert_array_equal(cloud.colours[:, :3], coordinator.shown.cut.rgb[index.select(layers=[7])])
+    # The slider of the pictures moves that of the map, and the other way round.
+    coordinator.go_to_layer(8)
+    assert board.player.layer == 8
+    qtbot.keyClick(map_widget, Qt.Key.Key_PageDown)
+    assert coordinator.view.position[1] == 7
+    # Only what is bright is touched.
+    board.controls.tools["lasso"].click()
+    pixels = pixels_of(map_widget)
+    for layer in (7, 2):
+        coordinator.go_to_layer(layer)
+        qtbot.keyClick(map_widget, Qt.Key.Key_L)
+        map_widget.lasso = [QPointF(*corner) for corner in corners_around(pixels)]
+        map_widget.dragging = "lasso"
+        map_widget.end_drag()
+        chosen = coordinator.selection.of("figure").nodes
+        assert np.unique(index.locate(chosen).layer).tolist() == [layer]
+    dim = int(index.select(layers=[8])[0])
+    found = map_widget.point_at(map_widget.place_of(dim))
+    assert found is None or int(index.locate(found).layer) == 2
+    # All layers stay all layers, wherever the pictures are; the choice is kept.
+    board.player.off.click()
+    coordinator.go_to_layer(8)
+    assert board.player.layer is None
+    assert map_widget.raster.grid.within_reach.all()
+    assert coordinator.panel_state["trajectories"]["all_layers"] is True
+
+
+def test_a_heat_map_stays_bright_behind_a_selection(trajectories, map_widget, coordinator, settle):
+    controls = trajectories.board.controls
+    coordinator.selection.select([3], which="figure")
+    settle(trajectories)
+    assert map_widget.dimmed
+    coordinator.heat_map.show(np.linspace(0, 1, len(coordinator.shown.index)), "a ramp")
+    controls.colour_by.setCurrentIndex(controls.colour_by.findData("values"))
+    settle(trajectories)
+    assert not map_widget.dimmed
 
 
 def test_colours_follow_the_choice(trajectories, map_widget, coordinator, settle):

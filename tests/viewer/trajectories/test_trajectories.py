@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
+from alignedcut_viewer.study.concept_set import Concept
 from alignedcut_viewer.viewer.points.grid import PointGrid, Viewport
 from alignedcut_viewer.viewer.points.raster import PointRaster
 from alignedcut_viewer.viewer.state.node_values import NodeValues
@@ -20,6 +21,7 @@ from alignedcut_viewer.viewer.trajectories.paths import (
     shown_nodes,
 )
 from alignedcut_viewer.viewer.trajectories.source import scattered
+from alignedcut_viewer.viewer.trajectories.strands import strands_of
 
 pytestmark = pytest.mark.quick
 
@@ -32,6 +34,7 @@ class Cut:
 
     index = INDEX
     rgb = np.random.default_rng(1).integers(0, 256, (len(INDEX), 3), dtype=np.uint8)
+    concepts = None
 
 
 def luminance(colours):
@@ -63,8 +66,24 @@ def test_colours_by_layer_network_and_value():
     assert colours[-1, 0] > colours[-1, 2]
     np.testing.assert_array_equal(colours[3], (128, 128, 128))
     for by in COLOUR_BY:
-        assert legend_of(INDEX, by, ["a", "b"])
-    assert [row.title for row in legend_of(INDEX, "layer", ["b"])] == ["b"]
+        assert legend_of(cut, by, ["a", "b"])
+    assert [row.title for row in legend_of(cut, "layer", ["b"])] == ["b"]
+
+
+def test_colours_by_concept():
+    def concept(number, members, colour):
+        return Concept(number, f"c{number}", members[0], np.array(members), colour, 1.0, False, (number,))
+
+    class WithConcepts(Cut):
+        concepts = (concept(0, [3, 4], (255, 0, 0)), concept(1, [1, 2, 3, 5], (0, 0, 255)))
+
+    colours = colours_of_nodes(WithConcepts(), "concept")
+    np.testing.assert_array_equal(colours[[3, 4]], [(255, 0, 0)] * 2, "the smaller of two that share a token is seen")
+    np.testing.assert_array_equal(colours[[1, 2, 5]], [(0, 0, 255)] * 3)
+    np.testing.assert_array_equal(colours[6:], np.full((len(INDEX) - 6, 3), 128))
+    rows = legend_of(WithConcepts(), "concept", ["a"])
+    assert [row.title for row in rows] == ["c1", "c0", "none"]
+    assert "discover" in legend_of(Cut(), "concept", ["a"])[0].title
 
 
 def test_filters_hide_networks_and_layers():
@@ -114,13 +133,39 @@ def test_paths_stay_at_the_place_of_the_pixel():
     assert [(b.network, b.count, len(b.layers)) for b in both] == [("a", 12, 3), ("b", 8, 2)]
 
 
-def test_many_paths_are_drawn_from_evenly_but_their_mean_is_of_all():
+def test_many_paths_are_drawn_from_evenly_and_stood_for_by_some_of_them():
     index = NodeIndex([NetworkNodes("a", (0, 1), 100, 100, False)], 1)
-    places = np.random.default_rng(0).normal(size=(len(index), 2)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    # Three quarters of the tokens go right, one quarter up; nothing lies between.
+    at = rng.normal(scale=0.2, size=(2, 10_000, 2))
+    at[1] += np.where((np.arange(10_000) % 4 == 0)[:, None], (0, 10), (10, 0))
+    places = at.reshape(-1, 2).astype(np.float32)
     cut = type("Cut", (), {"index": index})()
     (bundle,) = paths_of_selections(cut, places, {"ground": np.arange(10_000)}, MapChoice())
     assert (len(bundle.places), bundle.count) == (MOST_PATHS, 10_000)
-    np.testing.assert_allclose(bundle.mean, places.reshape(2, 10_000, 2).mean(axis=1), atol=1e-5)
+    assert [strand.share for strand in bundle.strands] == pytest.approx([0.75, 0.25], abs=0.08)
+    ends = np.array([bundle.places[strand.position, 1] for strand in bundle.strands])
+    np.testing.assert_allclose(ends, [(10, 0), (0, 10)], atol=0.3)
+    (alone,) = strands_of(bundle.places[:1])
+    assert (alone.position, alone.share) == (0, 1.0)
+    same = np.zeros((50, 3, 2), dtype=np.float32)
+    assert len(strands_of(same)) == 1, "equal paths need one"
+
+
+def test_what_is_out_of_reach_is_drawn_but_not_found():
+    grid = PointGrid(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]))
+    square = [(-1, -1), (3, -1), (3, 1), (-1, 1)]
+    grid.reach(np.array([False, True, True]))
+    assert grid.nearest(0, 0, 5) == 1
+    assert grid.inside(square).tolist() == [1, 2]
+    assert grid.brush(0, 0, 1.5, np.zeros(3, dtype=bool)) == 1
+    assert grid.shown.all()
+    grid.show(np.array([True, True, False]))
+    assert grid.inside(square).tolist() == [0, 1]
+    grid.reach(np.array([False, True, True]))
+    assert grid.inside(square).tolist() == [1]
+    grid.reach(None)
+    assert grid.inside(square).tolist() == [0, 1]
 
 
 def test_pixels_move_in_straight_lines_between_layers():
@@ -141,7 +186,7 @@ def test_print_and_table_hold_what_is_seen():
     figure = map_figure(PointRaster(grid), cut, MapChoice(), view, (200, 300), chosen, bundles)
     axes = figure.axes[0]
     np.testing.assert_allclose(axes.get_xlim(), (view.left, view.left + 300 / view.scale))
-    assert any(np.array_equal(line.get_xydata(), bundles[0].mean) for line in axes.lines)
+    assert any(np.array_equal(line.get_xydata(), bundles[0].places[0]) for line in axes.lines)
     assert {text.get_text() for text in figure.texts} >= {"a", "b", "layer 0", "figure: 1 token"}
     rows = list(map_rows(cut, ("one", "two"), MAP, shown_nodes(INDEX, MapChoice(hidden=("b",))), chosen))
     assert len(rows) == INDEX.slot_slice("a", 2).stop

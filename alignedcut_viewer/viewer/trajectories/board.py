@@ -18,7 +18,7 @@ from .colours import KEEP_THEIR_COLOURS, colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
 from .map_widget import MapWidget
 from .paths import MapChoice, PathBundle, all_paths, moving_points, paths_of_selections, shown_nodes
-from .source import PreparedMap, restyle
+from .source import PreparedMap, Styled, restyle
 from .thumbnails import NodeThumbnails
 
 if TYPE_CHECKING:
@@ -174,10 +174,11 @@ class TrajectoriesBoard(View):
         self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
         self._find_paths()
 
-    def _on_styled(self, prepared: PreparedMap) -> None:
+    def _on_styled(self, styled: Styled) -> None:
         shown = self._shown
-        if shown is None or shown.prepared is not prepared:
+        if shown is None or shown.prepared is not styled.prepared:
             return
+        self.map.set_guides(styled.contours, styled.labels)
         choice, index = self.choice, shown.cut.index
         self._cloud_colours = None
         shading: Shading = "density" if choice.colour_by == "density" else "colour"

@@ -115,11 +115,17 @@ class MapControls(QWidget):
             box.setFixedWidth(box.fontMetrics().horizontalAdvance("00") + 26)
             box.valueChanged.connect(self._change_layers)
         self.paths = QCheckBox("paths")
-        self.paths.setToolTip("Draw the selected pixels' paths from layer to layer, and their mean (thick)")
+        self.paths.setToolTip("Follow the selected pixels from layer to layer; thick: a few paths that stand for all")
         self.flow = QCheckBox("all")
         self.flow.setToolTip("Draw the paths of all pixels, coloured from early to late layers")
         self.paths.toggled.connect(lambda on: self._change(paths=on))
         self.flow.toggled.connect(lambda on: self._change(flow=on))
+        self.contours = QCheckBox("contours")
+        self.contours.setToolTip("Draw lines around the densest 25, 50, 75 and 95 % of the tokens")
+        self.contours.toggled.connect(lambda on: self._change(contours=on))
+        self.names = QCheckBox("names")
+        self.names.setToolTip("Name concepts where they lie; the more, the more you zoom in")
+        self.names.toggled.connect(lambda on: self._change(names=on))
         second.addWidget(self.networks)
         third = QHBoxLayout()
         third.addWidget(QLabel("Layers"))
@@ -129,6 +135,8 @@ class MapControls(QWidget):
         third.addSpacing(4)
         third.addWidget(self.paths)
         third.addWidget(self.flow)
+        third.addWidget(self.contours)
+        third.addWidget(self.names)
         third.addStretch(1)
 
         layout = QVBoxLayout(self)
@@ -169,7 +177,7 @@ class MapControls(QWidget):
     def show_choice(self, choice: MapChoice) -> None:
         """Set all fields to a choice, without a signal."""
         self.choice = choice
-        fields = (self.colour_by, self.first_layer, self.last_layer, self.paths, self.flow)
+        fields = (self.colour_by, self.first_layer, self.last_layer, self.paths, self.flow, self.contours, self.names)
         for field in fields:
             field.blockSignals(True)
         self.colour_by.setCurrentIndex(self.colour_by.findData(choice.colour_by))
@@ -177,6 +185,8 @@ class MapControls(QWidget):
         self.last_layer.setValue(self.last_layer.maximum() if choice.last_layer < 0 else choice.last_layer)
         self.paths.setChecked(choice.paths)
         self.flow.setChecked(choice.flow)
+        self.contours.setChecked(choice.contours)
+        self.names.setChecked(choice.names)
         for field in fields:
             field.blockSignals(False)
         menu = self.networks.menu()

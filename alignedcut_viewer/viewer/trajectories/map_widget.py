@@ -19,6 +19,8 @@ from ..widgets.painting import Colours, halo_text
 from .colours import LegendRow
 from .painting import (
     image_of,
+    paint_contours,
+    paint_labels,
     paint_legend,
     paint_paths,
     paint_ring,
@@ -58,6 +60,8 @@ class MapWidget(MapTools):
         self._places: NDArray[np.float32] | None = None
         self._bundles: Sequence[PathBundle] = ()
         self._ramps: Mapping[str, NDArray[np.uint8]] = {}
+        self._contours: Sequence[NDArray[np.float32]] = ()
+        self._labels: Sequence[tuple[str, int]] = ()
         self._cloud: Cloud | None = None
         self._image: NDArray[np.uint8] | None = None
         self._lines: NDArray[np.uint8] | None = None
@@ -85,6 +89,7 @@ class MapWidget(MapTools):
         self.raster, self._places = raster, places
         self.hovered = self.thumbnail = None
         self._marks, self._bundles, self._cloud = {}, (), None
+        self._contours, self._labels = (), ()
         self.stop_tool()
         if raster is None:
             self.view = None
@@ -110,6 +115,11 @@ class MapWidget(MapTools):
         """Draw paths; those without a selection by the colours of their network's steps, uint8 (L - 1, 3)."""
         self._bundles, self._ramps = tuple(bundles), ramps or {}
         self.changed()
+
+    def set_guides(self, contours: Sequence[NDArray[np.float32]], labels: Sequence[tuple[str, int]]) -> None:
+        """Draw lines of equal density (K, 2) of the plane, and names at points, the most important first."""
+        self._contours, self._labels = tuple(contours), tuple(labels)
+        self.update()
 
     def show_cloud(self, cloud: Cloud | None) -> None:
         """Draw points on their way above the others, or none."""
@@ -267,12 +277,18 @@ class MapWidget(MapTools):
         if self._lines is not None:
             painter.drawImage(QPointF(0, 0), image_of(self._lines, ratio))
         halo = QColor(self.colours.back)
+        if self._contours:
+            paint_contours(painter, self._contours, self.view, self.colours)
         for bundle in self._bundles:
             if bundle.which:
                 colour = QColor(SELECTION_COLOURS[bundle.which])
                 if len(bundle.places) <= MOST_PAINTED:
                     paint_paths(painter, bundle.places, self.view, colour, arrows=1 < len(bundle.places) <= WITH_ARROWS)
         self._paint_strands(painter, halo)
+        if self._labels and self._places is not None:
+            painter.setFont(self.small_font())
+            at = self.view.to_pixels(self._places[[node for _, node in self._labels]])
+            paint_labels(painter, [name for name, _ in self._labels], at, self.colours, QRectF(self.rect()))
         self.paint_tool(painter)
         if self.legend:
             painter.setFont(self.small_font())

@@ -17,6 +17,8 @@ from .thumbnails import Thumbnail
 __all__ = [
     "image_of",
     "paint_arrows",
+    "paint_contours",
+    "paint_labels",
     "paint_legend",
     "paint_strand",
     "paint_paths",
@@ -160,6 +162,51 @@ def paint_strand(
         painter.setBrush(colour)
         painter.drawEllipse(QPointF(*at), 4, 4)
         halo_text(painter, QPointF(at[0], at[1] - 11), str(layers[position]), colour=colour, halo=halo)
+
+
+def paint_contours(
+    painter: QPainter, contours: Sequence[NDArray[np.float32]], view: Viewport, colours: Colours
+) -> None:
+    """Lines of equal density, thin."""
+    shade = QColor(colours.text)
+    shade.setAlphaF(0.55)
+    painter.setPen(QPen(shade, 1.0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for line in contours:
+        painter.drawPath(_line(view.to_pixels(line)))
+
+
+def paint_labels(
+    painter: QPainter, names: Sequence[str], places: NDArray[np.float64], colours: Colours, frame: QRectF
+) -> list[int]:
+    """Names where there is room for them, the first ones first; so more are seen the more one zooms in.
+
+    Parameters
+    ----------
+    painter, frame
+        Where to.
+    names, places
+        Words, and the middle of each, (n, 2) logical pixels.
+    colours
+        Of the words and their rim.
+
+    Returns
+    -------
+    list of int
+        Which were painted.
+    """
+    metrics = QFontMetricsF(painter.font())
+    taken: list[QRectF] = []
+    painted = []
+    for number, (name, at) in enumerate(zip(names, places, strict=True)):
+        width, height = metrics.horizontalAdvance(name) + PADDING, metrics.height()
+        box = QRectF(at[0] - width / 2, at[1] - height / 2, width, height)
+        if not frame.contains(box) or any(box.intersects(other) for other in taken):
+            continue
+        taken.append(box)
+        painted.append(number)
+        halo_text(painter, QPointF(*at), name, colour=colours.text, halo=colours.back)
+    return painted
 
 
 def paint_ring(painter: QPainter, place: QPointF, colour: QColor, halo: QColor, radius: float = 7.0) -> None:

@@ -42,6 +42,8 @@ class MapChoice:
         Whether all of these layers are shown at once, not the one that the sliders of the pictures show.
     contours
         Whether lines of equal density are drawn.
+    names
+        Whether concepts are named where they lie.
     """
 
     colour_by: ColourBy = "alignedcut"
@@ -52,6 +54,7 @@ class MapChoice:
     flow: bool = False
     all_layers: bool = False
     contours: bool = False
+    names: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description."""

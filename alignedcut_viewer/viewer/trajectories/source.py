@@ -1,6 +1,6 @@
 """Where the map of a cut comes from: the study, or a computation now; and its points made ready to draw. No Qt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...progress import ProgressCallback
 from ..frames.computed import Computed
+from ..points.contours import density_contours
 from ..points.grid import PointGrid
 from ..points.raster import PointRaster, compile_loops
 from ..state.node_values import NodeValues
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
-__all__ = ["MAP", "EarlyMap", "PreparedMap", "map_work", "prepare", "restyle", "scattered"]
+__all__ = ["MAP", "EarlyMap", "PreparedMap", "Styled", "map_work", "prepare", "restyle", "scattered"]
 
 EarlyMap = Callable[[NDArray[np.int64], NDArray[np.float32]], None]
 
@@ -89,12 +90,37 @@ def scattered(places: NDArray[np.float32]) -> NDArray[np.float32]:
     return held
 
 
-def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, dark: bool) -> PreparedMap:
+@dataclass(frozen=True, eq=False)
+class Styled:
+    """A map in the colours that were chosen.
+
+    Attributes
+    ----------
+    prepared
+        The map.
+    contours
+        Lines of equal density (K, 2) of what is shown, if they are wanted.
+    labels
+        Names of concepts and the tokens they stand at, the largest concept first, if they are wanted.
+    """
+
+    prepared: PreparedMap
+    contours: Sequence[NDArray[np.float32]]
+    labels: Sequence[tuple[str, int]]
+
+
+def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, dark: bool) -> Styled:
     """Show what is chosen, in the colours that are chosen; for the background: a million nodes take 50 ms."""
     colours = colours_of_nodes(cut, choice.colour_by, values=values, dark=dark)
-    prepared.raster.grid.show(shown_nodes(cut.index, choice))
+    shown = shown_nodes(cut.index, choice)
+    prepared.raster.grid.show(shown)
     prepared.raster.set_colours(colours)
-    return prepared
+    places = prepared.places if shown is None else prepared.places[shown]
+    labels = []
+    if choice.names and cut.concepts is not None:
+        concepts = sorted(cut.concepts, key=lambda each: -each.size)
+        labels = [(each.name, each.centre) for each in concepts if shown is None or shown[each.centre]]
+    return Styled(prepared, density_contours(places) if choice.contours else (), labels)
 
 
 MAP: Computed[NDArray[np.float32]] = Computed(lambda cut: cut.map2d)

@@ -379,6 +379,19 @@ def test_it_opens_on_the_layer_of_the_pictures_and_both_sliders_are_one(
     assert coordinator.panel_state["trajectories"]["all_layers"] is True
 
 
+def test_contours_are_drawn(qtbot, trajectories, map_widget, coordinator, settle):
+    before = seen(map_widget)
+    trajectories.board.controls.contours.click()
+    settle(trajectories)
+    lines = map_widget._contours
+    assert lines
+    changed = (np.abs(seen(map_widget) - before).max(axis=2) > 20).sum()
+    assert changed > 100
+    trajectories.board.controls.contours.click()
+    settle(trajectories)
+    assert not len(map_widget._contours)
+
+
 def test_a_heat_map_stays_bright_behind_a_selection(trajectories, map_widget, coordinator, settle):
     controls = trajectories.board.controls
     coordinator.selection.select([3], which="figure")

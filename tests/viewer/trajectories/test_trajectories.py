@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
 from alignedcut_viewer.study.concept_set import Concept
+from alignedcut_viewer.viewer.points.contours import density_contours
 from alignedcut_viewer.viewer.points.grid import PointGrid, Viewport
 from alignedcut_viewer.viewer.points.raster import PointRaster
 from alignedcut_viewer.viewer.state.node_values import NodeValues
@@ -152,6 +153,23 @@ def test_many_paths_are_drawn_from_evenly_and_stood_for_by_some_of_them():
     assert len(strands_of(same)) == 1, "equal paths need one"
 
 
+def test_contours_lie_where_the_density_falls():
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(50_000, 2)).astype(np.float32)
+    places[40_000:, 0] += 12
+    half = density_contours(places, shares=(0.5,))
+    around = [line for line in half if np.abs(line.mean(axis=0)).max() < 1]
+    assert around, "around the large group"
+    radius = np.linalg.norm(around[0], axis=1)
+    # Half of all is 5 of 8 of the large group while the small one is thinner: a circle of radius 1.4.
+    assert 1.1 < radius.mean() < 1.7
+    assert radius.std() < 0.2
+    outer = density_contours(places, shares=(0.95,))
+    assert any(line.mean(axis=0)[0] > 10 for line in outer), "and around the small one"
+    assert density_contours(places[:1]) == []
+    assert density_contours(np.zeros((9, 2), dtype=np.float32)) == []
+
+
 def test_what_is_out_of_reach_is_drawn_but_not_found():
     grid = PointGrid(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]))
     square = [(-1, -1), (3, -1), (3, 1), (-1, 1)]
@@ -183,7 +201,7 @@ def test_print_and_table_hold_what_is_seen():
     chosen = {"figure": np.array([INDEX.node("a", 1, 7, row=1, column=2)]), "ground": np.empty(0, np.int64)}
     bundles = paths_of_selections(cut, MAP, chosen, MapChoice())
     view = Viewport.around(grid.bounds, 300, 200)
-    figure = map_figure(PointRaster(grid), cut, MapChoice(), view, (200, 300), chosen, bundles)
+    figure = map_figure(PointRaster(grid), cut, MapChoice("layer"), view, (200, 300), chosen, bundles)
     axes = figure.axes[0]
     np.testing.assert_allclose(axes.get_xlim(), (view.left, view.left + 300 / view.scale))
     assert any(np.array_equal(line.get_xydata(), bundles[0].places[0]) for line in axes.lines)

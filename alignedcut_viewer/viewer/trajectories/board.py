@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ...progress import report
 from ..coordinator.coordinator import Coordinator
 from ..points.raster import Cloud, Shading
 from ..state.history import SELECTIONS, Selection, SelectionMode
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
 from ..widgets.view import View
+from .atlas import Tile, atlas_cells, mean_crop
 from .colours import KEEP_THEIR_COLOURS, colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
 from .map_widget import MapWidget
@@ -81,12 +83,14 @@ class TrajectoriesBoard(View):
         layout.addLayout(foot)
         self._styling = self.latest_task("Colouring the map", self._on_styled)
         self._pathing = self.latest_task("Finding paths", self._on_paths)
+        self._mapping = self.latest_task("Making the atlas", self._on_tiles)
         self._picturing = self.latest_task("Reading a picture", self._on_picture)
         self._connect()
 
     def _connect(self) -> None:
         map_widget, controls, player = self.map, self.controls, self.player
         map_widget.picked.connect(self._pick)
+        map_widget.viewed.connect(self._find_tiles)
         map_widget.chosen.connect(self._choose)
         map_widget.pointed.connect(self._point)
         map_widget.tool_changed.connect(controls.show_tool)
@@ -131,7 +135,7 @@ class TrajectoriesBoard(View):
     @property
     def settled(self) -> bool:
         """Whether nothing is being prepared."""
-        return not (self._styling.busy or self._pathing.busy or self._picturing.busy)
+        return not any(task.busy for task in (self._styling, self._pathing, self._mapping, self._picturing))
 
     # -- the map -------------------------------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class TrajectoriesBoard(View):
             return
         networks = choice.networks(shown.cut.index)
         self.player.set_layers(sorted({layer for network in networks for layer in choice.layers(network)}))
-        if not choice.all_layers and self.player.layer is None:
+        if self.player.layer is None:
             self._follow_pictures()
         values, dark = self.coordinator.heat_map.values, self.map.colours.dark
         prepared, cut = shown.prepared, shown.cut
@@ -266,6 +270,29 @@ class TrajectoriesBoard(View):
         ramps = {b.network: layer_ramp(position[b.network], len(b.layers) - 1, dark) for b in bundles if not b.which}
         self.map.show_paths(bundles, ramps)
 
+    def _find_tiles(self) -> None:
+        """Make the atlas of what is seen, if it is wanted."""
+        shown, view = self._shown, self.map.view
+        if shown is None or view is None or not self.choice.atlas:
+            self._mapping.stop()
+            self.map.set_tiles(())
+            return
+        grid, load, size = shown.prepared.raster.grid, shown.thumbnails.load, (self.map.width(), self.map.height())
+
+        def work(progress: Any) -> list[Tile]:
+            cells = atlas_cells(grid, view, *size)
+            tiles = []
+            for number, (place, nodes) in enumerate(cells):
+                report(progress, number, len(cells), "Making the atlas")
+                tiles.append(Tile(*place, mean_crop(nodes, load)))
+            return tiles
+
+        self._mapping.start(work)
+
+    def _on_tiles(self, tiles: list[Tile]) -> None:
+        if self._shown is not None and self.choice.atlas:
+            self.map.set_tiles(tiles)
+
     def _tell(self) -> None:
         if self._shown is None:
             self.status.setText("")
@@ -309,15 +336,19 @@ class TrajectoriesBoard(View):
     # -- layers by and by ----------------------------------------------------------------------------------------
 
     def _on_position(self, *_: Any) -> None:
-        if self._shown is not None and not self._is_stale() and not self.choice.all_layers and not self.player.playing:
+        if self._shown is not None and not self._is_stale() and not self.player.playing:
             self._follow_pictures()
 
     def _follow_pictures(self) -> None:
-        """Show the layer that the sliders of the pictures show."""
+        """Show the layer that the sliders of the pictures show, unless all are shown."""
         position = self.coordinator.view.position
+        layer = 0 if position is None else position[1]
+        if self.choice.all_layers:
+            self.player.wait_at(layer)
+            return
         self._follows = True
         try:
-            self.player.show_layer(0 if position is None else position[1])
+            self.player.show_layer(layer)
         finally:
             self._follows = False
 
@@ -327,6 +358,7 @@ class TrajectoriesBoard(View):
             if shown is not None:
                 shown.prepared.raster.grid.reach(None)
             self.map.show_cloud(None)
+            self._find_tiles()
             self._tell()
             return
         if not self._follows:
@@ -337,6 +369,7 @@ class TrajectoriesBoard(View):
         reached = np.zeros(len(shown.places), dtype=bool)  # what is on its way is nowhere yet
         reached[nodes] = float(layer).is_integer()
         shown.prepared.raster.grid.reach(reached)
+        self._find_tiles()
         self._tell()
         if self._cloud_colours is None:
             by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by

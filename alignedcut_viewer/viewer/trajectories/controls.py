@@ -126,6 +126,9 @@ class MapControls(QWidget):
         self.names = QCheckBox("names")
         self.names.setToolTip("Name concepts where they lie; the more, the more you zoom in")
         self.names.toggled.connect(lambda on: self._change(names=on))
+        self.atlas = QCheckBox("atlas")
+        self.atlas.setToolTip("Show the mean of what the tokens of each cell show; zoom in for finer cells")
+        self.atlas.toggled.connect(lambda on: self._change(atlas=on))
         second.addWidget(self.networks)
         third = QHBoxLayout()
         third.addWidget(QLabel("Layers"))
@@ -137,6 +140,7 @@ class MapControls(QWidget):
         third.addWidget(self.flow)
         third.addWidget(self.contours)
         third.addWidget(self.names)
+        third.addWidget(self.atlas)
         third.addStretch(1)
 
         layout = QVBoxLayout(self)
@@ -177,7 +181,16 @@ class MapControls(QWidget):
     def show_choice(self, choice: MapChoice) -> None:
         """Set all fields to a choice, without a signal."""
         self.choice = choice
-        fields = (self.colour_by, self.first_layer, self.last_layer, self.paths, self.flow, self.contours, self.names)
+        fields = (
+            self.colour_by,
+            self.first_layer,
+            self.last_layer,
+            self.paths,
+            self.flow,
+            self.contours,
+            self.names,
+            self.atlas,
+        )
         for field in fields:
             field.blockSignals(True)
         self.colour_by.setCurrentIndex(self.colour_by.findData(choice.colour_by))
@@ -187,6 +200,7 @@ class MapControls(QWidget):
         self.flow.setChecked(choice.flow)
         self.contours.setChecked(choice.contours)
         self.names.setChecked(choice.names)
+        self.atlas.setChecked(choice.atlas)
         for field in fields:
             field.blockSignals(False)
         menu = self.networks.menu()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QResizeEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
@@ -16,6 +16,7 @@ from ..points.grid import Viewport
 from ..points.raster import Cloud, Marks, PointRaster, Shading, density_table
 from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..widgets.painting import Colours, halo_text
+from .atlas import Tile
 from .colours import LegendRow
 from .painting import (
     image_of,
@@ -26,6 +27,7 @@ from .painting import (
     paint_ring,
     paint_strand,
     paint_thumbnail,
+    paint_tiles,
 )
 from .paths import PathBundle
 from .thumbnails import Thumbnail
@@ -43,7 +45,15 @@ DIMMED = 0.35
 
 
 class MapWidget(MapTools):
-    """Points, paths and what is chosen of them."""
+    """Points, paths and what is chosen of them.
+
+    Attributes
+    ----------
+    viewed
+        Signal: another part of the plane is seen.
+    """
+
+    viewed = Signal()
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(colours, parent)
@@ -62,6 +72,7 @@ class MapWidget(MapTools):
         self._ramps: Mapping[str, NDArray[np.uint8]] = {}
         self._contours: Sequence[NDArray[np.float32]] = ()
         self._labels: Sequence[tuple[str, int]] = ()
+        self._tiles: Sequence[Tile] = ()
         self._cloud: Cloud | None = None
         self._image: NDArray[np.uint8] | None = None
         self._lines: NDArray[np.uint8] | None = None
@@ -89,7 +100,7 @@ class MapWidget(MapTools):
         self.raster, self._places = raster, places
         self.hovered = self.thumbnail = None
         self._marks, self._bundles, self._cloud = {}, (), None
-        self._contours, self._labels = (), ()
+        self._contours, self._labels, self._tiles = (), (), ()
         self.stop_tool()
         if raster is None:
             self.view = None
@@ -119,6 +130,11 @@ class MapWidget(MapTools):
     def set_guides(self, contours: Sequence[NDArray[np.float32]], labels: Sequence[tuple[str, int]]) -> None:
         """Draw lines of equal density (K, 2) of the plane, and names at points, the most important first."""
         self._contours, self._labels = tuple(contours), tuple(labels)
+        self.update()
+
+    def set_tiles(self, tiles: Sequence[Tile]) -> None:
+        """Lay the cells of an atlas over the points, or none."""
+        self._tiles = tuple(tiles)
         self.update()
 
     def show_cloud(self, cloud: Cloud | None) -> None:
@@ -160,6 +176,7 @@ class MapWidget(MapTools):
             self.view = self._whole()
             self._fitted = True
             self.changed()
+            self.viewed.emit()
 
     def _whole(self) -> Viewport:
         assert self.raster is not None
@@ -189,6 +206,7 @@ class MapWidget(MapTools):
     def _set_view(self, view: Viewport) -> None:
         self.view, self._fitted = view, False
         self.changed()
+        self.viewed.emit()
 
     def place_of(self, point: int) -> QPointF:
         """Where a point is on the widget."""
@@ -277,6 +295,7 @@ class MapWidget(MapTools):
         if self._lines is not None:
             painter.drawImage(QPointF(0, 0), image_of(self._lines, ratio))
         halo = QColor(self.colours.back)
+        paint_tiles(painter, self._tiles, self.view)
         if self._contours:
             paint_contours(painter, self._contours, self.view, self.colours)
         for bundle in self._bundles:

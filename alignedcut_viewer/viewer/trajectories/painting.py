@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QImage, QLinearGradient, QPainter,
 
 from ..points.grid import Viewport
 from ..widgets.painting import Colours, halo_text
+from .atlas import Tile
 from .colours import LegendRow
 from .thumbnails import Thumbnail
 
@@ -24,6 +25,7 @@ __all__ = [
     "paint_paths",
     "paint_ring",
     "paint_thumbnail",
+    "paint_tiles",
 ]
 
 ARROW = 7.0
@@ -174,6 +176,16 @@ def paint_contours(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for line in contours:
         painter.drawPath(_line(view.to_pixels(line)))
+
+
+def paint_tiles(painter: QPainter, tiles: Sequence[Tile], view: Viewport) -> None:
+    """The cells of an atlas, a hair apart."""
+    for tile in tiles:
+        side = tile.side * view.scale
+        corner = view.to_pixels((tile.left, tile.top))
+        height, width = tile.image.shape[:2]
+        image = QImage(tile.image.data, width, height, tile.image.strides[0], QImage.Format.Format_RGB888)
+        painter.drawImage(QRectF(corner[0], corner[1], side - 1, side - 1), image)
 
 
 def paint_labels(

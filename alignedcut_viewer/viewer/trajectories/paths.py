@@ -44,6 +44,8 @@ class MapChoice:
         Whether lines of equal density are drawn.
     names
         Whether concepts are named where they lie.
+    atlas
+        Whether cells of the map show the mean of what their tokens show.
     """
 
     colour_by: ColourBy = "alignedcut"
@@ -55,6 +57,7 @@ class MapChoice:
     all_layers: bool = False
     contours: bool = False
     names: bool = False
+    atlas: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description."""

@@ -115,11 +115,21 @@ class LayerPlayer(QWidget):
         if not self._layers:
             return
         self.pause()
-        nearest = min(range(len(self._layers)), key=lambda position: abs(self._layers[position] - layer))
-        if self.slider.value() == nearest * PARTS:
+        value = self._value_of(layer)
+        if self.slider.value() == value:
             self._tell()
         else:
-            self.slider.setValue(nearest * PARTS)
+            self.slider.setValue(value)
+
+    def wait_at(self, layer: int) -> None:
+        """While all layers are shown: the layer that the next step or play begins with."""
+        if not self._shown and self._layers:
+            self.slider.blockSignals(True)
+            self.slider.setValue(self._value_of(layer))
+            self.slider.blockSignals(False)
+
+    def _value_of(self, layer: int) -> int:
+        return PARTS * min(range(len(self._layers)), key=lambda position: abs(self._layers[position] - layer))
 
     def toggle(self) -> None:
         """Play, or pause."""

@@ -316,8 +316,10 @@ def test_filters_leave_out_layers(trajectories, map_widget, coordinator, settle,
 def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coordinator, settle):
     player, index = trajectories.board.player, coordinator.shown.study.cut.index
     map2d = np.asarray(coordinator.shown.study.cut.map2d)
+    coordinator.go_to_layer(2)
+    assert player.layer is None, "all layers stay all layers"
     qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
-    assert player.layer == 2
+    assert player.layer == 2, "that of the pictures"
     layers = [index.slot_slice(NETWORK, layer) for layer in (2, 7, 8)]
     np.testing.assert_array_equal(map_widget._cloud.x, map2d[layers[0], 0])
     player.slider.setValue(player.slider.value() + 10)
@@ -377,6 +379,25 @@ def test_it_opens_on_the_layer_of_the_pictures_and_both_sliders_are_one(
     assert board.player.layer is None
     assert map_widget.raster.grid.within_reach.all()
     assert coordinator.panel_state["trajectories"]["all_layers"] is True
+
+
+def test_the_atlas_shows_pictures_and_finer_cells_when_zoomed_in(qtbot, trajectories, map_widget, settle):
+    board = trajectories.board
+    board.controls.atlas.click()
+    settle(trajectories)
+    tiles = map_widget._tiles
+    assert tiles
+    tile = tiles[0]
+    corner = map_widget.view.to_pixels((tile.left + tile.side / 2, tile.top - tile.side / 2)).round().astype(int)
+    middle = tile.image[14:18, 14:18].reshape(-1, 3).mean(axis=0)
+    if (corner > 0).all() and corner[0] < map_widget.width() and corner[1] < map_widget.height():
+        assert np.abs(seen(map_widget)[corner[1], corner[0]] - middle).max() < 60
+    qtbot.keyClick(map_widget, Qt.Key.Key_Plus)
+    settle(trajectories)
+    assert map_widget._tiles[0].side < tile.side
+    board.controls.atlas.click()
+    settle(trajectories)
+    assert map_widget._tiles == ()
 
 
 def test_contours_are_drawn(qtbot, trajectories, map_widget, coordinator, settle):

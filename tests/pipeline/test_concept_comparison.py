@@ -251,7 +251,8 @@ def test_concepts_on_the_command_line(study: Study, capsys: pytest.CaptureFixtur
     assert all(f"{row['nodes']}  " in text for row in rows)
     crops = sorted(folder.glob("*.png"))
     assert [crop.name[:13] for crop in crops] == ["001-Concept-1", "002-Concept-2"]
-    assert Image.open(crops[0]).size == (3 * 128, 128)
+    with Image.open(crops[0]) as crop:
+        assert crop.size == (3 * 128, 128)
     assert "Note:" not in text
     with pytest.raises(SystemExit):
         alignedcut(capsys, "concepts", study.path, "--number", "few")

@@ -84,7 +84,7 @@ def test_predictions_and_submission(
     found = np.load(out / "responses.npy")
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, atol=0.02 * wanted.std())
-    names = [row["picture"] for row in csv.DictReader((out / "pictures.csv").open(encoding="utf-8"))]
+    names = [row["picture"] for row in csv.DictReader((out / "pictures.csv").read_text(encoding="utf-8").splitlines())]
     assert [Path(name).name for name in names] == [f"p{i}.png" for i in range(N_PICTURES)]
     assert open_brain_data(out).n_voxels == found.shape[1]  # it is brain data for `align --brain`
     # A submission holds all vertices; those that were left out are 0.

@@ -158,7 +158,7 @@ def test_masks_carry_names_numbers_and_confidence(study: Study, tmp_path: Path) 
         np.testing.assert_array_equal(read.labels, found.labels(image))
         assert read.confidence == pytest.approx(found.confidence(image), abs=1e-5)
         np.testing.assert_array_equal(load_mask(tmp_path / "masks" / "png" / f"p{image}.png"), found.labels(image))
-    rows = list(csv.DictReader((tmp_path / "masks" / "segments.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "masks" / "segments.csv").read_text(encoding="utf-8").splitlines()))
     assert sum(int(row["area_px"]) for row in rows) == 4 * 96 * 72
 
 

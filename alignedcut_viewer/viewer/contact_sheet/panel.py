@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Slider
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ..coordinator.coordinator import Coordinator
@@ -16,7 +16,7 @@ from ..state.view_state import Position
 from ..widgets.forms import narrow
 from ..widgets.painting import Colours, shown_number
 from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table, export_button
+from ..widgets.panel_export import Table
 from ..widgets.view import View
 from .layout import Cell
 from .sheet_widget import LARGEST, SMALLEST, SheetWidget
@@ -46,16 +46,25 @@ class ContactSheetPanel(Panel):
         ("+ −, Ctrl-wheel", "larger or smaller cells"),
     )
     margin = 2
+    exported = "contact-sheet"
 
     def build(self) -> "SheetBoard":
         """The sheet with its controls."""
-        self.board = SheetBoard(self.coordinator, self.state)
+        self.board = SheetBoard(self.coordinator, self.state, self.export)
         return self.board
 
     @property
     def parts(self) -> Sequence[View]:
         """The sheet with its controls."""
         return (self.board,)
+
+    def figure(self) -> "Figure":
+        """The sheet, for print."""
+        return self.board.figure()
+
+    def table(self) -> Table:
+        """The numbers on the sheet."""
+        return self.board.table()
 
     def listen(self) -> None:
         """Follow what is shown."""
@@ -76,9 +85,13 @@ class SheetBoard(View):
     ----------
     state
         What was shown, and how large; written whenever that changes.
+    export
+        The panel's button.
     """
 
-    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(coordinator, parent)
         self._state = state
         self.network = ComboBox(name="sheet_network", choices=[], tooltip="Network whose layers are the columns")
@@ -137,7 +150,7 @@ class SheetBoard(View):
                     line.addWidget(label)
                 line.addWidget(widget.native, int(bool(title)))
             layout.addLayout(line)
-        line.addWidget(export_button(self, self._figure, self._table, "contact-sheet"))
+        line.addWidget(export)
         layout.addWidget(self.sheet, 1)
         self.network.changed.connect(self._choose_network)
         self.beside.changed.connect(self._choose_beside)
@@ -338,7 +351,8 @@ class SheetBoard(View):
             raise InputError("There is nothing to export yet; open a study with a result.")
         return [self.sheet.pictures[row] for row in self.sheet.visible_rows()][:MOST_EXPORTED]
 
-    def _figure(self) -> "Figure":
+    def figure(self) -> "Figure":
+        """The pictures that are in sight or were asked for, for print."""
         from ...figures.mosaic import mosaic_from_arrays
 
         rows, tiles = self._rows(), self.sheet.tiles
@@ -362,7 +376,8 @@ class SheetBoard(View):
             note=note,
         )
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """The numbers under them."""
         rows, tiles, study = self._rows(), self.sheet.tiles, self.coordinator.shown.study
         assert tiles is not None
         assert study is not None

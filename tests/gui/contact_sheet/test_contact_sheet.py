@@ -189,7 +189,7 @@ def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle
     qtbot.waitUntil(lambda: not board.sheet.tiles.missing(board.sheet.visible_rows()), timeout=20_000)
     coordinator.selection.select([5])
     for name in ("sheet.png", "sheet.csv"):
-        coordinator.tasks.start("Exporting", save_panel(tmp_path / name, board._figure, board._table))
+        coordinator.tasks.start("Exporting", save_panel(tmp_path / name, board.figure, board.table))
         wait_idle()
     with Image.open(tmp_path / "sheet.png") as written:
         assert written.width > 300

@@ -75,7 +75,7 @@ def test_every_method_on_every_picture_and_on_after_a_stop(data: Path, tmp_path:
     assert "| alignedcut |" in table
     assert "paired bootstrap" in table
     assert "CorLoc" in table
-    shown = list(csv.DictReader((out / "summary.csv").open()))
+    shown = list(csv.DictReader((out / "summary.csv").read_text(encoding="utf-8").splitlines()))
     own = [row["miou"] for row in after if row["method"] == "alignedcut" and row["half"] == "shown"]
     found = next(row for row in shown if row["method"] == "alignedcut" and row["score"] == "miou")
     assert float(found["mean"]) == pytest.approx(np.mean(own))
@@ -99,7 +99,7 @@ def test_the_whole_data_set_and_the_oracle(data: Path, tmp_path: Path) -> None:
     assert {row["settings"]["task"] for row in oracle} == {"figure and ground", "categories"}
     assert "figure and ground, all background" in table
     assert "one matching for the whole data set" in table
-    assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").open()))) == 8
+    assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").read_text(encoding="utf-8").splitlines()))) == 8
     again = (tmp_path / "out" / "results.jsonl").read_text()
     run_benchmark(data, tmp_path / "out", settings, figure=3)
     assert (tmp_path / "out" / "results.jsonl").read_text() == again  # nothing is computed twice

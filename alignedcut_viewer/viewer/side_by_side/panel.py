@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Slider
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ...nodes import Slot
@@ -46,13 +46,21 @@ class SideBySidePanel(Panel):
 
     def build(self) -> "PaneBoard":
         """The picture with its controls."""
-        self.board = PaneBoard(self.coordinator, self.state)
+        self.board = PaneBoard(self.coordinator, self.state, self.export)
         return self.board
 
     @property
     def parts(self) -> Sequence[View]:
         """The picture with its controls."""
         return (self.board,)
+
+    def figure(self) -> "Figure":
+        """Both cuts of the picture, for print."""
+        return self.board.figure()
+
+    def table(self) -> Table:
+        """The numbers under them."""
+        return self.board.table()
 
     def listen(self) -> None:
         """Follow what is shown."""
@@ -80,9 +88,13 @@ class PaneBoard(View):
     ----------
     state
         What was shown; written whenever that changes.
+    export
+        The panel's button.
     """
 
-    def __init__(self, coordinator: Coordinator, state: dict[str, Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(coordinator, parent)
         self._state = state
         self.other: OtherCut | None = None
@@ -113,7 +125,7 @@ class PaneBoard(View):
         second.addWidget(QLabel("layer"))
         second.addWidget(self.layer.native, 1)
         second.addWidget(self.linked.native)
-        second.addWidget(self.export)
+        second.addWidget(export)
         layout.addLayout(first)
         layout.addLayout(second)
         layout.addWidget(self.pane, 1)

@@ -70,6 +70,7 @@ def test_a_whole_sitting(
         if dock.isAncestorOf(trajectories):
             dock.raise_()
     go_round()
+    trajectories.board.player.off.click()  # all layers
     trajectories.board.controls.tools["lasso"].click()
     pixels = map_widget.view.to_pixels(map_widget._places)
     target = np.argsort(pixels[:, 0])[: len(pixels) // 4]

@@ -12,7 +12,7 @@ __all__ = ["SHARES", "density_contours"]
 SHARES = (0.25, 0.5, 0.75, 0.95)
 """Parts of all points that lie within each contour."""
 _BINS = 192
-_SMOOTH = 2.0  # bins
+_SMOOTH = 3.0  # bins
 _MARGIN = 8  # bins around the outermost points, so that lines close
 
 

@@ -120,15 +120,9 @@ class MapControls(QWidget):
         self.flow.setToolTip("Draw the paths of all pixels, coloured from early to late layers")
         self.paths.toggled.connect(lambda on: self._change(paths=on))
         self.flow.toggled.connect(lambda on: self._change(flow=on))
-        self.contours = QCheckBox("contours")
-        self.contours.setToolTip("Draw lines around the densest 25, 50, 75 and 95 % of the tokens")
-        self.contours.toggled.connect(lambda on: self._change(contours=on))
-        self.names = QCheckBox("names")
-        self.names.setToolTip("Name concepts where they lie; the more, the more you zoom in")
-        self.names.toggled.connect(lambda on: self._change(names=on))
-        self.atlas = QCheckBox("atlas")
-        self.atlas.setToolTip("Show the mean of what the tokens of each cell show; zoom in for finer cells")
-        self.atlas.toggled.connect(lambda on: self._change(atlas=on))
+        self.more = _button("Guides ▾", "Contours of density, names of concepts, an atlas of what tokens show")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.contours, self.names, self.atlas = self._guides()
         second.addWidget(self.networks)
         third = QHBoxLayout()
         third.addWidget(QLabel("Layers"))
@@ -138,9 +132,7 @@ class MapControls(QWidget):
         third.addSpacing(4)
         third.addWidget(self.paths)
         third.addWidget(self.flow)
-        third.addWidget(self.contours)
-        third.addWidget(self.names)
-        third.addWidget(self.atlas)
+        third.addWidget(self.more)
         third.addStretch(1)
 
         layout = QVBoxLayout(self)
@@ -149,6 +141,23 @@ class MapControls(QWidget):
         for line in (first, second, third):
             line.setSpacing(5)
             layout.addLayout(line)
+
+    def _guides(self) -> tuple[QAction, QAction, QAction]:
+        """What can be laid over the points, in a menu: there is little room."""
+        menu = QMenu(self.more)
+        menu.setToolTipsVisible(True)
+        self.more.setMenu(menu)
+        contours, names, atlas = (QAction(text, menu) for text in ("contours", "names of concepts", "atlas"))
+        contours.setToolTip("Draw lines around the densest 25, 50, 75 and 95 % of the tokens")
+        names.setToolTip("Name concepts where they lie; the more, the more you zoom in")
+        atlas.setToolTip("Show the mean of what the tokens of each cell show; zoom in for finer cells")
+        for action in (contours, names, atlas):
+            action.setCheckable(True)
+            menu.addAction(action)
+        contours.toggled.connect(lambda on: self._change(contours=on))
+        names.toggled.connect(lambda on: self._change(names=on))
+        atlas.toggled.connect(lambda on: self._change(atlas=on))
+        return contours, names, atlas
 
     def set_colours(self, colours: Colours) -> None:
         """Follow another theme: buttons that look like buttons, and the tool in use stands out."""
@@ -181,16 +190,8 @@ class MapControls(QWidget):
     def show_choice(self, choice: MapChoice) -> None:
         """Set all fields to a choice, without a signal."""
         self.choice = choice
-        fields = (
-            self.colour_by,
-            self.first_layer,
-            self.last_layer,
-            self.paths,
-            self.flow,
-            self.contours,
-            self.names,
-            self.atlas,
-        )
+        switches = (self.paths, self.flow, self.contours, self.names, self.atlas)
+        fields = (self.colour_by, self.first_layer, self.last_layer, *switches)
         for field in fields:
             field.blockSignals(True)
         self.colour_by.setCurrentIndex(self.colour_by.findData(choice.colour_by))

@@ -383,7 +383,7 @@ def test_it_opens_on_the_layer_of_the_pictures_and_both_sliders_are_one(
 
 def test_the_atlas_shows_pictures_and_finer_cells_when_zoomed_in(qtbot, trajectories, map_widget, settle):
     board = trajectories.board
-    board.controls.atlas.click()
+    board.controls.atlas.trigger()
     settle(trajectories)
     tiles = map_widget._tiles
     assert tiles
@@ -395,20 +395,20 @@ def test_the_atlas_shows_pictures_and_finer_cells_when_zoomed_in(qtbot, trajecto
     qtbot.keyClick(map_widget, Qt.Key.Key_Plus)
     settle(trajectories)
     assert map_widget._tiles[0].side < tile.side
-    board.controls.atlas.click()
+    board.controls.atlas.trigger()
     settle(trajectories)
     assert map_widget._tiles == ()
 
 
 def test_contours_are_drawn(qtbot, trajectories, map_widget, coordinator, settle):
     before = seen(map_widget)
-    trajectories.board.controls.contours.click()
+    trajectories.board.controls.contours.trigger()
     settle(trajectories)
     lines = map_widget._contours
     assert lines
     changed = (np.abs(seen(map_widget) - before).max(axis=2) > 20).sum()
     assert changed > 100
-    trajectories.board.controls.contours.click()
+    trajectories.board.controls.contours.trigger()
     settle(trajectories)
     assert not len(map_widget._contours)
 

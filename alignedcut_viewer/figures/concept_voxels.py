@@ -13,7 +13,7 @@ from ..errors import InputError
 from .concept_gallery import concepts_of
 from .page import PAGE_WIDTH, SERIES_COLOURS, SMALL, TEXT, Page
 from .provenance import brief_provenance
-from .roi_activation import brain_of
+from .roi_activation import brain_of, symmetric_limit
 from .text import line_height
 
 if TYPE_CHECKING:
@@ -139,8 +139,6 @@ def concept_voxels_from_arrays(
     InputError
         If shapes do not fit.
     """
-    from matplotlib.ticker import MaxNLocator
-
     from ..concepts import channel_consistency
 
     x, y = np.asarray(means, dtype=np.float64), np.asarray(stds, dtype=np.float64)
@@ -166,7 +164,8 @@ def concept_voxels_from_arrays(
     points = np.array(colours if colours is not None else [(31, 119, 180)] * len(x), dtype=np.float64) / 255
     gap = 0.45
     each = (page.width - 0.62 - gap * (len(shown) - 1)) / len(shown)
-    reach, top = 1.05 * float(np.quantile(np.abs(x), 0.9995)), 1.08 * float(np.quantile(y, 0.9995))
+    reach = symmetric_limit(1.05 * np.quantile(np.abs(x), 0.9995))
+    top = symmetric_limit(1.08 * np.quantile(y, 0.9995))
     rng = np.random.default_rng(seed)
     for number, (side, of) in enumerate(members.items()):
         left = 0.5 + number * (each + gap)
@@ -184,10 +183,10 @@ def concept_voxels_from_arrays(
             line = np.linspace(low, high, 200)
             axes.plot(line, fits[side].curve(line), color="white", linewidth=2.6)
             axes.plot(line, fits[side].curve(line), color=SERIES_COLOURS[1], linewidth=1.4)
-        axes.set_xlim(-max(reach, 1e-12), max(reach, 1e-12))
-        axes.set_ylim(0, max(top, 1e-12))
-        axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(0, top)
+        axes.set_xticks([-reach, 0, reach], labels=[f"−{reach:g}", "0", f"{reach:g}"])
+        axes.set_yticks([0, top / 2, top], labels=["0", f"{top / 2:g}", f"{top:g}"])
         axes.set_xlabel("mean activation")
         if number == 0:
             axes.set_ylabel("standard deviation")

@@ -66,10 +66,8 @@ def _ignored(path: Path, ignore: int, n_classes: int) -> NDArray[np.int32]:
 
 
 def _imagenet_segmentation(path: Path) -> BenchmarkSet:
-    try:
-        import h5py
-    except ImportError:
-        raise InputError("Reading ImageNet-Segmentation needs h5py; install it with: pip install h5py") from None
+    import h5py
+
     opened = partial(reading_foreign, path, "the file of ImageNet-Segmentation", PictureError)
     with opened(), h5py.File(path, "r") as file:
         count = int(file["value/img"].shape[0])

@@ -82,7 +82,7 @@ def only(viewer: napari.Viewer, *names: str) -> list[QWidget]:
     """Dock these panels below one another, and no others."""
     viewer.window.remove_dock_widget("all")
     settle(0.2)
-    return [show_panel(viewer, name, tabify=False) for name in names]
+    return [show_panel(viewer, name) for name in names]
 
 
 def samples(viewer: napari.Viewer, study: str) -> bool:

@@ -355,8 +355,24 @@ def _located(names: Sequence[str], folder: Path, pictures: str | Path | None) ->
             candidates += [folder.parent / first / "images" / rest] if rest else []
         paths.append(next((path for path in candidates if path.is_file()), None))
     if pictures is not None and None in paths:
-        raise InputError(f"{folders[0] / names[paths.index(None)]}: the picture is missing.")
+        raise InputError(_which_are_missing(folders[0], names, paths))
     return PictureTable(tuple(names), tuple(paths))
+
+
+def _which_are_missing(folder: Path, names: Sequence[str], paths: Sequence[Path | None]) -> str:
+    """How many pictures a folder lacks, and where else they may be."""
+    first = folder / names[paths.index(None)]
+    n_missing = paths.count(None)
+    if not folder.is_dir():
+        return f"{first}: the picture is missing, for there is no folder {folder}; give the folder of the pictures."
+    sentence = f"{first}: the picture is missing; the folder lacks {n_missing:,} of {len(names):,} that the data name."
+    near = [folder.parent, *(child for child in folder.iterdir() if child.is_dir())]
+    below = next((found for base in near if (found := base / first.relative_to(folder)).is_file()), None)
+    if below is not None:
+        return f"{sentence} There is one in {below.parent}, however; give that folder."
+    if n_missing == len(names):
+        return f"{sentence} It seems to be another folder; give the one that the names are relative to."
+    return sentence
 
 
 def _pictures_in(folder: Path, data: Path) -> PictureTable:

@@ -1,10 +1,11 @@
-"""napari with the Study panel, from the command line and from Python."""
+"""napari with our workspaces, from the command line and from Python."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .coordinator.coordinator import Coordinator
-from .widgets.commands import show_study_panel
+from .coordinator.workspaces import fill_screen
+from .widgets.window_bar import install_window_bar
 
 if TYPE_CHECKING:
     import napari
@@ -13,7 +14,7 @@ __all__ = ["launch"]
 
 
 def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napari.Viewer":
-    """Open napari with the Study panel docked.
+    """Open napari, maximised, with our panels: a study in the workspace Look, else Compute.
 
     Parameters
     ----------
@@ -40,9 +41,12 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     loaded = None if study_path is None else load_study(Path(study_path).expanduser())
     _keep_from_warning_of_pyqt5()
     viewer = napari.Viewer(title="AlignedCut")
-    show_study_panel(viewer)
+    coordinator = Coordinator.of(viewer)
+    install_window_bar(coordinator)
+    fill_screen(viewer.window._qt_window)
+    coordinator.workspaces.show("Compute")
     if loaded is not None:
-        Coordinator.of(viewer).show_opened_study(loaded)
+        coordinator.show_opened_study(loaded)
     if block:
         napari.run()
     return viewer

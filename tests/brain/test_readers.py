@@ -65,7 +65,7 @@ def _rewrite(path: Path, text: str) -> None:
             r"voxels_ann\.csv: column noise_ceiling",
         ),
         (lambda f: _rewrite(f / "pictures.csv", "name\na.png\n"), r"pictures\.csv: .*column 'picture'"),
-        (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json is damaged or not a readable description"),
+        (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json: this is not a readable"),
         (lambda f: [p.unlink() for p in f.glob("responses*")], r"neither responses\.npy nor"),
     ],
 )
@@ -102,6 +102,12 @@ def test_csv_of_regions(tmp_path: Path) -> None:
     file.write_text("picture,FFA\na.png,1\n")
     with pytest.raises(InputError, match=r"nowhere.*a\.png: the picture is missing"):
         open_brain_data(file, pictures=tmp_path / "nowhere")
+    (tmp_path / "wrong" / "right").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"lacks 1 of 1 that the data name. It seems to be another folder"):
+        open_brain_data(file, pictures=tmp_path / "wrong")
+    (tmp_path / "wrong" / "right" / "a.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"There is one in .*right, however; give that folder"):
+        open_brain_data(file, pictures=tmp_path / "wrong")
 
 
 @pytest.mark.quick

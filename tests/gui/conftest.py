@@ -9,9 +9,11 @@ os.environ["NAPARI_CONFIG"] = ""
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, QSize, Qt
 from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QDockWidget, QToolBar
 
+from alignedcut_viewer.viewer.state.workspaces import NAPARI_PANELS
 from tests.gui.event_loop import go_round
 
 # Must precede the first QApplication; napari and vispy share one OpenGL context among their canvases. Dialogs must be
@@ -147,6 +149,7 @@ def viewer(qtbot):
     Coordinator.of(viewer).close()
     if is_open(viewer):
         viewer.window.remove_dock_widget("all")
+        _without_bar(viewer.window._qt_window)
         go_round()
         viewer.dims.ndisplay = 2
         viewer.layers.clear()
@@ -154,6 +157,22 @@ def viewer(qtbot):
         coordinator._COORDINATORS.pop(viewer, None)
         viewer.mouse_move_callbacks.clear()
         viewer.mouse_drag_callbacks.clear()
+
+
+def _without_bar(window):
+    """Napari's own window again: no bar of ours, its docks at the left, its size."""
+    for bar in window.findChildren(QToolBar):
+        window.removeToolBar(bar)
+        bar.deleteLater()
+    if window.size() != QSize(1280, 800):
+        window.showNormal()
+        window.resize(1280, 800)
+    for name in NAPARI_PANELS:
+        dock = next(dock for dock in window.findChildren(QDockWidget) if dock.objectName() == name)
+        if dock.isHidden() or window.tabifiedDockWidgets(dock):
+            window.removeDockWidget(dock)
+            window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+            dock.show()
 
 
 @pytest.fixture

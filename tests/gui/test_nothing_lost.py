@@ -94,6 +94,13 @@ def test_a_run_with_other_settings_stands_beside_the_first(qtbot, viewer, panel,
     assert differs == {"cut 2": "eigenvectors 4 · gamma 0.5", "default": "eigenvectors 5 · gamma 1.0"}
     runs = panel.view_tab.runs
     assert [runs.list.topLevelItem(i).text(1) for i in range(2)] == [differs["cut 2"], differs["default"]]
+    # what was selected stays selected where the other result has its places
+    coordinator.selection.select([20, 21, 60])
+    panel.view_tab.runs.list.setCurrentItem(panel.view_tab.runs.list.topLevelItem(1))
+    wait_idle()
+    assert coordinator.shown.cut.name == "default"
+    assert list(coordinator.selection.of().nodes) == [20, 21, 60]
+    assert coordinator.heat_map.values is not None
     # the same again is no new result
     coordinator.run()
     wait_idle()

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
 import alignedcut_viewer
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-from alignedcut_viewer.viewer.coordinator.docks import panel_classes, show_panel
+from alignedcut_viewer.viewer.coordinator.docks import open_panels, panel_classes, show_panel
 from alignedcut_viewer.viewer.reader import get_reader
 from alignedcut_viewer.viewer.state.evented import Evented
 from alignedcut_viewer.viewer.state.settings import SAMPLES
@@ -25,6 +25,7 @@ from alignedcut_viewer.viewer.widgets.canvas_corner import show_canvas_corner
 from alignedcut_viewer.viewer.widgets.commands import show_study_panel
 from alignedcut_viewer.viewer.widgets.keys import GESTURES, KEYS
 from alignedcut_viewer.viewer.widgets.panel_base import Panel
+from alignedcut_viewer.viewer.widgets.window_bar import WindowBar
 from alignedcut_viewer.viewer.work.dialogs import is_open
 from tests.gui.event_loop import go_round
 
@@ -33,6 +34,7 @@ PANELS = [
     for widget in yaml.safe_load((Path(alignedcut_viewer.__file__).parent / "napari.yaml").read_text(encoding="utf-8"))[
         "contributions"
     ]["widgets"]
+    if widget["command"].endswith("_panel")
 ]
 
 
@@ -47,7 +49,14 @@ def n_listeners(coordinator):
     corner = show_canvas_corner(coordinator.viewer)
     lasting = 0 if corner is None else sum(signal is not None for signal, _ in corner._followed)
     lasting -= corner is not None  # one of them is napari's, the theme
-    return count(coordinator) - count(Coordinator(ViewerModel())) - lasting
+    bar = coordinator.viewer.window._qt_window.findChild(WindowBar)  # stays as long as the window
+    if bar is not None:
+        bar.stop()
+    try:
+        return count(coordinator) - count(Coordinator(ViewerModel())) - lasting
+    finally:
+        if bar is not None:
+            bar.start()
 
 
 def count(coordinator):
@@ -335,13 +344,26 @@ def test_launch_pops_up_no_warning_of_qt(qtbot, monkeypatch, notifications, no_v
     assert notifications == []
 
 
-def test_launch_docks_the_panel_and_shows_the_study(qtbot, small_study):
+def test_launch_shows_the_study_in_the_workspace_look(qtbot, small_study):
     from alignedcut_viewer.viewer import launch
 
     opened = launch(small_study, block=False)
     try:
         assert len(opened.layers) == 2
-        assert len(opened.window._wrapped_dock_widgets) == 1
+        coordinator = Coordinator.of(opened)
+        assert coordinator.workspaces.current == "Look"
+        window = opened.window._qt_window
+        assert window.isMaximized()
+        assert window.screen().availableGeometry().contains(window.geometry())
+        assert {"Selection", "Trajectories", "Concepts", "Contact sheet"} <= set(open_panels(opened))
+        # the picture is fitted: it fills most of the canvas, and none of it is outside
+        qtbot.waitUntil(lambda: window.findChild(WindowBar).isVisible())
+        qtbot.wait(200)
+        canvas, layout = opened.window._qt_viewer.canvas.native, coordinator.shown.pictures.layout
+        height, width = (side * opened.scene.camera.zoom for side in (layout.height, layout.width))
+        assert height <= canvas.height()
+        assert width <= canvas.width()
+        assert max(height / canvas.height(), width / canvas.width()) > 0.8
     finally:
         opened.close()
         go_round()

@@ -34,6 +34,7 @@ class BrainPanel(Panel):
     minimum_width = 320
     exported = "brain-regions"
     usual_size = (400, 680)
+    asks = ("Brain activation",)
 
     def build(self) -> QScrollArea:
         """The board, which scrolls."""

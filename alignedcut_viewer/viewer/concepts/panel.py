@@ -61,6 +61,7 @@ class ConceptsPanel(Panel):
     )
     minimum_width = 320
     usual_size = (400, 680)
+    asks = ("Discovering concepts",)
     exported = "concepts"
 
     # -- layout --------------------------------------------------------------------------------------------------

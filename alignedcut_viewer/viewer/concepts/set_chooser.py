@@ -22,6 +22,7 @@ class ConceptSetChooser(View):
         self.button = QToolButton()
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.button.setToolTip("Concepts that were discovered in this cut: show others, rename, delete, undo")
+        self.button.setStyleSheet("QToolButton { padding-right: 14px; }")  # room for the arrow
         self.menu = QMenu(self.button)
         self.menu.aboutToShow.connect(self._fill)
         self.button.setMenu(self.menu)

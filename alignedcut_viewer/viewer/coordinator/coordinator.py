@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
 
-from ...backbones import OFFLINE_NETWORK, list_networks
-from ...errors import AlignedCutError, InputError
+from ...backbones import list_networks
+from ...errors import InputError
+from ...node_ranges import translate
 from ..frames.loading import LoadedPictures, LoadedStudy, load_pictures, load_study
-from ..frames.runs import WeightsMissing, run_work
 from ..frames.stacks import PictureStack
 from ..layers.display import Display
 from ..layers.overlays import Overlays
 from ..layers.pointer import Pointer
 from ..layers.segment_layers import SegmentLayers
+from ..state.history import SELECTIONS, Selection
 from ..state.session_file import read_session
 from ..state.settings import SAMPLES, StudySettings
 from ..state.timeline import Timeline
 from ..state.training_log import TrainingLog
 from ..state.view_state import Position, ViewState
-from ..work.dialogs import ask_choice, is_open, window_of
+from ..work.dialogs import is_open, window_of
 from ..work.latest_task import LatestTask
 from ..work.task_runner import TaskRunner, tell_error
 from .canvas import Canvas
@@ -46,7 +47,10 @@ from .session_window import Autosave, ViewerWindow
 from .sessions import Sessions
 from .shown import Shown
 from .similarity import Similarity
+from .status import Status
+from .study_run import StudyRun
 from .where_else import WhereElse
+from .workspaces import Workspaces
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -93,6 +97,10 @@ class Coordinator:
         Runs what takes long.
     sessions
         Keeps how the study is looked at.
+    workspaces
+        Arrangements of the panels.
+    status
+        The line that says what is going on.
     results
         Names of cuts and concepts, and those that were deleted.
     display
@@ -159,8 +167,20 @@ class Coordinator:
         )
         offer_segments(self.canvas, self.segment_layers, self.overlays)
         self.shown.changed.connect(self._on_shown)
+        self.workspaces = Workspaces(self._viewer)
         self.sessions = Sessions(
-            self.shown, self.selection, self.similarity, self.view, self.panel_state, ViewerWindow(self.display)
+            self.shown,
+            self.selection,
+            self.similarity,
+            self.view,
+            self.panel_state,
+            ViewerWindow(self.display, self.workspaces),
+        )
+        self.status = Status(self.shown, self.selection)
+        self.tasks.changed.connect(self.status.follow_task)
+        self.tasks.ended.connect(self.status.task_ended)
+        self._study_run = StudyRun(
+            self.settings, self.shown, self.training, self.tasks, self.show_study, lambda: window_of(self._viewer())
         )
         self.results = Results(self.shown, self.open_study)
         self._autosave = Autosave(self.sessions, viewer, _weakly(self._at_the_end))
@@ -334,7 +354,7 @@ class Coordinator:
 
     def show_opened_study(self, loaded: LoadedStudy) -> None:
         """Show a study that was computed before, and set the Study panel to its pictures and networks."""
-        another = self.shown.study is None or loaded.identity != self.shown.study.identity
+        another = self.shown.study is None or loaded.path != self.shown.study.path
         self.show_study(loaded)
         cut = "" if loaded.cut is None else loaded.cut.name
         if another and loaded.session is not None and loaded.session.cut == cut:
@@ -352,7 +372,9 @@ class Coordinator:
         """Show a study and, where it has one, a cut of it."""
         before = self.shown.study
         self._leave(loaded)
+        kept: dict[str, Selection] = {}
         if self.shown.study is None or loaded.identity != self.shown.study.identity:
+            kept = self._same_places(loaded)
             self._forget_nodes()
         self.shown.study = loaded
         self.shown.pictures = loaded.pictures
@@ -367,6 +389,11 @@ class Coordinator:
         self._cut_steps.remember(before, loaded)
         self.settings.update(study=str(loaded.path))
         self.shown.changed.emit()
+        if any(len(selection) for selection in kept.values()):
+            self.selection.history.assign(kept)
+        if loaded.cut is not None and self.workspaces.current == "Compute":
+            self.workspaces.show("Look")
+            self.display.fit()
         for sentence in loaded.warnings:
             show_warning(sentence)
         if loaded.announcements:
@@ -377,6 +404,14 @@ class Coordinator:
         self.selection.clear()
         self.canvas.clear()
 
+    def _same_places(self, loaded: LoadedStudy) -> dict[str, Selection]:
+        """The selections in another cut of the same study, as far as it has these places."""
+        before = self.shown.study
+        if before is None or before.path != loaded.path or before.cut is None or loaded.cut is None:
+            return {}
+        old, new = before.cut.index, loaded.cut.index
+        return {which: Selection(translate(self.selection.of(which).nodes, old, new)) for which in SELECTIONS}
+
     def show_cut(self, name: str) -> None:
         """Show another cut of the study that is shown."""
         if self.shown.study is not None and (self.shown.study.cut is None or name != self.shown.study.cut.name):
@@ -384,57 +419,9 @@ class Coordinator:
 
     # -- work in the background ----------------------------------------------------------------------------------
 
-    def run(self, *, stand_ins: bool = False, without: tuple[str, ...] = ()) -> None:
-        """Compute the study that the settings describe, and show it.
-
-        Parameters
-        ----------
-        stand_ins
-            Whether the network that needs no download may stand in for those whose weights cannot be had; otherwise
-            the user is asked before anything is computed.
-        without
-            Networks that are left out.
-        """
-        settings = self.settings.snapshot().without(without)
-        try:
-            pictures = None if self.shown.study is None else self.shown.study.study.picture_set()
-            work = run_work(settings, pictures, self.training.add, stand_ins=stand_ins)
-        except AlignedCutError as error:
-            tell_error(error)
-            return
-        if not self.tasks.state.busy:
-            self.training.clear()
-
-        def guarded(report: Any) -> LoadedStudy | WeightsMissing:
-            try:
-                return work(report)
-            except WeightsMissing as missing:
-                return missing
-
-        def then(result: LoadedStudy | WeightsMissing) -> None:
-            if isinstance(result, WeightsMissing):
-                self._ask_what_instead(result.missing, settings)
-            else:
-                self.settings.update(cut_name="")
-                self.show_study(result)
-                for sentence in result.stand_ins:
-                    show_warning(sentence)
-
-        self.tasks.start("AlignedCut", guarded, then)
-
-    def _ask_what_instead(self, missing: dict[str, str], settings: StudySettings) -> None:
-        """Weights are not available: ask for a stand-in, or to leave networks out."""
-        left = [name for name in settings.all_networks if name not in missing]
-        lines = "\n".join(f"• {name}: {why}" for name, why in missing.items())
-        choices = ["Leave out"] if left else []
-        if OFFLINE_NETWORK not in missing and OFFLINE_NETWORK not in left:
-            choices.insert(0, f"Use {OFFLINE_NETWORK} instead")
-        question = f"The weights of {' and '.join(missing)} are not available:\n{lines}"
-        chosen = ask_choice(window_of(self.viewer), "Networks out of reach", question, choices)
-        if chosen == "Leave out":
-            self.run(without=tuple(missing))
-        elif chosen is not None:
-            self.run(stand_ins=True)
+    def run(self, *, stand_ins: bool = False) -> None:
+        """Compute the study that the settings describe, and show it; see :meth:`.StudyRun.start`."""
+        self._study_run.start(stand_ins=stand_ins)
 
     def run_demo(self) -> None:
         """Compute the sample pictures with the settings that need no download."""

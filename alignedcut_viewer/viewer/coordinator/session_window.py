@@ -15,6 +15,7 @@ from ..state.view_state import Position
 from ..work.dialogs import is_open, window_of
 from .docks import open_panels, panel_names, show_panel
 from .sessions import Sessions
+from .workspaces import Workspaces
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -32,10 +33,12 @@ class ViewerWindow:
     ----------
     display
         Our layers, and who knows the viewer.
+    workspaces
+        Where the panels stand.
     """
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
+    def __init__(self, display: Display, workspaces: Workspaces) -> None:
+        self._display, self._workspaces = display, workspaces
 
     def is_open(self) -> bool:
         """Whether there is a window, not closed."""
@@ -90,6 +93,14 @@ class ViewerWindow:
             stack.index.images.index(image) if image in stack.index.images else now[2],
         )
 
+    def arrangement(self) -> dict[str, Any]:
+        """Workspace, size of the window, and places of the panels."""
+        return self._workspaces.capture()
+
+    def arrange(self, kept: dict[str, Any]) -> None:
+        """Place window and panels as they were, as far as that is known."""
+        self._workspaces.restore(kept)
+
     def panels(self) -> list[str]:
         """Names of our panels that are docked or float."""
         return open_panels(self._display.viewer)
@@ -107,7 +118,7 @@ class ViewerWindow:
                 if name in there and anew and name not in KEPT_OPEN:
                     viewer.window.remove_dock_widget(show_panel(viewer, name))
                 if name not in there or (anew and name not in KEPT_OPEN):
-                    show_panel(viewer, name, tabify=bool(there))
+                    show_panel(viewer, name)
             except AlignedCutError as error:
                 show_warning(str(error))
 

@@ -42,6 +42,12 @@ class SessionWindow(Protocol):
     def open_panels(self, names: list[str], *, anew: bool) -> None:
         """Open panels; with `anew`, those that are open read their state again."""
 
+    def arrangement(self) -> dict[str, Any]:
+        """Workspace, size of the window, and places of the panels."""
+
+    def arrange(self, kept: dict[str, Any]) -> None:
+        """Place window and panels as they were, as far as that is known."""
+
     def go(self, position: Position) -> None:
         """Move the sliders, as far as there are such a network, layer and image."""
 
@@ -142,6 +148,7 @@ class Sessions:
             layers=self._window.layers(),
             panels=self._window.panels(),
             panel_state=self._panel_state,
+            arrangement=self._window.arrangement(),
         )
 
     def save(self, path: str | Path) -> None:
@@ -176,6 +183,7 @@ class Sessions:
             if state.position is not None:
                 self._window.go(state.position)
         self._window.open_panels(state.panels, anew=anew)
+        self._window.arrange(state.arrangement)
         self._window.set_layers(state.layers)
         self._window.move_camera(state.camera)
 

@@ -6,6 +6,7 @@ loop, and users lose what they set (opacity, order) when a layer is a new one ea
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ PICTURES = "Pictures"
 COLOURS = "AlignedCut"
 COLOUR_OPACITY = 0.7
 MARK = "alignedcut"
+SETTLED = 80
+"""Milliseconds after which docks that were just placed have their sizes."""
 
 
 class Display:
@@ -141,6 +144,10 @@ class Display:
             self.show_colours(colours, name=name, metadata=metadata)
         viewer.reset_view()
         self._write_caption()
+
+    def fit(self) -> None:
+        """Fit the picture into the window, once what was just placed around it has its size."""
+        QTimer.singleShot(SETTLED, partial(_reset_view, self._viewer))
 
     def show_colours(
         self, colours: ColourStack, *, name: str = COLOURS, metadata: dict[str, Any] | None = None
@@ -278,3 +285,9 @@ class Display:
 # Without a projection mode each slice is one frame; with `mean`, napari would turn it into floating point.
 LAYER_SETTINGS: dict[str, Any] = {"multiscale": False, "projection_mode": "none"}
 _SETTINGS: dict[str, Any] = {"rgb": True, **LAYER_SETTINGS}
+
+
+def _reset_view(reference: "weakref.ref[ViewerModel]") -> None:
+    viewer = reference()
+    if viewer is not None:
+        viewer.reset_view()

@@ -21,7 +21,7 @@ AUTOSAVE = "session.json"
 """Name of the file inside a study that remembers how it was last looked at."""
 
 ENDING = ".session.json"
-FORMAT = 1
+FORMAT = 2
 MARK = "alignedcut_session"
 
 
@@ -55,6 +55,8 @@ class SessionState:
         Names of the panels that are open, in their order.
     panel_state
         What each panel wants to find again.
+    arrangement
+        Workspace, size of the window, and places of the panels; {} where that is not known.
     """
 
     study: str
@@ -70,6 +72,7 @@ class SessionState:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     panels: list[str] = field(default_factory=list)
     panel_state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrangement: dict[str, Any] = field(default_factory=dict)
 
     def nodes_in(self, index: NodeIndex) -> dict[str, NDArray[np.int64]]:
         """The selections in the numbering of `index`; places that it does not have are left out."""

@@ -52,6 +52,7 @@ class TrajectoriesPanel(Panel):
     purpose = "This panel then shows all its tokens on one map, and how they move from layer to layer."
     keys = MAP_KEYS
     usual_size = (460, 640)
+    asks = ("The map",)
     exported = "trajectories"
 
     def build(self) -> TrajectoriesBoard:

@@ -39,7 +39,7 @@ FIGURE_FILES = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
 
 def show_study_panel(viewer: napari.viewer.Viewer) -> Any:
     """Dock the Study panel, or find it."""
-    return show_panel(viewer, "Study", tabify=False)
+    return show_panel(viewer, "Study")
 
 
 def open_image_folder(viewer: napari.viewer.Viewer) -> None:
@@ -48,7 +48,7 @@ def open_image_folder(viewer: napari.viewer.Viewer) -> None:
     start = coordinator.settings.source
     folder = ask_folder(window_of(viewer), "Open image folder", "" if start == SAMPLES else start)
     if folder is not None:
-        show_study_panel(viewer)
+        coordinator.workspaces.show("Compute")
         coordinator.open_pictures(folder)
 
 
@@ -57,7 +57,7 @@ def open_study(viewer: napari.viewer.Viewer) -> None:
     coordinator = Coordinator.of(viewer)
     folder = ask_folder(window_of(viewer), "Open study", coordinator.settings.study)
     if folder is not None:
-        show_study_panel(viewer)
+        coordinator.workspaces.show("Compute")
         coordinator.open_study(folder)
 
 
@@ -80,13 +80,13 @@ def open_session(viewer: napari.viewer.Viewer) -> None:
     coordinator = Coordinator.of(viewer)
     path = ask_existing_file(window_of(viewer), "Open session", coordinator.settings.study, SESSION_FILES)
     if path is not None:
-        show_study_panel(viewer)
+        coordinator.workspaces.show("Compute")
         coordinator.open_session(path)
 
 
 def demo_study(viewer: napari.viewer.Viewer) -> None:
     """Compute the sample pictures on the network that needs no download, and show the result."""
-    show_study_panel(viewer)
+    Coordinator.of(viewer).workspaces.show("Compute")
     Coordinator.of(viewer).run_demo()
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "PathField",
     "SettingsForm",
     "guard_from_wheel",
+    "in_scroll_area",
     "listing",
     "narrow",
     "note",
@@ -163,6 +164,11 @@ def scrolled(*parts: QWidget) -> QScrollArea:
     for part in parts:
         layout.addWidget(part)
     layout.addStretch(1)
+    return in_scroll_area(inside)
+
+
+def in_scroll_area(inside: QWidget) -> QScrollArea:
+    """A widget in an area that scrolls up and down where it is too low, never sideways."""
     area = _TallArea()
     area.setWidget(inside)
     return area

@@ -5,6 +5,7 @@ Escape, which a layer that is drawn on hears first. Labels in hand have an undo 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AlignedCutError
@@ -12,6 +13,7 @@ from ..coordinator.canvas import VIEWS, CanvasView
 from ..coordinator.coordinator import Coordinator
 from ..layers.pointer import GESTURES
 from ..state.evented import Evented
+from ..state.workspaces import WORKSPACES
 from ..work.task_runner import tell_error
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ def _keep(coordinator: Coordinator) -> None:
 
 def _select_above(coordinator: Coordinator) -> None:
     _told(coordinator.similarity.select_above)
+
+
+def _show_workspace(coordinator: Coordinator, name: str) -> None:
+    _told(lambda: coordinator.workspaces.show(name))
 
 
 def _told(action: Callable[[], Any]) -> None:
@@ -105,6 +111,12 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-PageDown", "lower it", lambda c: c.similarity.move_threshold(-1)),
     *(_canvas_key(number, view) for number, view in enumerate(VIEWS, 1)),
     Key("Alt-A", "select all that is above it", _select_above),
+)
+
+
+KEYS += tuple(
+    Key(f"Alt-{number + 1}", f"the workspace {name}", partial(_show_workspace, name=name))
+    for number, name in enumerate(workspace.name for workspace in WORKSPACES)
 )
 
 

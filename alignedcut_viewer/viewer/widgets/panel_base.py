@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from ..coordinator.coordinator import Coordinator
+from ..coordinator.docks import settle
 from ..work.task_runner import TaskState
 from .canvas_corner import show_canvas_corner
 from .commands import show_study_panel
-from .forms import guard_from_wheel
+from .forms import guard_from_wheel, in_scroll_area
 from .keys import bind_keys
 from .panel_export import Table, export_button
+from .progress_strip import ProgressStrip
 from .view import View
+from .window_bar import install_window_bar
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -27,6 +30,8 @@ __all__ = ["NO_RESULT", "Panel"]
 
 NO_RESULT = "<b>No result yet.</b> Run a study in the Study panel, or open one."
 MARGIN = 12
+WIDEST = 400
+"""Pixels of width that a panel asks for at most."""
 
 
 class Panel(View):
@@ -45,9 +50,13 @@ class Panel(View):
     """Name in the menu, on the dock, and of its part of a session."""
     purpose: ClassVar[str] = ""
     """What it will show, for who has no result yet."""
+    asks: ClassVar[tuple[str, ...]] = ()
+    """Titles of the work that it begins; its progress is shown at its foot."""
     keys: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Keys while the panel has the focus, and what they do, for the help."""
     minimum_width: ClassVar[int] = 300
+    minimum_height: ClassVar[int] = 160
+    """Contents that need more are scrolled."""
     usual_size: ClassVar[tuple[int, int]] = (360, 640)
     margin: ClassVar[int] = 0
     exported: ClassVar[str] = ""
@@ -69,16 +78,31 @@ class Panel(View):
         self.pages = QStackedWidget()
         self.pages.addWidget(self._page(self.note, self.compute, self.study))
         self.contents = self.build()
-        self.pages.addWidget(self.contents)
-        self.pages.setCurrentWidget(self.contents)
+        self._scrolling = in_scroll_area(self.contents)
+        self._scrolling.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.pages.addWidget(self._scrolling)
+        self.pages.setCurrentWidget(self._scrolling)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(self.margin, self.margin, self.margin, self.margin)
-        layout.addWidget(self.pages)
+        layout.addWidget(self.pages, 1)
+        self.strip = ProgressStrip(self.coordinator, self.asks, self)
+        layout.addWidget(self.strip)
         self.compute.clicked.connect(self.compute_now)
         self.study.clicked.connect(self._open_study_panel)
         bind_keys(viewer)
         show_canvas_corner(viewer)
+        install_window_bar(self.coordinator)
         self.start()
+
+    def start(self) -> None:
+        """Listen, and show progress."""
+        super().start()
+        self.strip.start()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        super().stop()
+        self.strip.stop()
 
     def build(self) -> QWidget:
         """Make the contents."""
@@ -140,7 +164,7 @@ class Panel(View):
 
     def show_contents(self) -> None:
         """Show what :meth:`build` made."""
-        self.pages.setCurrentWidget(self.contents)
+        self.pages.setCurrentWidget(self._scrolling)
 
     @property
     def waits(self) -> bool:
@@ -171,7 +195,13 @@ class Panel(View):
     def event(self, event: QEvent) -> bool:
         """Go when the dock goes: Qt takes a panel down in order, Python's garbage collector would not."""
         done = super().event(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        if event.type() != QEvent.Type.ParentChange:  # after others the widget may be gone
+            return done
+        parent = self.parent()
+        if isinstance(parent, QDockWidget):
+            # While napari adds the dock: before a window that is too small for it grows.
+            parent.dockLocationChanged.connect(partial(_settle, weakref.ref(self), weakref.ref(parent)))
+        elif parent is None:
             self.leave()
             QTimer.singleShot(0, partial(_delete_if_alone, weakref.ref(self)))
         return done
@@ -182,14 +212,24 @@ class Panel(View):
         super().showEvent(event)
 
     def minimumSizeHint(self) -> QSize:
-        """Never narrower than its texts, whatever fonts and scales make of them."""
+        """As narrow as its texts are, within reason: what needs more room than that is scrolled."""
         hint = super().minimumSizeHint()
-        return QSize(max(self.minimum_width, hint.width()), hint.height())
+        width = min(max(self.minimum_width, hint.width()), max(self.minimum_width, WIDEST))
+        return QSize(width, min(hint.height(), self.minimum_height))
 
     def sizeHint(self) -> QSize:
         """Wide enough that no label is cut off."""
         width, height = self.usual_size
         return QSize(max(width, self.minimumSizeHint().width()), height)
+
+
+def _settle(panel: "weakref.ref[Panel]", dock: "weakref.ref[QDockWidget]", *_: Any) -> None:
+    """Give a dock its place when it is added, and never again: where the user moves it, it stays."""
+    found, its_dock = panel(), dock()
+    if found is None or its_dock is None or its_dock.property("settled"):
+        return
+    its_dock.setProperty("settled", True)
+    settle(found.coordinator.viewer, its_dock, found.title)
 
 
 def _look_again(reference: "weakref.ref[Panel]") -> None:

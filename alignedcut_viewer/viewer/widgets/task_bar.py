@@ -32,8 +32,9 @@ class TaskBar(View):
         self.cancel.changed.connect(coordinator.tasks.cancel)
 
     def listen(self) -> None:
-        """Follow the work in the background."""
+        """Follow the work in the background, and what is said of its end."""
         self.follow(self.coordinator.tasks.changed, self._draw)
+        self.follow(self.coordinator.status.changed, self._draw_line)
 
     def redraw(self) -> None:
         """Show the work in the background."""
@@ -42,14 +43,13 @@ class TaskBar(View):
     def _draw(self, task: TaskState) -> None:
         self.run.enabled = not task.busy
         self.cancel.enabled = task.busy and not task.stopping
+        self.bar.native.setVisible(task.busy)
         if task.busy and task.total <= 0:
             self.bar.native.setRange(0, 0)
         else:
             self.bar.native.setRange(0, 1000)
             self.bar.native.setValue(1000 * task.done // task.total if task.total > 0 else 0)
-        if not task.busy:
-            self.text.value = "Ready."
-        elif task.stopping:
-            self.text.value = f"{task.title}: stopping after this step…"
-        else:
-            self.text.value = f"{task.title}: {task.text}…"
+        self._draw_line()
+
+    def _draw_line(self) -> None:
+        self.text.value = self.coordinator.status.line

@@ -57,9 +57,12 @@ class TaskRunner:
     ----------
     changed
         Signal (TaskState): what the background does now.
+    ended
+        Signal (title, how): work has ended, ``"done"`` and shown, ``"cancelled"`` or ``"failed"``.
     """
 
     changed = Signal(TaskState)
+    ended = Signal(str, str)
 
     def __init__(
         self, is_open: Callable[[], bool] = lambda: True, task_of: Callable[[Work, str], Task] | None = None
@@ -150,13 +153,23 @@ class TaskRunner:
         self._set_state(TaskState())
         if outcome.error is not None:
             tell_error(outcome.error)
+            self.ended.emit(title, "failed")
         elif outcome.cancelled:
             show_info(f"{title}: cancelled. Finished steps are kept; run again to continue.")
-        elif then is not None:
-            try:
-                then(outcome.value)
-            except Exception as error:
-                tell_error(error)
+            self.ended.emit(title, "cancelled")
+        else:
+            self._finish(title, then, outcome.value)
+
+    def _finish(self, title: str, then: Callable[[Any], None] | None, value: Any) -> None:
+        try:
+            if then is not None:
+                then(value)
+        except Exception as error:
+            tell_error(error)
+            self.ended.emit(title, "failed")
+            return
+        if self._task is None:  # else one thing led to another
+            self.ended.emit(title, "done")
 
 
 def _in_background(work: Work, title: str) -> Task:

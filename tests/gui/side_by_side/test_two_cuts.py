@@ -164,7 +164,7 @@ def test_the_brain_panel_says_why_a_joint_cut_has_no_bars(viewer, coordinator, t
 
 
 def test_the_form_shows_what_the_kind_needs(qtbot, viewer, coordinator):
-    panel = show_panel(viewer, "Study", tabify=False)
+    panel = show_panel(viewer, "Study")
     form = panel.compute_tab
     assert form.alignment.native.isVisibleTo(form)
     form.kind.value = "where"

@@ -124,7 +124,9 @@ def test_run_shows_progress_and_then_the_colours(
     assert parts == sorted(parts)
     assert any(OFFLINE in text for _, _, text in seen)
     assert opened.task_bar.run.enabled
-    assert opened.task_bar.text.value == "Ready."
+    assert "AlignedCut: done in" in opened.task_bar.text.value
+    assert "225 tokens of 3 pictures, 1 network, in" in opened.task_bar.text.value
+    assert opened.task_bar.bar.native.isHidden()
 
     assert [layer.name for layer in viewer.layers] == ["Pictures", f"AlignedCut · {NETWORK}"]
     colours = viewer.layers[1]

@@ -29,7 +29,7 @@ def settle(qtbot):
     """Wait until the panel has prepared what it shows, and has painted it."""
 
     def wait(panel):
-        qtbot.waitUntil(lambda: panel.settled and panel.pages.currentWidget() is panel.board, timeout=60_000)
+        qtbot.waitUntil(lambda: panel.settled and panel.pages.currentIndex() == 1, timeout=60_000)
         go_round()
 
     return wait

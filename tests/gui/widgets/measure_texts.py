@@ -13,7 +13,7 @@ def main(study: str, theme: str) -> None:
 
     from alignedcut_viewer.viewer import launch
     from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
-    from alignedcut_viewer.viewer.coordinator.docks import PLUGIN, panel_names
+    from alignedcut_viewer.viewer.coordinator.docks import panel_names, show_panel
 
     viewer = launch(study, block=False)
     viewer.theme = theme
@@ -32,8 +32,7 @@ def main(study: str, theme: str) -> None:
     coordinator.similarity.settings.update(mask=True, threshold=0.4)
     cut, seen, untold = [], 0, []
     for name in panel_names():
-        dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != "Study")
-        dock.raise_()
+        panel = show_panel(viewer, name)
         settle()
         for folded in panel.findChildren(QCollapsible):
             folded.expand(animate=False)

@@ -23,6 +23,7 @@ class Looks:
 
     def __init__(self):
         self.now = {"camera": {"zoom": 2.0}, "layers": {"colours": {"opacity": 0.5}}, "panels": ["Study"]}
+        self.now["arrangement"] = {"workspace": "Map"}
         self.gone_to, self.opened_anew = None, None
 
     def is_open(self):
@@ -45,6 +46,12 @@ class Looks:
 
     def open_panels(self, names, *, anew):
         self.now["panels"], self.opened_anew = names, anew
+
+    def arrangement(self):
+        return self.now["arrangement"]
+
+    def arrange(self, kept):
+        self.now["arrangement"] = kept
 
     def go(self, position):
         self.gone_to = position

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,18 @@ class Turn:
     shared: int
     unexplained: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """As recipes hold it."""
+        return {**asdict(self), "matrix": self.matrix.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The turn that a recipe holds."""
+        return cls(**{**values, "matrix": np.array(values["matrix"], dtype=np.float64)})
+
 
 def turn_onto_earlier(
-    study: Study, name: str | None, group: str, embedding: NDArray[np.float32]
+    study: Study, name: str | None, group: str, part: str, embedding: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], Turn | None]:
     """Turn an embedding so that the tokens that an earlier cut also has keep their colours.
 
@@ -59,8 +69,9 @@ def turn_onto_earlier(
         Still holds the earlier cut, if there is one.
     name
         Name of the cut. Where none of that name is there yet, colours follow the first cut of the study.
-    group
-        Group of the new eigenvectors, inside the group of all cuts.
+    group, part
+        Groups of the new eigenvectors, inside the group of all cuts, and of its colours inside that one. Where they are
+        those of the earlier cut, which is being repaired, they are turned as they were before, to the bit.
     embedding
         (N, 3) of the new cut.
 
@@ -79,6 +90,9 @@ def turn_onto_earlier(
         before = old.embedding
     except StudyError:
         return embedding, None  # damaged, and about to be replaced
+    if old.identity == f"{CUTS}/{group}/{part}":
+        made = _recorded(study, old.identity)
+        return embedding if made is None else _turned(embedding, made.matrix), made
     index = NodeIndex.from_dict(study.store.attributes(f"{CUTS}/{group}")["index"])
     nodes = np.linspace(0, len(old.index) - 1, min(_MOST, len(old.index))).astype(np.int64)
     found = counterparts(nodes, old.index, index)
@@ -87,13 +101,25 @@ def turn_onto_earlier(
         return embedding, None
     there = np.asarray(before[nodes[kept]], dtype=np.float64)
     here = np.asarray(embedding[found[kept]], dtype=np.float64)
-    middle = here.mean(axis=0)
-    there, here = there - there.mean(axis=0), here - middle
+    there, here = there - there.mean(axis=0), here - here.mean(axis=0)
     left, values, right = np.linalg.svd(here.T @ there)
     sizes = float(np.square(here).sum() * np.square(there).sum())
     unexplained = 1.0 - float(values.sum()) ** 2 / sizes if sizes > 0 else 1.0
     if not unexplained <= _LARGEST_SHIFT:
         return embedding, None
     matrix = left @ right
-    turned = ((embedding - middle.astype(np.float32)) @ matrix.astype(np.float32)).astype(np.float32)
-    return turned, Turn(old.identity, matrix, int(np.count_nonzero(kept)), unexplained)
+    return _turned(embedding, matrix), Turn(old.identity, matrix, int(np.count_nonzero(kept)), unexplained)
+
+
+def _turned(embedding: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    centred = embedding - embedding.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return (centred @ matrix.astype(np.float32)).astype(np.float32)
+
+
+def _recorded(study: Study, path: str) -> Turn | None:
+    """The turn that the recipe of some colours holds."""
+    try:
+        found = study.store.attributes(path)["recipe"].get("turned")
+    except (StudyError, KeyError):
+        return None
+    return None if found is None else Turn.from_dict(found)

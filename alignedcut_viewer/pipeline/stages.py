@@ -390,15 +390,12 @@ def _colour_stage(
     if not len(eigenvectors):
         raise StudyError("The graph has no nodes to colour.")
     embedding = np.asarray(engine.fit_transform(eigenvectors, progress=progress, on_update=on_update), dtype=np.float32)
-    embedding, turn = turn_onto_earlier(study, name, group, embedding)
+    embedding, turn = turn_onto_earlier(study, name, group, part, embedding)
     colours = rgb(embedding, quantile=settings.quantile)
-    turned = None
-    if turn is not None:
-        turned = {"onto": turn.onto, "matrix": turn.matrix.tolist(), "tokens": turn.shared, "left": turn.unexplained}
     attributes = {
         "recipe": {
             **identity,
-            "turned": turned,
+            "turned": None if turn is None else turn.as_dict(),
             "perplexity": engine.perplexity_,
             "versions": versions("torch", "numpy"),
         }

@@ -113,7 +113,8 @@ def turn_onto_earlier(
 
 def _turned(embedding: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     centred = embedding - embedding.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return (centred @ matrix.astype(np.float32)).astype(np.float32)
+    turned: NDArray[np.float32] = (centred @ matrix.astype(np.float32)).astype(np.float32)
+    return turned
 
 
 def _recorded(study: Study, path: str) -> Turn | None:

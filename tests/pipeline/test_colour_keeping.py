@@ -89,6 +89,3 @@ def test_colours_that_are_repaired_are_turned_as_before(study: Study) -> None:
     np.testing.assert_array_equal(again, turned)
     assert same is not None
     np.testing.assert_array_equal(same.matrix, turn.matrix)
-    # What was never turned stays as it is.
-    study.publish_cut("default", "cut-1", "colour-a")
-    assert turn_onto_earlier(study, "default", "cut-1", "colour-a", before) == (before, None)

@@ -105,6 +105,8 @@ class _Manner(QObject):
         """The window is about to go: look at nothing of it any more."""
         self._window.removeEventFilter(self)
         self._canvas.removeEventFilter(self)
+        self._legend.setParent(None)
+        self._legend.deleteLater()
 
     def place(self) -> None:
         """Keep the legend in the lower right corner."""

@@ -103,10 +103,11 @@ class _Manner(QObject):
 
     def leave(self) -> None:
         """The window is about to go: look at nothing of it any more."""
-        self._window.removeEventFilter(self)
-        self._canvas.removeEventFilter(self)
-        self._legend.setParent(None)
-        self._legend.deleteLater()
+        with contextlib.suppress(RuntimeError):  # gone already, with the window
+            self._window.removeEventFilter(self)
+            self._canvas.removeEventFilter(self)
+            self._legend.setParent(None)
+            self._legend.deleteLater()
 
     def place(self) -> None:
         """Keep the legend in the lower right corner."""

@@ -221,7 +221,7 @@ def main() -> None:
     write_section(
         "layered_cut",
         "## The direct joint cut against gradient descent\n\n"
-        f"Of {N_PICTURES} photographs each, {N_VECTORS} pseudo-eigenvectors, attention of all layers and heads, at one "
+        f"Photographs: {N_PICTURES}; {N_VECTORS} pseudo-eigenvectors, attention of all layers and heads, at one "
         f"and at two resolutions; processor seconds of one thread, on a busy machine: {machine_description()}. "
         "Gradient descent makes the 100 updates of the paper; the graphs are made before. The direct way is charged "
         "for graphs, eigenvectors and the search for the lowest objective in their span. *No term worse anywhere*: "

@@ -115,7 +115,7 @@ KEYS: tuple[Key, ...] = (
 
 
 KEYS += tuple(
-    Key(f"Alt-{number + 1}", f"the workspace {name}", partial(_show_workspace, name=name))
+    Key(f"Control-{number + 1}", f"the workspace {name}", partial(_show_workspace, name=name))
     for number, name in enumerate(workspace.name for workspace in WORKSPACES)
 )
 

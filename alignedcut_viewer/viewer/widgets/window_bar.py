@@ -22,6 +22,7 @@ from superqt import QElidingLabel
 
 from ...errors import AlignedCutError
 from ..coordinator.coordinator import Coordinator
+from ..state.workspaces import WORKSPACES
 from ..work.dialogs import ask_text, window_of
 from ..work.task_runner import tell_error
 from .view import View
@@ -83,11 +84,12 @@ class WindowBar(View):
         self.cancel.clicked.connect(coordinator.tasks.cancel)
 
     def _make_buttons(self) -> None:
-        for number, name in enumerate(self.coordinator.workspaces.names):
+        keys = {workspace.name: number for number, workspace in enumerate(WORKSPACES, 1)}
+        for name in self.coordinator.workspaces.names:
             button = QToolButton()
             button.setText(name)
             button.setCheckable(True)
-            button.setToolTip(f"The workspace {name} (Alt-{number + 1})")
+            button.setToolTip(f"The workspace {name} (Ctrl-{keys[name]})")
             button.clicked.connect(partial(self.show_workspace, name))
             self._group.addButton(button)
             self._left.addWidget(button)

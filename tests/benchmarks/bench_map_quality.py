@@ -112,7 +112,7 @@ def measure(what: str, settings: dict[str, Any], many: bool) -> dict[str, float]
     points = eigenvectors(many)
     if what == "map":
         engine = SpectralTSNE(2, **MapSettings(**settings, device="cpu").as_dict())
-        small = SpectralTSNE(2, **(engine.get_params() | {"n_landmarks": 6000, "max_iter": 2, "n_components": 2}))
+        small = SpectralTSNE(**(engine.get_params() | {"n_landmarks": 6000, "max_iter": 2}))
     else:
         engine = colour_engine(ColourSettings(**settings, device="cpu"))
         small = SpectralTSNE(**(engine.get_params() | {"n_landmarks": 200, "max_iter": 2}))

@@ -140,4 +140,5 @@ class RegionWidget(PaintedWidget):
         if score is None:
             return words
         weak = ": hardly predicted, read little into it" * self.is_weak(region)
-        return f"{words}<br>held-out R² {score:.3f}{weak}".replace("-", "−")
+        value = f"{score:.3f}".replace("-", "−")
+        return f"{words}<br>held-out R² {value}{weak}"

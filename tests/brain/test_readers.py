@@ -65,7 +65,7 @@ def _rewrite(path: Path, text: str) -> None:
             r"voxels_ann\.csv: column noise_ceiling",
         ),
         (lambda f: _rewrite(f / "pictures.csv", "name\na.png\n"), r"pictures\.csv: .*column 'picture'"),
-        (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json: this is not a readable"),
+        (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json is damaged or not a readable description"),
         (lambda f: [p.unlink() for p in f.glob("responses*")], r"neither responses\.npy nor"),
     ],
 )

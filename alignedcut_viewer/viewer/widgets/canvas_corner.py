@@ -54,7 +54,6 @@ class CanvasCorner(View):
         layout.addLayout(line)
         layout.addWidget(self.legend, 0, Qt.AlignmentFlag.AlignRight)
         self._canvas = canvas
-        canvas.installEventFilter(self)
         self.setParent(canvas)
 
     def listen(self) -> None:
@@ -85,9 +84,20 @@ class CanvasCorner(View):
         self.move(left, MARGIN if left > CAPTION else 6 * MARGIN)  # the name of the picture stands at the left
         self.raise_()
 
+    def showEvent(self, event: Any) -> None:
+        """Follow the size of the canvas; only while seen, so that a window that goes is let go of before."""
+        super().showEvent(event)
+        self._canvas.installEventFilter(self)
+        self.place()
+
+    def hideEvent(self, event: Any) -> None:
+        """Follow it no longer."""
+        super().hideEvent(event)
+        self._canvas.removeEventFilter(self)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay in the corner."""
-        if watched is self._canvas and event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+        if watched is self._canvas and event.type() == QEvent.Type.Resize:
             self.place()
         return False
 

@@ -152,7 +152,7 @@ def test_figures_concepts_and_masks(study: Study, tmp_path: Path, capsys: pytest
         assert mask.size == (64, 64)
     opened = Study.open(study.path)
     made = all_figures(opened, opened.cut())
-    needless = ("brain", "cortex", "roi", "activation", "layer-scores")
+    needless = ("brain", "cortex", "roi", "activation", "layer-scores", "voxels")
     lacking = {n: str(f) for n, f in made.items() if isinstance(f, Lacking) and not any(w in n for w in needless)}
     assert not lacking
     report = tmp_path / "report.html"

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QDockWidget
 
 from alignedcut_viewer.viewer.contact_sheet.layout import Cell
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
@@ -148,7 +149,9 @@ def test_two_networks_side_by_side_fill_the_width(qtbot, viewer, board, coordina
     index = coordinator.shown.study.cut.index
     assert coordinator.selection.of().nodes.tolist() == [index.node("two", 7, 3, row=1, column=0)]
     qtbot.keyClick(board.beside.native, Qt.Key.Key_Up)
-    dock = board.parentWidget().parentWidget().parentWidget()
+    dock = board.parentWidget()
+    while not isinstance(dock, QDockWidget):
+        dock = dock.parentWidget()
     dock.setFloating(True)
     dock.resize(1880, 500)
     qtbot.waitUntil(lambda: sheet.layout_.blocks == 1 and sheet.viewport().width() - sheet.layout_.width < 14)

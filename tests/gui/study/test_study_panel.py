@@ -125,7 +125,7 @@ def test_run_shows_progress_and_then_the_colours(
     assert any(OFFLINE in text for _, _, text in seen)
     assert opened.task_bar.run.enabled
     assert "AlignedCut: done in" in opened.task_bar.text.value
-    assert "225 tokens of 3 pictures, 1 network, in" in opened.task_bar.text.value
+    assert "234 tokens of 3 pictures, 1 network, in" in opened.task_bar.text.value
     assert opened.task_bar.bar.native.isHidden()
 
     assert [layer.name for layer in viewer.layers] == ["Pictures", f"AlignedCut · {NETWORK}"]
@@ -210,7 +210,7 @@ def test_a_bug_in_the_background_is_a_notification_too(panel, coordinator, wait_
     wait_idle()
     assert any("a bug" in message for _, message in notifications)
     assert panel.task_bar.bar.native.value() == 0
-    assert panel.task_bar.text.value == "Ready."
+    assert panel.task_bar.text.value.startswith("a bug")
 
 
 def test_a_result_that_cannot_be_shown_is_a_notification(panel, coordinator, wait_idle, notifications):

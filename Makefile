@@ -31,8 +31,11 @@ lint: $(VENV)/.installed-$(QT)  ## ruff (lint and format), mypy (strict), napari
 	$(BIN)/mypy
 	$(BIN)/npe2 validate alignedcut_viewer
 
-test: lint  ## lint, then the whole suite; window tests under Xvfb
-	NAPARI_CONFIG= OMP_WAIT_POLICY=PASSIVE QT_API=$(QT) $(BIN)/python -m pytest $(PYTEST_ARGS)
+# Whole files go to one of two processes, so that what their tests share is made once.
+WORKERS ?= --numprocesses 2 --dist loadfile
+
+test: lint  ## lint, then the whole suite in two processes; window tests under Xvfb
+	NAPARI_CONFIG= OMP_NUM_THREADS=1 QT_API=$(QT) $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weights
 	$(BIN)/python -m pytest -m quick $(PYTEST_ARGS)
@@ -45,7 +48,7 @@ format: $(VENV)/.installed-$(QT)  ## fix layout and imports
 	$(BIN)/ruff format .
 
 coverage: $(VENV)/.installed-$(QT)  ## the whole suite, and which lines it never reaches (htmlcov/index.html)
-	NAPARI_CONFIG= OMP_WAIT_POLICY=PASSIVE QT_API=$(QT) $(BIN)/python -m pytest --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
+	NAPARI_CONFIG= OMP_NUM_THREADS=1 QT_API=$(QT) $(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
 
 $(VENV)/.installed-docs: $(VENV)/.installed-$(QT)
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"

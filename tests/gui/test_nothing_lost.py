@@ -5,7 +5,15 @@ import shutil
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QApplication, QComboBox, QMessageBox, QScrollBar
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMessageBox,
+    QScrollBar,
+)
 
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from alignedcut_viewer.viewer.state.settings import StudySettings
@@ -116,9 +124,9 @@ def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, pan
     panel.tabs.setCurrentWidget(panel.view_tab)
     runs = panel.view_tab.runs
     qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
-    editor = QApplication.focusWidget() if runs.list.state() else None
-    for letter in "fine":
-        qtbot.keyClicks(editor or runs.list.findChildren(type(editor))[0], letter)
+    editor = runs.list.findChild(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "fine")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     wait_idle()
     assert coordinator.shown.study.cuts == ("fine",)

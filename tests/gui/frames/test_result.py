@@ -126,20 +126,18 @@ def test_the_status_bar_names_the_node_under_the_cursor(qtbot, viewer, shown, ca
     viewer.dims.set_current_step(2, 1)
     native = viewer.window._qt_viewer.canvas.native
 
-    def hover(y, x):
-        column, row = canvas_place(y, x)
+    def says(place, text):
+        # Asked again and again, since the view may still be settling: the canvas then moves below the mouse.
+        column, row = canvas_place(*place)
+        qtbot.mouseMove(native, QPoint(round(column) + 1, round(row)))
         qtbot.mouseMove(native, QPoint(round(column), round(row)))
-
-    def says(text):
         status = viewer.status
         return isinstance(status, dict) and status["coordinates"].endswith(text)
 
-    hover(*layout.token_centre(1, 1, 1, 5, 5))
-    hover(*layout.token_centre(1, 4, 0, 5, 5))
+    place = layout.token_centre(1, 4, 0, 5, 5)
     node = index.node(NETWORK, 8, 1, row=4, column=0)
-    qtbot.waitUntil(lambda: says(f"1-astronaut · {NETWORK} · layer 8 · row 4, column 0 · node {node}"))
-    hover(10, 2)
-    qtbot.waitUntil(lambda: says("outside the picture"))
+    qtbot.waitUntil(lambda: says(place, f"1-astronaut · {NETWORK} · layer 8 · row 4, column 0 · node {node}"))
+    qtbot.waitUntil(lambda: says((10, 2), "outside the picture"))
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])

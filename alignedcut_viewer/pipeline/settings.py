@@ -242,7 +242,7 @@ class MapSettings(Settings):
 
     FORMER = {"method": ""}  # noqa: RUF012 - t-SNE was one of several
 
-    n_landmarks: int = 60_000
+    n_landmarks: int = 100_000
     perplexity: float = 30.0
     init: str = "pca"
     spread: str = "refined"

@@ -100,6 +100,7 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     go(coordinator, PICTURE, LAYER)
     keep(viewer, "window.png")
     coordinator.view.smooth = True
+    panel = only(viewer, "Study")[0]
     panel.tabs.setCurrentWidget(panel.view_tab)
     keep(viewer, "window-smooth.png")
     coordinator.view.smooth = False
@@ -172,6 +173,7 @@ def segments(viewer: napari.Viewer, study: str) -> None:
     keep(viewer, "window-segments.png", few_colours=True)
     panel.tabs.setCurrentIndex(1)
     coordinator.segment_layers.hide_segments()
+    coordinator.selection.select([])
     box = coordinator.shown.pictures.layout.box(coordinator.view.picture)
 
     def place(y: float, x: float) -> Place:
@@ -182,7 +184,6 @@ def segments(viewer: napari.Viewer, study: str) -> None:
     coordinator.view.update(tool="point")
     coordinator.picking.click(place(0.2, 0.93), "remove")
     turn_until(lambda: coordinator.heat_map.values is coordinator.prompting.values)
-    coordinator.selection.select([])
     settle()
     keep(viewer, "window-prompts.png", few_colours=True)
     coordinator.prompting.marks.clear()

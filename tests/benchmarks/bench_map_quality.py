@@ -172,8 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     n = len(eigenvectors(False))
     for what in options.only:
         text = (
-            f"{machine_description()}; the machine was busy with other work: see the processor's seconds, of both "
-            f"cores together. {n:,} tokens, 20 eigenvectors.\n\n{table(what, False)}\n\n"
+            f"{machine_description()}. {n:,} tokens, 20 eigenvectors.\n\n{table(what, False)}\n\n"
             f"{N_MANY:,} tokens (simulated: the same, drawn with replacement and shaken):\n\n{table(what, True)}"
         )
         if not options.no_write:

@@ -167,6 +167,7 @@ class MapControls(QWidget):
             f"QToolButton:hover, QToolButton:focus {{ border-color: {text}; }}"
             f"QToolButton:checked {{ background: {current}; color: {colours.back.name()}; border-color: {current}; }}"
             "QToolButton::menu-indicator { image: none; }"
+            "QSpinBox { min-width: 30px; max-width: 40px; padding: 1px 2px; }"  # napari's are wider than two digits
         )
 
     def show_index(self, index: NodeIndex) -> None:

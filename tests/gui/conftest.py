@@ -21,7 +21,7 @@ from tests.gui.event_loop import go_round
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
 
-# Later tests of the same process may import torchvision; see alignedcut_viewer/viewer/work/loader_conflict.py.
+# Later tests of the same process may import torchvision; see alignedcut_viewer.viewer.work.loader_conflict.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 

@@ -169,7 +169,7 @@ def segments(viewer: napari.Viewer, study: str) -> None:
     settle()
     image = coordinator.segments.image
     coordinator.segments.choose([coordinator.segments.edits.of_image(image)[0].key])
-    turn_until(lambda: len(panel.list.model_.details) == len(panel.list.model_.segments))
+    turn_until(lambda: len(panel.list.model_.details) == len(panel.list.rows))
     keep(viewer, "window-segments.png", few_colours=True)
     panel.tabs.setCurrentIndex(1)
     coordinator.segment_layers.hide_segments()

@@ -1,6 +1,8 @@
 """Workspaces fit the screen, whatever is opened; they come back with the session; own ones are kept."""
 
+import gc
 import shutil
+import weakref
 
 import pytest
 from qtpy.QtCore import Qt
@@ -183,3 +185,15 @@ def test_nothing_of_naparis_is_lost(viewer, coordinator, bar):
     for name in NAPARI_PANELS:
         dock = next(dock for dock in window.findChildren(QDockWidget) if dock.objectName() == name)
         assert not dock.isHidden()
+
+
+def test_panels_that_a_workspace_hides_keep_what_was_typed_into_them(viewer, coordinator, bar):
+    shown = {}
+    for name in (*NAMES, *NAMES):
+        bar.buttons[name].click()
+        go_round()
+        gc.collect()
+        for panel, dock in docks_of(viewer).items():
+            assert shown.setdefault(panel, weakref.ref(dock))() is dock, f"{panel} was made anew"
+        dock = None
+        assert shown.keys() == docks_of(viewer).keys()

@@ -4,14 +4,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QShortcut,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
@@ -130,7 +128,7 @@ class ConceptsPanel(Panel):
         self.words.textChanged.connect(self._on_order)
         self.list.chosen.connect(self._on_chosen)
         self.list.renamed.connect(self._rename)
-        self.list.pin_clicked.connect(self._toggle_pin)
+        self.list.sign_clicked.connect(self._toggle_pin)
         self.list.crop_clicked.connect(self._go_to)
         self.rename.clicked.connect(self._edit_name)
         self.merge.clicked.connect(self._merge)
@@ -138,10 +136,7 @@ class ConceptsPanel(Panel):
         self.tabs.currentChanged.connect(self._on_tab)
         self.consistency.drawn.connect(self._on_enabled)
         self.transitions.drawn.connect(self._on_enabled)
-        for keys, act in (("Ctrl+M", self._merge), ("Ctrl+P", self._pin_chosen)):
-            shortcut = QShortcut(QKeySequence(keys), self.list)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(act)
+        self.list.actions_of_keys = {(Qt.Key.Key_M, True): self._merge, (Qt.Key.Key_P, True): self._pin_chosen}
         return contents
 
     @property
@@ -220,7 +215,7 @@ class ConceptsPanel(Panel):
         details = self._known_details()
         first = {id: one.layers[0] for id, one in details.items() if one.layers}
         shown = ordered(self._everything, self.sort.currentData(), self.words.text(), first)
-        self.list.show_concepts(shown, details)
+        self.list.show_rows(shown, details)
 
     def _known_details(self) -> dict[int, ConceptDetails]:
         cut = self._cut
@@ -234,7 +229,7 @@ class ConceptsPanel(Panel):
         study, cut = self.coordinator.shown.study, self._cut
         if study is None or cut is None or not self._listening:
             return
-        missing = [one for one in self.list.model_.concepts if detail_key(cut, one) not in self._details][:AT_A_TIME]
+        missing = [one for one in self.list.rows if detail_key(cut, one) not in self._details][:AT_A_TIME]
         wanted = [detail_key(cut, one) for one in missing]
         if not missing or (self._looking.busy and self._looked_at == wanted):
             return
@@ -261,13 +256,13 @@ class ConceptsPanel(Panel):
         self._look_at_more()
 
     def _on_enabled(self) -> None:
-        chosen = self.list.chosen_ids
+        chosen = self.list.chosen_keys
         self.rename.setEnabled(len(chosen) == 1)
         self.merge.setEnabled(len(chosen) > 1)
         self.pin.setEnabled(bool(chosen))
-        self.pin.setText("Unpin" if chosen and all(one.pinned for one in self.list.chosen_concepts) else "Pin")
+        self.pin.setText("Unpin" if chosen and all(one.pinned for one in self.list.chosen_rows) else "Pin")
         page = self.tabs.currentIndex()
-        ready = (bool(self.list.model_.concepts), self.consistency.has_numbers, self.transitions.has_numbers)
+        ready = (bool(self.list.rows), self.consistency.has_numbers, self.transitions.has_numbers)
         self.export.setEnabled(ready[page] if 0 <= page < 3 else False)
 
     # -- what the user does --------------------------------------------------------------------------------------
@@ -287,7 +282,7 @@ class ConceptsPanel(Panel):
         import numpy as np
 
         self._on_enabled()
-        chosen = self.list.chosen_concepts
+        chosen = self.list.chosen_rows
         self.consistency.choose(chosen[0].id if chosen else None)
         self._on_enabled()
         if not chosen:
@@ -332,11 +327,8 @@ class ConceptsPanel(Panel):
             self.sets.redraw()
 
     def _edit_name(self) -> None:
-        chosen = self.list.selectionModel().selectedIndexes()
-        if len(chosen) == 1:
-            self.tabs.setCurrentIndex(0)
-            self.list.setFocus()
-            self.list.edit(chosen[0])
+        self.tabs.setCurrentIndex(0)
+        self.list.edit_name()
 
     def _rename(self, id: int, name: str) -> None:
         self._change(lambda concepts: concepts.rename(id, name))
@@ -346,7 +338,7 @@ class ConceptsPanel(Panel):
 
     def _pin_chosen(self) -> None:
         def change(concepts: "ConceptSet") -> None:
-            chosen = self.list.chosen_ids
+            chosen = self.list.chosen_keys
             pinned = not all(concepts[id].pinned for id in chosen)
             for id in chosen:
                 concepts.pin(id, pinned)
@@ -354,7 +346,7 @@ class ConceptsPanel(Panel):
         self._change(change)
 
     def _merge(self) -> None:
-        chosen = self.list.chosen_ids
+        chosen = self.list.chosen_keys
         if len(chosen) < 2:
             return
 
@@ -383,7 +375,7 @@ class ConceptsPanel(Panel):
         if page == 2:
             return self.transitions.figure()
         study, cut = self.coordinator.shown.study_and_cut()
-        shown = list(self.list.model_.concepts)
+        shown = list(self.list.rows)
         return partial(concepts_figure, study.study, cut, shown, self._known_details())
 
     def table(self) -> Table:
@@ -395,7 +387,7 @@ class ConceptsPanel(Panel):
             return self.transitions.table()
         concepts = self.concepts
         assert concepts is not None
-        return concepts_table(concepts, [concept.id for concept in self.list.model_.concepts])
+        return concepts_table(concepts, [concept.id for concept in self.list.rows])
 
 
 def _discover(study: Any, cut: str, settings: dict[str, Any], progress: ProgressCallback) -> Any:

@@ -45,6 +45,7 @@ class Workspaces:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._turn = 0
+        self._held: tuple[QDockWidget, ...] = ()
         self.current = ""
         self.own: dict[str, dict[str, Any]] = _read_own()
 
@@ -95,7 +96,11 @@ class Workspaces:
             wanted = {name for group in groups for name in group.panels}
             for name in wanted - set(docks_of(viewer)) - set(NAPARI_PANELS):
                 show_panel(viewer, name)
-            for name, dock in (*docks_of(viewer).items(), *self._naparis()):
+            present = (*docks_of(viewer).items(), *self._naparis())
+            # A dock that is taken out of the window belongs to who holds it in Python, and napari holds it weakly: what
+            # is hidden would be collected, with all that was typed into it.
+            self._held = tuple(dock for _, dock in present)
+            for name, dock in present:
                 if dock.isFloating():
                     dock.setFloating(False)
                 window.removeDockWidget(dock)  # which hides it, and lets go of its place

@@ -62,7 +62,7 @@ class ListPage(View):
         self.words.setPlaceholderText("filter by name")
         self.words.setClearButtonEnabled(True)
         self.list = SegmentList(Colours.of(coordinator.viewer))
-        self.rename = _button("Rename", "Rename (F2, or double-click)", self.edit_name)
+        self.rename = _button("Rename", "Rename (F2, or double-click)", self.list.edit_name)
         self.colour = _button("Colour…", "Another colour (double-click on it)", self.ask_colour)
         self.lock = _button("Lock", "Locked segments keep their pixels (Ctrl-L, or the padlock)", self.toggle_locks)
         self.merge = _button("Merge", "Make one of those chosen; the first gives number and name (Ctrl-M)", self.unite)
@@ -92,7 +92,7 @@ class ListPage(View):
         self.words.textChanged.connect(self.draw_list)
         self.list.chosen.connect(self._on_chosen)
         self.list.renamed.connect(lambda key, name: self._change(lambda edits: edits.rename(key, name)))
-        self.list.lock_clicked.connect(self._toggle_lock)
+        self.list.sign_clicked.connect(self._toggle_lock)
         self.list.colour_clicked.connect(self._ask_colour_of)
         self.list.actions_of_keys = {
             (Qt.Key.Key_M, True): self.unite,
@@ -149,7 +149,7 @@ class ListPage(View):
         edits, image = self.coordinator.segments.edits, self.coordinator.segments.image
         if edits is None:
             return {}
-        keys = [segment.key for segment in self.list.model_.segments]
+        keys = [segment.key for segment in self.list.rows]
         marks = {key: detail_mark(edits, key, image) for key in keys}
         return {key: self._details[mark] for key, mark in marks.items() if mark in self._details}
 
@@ -162,7 +162,7 @@ class ListPage(View):
         if study is None or edits is None or not self._listening:
             return
         image, known = self.coordinator.segments.image, self._known()
-        missing = [segment.key for segment in self.list.model_.segments if segment.key not in known][:AT_A_TIME]
+        missing = [segment.key for segment in self.list.rows if segment.key not in known][:AT_A_TIME]
         if not missing:
             return
         snapshot = copy.copy(edits)
@@ -231,13 +231,6 @@ class ListPage(View):
         except AlignedCutError as error:
             tell_error(error)
             return None
-
-    def edit_name(self) -> None:
-        """Type another name into the list."""
-        rows = self.list.selectionModel().selectedIndexes()
-        if len(rows) == 1:
-            self.list.setFocus()
-            self.list.edit(rows[0])
 
     def _toggle_lock(self, key: "SegmentKey") -> None:
         self._change(lambda edits: edits.lock(key, not edits[key].locked))

@@ -156,7 +156,7 @@ def test_escape_clears_and_one_history_undoes_everything(qtbot, viewer, coordina
     assert coordinator.selection.of().nodes.tolist() == nodes
     key(qtbot, viewer, Qt.Key.Key_Z, ctrl)
     assert cut.concepts[first.id].name == first.name
-    assert panel.list.model_.concepts[0].name == first.name
+    assert panel.list.rows[0].name == first.name
     key(qtbot, viewer, Qt.Key.Key_Z, ctrl)
     assert "spots" not in coordinator.named.sets
     key(qtbot, viewer, Qt.Key.Key_Z, ctrl)

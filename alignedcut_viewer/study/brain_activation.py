@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..brain.centring import Centring, centring_info
 from ..errors import AlignmentError, InputError
 from ..nodes import NodeIndex
+from .brain_sources import BrainSources, SourceBlocks
 from .feature_set import FeatureSet
-from .token_array import TokenArray
 
 if TYPE_CHECKING:
     from ..brain.brain_space import RoiActivation
@@ -26,7 +26,6 @@ __all__ = ["BRAIN_ACTIVATION", "BrainActivation", "open_brain_activation"]
 
 BRAIN_ACTIVATION = "brain_activation"
 _SIDES = ("", "lh", "rh")
-_BLOCK = 8192
 
 FloatArray = NDArray[np.float32]
 
@@ -38,7 +37,8 @@ class BrainActivation:
     :attr:`alignedcut_viewer.study.Cut.brain_activation`. Activations are in the units of the responses that the
     alignment was trained on, without its intercept; those of all nodes of a picture, summed over the layers and
     averaged over tokens, add up to the prediction but for a constant. The methods tell them about zero, where not
-    asked otherwise, see :data:`~alignedcut_viewer.brain.centring.Centring`.
+    asked otherwise, see :data:`~alignedcut_viewer.brain.centring.Centring`. Nodes of a joint cut take the activation of
+    the aligned features at their own place and layer, those of the joint solution the mean over layers.
 
     Attributes
     ----------
@@ -52,6 +52,8 @@ class BrainActivation:
         Name of the brain data.
     simulated : bool
         Whether they were made up; whoever shows them says so.
+    alignment : str or None
+        Which alignment of the study led there, of a joint cut; an AlignedCut's is its own.
     roi_voxels : numpy.ndarray
         (n_rois,) number of voxels of each region.
     n_voxels : int
@@ -70,23 +72,26 @@ class BrainActivation:
         Parameters
         ----------
         description
-            ``rois``, ``source``, ``simulated``.
+            ``rois``, ``source``, ``simulated``; of a joint cut ``sources``, as :class:`.BrainSources` tells them.
         arrays
             ``table``, ``roi_voxels``; of every slot ``slot_features`` (its mean aligned features) and
             ``slot_offsets`` (what its offset adds to each region); where voxels travel, ``beta`` (D', n_voxels),
-            ``roi_masks``, ``hemisphere``, ``fsaverage_vertex``; ``map-I`` and ``bias-I`` of the I-th slot.
+            ``roi_masks``, ``hemisphere``, ``fsaverage_vertex``; ``map-I`` and ``bias-I`` of the I-th source, which
+            is the I-th slot where ``sources`` are not given.
         index
             The nodes of the cut.
         features
-            Feature sets of the networks of the index.
+            Feature sets of the sources.
         """
         self.names: tuple[str, ...] = tuple(description["rois"])
         self.source = str(description["source"])
         self.simulated = bool(description["simulated"])
+        self.alignment: str | None = description.get("alignment")
         self.table: NDArray[Any] = arrays["table"]
         self.roi_voxels: NDArray[np.int64] = np.asarray(arrays["roi_voxels"], dtype=np.int64)
         self.index = index
         self._arrays, self._features = arrays, features
+        self._sources = BrainSources.from_dict(description.get("sources"), index)
         self._beta: NDArray[Any] | None = arrays.get("beta")
         self.n_voxels = 0 if self._beta is None else int(self._beta.shape[1])
 
@@ -242,25 +247,16 @@ class BrainActivation:
         """
         chosen = np.sort(self._checked(nodes))
         total = np.zeros(self._arrays["slot_features"].shape[1], dtype=np.float64)
-        for number, low, high, blocks in self._by_slot(chosen):
-            matrix = self._arrays[f"map-{number:03d}"]
+        for _, low, high, share, source, blocks in self._blocks(chosen):
+            matrix = self._arrays[f"map-{source:03d}"]
             summed = np.zeros(matrix.shape[0], dtype=np.float64)
             for block in blocks:
                 summed += np.ones(len(block), dtype=np.float32) @ block
-            total += summed @ matrix + (high - low) * self._arrays[f"bias-{number:03d}"]
+            total += share * (summed @ matrix + (high - low) * self._arrays[f"bias-{source:03d}"])
         return (total / len(chosen)).astype(np.float32)
 
-    def _by_slot(self, chosen: NDArray[np.int64]) -> Iterator[tuple[int, int, int, Iterator[FloatArray]]]:
-        """Of each slot with some of the nodes, which ascend: its number, where its nodes are, and their features."""
-        images = np.asarray(self.index.images, dtype=np.int64)
-        for number, (slot, part) in enumerate(self.index.iter_slots()):
-            low, high = (int(end) for end in np.searchsorted(chosen, [part.start, part.stop]))
-            if low == high:
-                continue
-            position, token = np.divmod(chosen[low:high] - part.start, self.index.grid(*slot).n_tokens)
-            features = self._features[slot.network]
-            token += features.class_token and not self.index.network(slot.network).class_token
-            yield number, low, high, _blocks(features.tokens(slot.layer), images[position], token)
+    def _blocks(self, nodes: NDArray[np.int64]) -> Iterator[SourceBlocks]:
+        return self._sources.blocks(self.index, self._features, nodes)
 
     def aligned(self, nodes: ArrayLike, *, about: Centring = "zero") -> FloatArray:
         """(n, D') aligned features of some nodes, in ascending order of the nodes.
@@ -274,10 +270,11 @@ class BrainActivation:
         """
         chosen = np.sort(self._checked(nodes))
         centres = self._centre_features(about).astype(np.float32)
-        result = np.empty((len(chosen), centres.shape[1]), dtype=np.float32)
-        for number, low, high, blocks in self._by_slot(chosen):
-            offset = self._arrays[f"bias-{number:03d}"] - centres[number]
-            result[low:high] = np.concatenate(list(blocks)) @ self._arrays[f"map-{number:03d}"] + offset
+        result = np.zeros((len(chosen), centres.shape[1]), dtype=np.float32)
+        for number, low, high, share, source, blocks in self._blocks(chosen):
+            offset = self._arrays[f"bias-{source:03d}"] - centres[number]
+            mapped = np.concatenate(list(blocks)) @ self._arrays[f"map-{source:03d}"] + offset
+            result[low:high] += np.float32(share) * mapped
         return result
 
     @property
@@ -308,7 +305,8 @@ class BrainActivation:
         means = np.asarray(self._arrays["slot_features"], dtype=np.float64)
         if about == "layer":
             return means
-        offsets = np.stack([self._arrays[f"bias-{number:03d}"] for number in range(len(means))]).astype(np.float64)
+        biases = [[self._arrays[f"bias-{source:03d}"] for source in sources] for sources in self._sources.parts]
+        offsets = np.stack([np.mean(each, axis=0, dtype=np.float64) for each in biases])
         return offsets if about == "zero" else offsets + self._slot_shares @ (means - offsets)
 
     @property
@@ -426,11 +424,7 @@ def open_brain_activation(store: Store, cut: str, index: NodeIndex) -> BrainActi
     if not store.exists(f"{group}/slot_offsets") or not store.exists(group):
         return None  # those of earlier versions lack what the choice of a centre needs, and are computed anew
     arrays = {name: store.view(f"{group}/{name}") for name in store.groups(group)}
-    features = {network.name: FeatureSet(store, network.name) for network in index.networks}
-    return BrainActivation(store.attributes(group), arrays, index, features)
-
-
-def _blocks(tokens: TokenArray, images: NDArray[np.int64], token: NDArray[np.int64]) -> Iterator[FloatArray]:
-    for start in range(0, len(images), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        yield np.asarray(tokens.gather(images[part], token[part]), dtype=np.float32)
+    description = store.attributes(group)
+    sources = BrainSources.from_dict(description.get("sources"), index)
+    features = {slot.network: FeatureSet(store, slot.network) for slot in sources.slots}
+    return BrainActivation(description, arrays, index, features)

@@ -82,8 +82,8 @@ def main() -> None:
         "## A joint cut of a data set\n\n"
         f"{N_PHOTOGRAPHS} photographs (100 of COCO and their mirror images), all 12 layers of two networks at 224 px, "
         "one cut of all of them; every command in a process of its own; threads: "
-        f"{os.environ.get('OMP_NUM_THREADS', 'all')}; the machine was busy with other work, so that processor seconds "
-        f"say more; {machine_description()}.\n\n"
+        f"{os.environ.get('OMP_NUM_THREADS', 'all')}; the machine did nothing else; "
+        f"{machine_description()}.\n\n"
         f"{markdown_table(['step', 'wall clock', 'processor', 'peak memory'], rows)}",
     )
 

@@ -81,10 +81,8 @@ class BrainPanel(Panel):
             self.show_contents()
         elif study is None or study.cut is None:
             self.say_no_result()
-        elif study.cut.layered is not None:
-            self.say(OF_JOINT_CUTS, study=True)
-        elif not leads_to_the_brain(study.study, study.cut):
-            self.say(HOW_TO_GET_ONE, study=True)
+        elif not leads_to_the_brain(study):
+            self.say(HOW_TO_GET_ONE if study.cut.layered is None else OF_JOINT_CUTS, study=True)
         elif self._asked == study.identity:
             self.say(STOPPED, compute="Compute")
         elif self.coordinator.tasks.state.busy:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...errors import AlignmentError
 from ...progress import ProgressCallback
 from ...store import ALIGNMENTS
 from ..frames.computed import Computed
@@ -30,36 +29,31 @@ HOW_TO_GET_ONE = (
 )
 
 OF_JOINT_CUTS = (
-    "<b>Not of joint cuts.</b> "
-    "A cut of what or where joins the graphs of layers and leaves their channels as they are, so that nothing leads "
-    "from it to brain responses. An AlignedCut of the same study, with the alignment <b>brain</b>, does: show it, and "
-    "this cut beside it in <b>Side by side</b>, where one click answers in both."
+    "<b>No way from this cut to the brain yet.</b> "
+    "A cut of what or where is made of queries, keys and values. Its pixels take the activation of the same places in "
+    "an AlignedCut of this study, with the alignment <b>brain</b>, of the same networks, layers and input size: "
+    "compute one in the <b>Study</b> panel, then come back to this cut."
 )
 
 ACTIVATION: "Computed[BrainActivation]" = Computed(lambda cut: cut.brain_activation)
 """The activation of regions by a cut's nodes."""
 
 
-def leads_to_the_brain(study: "Study", cut: "Cut") -> bool:
-    """Whether a cut was made with an alignment that was trained on brain data; reads a file's header only."""
-    from ...alignment.channel_alignment import read_description
+def leads_to_the_brain(shown: "LoadedStudy") -> bool:
+    """Whether a cut was made with an alignment that was trained on brain data, or another of its study was."""
+    from ...pipeline.activation_stage import brain_sources
 
-    name = cut.recipe["cut"].get("alignment")
-    if name is None:
-        return False
-    try:
-        description = read_description(study.store.folder(f"{ALIGNMENTS}/{name}/safetensors") / "c" / "0")
-    except AlignmentError:
-        return False
-    return "readout" in description
+    return shown.cut is not None and brain_sources(shown.study, shown.cut) is not None
 
 
 def region_scores(study: "Study", cut: "Cut") -> dict[str, float]:
     """Held-out R² of each region by name, as the alignment of a cut carries it; empty where it was never scored."""
-    name = cut.recipe["cut"].get("alignment")
-    group = f"{ALIGNMENTS}/{name}"
-    if name is None or not study.store.exists(group):
+    from ...pipeline.activation_stage import brain_sources
+
+    found = brain_sources(study, cut)
+    if found is None:
         return {}
+    group = f"{ALIGNMENTS}/{found[0]}"
     scores = (study.store.attributes(group).get("scores") or {}).get("rois") or {}
     return {str(roi): float(score["r2"]) for roi, score in scores.items() if score.get("r2") is not None}
 

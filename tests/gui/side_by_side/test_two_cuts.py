@@ -152,12 +152,12 @@ def test_another_cut_is_opened_while_two_stand_side_by_side(qtbot, coordinator, 
     assert "KeyError" not in caplog.text
 
 
-def test_the_brain_panel_says_why_a_joint_cut_has_no_bars(viewer, coordinator, two_pathways, wait_idle):
+def test_the_brain_panel_says_what_a_joint_cut_needs_for_bars(viewer, coordinator, two_pathways, wait_idle):
     coordinator.open_study(two_pathways, "what")
     wait_idle()
     panel = show_panel(viewer, "Brain")
     assert panel.pages.currentIndex() == 0
-    assert "Not of joint cuts" in panel.note.text()
+    assert "No way from this cut to the brain yet" in panel.note.text()
     coordinator.show_cut("default")
     wait_idle()
     assert "simulate-brain" in panel.note.text()

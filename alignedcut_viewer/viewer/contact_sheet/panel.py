@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Slider
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
@@ -134,6 +135,9 @@ class SheetBoard(View):
         self.sheet.set_side(self.side.value)
         self._reader = self.latest_task("Reading pictures", self._keep_pictures)
         self._going = False
+        # After a click the canvas is painted first, the many cells of the sheet in the next turn.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self.sheet.viewport().update)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
         lines = (
@@ -283,7 +287,7 @@ class SheetBoard(View):
         self._update()
 
     def _update(self) -> None:
-        self.sheet.viewport().update()
+        self._soon.start()
 
     # -- what the user does --------------------------------------------------------------------------------------
 

@@ -25,7 +25,6 @@ from .token_grid import Grid, Pooling
 __all__ = ["lowest_in_span"]
 
 _TINY = 1e-12
-_ROUGH_STEPS = 40
 
 
 def lowest_in_span(
@@ -56,8 +55,7 @@ def lowest_in_span(
         Mean eigen and orthogonality term at every resolution; instead of the objective the excess over these is made
         low, the sum of the squares of its shares of the goals, which is 0 where no term is above its goal.
     max_steps
-        Steps of L-BFGS at most, on the objective itself; before, it descends on the mean graph of each resolution,
-        which is cheaper and the same as long as no quotient is above 1.
+        Steps of L-BFGS at most.
 
     Returns
     -------
@@ -78,20 +76,19 @@ def lowest_in_span(
     if not 1 <= count <= width:
         raise InputError(f"{count} columns cannot be made of the span of {width} vectors.")
     started, history = time.perf_counter(), list[tuple[float, float]]()
-    exact = _projected(vectors, graphs, poolings, (weights / weights.sum()).double())
-    rough = exact.mean_graphs()
+    projected = _projected(vectors, graphs, poolings, (weights / weights.sum()).double())
 
-    def value(flat: NDArray[np.float64], of: _Projected) -> tuple[float, NDArray[np.float64]]:
+    def value(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         matrix = torch.from_numpy(flat.reshape(width, count)).requires_grad_(True)
-        eigen, squares = of.terms(matrix)
+        eigen, squares = projected.terms(matrix)
         if goals is None:
-            found = (of.share * (eigen_weight * eigen + orthogonality_weight * squares[of.of_grid])).sum()
+            terms = eigen_weight * eigen + orthogonality_weight * squares[projected.of_grid]
+            found = (projected.share * terms).sum()
         else:
-            found = of.excess(eigen, squares, goals)
+            found = projected.excess(eigen, squares, goals)
         found.backward()  # type: ignore[no-untyped-call]
         assert matrix.grad is not None
-        if of is exact:
-            history.append((time.perf_counter() - started, found.item()))
+        history.append((time.perf_counter() - started, found.item()))
         return found.item(), matrix.grad.numpy().ravel().copy()
 
     def enough(intermediate_result: object) -> None:
@@ -102,11 +99,9 @@ def lowest_in_span(
     # Leaning a little towards the leading vector: at orthonormal columns the gain is of second order and not felt.
     start = plain.copy()
     start[0, 1:] = 0.3
-    points = start.ravel()
-    for of, steps in ((rough, _ROUGH_STEPS), (exact, max_steps)):
-        options = {"maxiter": steps}
-        points = minimize(value, points, args=(of,), jac=True, method="L-BFGS-B", options=options, callback=enough).x
-    if value(points, exact)[0] > value(plain.ravel(), exact)[0]:
+    options = {"maxiter": max_steps}
+    points = minimize(value, start.ravel(), jac=True, method="L-BFGS-B", options=options, callback=enough).x
+    if value(points)[0] > value(plain.ravel())[0]:
         points = plain.ravel()
     columns = vectors @ torch.from_numpy(points.reshape(width, count)).to(vectors)
     unit: torch.Tensor = columns / torch.linalg.vector_norm(columns, dim=(0, 1), keepdim=True).clamp(min=_TINY)
@@ -122,14 +117,6 @@ class _Projected:
     of_grid: torch.Tensor
     share: torch.Tensor
     grids: tuple[Grid, ...]
-
-    def mean_graphs(self) -> _Projected:
-        """One graph for each grid, the mean of its graphs; their weights are the same within a grid."""
-        n = len(self.grids)
-        zeros = torch.zeros(n, *self.walks.shape[1:], dtype=self.walks.dtype)
-        shares = torch.zeros(n, dtype=self.share.dtype).index_add(0, self.of_grid, self.share)
-        weighted = zeros.index_add(0, self.of_grid, self.share[:, None, None] * self.walks)
-        return _Projected(weighted / shares[:, None, None], self.metrics, torch.arange(n), shares, self.grids)
 
     def terms(self, matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The eigen term of every graph and the orthogonality term of every grid, of the columns ``V M``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..array_files import ARRAYS
@@ -15,6 +15,7 @@ from ..store import ALIGNMENTS
 from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
 from ..study.picture_table import file_digest
+from ..study.segment_set import SEGMENTATIONS
 from ..study.study import Study
 
 __all__ = ["SEALED", "Finding", "check_study"]
@@ -22,7 +23,7 @@ __all__ = ["SEALED", "Finding", "check_study"]
 SEALED = "sealed as it is"
 """The remedy for a result that is sound as far as can be told, and has no checksums yet."""
 
-Kind = Literal["picture", "weights", "features", "alignment", "cut"]
+Kind = Literal["picture", "weights", "features", "alignment", "cut", "segments"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Finding:
     kind
         What sort of thing it is.
     name
-        Which: a picture, a feature set, an alignment, or the cut it belongs to.
+        Which: a picture, a feature set, an alignment, segments, or the cut it belongs to.
     part
         What of it, such as the path of an array inside the study; "" where it is the whole.
     fault
@@ -79,7 +80,8 @@ def check_study(study: Study, progress: ProgressCallback | None = None, *, weigh
     """
     results = _results(study)
     sets = list(study.networks.values())
-    total = len(study.pictures) + 2 * len(sets) + len(results)
+    derived = _derived(study)
+    total = len(study.pictures) + 2 * len(sets) + len(derived) + len(results)
     found: list[Finding] = []
     done = 0
     for image in range(len(study.pictures)):
@@ -92,11 +94,26 @@ def check_study(study: Study, progress: ProgressCallback | None = None, *, weigh
         report(progress, done + 1, total, f"Weights of {features.network}")
         found += _weights(features) if weights else []
         done += 2
+    for cut, features in derived:
+        report(progress, done, total, f"Rows of the joint cut {cut}")
+        lost = _features(features, len(study.pictures))
+        found += [replace(one, kind="cut", name=cut, part=features.name, remedy=_remedy("cut", "")) for one in lost]
+        done += 1
     for kind, name, group in results:
         report(progress, done, total, f"{kind} {name}")
         found += _result(study, kind, name, group)
         done += 1
     report(progress, total, total, "Checked")
+    return found
+
+
+def _derived(study: Study) -> list[tuple[str, FeatureSet]]:
+    """The rows that joint cuts keep as features of their own, by the name of the cut."""
+    every, found = FeatureSet.all_of(study.store), []
+    for name, entry in sorted(study.store.attributes(CUTS)["current"].items()):
+        with contextlib.suppress(StudyError):
+            names = study.store.attributes(f"{CUTS}/{entry['cut']}").get("derived", ())
+            found += [(name, every[one]) for one in names if one in every]
     return found
 
 
@@ -176,6 +193,9 @@ def _results(study: Study) -> list[tuple[Kind, str, str]]:
             if path not in seen and not _is_array(study, path):
                 seen.add(path)
                 found.append(("cut", name, path))
+    if study.store.exists(SEGMENTATIONS):
+        for name, own in sorted(study.store.attributes(SEGMENTATIONS)["current"].items()):
+            found.append(("segments", name, f"{SEGMENTATIONS}/{own}"))
     return found
 
 
@@ -202,4 +222,4 @@ def _result(study: Study, kind: Kind, name: str, group: str) -> list[Finding]:
 def _remedy(kind: Kind, part: str) -> str:
     if kind == "cut" and part.split("-")[0] == "concepts":
         return "taken from its copy or computed again"
-    return "computed again"
+    return "computed again" if kind != "segments" else ""  # they hold what a person corrected

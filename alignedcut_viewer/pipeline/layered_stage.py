@@ -37,7 +37,7 @@ from .stages import check_cut_name, colour_engine, finish_cut, open_study, remov
 if TYPE_CHECKING:
     from ..images import PictureSet
 
-__all__ = ["engine_of", "layered_cut", "run_layered"]
+__all__ = ["engine_of", "joint_group", "layered_cut", "layered_identity", "run_layered"]
 
 _JOINT = "joint"
 _CHUNK = 32
@@ -85,7 +85,7 @@ def layered_cut(
     check_cut_name(name)
     engine, colours = engine_of(settings), colour_engine(settings.colour)
     sources = find_sources(study, settings.pathway, settings.networks, settings.layers, settings.images)
-    group = _cut_group(study, sources, settings, engine, span(progress, 0.0, 0.6))
+    group = joint_group(study, sources, settings, engine, span(progress, 0.0, 0.6))
     result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 1.0), on_update)
     report(progress, 1000, 1000, "Finished")
     return result
@@ -171,11 +171,9 @@ def _pathways(pathway: str) -> tuple[str, ...]:
     return ("what", "where") if pathway == "both" else (pathway,)
 
 
-def _cut_group(
-    study: Study, sources: LayeredSources, settings: LayeredSettings, engine: LayeredCut, progress: ProgressCallback
-) -> str:
-    """Joint solution and projections, in a group named after all that decides them."""
-    identity = {
+def layered_identity(study: Study, sources: LayeredSources, settings: LayeredSettings) -> dict[str, Any]:
+    """All that decides the result of a joint cut but its colours and map, JSON-ready."""
+    return {
         "features": {s.name: s.digest for sets in sources.networks.values() for s in sets.values()},
         "layers": {network: list(layers) for network, layers in sources.layers.items()},
         "images": list(sources.images),
@@ -188,9 +186,24 @@ def _cut_group(
         },
         "software": software_version(),
     }
+
+
+def _rows_are_there(study: Study, names: Sequence[str], images: Sequence[int]) -> bool:
+    every, n_images = FeatureSet.all_of(study.store), len(study.pictures)
+    return all(
+        name in every and all(every[name].complete(layer, n_images)[list(images)].all() for layer in every[name].layers)
+        for name in names
+    )
+
+
+def joint_group(
+    study: Study, sources: LayeredSources, settings: LayeredSettings, engine: LayeredCut, progress: ProgressCallback
+) -> str:
+    """Joint solution and projections, in a group named after all that decides them."""
+    identity = layered_identity(study, sources, settings)
     group = f"cut-{digest_of(identity)[:16]}"
     path = f"{CUTS}/{group}"
-    if study.store.intact(path) and set(study.store.attributes(path)["derived"]) <= set(FeatureSet.all_of(study.store)):
+    if study.store.intact(path) and _rows_are_there(study, study.store.attributes(path)["derived"], sources.images):
         report(progress, 1, 1, "Eigenvectors are there")
         return group
     apart = settings.heads == "apart"

@@ -17,12 +17,16 @@ from ..store import ALIGNMENTS
 from ..study.brain_activation import BRAIN_ACTIVATION
 from ..study.concept_set import COPY
 from ..study.cut_names import CONCEPTS, CUTS, MAP
+from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from . import alignment_stage
 from .activation_stage import brain_activation
 from .checking import SEALED, Finding, check_study
 from .concept_stage import aligned_features, save_concepts
 from .extraction import extract
+from .layered_settings import LayeredSettings
+from .layered_sources import find_sources
+from .layered_stage import engine_of, joint_group, layered_identity
 from .map_stage import build_map
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
 from .stages import colour_engine, cut_identity, cut_stage, engine_options, finish_cut
@@ -134,7 +138,9 @@ def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCal
 
 
 def _part_of(path: str, group: str) -> str:
-    """Name of the group inside a cut that a damaged path lies in; "" for the cut's own arrays."""
+    """Name of the group inside a cut that a damaged path lies in; "" for the cut's own arrays, and rows it keeps."""
+    if not path.startswith(group):
+        return ""
     inside = path.removeprefix(group).strip("/").split("/")
     first = inside[0]
     return first if len(inside) > 1 or "-" in first or first == BRAIN_ACTIVATION else ""
@@ -147,6 +153,9 @@ def _cut_again(study: Study, name: str, entry: dict[str, str], progress: Progres
     group = f"{CUTS}/{entry['cut']}"
     attributes = store.attributes(group)
     recipe, index = attributes["recipe"], NodeIndex.from_dict(attributes["index"])
+    if "layered" in attributes:
+        _joint_cut_again(study, name, entry, attributes, progress)
+        return
     if "settings" not in recipe or not entry["cut"].startswith("cut-"):
         raise StudyError("it was made in a way that cannot be repeated from its recipe; make it again as before.")
     known = {key: value for key, value in recipe["settings"].items() if key in CutSettings.__dataclass_fields__}
@@ -162,6 +171,27 @@ def _cut_again(study: Study, name: str, entry: dict[str, str], progress: Progres
     finish_cut(study, name, entry["cut"], settings, colours, span(progress, 0.5, 0.9))
     if settings.map is not None:
         build_map(study, entry["cut"], settings.map, span(progress, 0.9, 0.95))
+    if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
+        brain_activation(study, name, span(progress, 0.95, 1.0))
+
+
+def _joint_cut_again(
+    study: Study, name: str, entry: dict[str, str], attributes: dict[str, Any], progress: ProgressCallback
+) -> None:
+    store, recipe = study.store, attributes["recipe"]
+    group, every = f"{CUTS}/{entry['cut']}", FeatureSet.all_of(study.store)
+    for features in (every[one] for one in attributes["derived"] if one in every):
+        features.forget_at(features.damaged(len(study.pictures), thoroughly=True))
+    known = {key: value for key, value in recipe["settings"].items() if key in LayeredSettings.__dataclass_fields__}
+    colour = _settings_of(study, group, entry["colour"], ColourSettings)
+    place = _settings_of(study, group, entry[MAP], MapSettings) if MAP in entry else None
+    settings = LayeredSettings.from_dict({**known, "colour": colour, "map": place})
+    layers = sorted({layer for own in recipe["layers"].values() for layer in own})
+    sources = find_sources(study, settings.pathway, tuple(recipe["layers"]), layers, recipe["images"])
+    if f"cut-{digest_of(layered_identity(study, sources, settings))[:16]}" != entry["cut"]:
+        raise StudyError("its pictures, features or this program's version have changed since; cut again.")
+    joint_group(study, sources, settings, engine_of(settings), span(progress, 0.0, 0.6))
+    finish_cut(study, name, entry["cut"], settings, colour_engine(settings.colour), span(progress, 0.6, 0.95))
     if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
         brain_activation(study, name, span(progress, 0.95, 1.0))
 

@@ -163,3 +163,18 @@ def test_what_cannot_be_mended_is_said(path: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert "could not be mended: its concepts are damaged in both places" in told.out
     assert "cannot be mended" in told.err
+
+
+def test_damaged_segments_are_named_and_never_replaced(path: Path) -> None:
+    from alignedcut_viewer.study.segment_set import SEGMENTATIONS, SegmentWriter
+
+    with Study.open(path, writable=True) as study:
+        writer = SegmentWriter(False, {"layers": {}, "settings": {}})
+        writer.add(0, np.ones(study.picture_size(0), dtype=np.int32), {1: 0.5}, "one segment")
+        writer.publish(study.store, "mine")
+        assert pipeline.check_study(study, weights=False) == []
+        values = next(file for file in (path / SEGMENTATIONS).rglob("*") if "values/c" in file.as_posix())
+        values.write_bytes(b"\0" * values.stat().st_size)
+        (finding,) = pipeline.check_study(study, weights=False)
+        assert (finding.kind, finding.name, finding.remedy) == ("segments", "mine", "")
+        assert pipeline.repair_study(study, [finding]) == [finding]

@@ -260,3 +260,24 @@ def test_the_papers_recipe_of_single_pictures(study: Path) -> None:
                  images=(0, 1), layers=(2,))  # fmt: skip
     assert [g.head for g in result.layered.graphs] == [0, 1, 2]
     assert np.isfinite(result.eigenvectors).all()
+
+
+def test_what_is_damaged_of_a_joint_cut_is_found_and_computed_again(study: Path) -> None:
+    cut(study, pathway="both")
+    with Study.open(study, writable=True) as opened:
+        assert pipeline.check_study(opened, weights=False) == []
+        group, joint = opened.cut().group, opened.cut().layered.joint  # type: ignore[union-attr]
+        files = sorted(file for file in study.rglob("*") if file.is_file() and "/c/" in file.as_posix())
+        rows = [file for file in files if joint in file.parts]
+        own = [file for file in files if f"/{group}/eigenvectors" in file.as_posix()]
+        colours = [file for file in files if f"/{group}/colour" in file.as_posix()]
+        for victims in (rows[:1], own[:1], colours[:1], [*rows[:1], *own[:1]]):
+            assert victims
+            before = [file.read_bytes() for file in victims]
+            for file, content in zip(victims, before, strict=True):
+                file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+            findings = pipeline.check_study(opened, weights=False)
+            assert {finding.kind for finding in findings} == {"cut"}
+            assert {finding.remedy for finding in findings} == {"computed again"}
+            assert pipeline.repair_study(opened, findings) == []
+            assert [file.read_bytes() for file in victims] == before

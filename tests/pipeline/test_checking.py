@@ -173,7 +173,7 @@ def test_damaged_segments_are_named_and_never_replaced(path: Path) -> None:
         writer.add(0, np.ones(study.picture_size(0), dtype=np.int32), {1: 0.5}, "one segment")
         writer.publish(study.store, "mine")
         assert pipeline.check_study(study, weights=False) == []
-        values = next(file for file in (path / SEGMENTATIONS).rglob("*") if "values/c" in file.as_posix())
+        values = next(file for file in sorted((path / SEGMENTATIONS).rglob("*")) if "values/c/" in file.as_posix())
         values.write_bytes(b"\0" * values.stat().st_size)
         (finding,) = pipeline.check_study(study, weights=False)
         assert (finding.kind, finding.name, finding.remedy) == ("segments", "mine", "")

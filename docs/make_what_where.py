@@ -18,12 +18,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from alignedcut_viewer import cli
 from alignedcut_viewer.choices import CUT_SEGMENT_METHODS
-from alignedcut_viewer.figures.segments import segments_from_arrays
+from alignedcut_viewer.figures.segments import segments_figure
 from alignedcut_viewer.images import sample_pictures
 from alignedcut_viewer.study import Study
 
@@ -72,12 +71,7 @@ def draw(arguments: argparse.Namespace, study: Path) -> None:
         keep(folder / f"{name}.png", arguments.out / f"what-where-{name}.png")
     opened = Study.open(study)
     for method in CUT_SEGMENT_METHODS:
-        found = opened.segments(method)
-        images = found.images[:8]
-        pictures = [np.asarray(opened.picture(image)) for image in images]
-        figure = segments_from_arrays(
-            pictures, [found.labels(image) for image in images], note=f"{method} of the cut what"
-        )
+        figure = segments_figure(opened, method, max_images=8)
         figure.savefig(folder / f"{method}.png", dpi=DPI)
         keep(folder / f"{method}.png", arguments.out / f"what-where-{method}.png")
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
-from ..segmentation import segment_colours, upsample_labels
+from ..errors import InputError, PictureError
+from ..segmentation import segment_colours
 from .grid import Columns, draw_grid, kept_aspect
-from .mosaic import chosen_images, pictures_of
-from .provenance import cut_provenance
+from .provenance import network_provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..study.cut import Cut
+    from ..study.segment_set import SegmentSet
     from ..study.study import Study
 
 __all__ = ["segments_figure", "segments_from_arrays"]
@@ -71,11 +70,32 @@ def segments_from_arrays(
             raise InputError(f"A mask of shape {np.asarray(mask).shape} does not fit a picture of {picture.shape[:2]}.")
     n_labels = int(max(np.asarray(mask).max() for mask in masks))
     table = segment_colours(n_labels, colours)
-    shown = [_reduced(picture, np.asarray(mask)) for picture, mask in zip(pictures, masks, strict=True)]
+    called = list(names) if names is not None else [f"segment {i + 1}" for i in range(n_labels)]
+    if len(called) < n_labels:
+        raise InputError(f"{n_labels} segments need as many names; got {len(called)}.")
+    legend = [(called[i], (int(r), int(g), int(b))) for i, (r, g, b) in enumerate(table[1:])]
+    return _drawn(pictures, masks, [table] * len(masks), opacity, pairs, legend, note, width)
+
+
+def _drawn(
+    pictures: Sequence[NDArray[np.uint8]],
+    masks: Sequence[NDArray[np.integer]],
+    tables: Sequence[NDArray[np.uint8]],
+    opacity: float,
+    pairs: int,
+    legend: Sequence[tuple[str, tuple[int, int, int]]],
+    note: str,
+    width: float | None,
+) -> Figure:
+    """Pairs of pictures, each with the colours of its own table, in which entry 0 is no segment."""
+    shown = [
+        (*_reduced(picture, np.asarray(mask)), table)
+        for picture, mask, table in zip(pictures, masks, tables, strict=True)
+    ]
     pairs = min(pairs, len(shown))
     rows = [shown[start : start + pairs] for start in range(0, len(shown), pairs)]
     # A row is as high as its tallest picture, but no higher than wide; the others stand in its middle.
-    aspects = [kept_aspect(min(1.0, max(p.shape[0] / p.shape[1] for p, _ in row))) for row in rows]
+    aspects = [kept_aspect(min(1.0, max(p.shape[0] / p.shape[1] for p, _, _ in row))) for row in rows]
     blank = np.full((8, 8, 3), 255, dtype=np.uint8)
     groups = []
     for place in range(pairs):
@@ -83,80 +103,93 @@ def segments_from_arrays(
         for row, aspect in zip(rows, aspects, strict=True):
             tile = [blank, blank]
             if place < len(row):
-                picture, mask = row[place]
+                picture, mask, table = row[place]
                 tile = [_boxed(picture, aspect), _boxed(_overlaid(picture, mask, table, opacity), aspect)]
             cells.append(tile)
         groups.append(Columns("", ("picture", "segments"), cells, "picture"))
-    called = list(names) if names is not None else [f"segment {i + 1}" for i in range(n_labels)]
-    if len(called) < n_labels:
-        raise InputError(f"{n_labels} segments need as many names; got {len(called)}.")
-    legend = [(called[i], (int(r), int(g), int(b))) for i, (r, g, b) in enumerate(table[1:])]
     return draw_grid(groups, aspects, legend=legend, note=note, width=width)
 
 
 def segments_figure(
     study: Study,
-    network: str,
-    layer: int,
-    n_segments: int = 2,
-    cut: str | Cut = "default",
+    segments: str | SegmentSet = "default",
     images: Iterable[int] | None = None,
-    smooth: bool = True,
     *,
-    one_layer: bool = True,
     max_images: int = 16,
     opacity: float = 0.55,
+    pairs: int = 4,
     width: float | None = None,
 ) -> Figure:
-    """Draw the segments of a study's pictures at one layer beside the pictures.
+    """Draw segments that a study keeps beside its pictures, as the window shows them and files hold them.
 
     Parameters
     ----------
-    study, cut, images, max_images, width
-        As for :func:`~alignedcut_viewer.figures.mosaic.mosaic`.
-    network, layer
-        Where.
-    n_segments
-        Number of segments.
-    smooth
-        Whether edges are interpolated between tokens.
-    one_layer
-        Whether this layer's nodes are segmented alone; else all nodes of the cut together, so that a segment means the
-        same at all layers.
-    opacity
-        See :func:`segments_from_arrays`.
+    study
+        The study.
+    segments
+        Some of its segments, or their name.
+    images
+        Which pictures; by default the first `max_images` of them.
+    opacity, pairs, width
+        As for :func:`segments_from_arrays`.
 
     Raises
     ------
     StudyError
-        If the study has no such cut.
+        If the study holds no such segments.
     InputError
-        If images, network or layer are not part of it.
+        If a picture is not part of them, or none can be read any more.
     """
-    chosen = study.cut(cut) if isinstance(cut, str) else cut
-    numbers = chosen_images(chosen.index, images, max_images)
-    pictures, problems = pictures_of(study, chosen, numbers)
-    kept = [(image, picture) for image, picture in zip(numbers, pictures, strict=True) if picture is not None]
-    if not kept:
+    kept = study.segments(segments) if isinstance(segments, str) else segments
+    chosen = list(kept.images[:max_images]) if images is None else [int(image) for image in images]
+    pictures, masks, tables, problems = [], [], [], []
+    for image in chosen:
+        labels, colours = kept.labels(image), kept.colours(image)
+        try:
+            pictures.append(study.picture(image))
+        except PictureError:
+            problems.append(f"Note: the file of {study.pictures.names[image]} cannot be read any more.")
+            continue
+        masks.append(labels)
+        table = segment_colours(int(labels.max(initial=0)))
+        table[1 : len(colours) + 1] = colours[: len(table) - 1]
+        tables.append(table)
+    if not pictures:
         raise InputError("There is nothing to draw: none of the pictures can be read any more.")
-    masks = [
-        upsample_labels(
-            chosen.label_map(network, layer, image, n_segments, one_layer=one_layer),
-            picture.shape[:2],
-            smooth=smooth,
-        )
-        for image, picture in kept
-    ]
-    extent = "of this layer" if one_layer else "of all layers together"
-    lines = [f"{n_segments} segments {extent}, shown at layer {layer} of {network}."]
-    lines += [cut_provenance(study, chosen, [network], colours=False), *problems]
-    return segments_from_arrays(
-        [picture for _, picture in kept],
-        masks,
-        opacity=opacity,
-        note="\n".join(lines),
-        width=width,
-    )
+    extent = "one number means the same in all pictures" if kept.joint else "each picture has its own"
+    lines = [f"Segments {kept.name!r}: {extent}.", *_how(study, kept), *problems]
+    legend = _legend(kept, chosen, masks) if kept.joint else []
+    return _drawn(pictures, masks, tables, opacity, min(pairs, len(pictures)), legend, "\n".join(lines), width)
+
+
+def _legend(
+    kept: SegmentSet, images: Sequence[int], masks: Sequence[NDArray[np.integer]]
+) -> list[tuple[str, tuple[int, int, int]]]:
+    """Names and colours of the numbers that are shown; of more than a palette holds only the first."""
+    names, colours = kept.names(images[0]), kept.colours(images[0])
+    met = sorted({int(number) for mask in masks for number in np.unique(mask)} - {0})
+    listed = []
+    for number in met[: len(colours)]:
+        red, green, blue = (int(value) for value in colours[number - 1])
+        listed.append((names.get(number, f"segment {number}"), (red, green, blue)))
+    return listed
+
+
+def _how(study: Study, kept: SegmentSet) -> list[str]:
+    """Which layers were cut together and how, as far as the recipe tells, and of which weights."""
+    recipe = kept.recipe
+    settings = recipe.get("settings", {})
+    lines = []
+    if settings.get("gamma") is not None:
+        choice = settings.get("choice", {})
+        number = choice.get("segments") or f"number by {choice.get('count_by', 'the graph')}"
+        lines.append(f"One cut of all layers with γ = {settings['gamma']:g}, {number}.")
+    if "cut" in recipe:
+        lines.append(f"{settings.get('method', 'segments').capitalize()} of the joint cut {recipe['cut']['name']!r}.")
+    for name, layers in recipe.get("layers", {}).items():
+        said = network_provenance(study, name) if name in study.networks else f"{name}."
+        lines.append(f"{said} Layers {', '.join(map(str, layers))}.")
+    return lines
 
 
 def _reduced(picture: NDArray[np.uint8], mask: NDArray[np.integer]) -> tuple[NDArray[np.uint8], NDArray[np.integer]]:

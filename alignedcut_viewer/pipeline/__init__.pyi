@@ -23,7 +23,7 @@ from .layered_agreement import layered_agreement as layered_agreement
 from .layered_settings import LayeredSettings as LayeredSettings
 from .layered_stage import layered_cut as layered_cut
 from .map_stage import spectral_map as spectral_map
-from .mask_export import export_segments as export_segments
+from .mask_export import export_segment_set as export_segment_set
 from .oracle_stage import mask_tasks as mask_tasks
 from .oracle_stage import oracle_scores as oracle_scores
 from .prediction_stage import Predictions as Predictions

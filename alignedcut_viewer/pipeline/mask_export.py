@@ -1,4 +1,4 @@
-"""Segments of a cut as masks of the original pictures."""
+"""Segments of a study, and what reaches a threshold, as masks of the original pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import ProgressCallback, report, span
+from ..progress import ProgressCallback
 from ..segmentation import (
     DEFAULT_FORMATS,
     check_formats,
@@ -19,97 +19,13 @@ from ..segmentation import (
     upsample_scores,
 )
 from ..segmentation.export import refuse_to_replace
+from ..segmentation.formats import LabelledMask
 from ..segmentation.writers import expected_files
 from ..study.cut import Cut
 from ..study.segment_set import SegmentSet
 from ..study.study import Study
 
-__all__ = ["check_target", "export_segment_set", "export_segments", "export_threshold", "middle_layer"]
-
-
-def middle_layer(cut: Cut, network: str) -> int:
-    """The layer two thirds up the chosen layers of a network, where figure and ground are apart in most networks."""
-    layers = cut.index.network(network).layers
-    return layers[(2 * len(layers)) // 3 if len(layers) > 1 else 0]
-
-
-def export_segments(
-    study: Study,
-    cut: Cut,
-    folder: str | Path,
-    *,
-    network: str | None = None,
-    layer: int | None = None,
-    k: int = 2,
-    one_layer: bool = True,
-    smooth: bool = True,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-    seed: int = 0,
-    replace: bool = False,
-    progress: ProgressCallback | None = None,
-) -> list[Path]:
-    """Write k-way segments of one layer as masks, each of its picture's own size.
-
-    Parameters
-    ----------
-    study, cut
-        The study and one of its cuts.
-    folder
-        Where to write.
-    network, layer
-        Where the segments are taken; the first network of the cut, and :func:`middle_layer`.
-    k
-        Number of segments; labels in the masks run from 1 to `k`.
-    one_layer
-        Whether this layer's nodes are segmented alone, or all nodes of the cut together.
-    smooth
-        Whether edges are interpolated between tokens.
-    formats
-        Some of :data:`~alignedcut_viewer.segmentation.FORMATS`.
-    seed
-        Seed of the segmentation.
-    replace
-        Whether masks that are there already may be overwritten.
-    progress
-        Called once a picture.
-
-    Returns
-    -------
-    list of Path
-        The files.
-
-    Raises
-    ------
-    InputError
-        If network, layer, `k` or a format does not fit.
-    StorageError
-        If the folder cannot be written.
-    """
-    check_formats(formats)
-    network = cut.index.networks[0].name if network is None else network
-    layer = middle_layer(cut, network) if layer is None else layer
-    cut.index.slot_slice(network, layer)  # says what is missing
-    images = cut.index.images
-    report(progress, 0, len(images), "Finding segments")
-    cut.segments(k, slot=(network, layer) if one_layer else None, seed=seed)
-
-    def masks() -> Iterator[NDArray[np.int32]]:
-        for image in images:
-            labels = cut.label_map(network, layer, image, k, one_layer=one_layer, seed=seed)
-            yield upsample_labels(labels, study.picture_size(image), smooth=smooth)
-
-    found = {"segments": k, "segments_of": "one layer" if one_layer else "all nodes of the cut", "seed": seed}
-    return _write(
-        study,
-        images,
-        folder,
-        masks(),
-        formats=formats,
-        categories={number: f"segment {number}" for number in range(1, k + 1)},
-        info=_place(study, cut, network, layer) | found,
-        replace=replace,
-        progress=span(progress, 0.1, 1.0),
-    )
+__all__ = ["check_target", "export_segment_set", "export_threshold"]
 
 
 def check_target(study: Study, folder: str | Path, formats: Sequence[str]) -> None:
@@ -126,7 +42,9 @@ def export_segment_set(
     replace: bool = False,
     progress: ProgressCallback | None = None,
 ) -> list[Path]:
-    """Write segments that are kept in a study, with their names and confidence.
+    """Write segments that are kept in a study, with their names, colours and confidence.
+
+    Where each picture has segments of its own, colours of a PNG and names are those of its picture.
 
     Parameters
     ----------
@@ -155,18 +73,23 @@ def export_segment_set(
     """
     check_formats(formats)
     categories: dict[int, str] = {}
-    for image in segments.images:
-        categories.update(segments.names(image) if segments.joint else {})
+    if segments.joint and segments.images:
+        categories = segments.names(segments.images[0])
     recipe = segments.recipe
+
+    def masks() -> Iterator[LabelledMask]:
+        for image in segments.images:
+            given = {} if segments.joint else segments.names(image)
+            names = {number: name for number, name in given.items() if name != f"segment {number}"}
+            yield LabelledMask(segments.labels(image), segments.confidence(image), names, segments.colours(image))
+
     return _write(
         study,
         segments.images,
         folder,
-        (segments.labels(image) for image in segments.images),
+        masks(),
         formats=formats,
         categories=categories,
-        colours=segments.colours(),
-        confidence=(segments.confidence(image) for image in segments.images),
         info={"segments": segments.name, "settings": recipe["settings"], "layers": recipe["layers"]},
         replace=replace,
         progress=progress,
@@ -258,7 +181,11 @@ def _place(study: Study, cut: Cut, network: str, layer: int) -> dict[str, Any]:
 
 
 def _write(
-    study: Study, images: Sequence[int], folder: str | Path, masks: Iterable[NDArray[np.int32]], **settings: Any
+    study: Study,
+    images: Sequence[int],
+    folder: str | Path,
+    masks: Iterable[NDArray[np.int32] | LabelledMask],
+    **settings: Any,
 ) -> list[Path]:
     """Write masks of some pictures under their names; see :func:`~alignedcut_viewer.segmentation.export_masks`."""
     names = [study.pictures.names[image] for image in images]

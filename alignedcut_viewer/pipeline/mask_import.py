@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..images import find_masks, load_mask
 from ..progress import ProgressCallback, report
-from ..segmentation import ReadMask, read_masks
+from ..segmentation import ReadMask, read_masks, segment_colours
 from ..study.segment_set import SegmentSet, SegmentWriter
 from ..study.study import Study
 from ..versions import versions
@@ -62,7 +62,7 @@ def import_masks(
         "versions": versions(),
     }
     writer = SegmentWriter(joint, recipe)
-    met: dict[int, float] = {}
+    met: set[int] = set()
     for done, (image, load) in enumerate(found.items()):
         title = study.pictures.names[image]
         report(progress, done, len(found), f"Reading masks: {title}")
@@ -73,17 +73,17 @@ def import_masks(
                 f"{size[0]} × {size[1]}."
             )
         writer.add(image, mask.labels, mask.confidence, f"read from {path.name}")
-        met.update(dict.fromkeys(np.unique(mask.labels).tolist(), 0.0))
+        here = set(np.unique(mask.labels).tolist())
+        met |= here
+        writer.edited += [_named(image, number, word) for number, word in mask.names.items() if number in here]
     if joint:
-        from ..segmentation.palette import segment_colours
-
-        table = segment_colours(max(met, default=0))
-        writer.edited = [
-            {"image": None, "number": number, "name": word, "colour": table[number].tolist(), "locked": False}
-            for number, word in names.items()
-            if number in met
-        ]
+        writer.edited = [_named(None, number, word) for number, word in names.items() if number in met]
     return writer.publish(study.store, name)
+
+
+def _named(image: int | None, number: int, name: str) -> dict[str, Any]:
+    colour = segment_colours(number)[number].tolist()
+    return {"image": image, "number": number, "name": name, "colour": colour, "locked": False}
 
 
 def _of_file(

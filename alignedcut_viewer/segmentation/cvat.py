@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..foreign_files import checked_size
-from .formats import checked_mask
+from .formats import LabelledMask, checked_mask
 from .polygons import mask_from_polygons
 from .rle import area_and_box
 
@@ -32,15 +32,15 @@ class CvatAnnotations:
         self._used: set[str] = set()
         self._images: list[ElementTree.Element] = []
 
-    def add(self, file_name: str, mask: ArrayLike) -> None:
+    def add(self, file_name: str, mask: LabelledMask) -> None:
         """Append a picture with one mask for each label from 1 on."""
-        labels = checked_mask(mask)
+        labels = checked_mask(mask.labels)
         height, width = labels.shape
         image = ElementTree.Element(
             "image", id=str(len(self._images)), name=file_name, width=str(width), height=str(height)
         )
         for label in np.unique(labels[labels > 0]).tolist():
-            name = self._names.get(label, f"segment {label}")
+            name = mask.names.get(label, self._names.get(label, f"segment {label}"))
             self._used.add(name)
             left, top, columns, rows = (int(value) for value in area_and_box(labels == label)[1])
             inside = (labels == label)[top : top + rows, left : left + columns].ravel()

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ..atomic_files import abandoned, partial_path, remove_abandoned, writing
 from ..errors import InputError
 from ..progress import ProgressCallback, report
-from .formats import paired
+from .formats import LabelledMask, paired
 from .writers import DEFAULT_FORMATS, FORMATS, MaskWriter, check_formats, expected_files, make_writer
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "export_masks", "file_names", "refuse_to_replace"]
@@ -28,13 +28,12 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt
 def export_masks(
     folder: str | Path,
     names: Sequence[str],
-    masks: Iterable[ArrayLike],
+    masks: Iterable[ArrayLike | LabelledMask],
     *,
     formats: Sequence[str] = DEFAULT_FORMATS,
     picture_files: Sequence[str] | None = None,
     colours: ArrayLike | None = None,
     categories: Mapping[int, str] | None = None,
-    confidence: Iterable[Mapping[int, float]] | None = None,
     info: Mapping[str, Any] | None = None,
     replace: bool = False,
     progress: ProgressCallback | None = None,
@@ -57,7 +56,8 @@ def export_masks(
     names
         One name per picture, all different. Characters that a file system does not take are replaced by ``_``.
     masks
-        Labels ``(H, W)`` from 0 to 65,535 (255 for ``png``); 0 means no segment.
+        Labels ``(H, W)`` from 0 to 65,535 (255 for ``png``), 0 means no segment; or
+        :class:`.formats.LabelledMask`, with confidence, and with names and colours where each picture has its own.
     formats
         Some of :data:`FORMATS`.
     picture_files
@@ -66,8 +66,6 @@ def export_masks(
         RGB of label 1, 2, …, uint8 ``(k, 3)``.
     categories
         Name of each label.
-    confidence
-        One mapping a picture from label to a number between 0 and 1; taken along with the masks, each after its mask.
     info
         What to tell about the masks in ``annotations.json``: network, layer, settings.
     replace
@@ -102,7 +100,7 @@ def export_masks(
     try:
         with writing(target):
             writers = [make_writer(kind, staging, colours, categories, info) for kind in dict.fromkeys(formats)]
-            files = _stage(staging, names, masks, writers, picture_files or names, confidence, progress)
+            files = _stage(staging, names, masks, writers, picture_files or names, progress)
             # Where an earlier run was killed, what it had put into place is the same; else it is somebody's.
             _refuse(target, [file for file in kept if not _same(staging / file, target / file)])
             for file in files:
@@ -133,23 +131,21 @@ def _make_folders(target: Path) -> list[Path]:
 def _stage(
     staging: Path,
     names: Sequence[str],
-    masks: Iterable[ArrayLike],
+    masks: Iterable[ArrayLike | LabelledMask],
     writers: Sequence[MaskWriter],
     picture_files: Sequence[str],
-    confidence: Iterable[Mapping[int, float]] | None,
     progress: ProgressCallback | None,
 ) -> list[Path]:
     """Write all files below `staging`; their paths relative to it."""
     stems = file_names(names)
-    sure = iter(confidence) if confidence is not None else None
     with contextlib.ExitStack() as stack:
         for writer in writers:
             stack.enter_context(contextlib.closing(writer))
         for number, (name, mask) in enumerate(paired(names, masks)):
             report(progress, number, len(names), f"Writing masks: {name}")
-            known = next(sure, {}) if sure is not None else {}
+            labelled = mask if isinstance(mask, LabelledMask) else LabelledMask(mask)
             for writer in writers:
-                writer.add(stems[number], picture_files[number], mask, known)
+                writer.add(stems[number], picture_files[number], labelled)
     files = [file for writer in writers for file in writer.files]
     report(progress, len(names), len(names), "Writing masks")
     return files

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ from .rle import area_and_box, encode_mask
 
 __all__ = [
     "CocoCollection",
+    "LabelledMask",
     "NumpyArchive",
     "checked_mask",
     "encode_indexed_png",
@@ -31,6 +33,28 @@ __all__ = [
     "write_npz",
     "write_tiff",
 ]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledMask:
+    """A mask with what is known of its labels.
+
+    Attributes
+    ----------
+    labels
+        ``(H, W)``; 0 is no segment.
+    confidence
+        Of labels, between 0 and 1, as far as it is known.
+    names
+        Of labels that are called otherwise here than in all pictures.
+    colours
+        RGB of label 1, 2, …, uint8 ``(k, 3)``; None where they are those of all pictures.
+    """
+
+    labels: ArrayLike
+    confidence: Mapping[int, float] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+    colours: ArrayLike | None = None
 
 
 def checked_mask(mask: ArrayLike) -> NDArray[np.integer[Any]]:
@@ -218,48 +242,69 @@ class CocoCollection:
         self._polygons = polygons
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
+        self._called: list[str | None] = []  # of each annotation, where its label has a name of its picture alone
+        self._colours: dict[int | str, list[int]] = {}
 
-    def add(self, file_name: str, mask: ArrayLike, confidence: Mapping[int, float] | None = None) -> None:
+    def add(self, file_name: str, mask: ArrayLike | LabelledMask) -> None:
         """Append a picture with one annotation for each label from 1 on that its mask holds.
 
-        `confidence` of a label, where it is known, becomes the annotation's ``score``.
+        Confidence becomes the annotation's ``score``. Where labels have names of this picture alone, a category belongs
+        to a name instead of a number, and ``segment`` keeps the number.
         """
-        labels = checked_mask(mask)
-        given = confidence or {}
+        given = mask if isinstance(mask, LabelledMask) else LabelledMask(mask)
+        labels = checked_mask(given.labels)
         image = len(self._images) + 1
         self._images.append({"id": image, "file_name": file_name, "height": labels.shape[0], "width": labels.shape[1]})
-        for label in np.unique(labels):
-            if not label:
-                continue
+        for label in np.unique(labels[labels > 0]).tolist():
             segment = labels == label
             area, box = area_and_box(segment)
             annotation: dict[str, Any] = {
                 "id": len(self._annotations) + 1,
                 "image_id": image,
-                "category_id": int(label),
+                "category_id": label,
                 "segmentation": polygons_of_mask(segment) if self._polygons else encode_mask(segment),
                 "area": area,
                 "bbox": box,
                 "iscrowd": 0,
             }
-            if int(label) in given:
-                annotation["score"] = round(float(given[int(label)]), 6)
+            if label in given.confidence:
+                annotation["score"] = round(float(given.confidence[label]), 6)
+            if given.names:
+                annotation["segment"] = label
             self._annotations.append(annotation)
+            name = given.names.get(label)
+            self._called.append(None if name == self._usual(label) else name)
+            if given.colours is not None and label <= len(np.asarray(given.colours)):
+                self._colours.setdefault(self._called[-1] or label, np.asarray(given.colours)[label - 1].tolist())
 
     def as_dict(self) -> dict[str, Any]:
         """The whole collection, ready for JSON."""
-        used = {annotation["category_id"] for annotation in self._annotations} | set(self._names)
-        categories = [
-            {"id": label, "name": self._names.get(label, f"segment {label}"), "supercategory": "segment"}
-            for label in sorted(used)
-        ]
+        labels = [int(annotation["category_id"]) for annotation in self._annotations]
+        usual = {label for label, name in zip(labels, self._called, strict=True) if name is None} | set(self._names)
+        own: dict[str, int] = {}
+        free = max([*labels, *usual, 0]) + 1
+        for label, name in zip(labels, self._called, strict=True):
+            if name is not None and name not in own:
+                own[name] = free if label in usual or label in own.values() else label
+                free = max(free, own[name] + 1)
+        known = [(label, self._usual(label), self._colours.get(label)) for label in usual]
+        known += [(number, name, self._colours.get(name)) for name, number in own.items()]
         return {
             "info": {"description": f"Segments made by {DISTRIBUTION}", **self._info},
             "licenses": [],
             "images": self._images,
-            "annotations": self._annotations,
-            "categories": categories,
+            "annotations": [
+                annotation if name is None else {**annotation, "category_id": own[name]}
+                for annotation, name in zip(self._annotations, self._called, strict=True)
+            ],
+            "categories": [
+                {"id": number, "name": name, "supercategory": "segment"} | ({"color": colour} if colour else {})
+                for number, name, colour in sorted(known, key=lambda entry: entry[0])
+            ],
         }
+
+    def _usual(self, label: int) -> str:
+        return self._names.get(label, f"segment {label}")
 
     def put(self, file: IO[bytes]) -> None:
         """Write the collection as JSON."""

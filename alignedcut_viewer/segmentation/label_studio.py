@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..choices import DISTRIBUTION
 from ..errors import InputError
 from ..foreign_files import checked_size
-from .formats import checked_mask
+from .formats import LabelledMask, checked_mask
 from .polygons import mask_from_polygons
 
 __all__ = ["LabelStudioTasks", "decode_brush", "encode_brush", "masks_of_task"]
@@ -108,11 +108,10 @@ class LabelStudioTasks:
         self._names = dict(names or {})
         self._tasks: list[dict[str, Any]] = []
 
-    def add(self, file_name: str, mask: ArrayLike, confidence: Mapping[int, float] | None = None) -> None:
+    def add(self, file_name: str, mask: LabelledMask) -> None:
         """Append a picture with one brush label for each label from 1 on that its mask holds."""
-        labels = checked_mask(mask)
+        labels = checked_mask(mask.labels)
         height, width = labels.shape
-        given = confidence or {}
         results = []
         for label in np.unique(labels[labels > 0]).tolist():
             result: dict[str, Any] = {
@@ -126,11 +125,11 @@ class LabelStudioTasks:
                 "value": {
                     "format": "rle",
                     "rle": encode_brush(labels == label),
-                    "brushlabels": [self._names.get(label, f"segment {label}")],
+                    "brushlabels": [mask.names.get(label, self._names.get(label, f"segment {label}"))],
                 },
             }
-            if label in given:
-                result["score"] = round(float(given[label]), 6)
+            if label in mask.confidence:
+                result["score"] = round(float(mask.confidence[label]), 6)
             results.append(result)
         scores = [result["score"] for result in results if "score" in result]
         prediction: dict[str, Any] = {"model_version": DISTRIBUTION, "result": results}

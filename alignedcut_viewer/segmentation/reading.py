@@ -33,11 +33,14 @@ class ReadMask:
         int32 ``(H, W)``; 0 is no segment. Where shapes overlap the later one lies on top.
     confidence
         Of labels that carry one: the highest where several shapes have one label.
+    names
+        Of labels that are called otherwise here than in other pictures.
     """
 
     picture: str
     labels: NDArray[np.int32]
     confidence: dict[int, float] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class ReadMasks:
     pictures
         Names of the pictures, in their order.
     names
-        Name of each label number, as far as the file names any.
+        Name of each label number, as far as the file names any that are the same in all pictures.
     """
 
     pictures: tuple[str, ...]
@@ -188,6 +191,8 @@ def _coco(content: Mapping[str, Any]) -> ReadMasks:
         if names and label not in names:
             raise InputError(f"annotation {annotation.get('id')} has label {label}, which `categories` does not name.")
         by_image[annotation["image_id"]].append(annotation)
+    # this program's, where each picture has names of its own: the label is kept beside the category
+    own = any("segment" in annotation for annotation in content.get("annotations", []))
     pictures = tuple(str(image["file_name"]).replace("\\", "/").rsplit("/", 1)[-1] for image in images)
 
     def load(number: int) -> ReadMask:
@@ -195,8 +200,12 @@ def _coco(content: Mapping[str, Any]) -> ReadMasks:
         size = checked_size(image["height"], image["width"])
         labels = np.zeros(size, dtype=np.int32)
         confidence: dict[int, float] = {}
+        called: dict[int, str] = {}
         for annotation in by_image[image["id"]]:
-            shape, label = annotation["segmentation"], int(annotation["category_id"])
+            shape, label = annotation["segmentation"], int(annotation.get("segment", annotation["category_id"]))
+            name = names.get(int(annotation["category_id"]), "")
+            if own and name != f"segment {label}":
+                called[label] = name
             try:
                 mask = mask_from_polygons(shape, size) if isinstance(shape, list) else decode_mask(shape)
             except InputError as error:
@@ -209,9 +218,9 @@ def _coco(content: Mapping[str, Any]) -> ReadMasks:
             labels[mask] = label
             if annotation.get("score") is not None:
                 confidence[label] = max(confidence.get(label, 0.0), float(annotation["score"]))
-        return ReadMask(pictures[number], labels, confidence)
+        return ReadMask(pictures[number], labels, confidence, called)
 
-    return ReadMasks(pictures, names, load)
+    return ReadMasks(pictures, {} if own else names, load)
 
 
 def _numbered(names: set[str]) -> dict[str, int]:

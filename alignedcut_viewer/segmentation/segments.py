@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .label_runs import LabelRuns, RecentMaps
 from .palette import segment_colours
 
 __all__ = ["Segment", "SegmentKey", "Segmentation"]
@@ -57,7 +58,7 @@ class Segment:
 @dataclass(frozen=True)
 class _State:
     segments: dict[SegmentKey, Segment]
-    maps: tuple[NDArray[np.int32], ...]
+    maps: tuple[LabelRuns, ...]
     what: str
 
 
@@ -65,14 +66,15 @@ class Segmentation:
     """Label maps of some pictures and the list of their segments, with undo.
 
     Knows nothing of windows: a list shows :attr:`segments`, a labels layer :meth:`map_of`, and both are stale when
-    :attr:`revision` has grown. Edits copy only the maps that they change.
+    :attr:`revision` has grown. Maps are held as runs of equal numbers, and only the few that were looked at last as
+    pixels, too; edits copy only the maps that they change.
 
     Parameters
     ----------
     images
         Numbers of the pictures, each once.
     maps
-        One label map a picture, whole numbers ``(rows, columns)`` of tokens or of pixels; 0 is no segment.
+        One label map a picture, whole numbers ``(rows, columns)`` of tokens or of pixels, or its runs; 0 is no segment.
     joint
         Whether a number means the same in all pictures.
     confidence
@@ -89,7 +91,7 @@ class Segmentation:
     def __init__(
         self,
         images: Iterable[int],
-        maps: Iterable[ArrayLike],
+        maps: Iterable[ArrayLike | LabelRuns],
         *,
         joint: bool = False,
         confidence: Sequence[Mapping[int, float]] | None = None,
@@ -97,7 +99,7 @@ class Segmentation:
     ) -> None:
         self.images = tuple(int(image) for image in images)
         self.joint = joint
-        own = tuple(_checked_map(labels) for labels in maps)
+        own = tuple(labels if isinstance(labels, LabelRuns) else LabelRuns.of(labels) for labels in maps)
         if len(own) != len(self.images) or len(set(self.images)) != len(self.images):
             raise InputError(f"{len(self.images)} different pictures need as many label maps; got {len(own)}.")
         if confidence is not None and len(confidence) != len(own):
@@ -107,18 +109,17 @@ class Segmentation:
             dict(known) for known in (confidence if confidence is not None else [{} for _ in own])
         )
         self._state = _State(self._listed(own, dict(names or {})), own, "")
+        self._recent = RecentMaps()
         self._done: list[_State] = []
         self._undone: list[_State] = []
         self.revision = 0
 
-    def _listed(self, maps: Sequence[NDArray[np.int32]], names: Mapping[int, str]) -> dict[SegmentKey, Segment]:
+    def _listed(self, maps: Sequence[LabelRuns], names: Mapping[int, str]) -> dict[SegmentKey, Segment]:
         sums: dict[SegmentKey, list[float]] = {}
         for i, labels in enumerate(maps):
-            numbers, counts = np.unique(labels, return_counts=True)
-            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            for number, share in _shares(labels).items():
                 if number:
                     total = sums.setdefault(self.key(number, self.images[i]), [0.0, 0.0])
-                    share = count / labels.size
                     total[0] += share
                     total[1] += share * self.confidence[i].get(number, float("nan"))
         table = segment_colours(max((key.number for key in sums), default=0))
@@ -145,8 +146,7 @@ class Segmentation:
 
     def of_image(self, image: int) -> tuple[Segment, ...]:
         """Segments that a picture holds."""
-        numbers = np.unique(self.map_of(image))
-        return tuple(self[self.key(number, image)] for number in numbers.tolist() if number)
+        return tuple(self[self.key(number, image)] for number in self.runs_of(image).counts() if number)
 
     def __getitem__(self, key: SegmentKey) -> Segment:
         try:
@@ -157,13 +157,17 @@ class Segmentation:
 
     def map_of(self, image: int) -> NDArray[np.int32]:
         """Label map of a picture; not to be written to."""
+        return self._recent.of(self.runs_of(image))
+
+    def runs_of(self, image: int) -> LabelRuns:
+        """Label map of a picture as runs; another object after every change of the picture."""
         return self._state.maps[self._at(image)]
 
     def area(self, key: SegmentKey) -> float:
         """Share of its picture that a segment covers; of all pictures together where it means the same in all."""
         self[key]
         chosen = self.images if key.image is None else (key.image,)
-        return float(np.mean([(self.map_of(image) == key.number).mean() for image in chosen]))
+        return float(np.mean([_shares(self.runs_of(image)).get(key.number, 0.0) for image in chosen]))
 
     def names_of(self, image: int) -> dict[int, str]:
         """Name of each number in a picture, as exports want it."""
@@ -226,11 +230,8 @@ class Segmentation:
         numbers = [key.number for key in others]
         segments = {key: value for key, value in self._state.segments.items() if key not in others}
         segments[first] = replace(parts[0], confidence=weighted)
-
-        def changed(image: int, labels: NDArray[np.int32]) -> NDArray[np.int32]:
-            return np.where(np.isin(labels, numbers), np.int32(first.number), labels)
-
-        self._push(segments, self._changed(first, changed), f"Merge {len(chosen)} segments")
+        maps = self._changed(first, lambda _, runs: runs.renumbered(numbers, first.number))
+        self._push(segments, maps, f"Merge {len(chosen)} segments")
         return first
 
     def split(self, key: SegmentKey, parts: Mapping[int, ArrayLike] | None = None) -> tuple[SegmentKey, ...]:
@@ -257,8 +258,8 @@ class Segmentation:
         old = self._unlocked(key)
         given = self._components(key) if parts is None else {image: np.asarray(part) for image, part in parts.items()}
         for image, part in given.items():
-            if part.shape != self.map_of(image).shape:
-                raise InputError(f"The parts of picture {image} are {part.shape}, its map {self.map_of(image).shape}.")
+            if part.shape != self.runs_of(image).shape:
+                raise InputError(f"The parts of picture {image} are {part.shape}, its map {self.runs_of(image).shape}.")
         inside = {image: self.map_of(image) == key.number for image in given}
         values = sorted({int(v) for image, part in given.items() for v in np.unique(part[inside[image]])})
         if len(values) < 2:
@@ -270,13 +271,13 @@ class Segmentation:
         for i, own in enumerate(keys[1:], start=2):
             segments[own] = replace(old, key=own, name=f"{old.name} ({i})", colour=_rgb(table[own.number]))
 
-        def changed(image: int, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        def changed(image: int, runs: LabelRuns) -> LabelRuns:
             if image not in given:
-                return labels
-            result = labels.copy()
+                return runs
+            result = self.map_of(image).copy()
             for value, own in zip(values, keys, strict=True):
                 result[inside[image] & (given[image] == value)] = own.number
-            return result
+            return LabelRuns.of(result)
 
         self._push(_sorted(segments), self._changed(key, changed), f"Split {old.name}")
         return tuple(keys)
@@ -322,7 +323,7 @@ class Segmentation:
         made: list[SegmentKey] = []
         for image, inside in taken.items():
             key = self.key(largest.get(None if self.joint else image, 0) + 1, image)
-            maps[self._at(image)] = np.where(inside, np.int32(key.number), maps[self._at(image)])
+            maps[self._at(image)] = LabelRuns.of(np.where(inside, np.int32(key.number), self.map_of(image)))
             if key not in made:
                 made.append(key)
                 segments[key] = Segment(key, name, _rgb(segment_colours(key.number)[key.number]), confidence)
@@ -333,11 +334,7 @@ class Segmentation:
         """Remove a segment; its pixels belong to none afterwards."""
         old = self._unlocked(key)
         segments = {other: value for other, value in self._state.segments.items() if other != key}
-
-        def changed(image: int, labels: NDArray[np.int32]) -> NDArray[np.int32]:
-            return np.where(labels == key.number, np.int32(0), labels)
-
-        self._push(segments, self._changed(key, changed), f"Delete {old.name}")
+        self._push(segments, self._changed(key, lambda _, runs: runs.renumbered([key.number], 0)), f"Delete {old.name}")
 
     def paint(self, image: int, labels: ArrayLike) -> None:
         """Take over a label map that was painted on; pixels of locked segments stay, new numbers become segments.
@@ -347,18 +344,18 @@ class Segmentation:
         InputError
             If the map has another shape.
         """
-        before, after = self.map_of(image), _checked_map(labels)
+        before, after = self.map_of(image), LabelRuns.of(labels).labels()
         if after.shape != before.shape:
             raise InputError(f"The map of picture {image} is {before.shape}; got {after.shape}.")
         locked = [s.key.number for s in self.of_image(image) if s.locked]
         kept = np.isin(before, locked) | np.isin(after, locked)
-        result = np.where(kept, before, after)
+        result = LabelRuns.of(np.where(kept, before, after))
         segments = dict(self._state.segments)
-        numbers = np.unique(result)
-        table = segment_colours(int(numbers.max(initial=0)))
-        for number in numbers[numbers > 0].tolist():
+        numbers = result.counts()
+        table = segment_colours(max(numbers, default=0))
+        for number in numbers:
             key = self.key(number, image)
-            if key not in segments:
+            if number and key not in segments:
                 segments[key] = Segment(key, f"segment {number}", _rgb(table[number]))
         maps = list(self._state.maps)
         maps[self._at(image)] = result
@@ -392,7 +389,7 @@ class Segmentation:
         self.revision += 1
         return True
 
-    def _push(self, segments: dict[SegmentKey, Segment], maps: tuple[NDArray[np.int32], ...], what: str) -> None:
+    def _push(self, segments: dict[SegmentKey, Segment], maps: tuple[LabelRuns, ...], what: str) -> None:
         self._done.append(self._state)
         self._undone.clear()
         self._state = _State(segments, maps, what)
@@ -409,9 +406,7 @@ class Segmentation:
             raise InputError(f"{segment.name} is locked; unlock it first.")
         return segment
 
-    def _changed(
-        self, key: SegmentKey, change: Callable[[int, NDArray[np.int32]], NDArray[np.int32]]
-    ) -> tuple[NDArray[np.int32], ...]:
+    def _changed(self, key: SegmentKey, change: Callable[[int, LabelRuns], LabelRuns]) -> tuple[LabelRuns, ...]:
         chosen = self.images if key.image is None else (key.image,)
         maps = list(self._state.maps)
         for image in chosen:
@@ -430,11 +425,10 @@ class Segmentation:
         return {key.image: ranks[numbered]}
 
 
-def _checked_map(labels: ArrayLike) -> NDArray[np.int32]:
-    values = np.asarray(labels)
-    if values.ndim != 2 or values.dtype.kind not in "iub" or (values.size and values.min() < 0):
-        raise InputError(f"A label map is (rows, columns) of whole numbers from 0; got {values.shape} {values.dtype}.")
-    return values.astype(np.int32)
+def _shares(runs: LabelRuns) -> dict[int, float]:
+    """Share of a picture that each number covers."""
+    size = max(runs.shape[0] * runs.shape[1], 1)
+    return {number: pixels / size for number, pixels in runs.counts().items()}
 
 
 def _rgb(values: Any) -> tuple[int, int, int]:

@@ -16,8 +16,9 @@ from ..choices import DEFAULT_MASK_FORMATS, MASK_FORMATS
 from ..errors import InputError
 from ..tables import plain_cell
 from .cvat import CvatAnnotations
-from .formats import CocoCollection, NumpyArchive, checked_mask, encode_indexed_png, encode_tiff
+from .formats import CocoCollection, LabelledMask, NumpyArchive, checked_mask, encode_indexed_png, encode_tiff
 from .label_studio import LabelStudioTasks
+from .palette import segment_colours
 from .rle import area_and_box
 
 __all__ = [
@@ -41,6 +42,7 @@ TABLE_COLUMNS = (
     "width",
     "height",
     "confidence",
+    "colour",
 )
 """Columns of ``segments.csv``; boxes in pixels from the upper left corner, confidence empty where it is not known."""
 
@@ -87,7 +89,7 @@ class MaskWriter(ABC):
         self.files: list[Path] = []
 
     @abstractmethod
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
         """Take one mask.
 
         Parameters
@@ -97,9 +99,7 @@ class MaskWriter(ABC):
         picture
             File name of its picture.
         mask
-            Labels ``(H, W)``.
-        confidence
-            Of labels, as far as it is known.
+            With what is known of its labels.
         """
 
     @abstractmethod
@@ -113,11 +113,12 @@ class _OneFileEach(MaskWriter):
         self._staging, self._kind, self._colours = staging, kind, colours
         (staging / _MANY[kind][0]).mkdir()
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
         folder, ending = _MANY[self._kind]
         encode = encode_indexed_png if self._kind == "png" else encode_tiff
         self.files.append(Path(folder, stem + ending))
-        (self._staging / self.files[-1]).write_bytes(encode(mask, self._colours))
+        colours = self._colours if mask.colours is None else mask.colours
+        (self._staging / self.files[-1]).write_bytes(encode(mask.labels, colours))
 
     def close(self) -> None:
         """Each file is complete as soon as it is written."""
@@ -130,8 +131,8 @@ class _Archive(MaskWriter):
         self._file = (staging / self.files[0]).open("wb")
         self._archive = NumpyArchive(self._file)
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
-        self._archive.add(stem, mask)
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
+        self._archive.add(stem, mask.labels)
 
     def close(self) -> None:
         with self._file, self._archive:
@@ -144,8 +145,8 @@ class _Coco(MaskWriter):
         self._path, self._collection = path, collection
         self.files.append(Path(path.name))
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
-        self._collection.add(picture, mask, confidence)
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
+        self._collection.add(picture, mask)
 
     def close(self) -> None:
         with self._path.open("wb") as file:
@@ -158,8 +159,8 @@ class _LabelStudio(MaskWriter):
         self._path, self._tasks = path, LabelStudioTasks(names)
         self.files.append(Path(path.name))
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
-        self._tasks.add(picture, mask, confidence)
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
+        self._tasks.add(picture, mask)
 
     def close(self) -> None:
         self._path.write_bytes(self._tasks.as_json())
@@ -171,7 +172,7 @@ class _Cvat(MaskWriter):
         self._path, self._annotations = path, CvatAnnotations(names)
         self.files.append(Path(path.name))
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
         self._annotations.add(picture, mask)
 
     def close(self) -> None:
@@ -179,24 +180,27 @@ class _Cvat(MaskWriter):
 
 
 class _Table(MaskWriter):
-    def __init__(self, path: Path, names: Mapping[int, str] | None) -> None:
+    def __init__(self, path: Path, names: Mapping[int, str] | None, colours: ArrayLike | None) -> None:
         super().__init__()
-        self._path, self._names = path, dict(names or {})
+        self._path, self._names, self._colours = path, dict(names or {}), colours
         self._text = io.StringIO()
         self._rows = csv.writer(self._text, lineterminator="\n")
         self._rows.writerow(TABLE_COLUMNS)
         self.files.append(Path(path.name))
 
-    def add(self, stem: str, picture: str, mask: ArrayLike, confidence: Mapping[int, float]) -> None:
-        labels = checked_mask(mask)
+    def add(self, stem: str, picture: str, mask: LabelledMask) -> None:
+        labels = checked_mask(mask.labels)
+        colours = self._colours if mask.colours is None else mask.colours
+        table = segment_colours(int(labels.max())) if colours is None else [(0, 0, 0), *np.asarray(colours).tolist()]
         for label in np.unique(labels[labels > 0]).tolist():
             area, box = area_and_box(labels == label)
-            name = self._names.get(label, f"segment {label}")
-            sure = f"{confidence[label]:.4f}" if label in confidence else ""
+            name = mask.names.get(label, self._names.get(label, f"segment {label}"))
+            sure = f"{mask.confidence[label]:.4f}" if label in mask.confidence else ""
             left, top, width, height = (int(value) for value in box)
             share = f"{area / labels.size:.6f}"
+            shown = "#{:02x}{:02x}{:02x}".format(*table[label]) if label < len(table) else ""
             self._rows.writerow(
-                [plain_cell(picture), label, plain_cell(name), area, share, left, top, width, height, sure]
+                [plain_cell(picture), label, plain_cell(name), area, share, left, top, width, height, sure, shown]
             )
 
     def close(self) -> None:
@@ -220,4 +224,4 @@ def make_writer(
         return _Coco(path, CocoCollection(categories, info, polygons=kind == "coco-polygons"))
     if kind == "label-studio":
         return _LabelStudio(path, categories)
-    return _Cvat(path, categories) if kind == "cvat" else _Table(path, categories)
+    return _Cvat(path, categories) if kind == "cvat" else _Table(path, categories, colours)

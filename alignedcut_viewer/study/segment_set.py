@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..atomic_files import digest_of, safe_name
 from ..errors import InputError, StudyError
 from ..segmentation import Segmentation, SegmentKey, segment_colours
+from ..segmentation.label_runs import LabelRuns
 from ..store import Store
 
 __all__ = ["SEGMENTATIONS", "SegmentSet", "SegmentWriter", "open_segments", "segment_names"]
@@ -81,11 +82,15 @@ class SegmentSet:
 
     def labels(self, image: int) -> NDArray[np.int32]:
         """Label map of a picture at its own size, int32 ``(H, W)`` from 1; 0 where nothing is."""
+        return self.runs(image).labels()
+
+    def runs(self, image: int) -> LabelRuns:
+        """The same as runs of equal numbers, which take little memory."""
         at = self._at(image)
-        runs = slice(int(self._starts[at]), int(self._starts[at + 1]))
+        stored = slice(int(self._starts[at]), int(self._starts[at + 1]))
         height, width = (int(n) for n in self._sizes[at])
-        flat = np.repeat(np.asarray(self._values[runs], dtype=np.int32), np.asarray(self._lengths[runs]))
-        return flat.reshape(height, width)
+        # copies: the files may be removed while somebody still works on the list
+        return LabelRuns((height, width), np.array(self._lengths[stored]), np.array(self._values[stored]))
 
     def confidence(self, image: int) -> dict[int, float]:
         """Confidence of each number in a picture."""
@@ -98,32 +103,31 @@ class SegmentSet:
 
     def names(self, image: int) -> dict[int, str]:
         """Names that were given to numbers of a picture."""
-        edited = self._attributes["edited"]
-        own = [entry for entry in edited if entry["image"] in (None, image)]
-        return {int(entry["number"]): str(entry["name"]) for entry in own}
+        return {int(entry["number"]): str(entry["name"]) for entry in self._edited(image)}
 
-    def colours(self) -> NDArray[np.uint8] | None:
-        """RGB of number 1, 2, … as a person gave them, uint8 ``(k, 3)``.
+    def colours(self, image: int) -> NDArray[np.uint8]:
+        """RGB of number 1, 2, … in a picture as they are shown, uint8 ``(k, 3)``.
 
-        None where each picture has colours of its own, or there are more numbers than a palette holds.
+        Where a number means the same in all pictures the table is the same in all; it never has more than 255 entries,
+        as many as a palette holds.
         """
-        known = {int(entry["number"]): entry["colour"] for entry in self._attributes["edited"]}
-        if not self.joint or not known or max(known) > 255:
-            return None
-        largest = max(*known, int(np.max(np.asarray(self._values), initial=0)))
-        if largest > 255:
-            return None
+        known = {int(entry["number"]): entry["colour"] for entry in self._edited(image)}
+        met = self._values if self.joint else self.runs(image).values
+        largest = int(max(np.max(np.asarray(met), initial=0), *known, 0))
         table = segment_colours(largest)[1:]
         for number, colour in known.items():
             table[number - 1] = colour
-        return table
+        return table[:255]
+
+    def _edited(self, image: int) -> list[dict[str, Any]]:
+        return [entry for entry in self._attributes["edited"] if entry["image"] in (None, image)]
 
     def segmentation(self, images: Iterable[int] | None = None) -> Segmentation:
         """The list of segments to work with; :func:`SegmentWriter.of_edits` keeps what was made of it."""
         chosen = self.images if images is None else tuple(images)
         result = Segmentation(
             chosen,
-            [self.labels(image) for image in chosen],
+            [self.runs(image) for image in chosen],
             joint=self.joint,
             confidence=[self.confidence(image) for image in chosen],
         )
@@ -161,16 +165,16 @@ class SegmentWriter:
     _reasons: list[str] = field(default_factory=list)
     edited: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, image: int, labels: NDArray[np.integer], confidence: dict[int, float], reason: str) -> None:
+    def add(
+        self, image: int, labels: NDArray[np.integer] | LabelRuns, confidence: dict[int, float], reason: str
+    ) -> None:
         """Append a picture."""
-        if labels.size and not 0 <= labels.min() <= labels.max() <= 65535:
-            raise InputError(f"Segments are numbered from 0 to 65,535; got {labels.min()} to {labels.max()}.")
-        flat = labels.ravel()
-        starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-        lengths = np.diff(np.append(starts, flat.size)).astype(np.uint32)
+        runs = labels if isinstance(labels, LabelRuns) else LabelRuns.of(labels)
+        if runs.values.max(initial=0) > 65535:
+            raise InputError(f"Segments are numbered from 0 to 65,535; got {runs.values.max()}.")
         self._images.append(int(image))
-        self._sizes.append((int(labels.shape[0]), int(labels.shape[1])))
-        self._runs.append((lengths, flat[starts].astype(np.uint16)))
+        self._sizes.append(runs.shape)
+        self._runs.append((np.asarray(runs.lengths, dtype=np.uint32), np.asarray(runs.values, dtype=np.uint16)))
         self._confidence.append({str(n): round(float(v), 6) for n, v in confidence.items() if v == v})
         self._reasons.append(reason)
 
@@ -182,9 +186,9 @@ class SegmentWriter:
             if image in edited.images:
                 segments = edited.of_image(image)
                 sure = {segment.key.number: segment.confidence for segment in segments}
-                writer.add(image, edited.map_of(image), sure, kept.reason(image))
+                writer.add(image, edited.runs_of(image), sure, kept.reason(image))
             else:
-                writer.add(image, kept.labels(image), kept.confidence(image), kept.reason(image))
+                writer.add(image, kept.runs(image), kept.confidence(image), kept.reason(image))
         writer.edited = [
             {
                 "image": segment.key.image,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from alignedcut_viewer.alignment import BrainReadout, ChannelAlignment
 from alignedcut_viewer.brain import RoiTable, paper_rois
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.segmentation import SegmentKey
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.feature_set import FeatureSet
+from alignedcut_viewer.study.segment_set import SegmentSet, SegmentWriter
 
 SIZES = [(40, 60), (60, 40), (50, 50)]
 GRIDS = {"wide-simulated": (6, 8), "dinov2-vit-s14-saliency": (5, 5)}
@@ -57,6 +60,24 @@ def made_study(folder: Path, sizes: list[tuple[int, int]], *, shared: bool = Fal
             values = directions[tokens] + 0.03 * rng.normal(size=(len(sizes), len(tokens), 16))
             features.write({layer: values.astype(np.float16)}, range(len(sizes)))
     return made
+
+
+@pytest.fixture
+def kept_discs(tmp_path: Path) -> Callable[[bool], tuple[Study, SegmentSet]]:
+    """Makes a study whose pictures show a disc, which is segment 2, and its segments, of all pictures or of each."""
+
+    def make(joint: bool) -> tuple[Study, SegmentSet]:
+        made = made_study(tmp_path, SIZES)
+        writer = SegmentWriter(joint, {"layers": {"wide-simulated": [2]}, "settings": {"gamma": 0.06}})
+        for image, size in enumerate(SIZES):
+            writer.add(image, inside_disc(*size).astype(np.int32) + 1, {}, "")
+        edits = writer.publish(made.store, "discs").segmentation()
+        for key in [SegmentKey(2)] if joint else [SegmentKey(2, 0), SegmentKey(2, 2)]:
+            edits.rename(key, f"disc {key.image}")
+            edits.recolour(key, (250, 0, 10 * (key.image or 0)))
+        return made, SegmentWriter.of_edits(made.segments("discs"), edits).publish(made.store, "discs")
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from alignedcut_viewer.errors import InputError
+from alignedcut_viewer.errors import InputError, StudyError
 from alignedcut_viewer.figures import segments_figure, segments_from_arrays
 from alignedcut_viewer.segmentation import segment_colours
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.segment_set import SegmentSet
 
 
 @pytest.mark.quick
@@ -58,21 +62,31 @@ def test_parts_that_do_not_fit_are_refused() -> None:
             segments_from_arrays(pictures, masks, **options)
 
 
-def test_planted_disc_is_one_of_two_segments(study: Study) -> None:
-    figure = segments_figure(study, "wide-simulated", 2, 2)
-    shown = " ".join(" ".join(text.get_text() for text in figure.texts).split())
-    assert "2 segments of this layer, shown at layer 2 of wide-simulated." in shown
-    assert "simulated" in shown
-    # Numbered like the values of exported masks, in which 0 is no segment.
-    named = {text.get_text() for text in figure.texts if text.get_text().startswith("segment ")}
-    assert named <= {"segment 1", "segment 2"}
-    assert named
-    table = segment_colours(2)[1:].astype(int)
-    composed = np.asarray(figure.axes[2].images[0].get_array()).astype(int)  # the square picture
-    cell = composed.shape[0]
-    centre, corner = composed[cell // 2, -cell // 2], composed[cell // 10, -9 * cell // 10]
-    of_centre = np.abs(table - centre).sum(1).argmin()
-    of_corner = np.abs(table - corner).sum(1).argmin()
-    assert of_centre != of_corner
-    together = segments_figure(study, "wide-simulated", 2, 2, one_layer=False, smooth=False, images=[0])
-    assert "of all layers together" in " ".join(text.get_text() for text in together.texts)
+@pytest.mark.parametrize("joint", [True, False])
+def test_it_draws_what_the_window_shows_and_files_hold(
+    kept_discs: Callable[[bool], tuple[Study, SegmentSet]], joint: bool
+) -> None:
+    study, kept = kept_discs(joint)
+    figure = segments_figure(study, "discs", opacity=1.0)
+    said = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "Segments 'discs'" in said
+    assert "simulated features" in said
+    assert "Layers 2." in said
+    assert "/home/somebody" not in said
+    # The legend names what is the same in all pictures, and nothing where each picture has its own.
+    named = {text.get_text() for text in figure.texts} & {"segment 1", "disc None", "disc 0"}
+    assert named == ({"segment 1", "disc None"} if joint else set())
+    for place, image in enumerate(range(3)):
+        composed = np.asarray(figure.axes[place].images[0].get_array()).astype(int)
+        cell = composed.shape[0]
+        np.testing.assert_allclose(composed[cell // 2, -cell // 2], kept.colours(image)[1], atol=2)
+    assert tuple(kept.colours(0)[1]) == (250, 0, 0)
+    assert (tuple(kept.colours(1)[1]) == (250, 0, 0)) == joint
+    alone = segments_figure(study, kept, images=[1])
+    assert len(alone.axes) == 1
+    with pytest.raises(InputError, match="not part of the segments"):
+        segments_figure(study, kept, images=[9])
+    with pytest.raises(StudyError, match="no segments"):
+        segments_figure(study, "others")
+    Path(study.picture_path(1)).unlink()
+    assert "cannot be read any more" in " ".join(text.get_text() for text in segments_figure(study, kept).texts)

@@ -90,10 +90,11 @@ def _see_mask(path: Path) -> object:
 def _exported(kind: str) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         from alignedcut_viewer.segmentation import export_masks
+        from alignedcut_viewer.segmentation.formats import LabelledMask
 
         folder = path.parent / f"made-{path.stem}"
         written = export_masks(
-            folder, ["p"], iter([_labels()]), picture_files=["p.png"], formats=(kind,), confidence=[{1: 0.5, 2: 0.9}]
+            folder, ["p"], [LabelledMask(_labels(), {1: 0.5, 2: 0.9})], picture_files=["p.png"], formats=(kind,)
         )
         path.write_bytes(next(file for file in written if file.suffix == path.suffix).read_bytes())
 

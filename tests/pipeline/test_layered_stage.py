@@ -120,9 +120,8 @@ def test_a_cancelled_cut_goes_on_and_nothing_is_done_twice(study: Path) -> None:
     assert any(text.startswith("Neighbours") for text in seen)
 
 
-def test_consumers_of_cuts_work_on_it(study: Path, tmp_path: Path) -> None:
+def test_consumers_of_cuts_work_on_it(study: Path) -> None:
     from alignedcut_viewer.figures import all_figures
-    from alignedcut_viewer.pipeline.mask_export import export_segments
 
     cut(study)
     with Study.open(study, writable=True) as opened:
@@ -131,8 +130,6 @@ def test_consumers_of_cuts_work_on_it(study: Path, tmp_path: Path) -> None:
         assert result.label_map(joint, 0, 3, 3).shape == (4, 4)
         assert result.label_map(joint, 0, 3, 3, one_layer=True).shape == (4, 4)
         pipeline.discover_concepts(opened, "default", pipeline.ConceptSettings(n_concepts=4))
-        files = export_segments(opened, result, tmp_path / "masks", network=joint, layer=0, k=3, formats=("png",))
-        assert len(files) == 8
     drawn = all_figures(Study.open(study), Study.open(study).cut())
     assert drawn
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_what_does_not_fit_is_one_sentence(study: Study, masks: dict[str, np.nda
 
 def test_colours_of_files_are_those_that_were_given(study: Study, tmp_path: Path) -> None:
     empty = empty_segments(study, "mine")
-    assert empty.colours() is None
+    assert not len(empty.colours(0))
     edits = empty.segmentation()
     edits.add({0: np.tri(*SIZES["cat"])}, "one")
     edits.add({0: 1 - np.tri(*SIZES["cat"])}, "two")
@@ -121,6 +122,46 @@ def test_colours_of_files_are_those_that_were_given(study: Study, tmp_path: Path
     export_segment_set(study, kept, tmp_path / "out", formats=("png",))
     with Image.open(tmp_path / "out" / "png" / "cat.png") as mask:
         assert mask.getpalette()[3:9] == [*edits[SegmentKey(1)].colour, 7, 8, 9]
+
+
+def test_names_and_colours_of_single_pictures_reach_the_files(study: Study, tmp_path: Path) -> None:
+    writer = SegmentWriter(False, {"layers": {}, "settings": {}})
+    for image, size in enumerate(SIZES.values()):
+        writer.add(image, np.tri(*size, dtype=np.int32) + 1, {2: 0.5}, "")
+    found = writer.publish(study.store, "drawn")
+    edits = found.segmentation()
+    edits.rename(SegmentKey(2, 0), "cat")
+    edits.recolour(SegmentKey(2, 0), (7, 8, 9))
+    edits.rename(SegmentKey(2, 1), "dog")
+    kept = SegmentWriter.of_edits(found, edits).publish(study.store, "drawn")
+    out = tmp_path / "out"
+    export_segment_set(study, kept, out, formats=("png", "coco", "csv", "label-studio", "cvat"))
+    palettes = []
+    for name in SIZES:
+        with Image.open(out / "png" / f"{name}.png") as mask:
+            palettes.append(mask.getpalette()[6:9])
+    assert palettes[0] == [7, 8, 9]
+    assert palettes[1] == palettes[2] == list(edits[SegmentKey(2, 1)].colour)
+    coco = json.loads((out / "annotations.json").read_text(encoding="utf-8"))
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    assert names[1] == "segment 1"
+    assert names[2] == "segment 2"  # of the third picture
+    assert sorted(names.values()) == ["cat", "dog", "segment 1", "segment 2"]
+    by_picture = [[names[a["category_id"]] for a in coco["annotations"] if a["image_id"] == i] for i in (1, 2, 3)]
+    assert by_picture == [["segment 1", "cat"], ["segment 1", "dog"], ["segment 1", "segment 2"]]
+    assert next(category for category in coco["categories"] if category["name"] == "cat")["color"] == [7, 8, 9]
+    rows = list(csv.DictReader((out / "segments.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["name"] for row in rows[1::2]] == ["cat", "dog", "segment 2"]
+    assert rows[1]["colour"] == "#070809"
+    for file in ("label_studio.json", "cvat.xml"):
+        content = (out / file).read_text(encoding="utf-8")
+        assert content.count("cat") > 1
+        assert "dog" in content
+    again = import_masks(study, out / "annotations.json", "read")
+    assert not again.joint
+    for image in range(3):
+        np.testing.assert_array_equal(again.labels(image), kept.labels(image))
+    assert [again.names(image) for image in range(3)] == [{2: "cat"}, {2: "dog"}, {}]
 
 
 def test_segments_to_draw_by_hand(study: Study) -> None:

@@ -21,6 +21,7 @@ from alignedcut_viewer.segmentation import (
     polygons_of_mask,
     read_masks,
 )
+from alignedcut_viewer.segmentation.formats import LabelledMask
 from alignedcut_viewer.segmentation.label_studio import decode_brush, encode_brush
 
 pytestmark = pytest.mark.quick
@@ -41,11 +42,10 @@ def exported(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, list[np.nd
     export_masks(
         tmp_path,
         ["a", "b", "c"],
-        given_masks,
+        [LabelledMask(mask, sure) for mask, sure in zip(given_masks, CONFIDENCE, strict=True)],
         formats=FORMATS,
         picture_files=["a.jpg", "b.png", "c.jpg"],
         categories={1: "cat", 2: "dog"},
-        confidence=CONFIDENCE,
     )
     return tmp_path, given_masks
 
@@ -209,6 +209,7 @@ def test_the_table_holds_areas_boxes_and_confidence(exported: tuple[Path, list[n
         assert (int(row["left"]), int(row["top"])) == (x.min(), y.min())
         assert (int(row["width"]), int(row["height"])) == (np.ptp(x) + 1, np.ptp(y) + 1)
     assert [row["confidence"] for row in rows[:4]] == ["0.2500", "0.5000", "", ""]
+    assert [row["colour"] for row in rows[:2]] == ["#e64b35", "#3c82dc"]
 
 
 def _coco(tmp_path: Path, **changes: object) -> Path:

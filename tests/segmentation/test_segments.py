@@ -46,6 +46,19 @@ def test_one_number_is_one_segment_everywhere(joint: Segmentation) -> None:
     assert joint.colours_of(4).tolist() == [list(segment.colour) for segment in joint.segments]
 
 
+def test_many_pictures_are_not_held_as_pixels() -> None:
+    maps = [np.full((40, 50), number % 3) for number in range(30)]
+    segmentation = Segmentation(range(30), maps, joint=True)
+    for image in range(30):
+        np.testing.assert_array_equal(segmentation.map_of(image), maps[image])
+    segmentation.merge([SegmentKey(1), SegmentKey(2)])
+    segmentation.undo()
+    segmentation.redo()
+    for image in range(30):
+        np.testing.assert_array_equal(segmentation.map_of(image), maps[image] > 0)
+    assert len(segmentation._recent) < 10
+
+
 def test_names_colours_and_locks(own: Segmentation) -> None:
     key = SegmentKey(2, 4)
     own.rename(key, " cat ")

@@ -39,7 +39,7 @@ class SegmentDetails(NamedTuple):
 
 def detail_mark(edits: "Segmentation", key: "SegmentKey", shown: int | None) -> tuple[Any, ...]:
     """Changes when the details of a segment do."""
-    return key, id(edits.map_of(key.image)) if key.image is not None else (edits.revision, shown)
+    return key, edits.runs_of(key.image) if key.image is not None else (edits.revision, shown)
 
 
 def segment_details(
@@ -68,10 +68,10 @@ def segment_details(
     images = edits.images if any(key.image is None for key in keys) else sorted({k.image for k in keys if k.image})
     if any(key.image == 0 for key in keys):
         images = sorted({0, *images})
-    counts: dict[int, NDArray[np.int64]] = {}
+    counts: dict[int, dict[int, int]] = {}
     for done, image in enumerate(images):
         report(progress, done, 2 * len(images), "measuring segments")
-        counts[image] = np.bincount(edits.map_of(image).ravel())
+        counts[image] = edits.runs_of(image).counts()
     pictures: dict[int, NDArray[np.uint8] | None] = {}
     found = {}
     for done, key in enumerate(keys):
@@ -93,8 +93,8 @@ def segment_details(
     return found
 
 
-def _share(counts: NDArray[np.int64], number: int) -> float:
-    return float(counts[number] / counts.sum()) if number < len(counts) else 0.0
+def _share(counts: dict[int, int], number: int) -> float:
+    return counts.get(number, 0) / max(sum(counts.values()), 1)
 
 
 def _thumbnail(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..choices import BENCHMARK_PROTOCOLS, REFINEMENTS
 from . import options
@@ -11,7 +13,7 @@ from .command import Command
 from .extract import input_size, weights_by_network
 from .progress_bar import progress_bar, say
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "draw_curves"]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +96,33 @@ def benchmark(
     with progress_bar() as progress:
         table = run_benchmark(data, out, settings, layout=layout, figure=figure, progress=progress, announce=say)
     print(table.read_text(encoding="utf-8").split("\nSettings:")[0])
-    print(f"{table.parent}: table.md, results.csv, settings.json")
+    drawn = ", curves.png" if "oracle" in protocol and draw_curves(table.parent) else ""
+    print(f"{table.parent}: table.md, results.csv, settings.json{drawn}")
+
+
+def draw_curves(folder: Path) -> bool:
+    """Draw the paper's figure 5 of the points in ``curves.csv``; False where there are none."""
+    from ..figures import layer_scores_from_arrays, save_figure
+
+    file = folder / "curves.csv"
+    if not file.exists():
+        return False
+    points: dict[str, dict[str, dict[str, tuple[list[int], list[float]]]]] = {"aligned": {}, "raw": {}}
+    chance: dict[str, float] = {}
+    for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
+        at, scores = points[row["features"]].setdefault(row["task"], {}).setdefault(row["network"], ([], []))
+        at.append(int(row["layer"]))
+        scores.append(float(row["miou"]))
+        chance[row["task"]] = float(row["chance"])
+    note = (
+        "Oracle protocol (AlignedCut, appendix C.4): of each layer's own graph over the tokens of all pictures, the "
+        "ten leading eigenvectors; class centres and the best of ten thresholds come from the masks themselves."
+    )
+    figure = layer_scores_from_arrays(
+        points["aligned"], before=points["raw"], chance=chance, title="What each layer tells apart", note=note
+    )
+    save_figure(figure, folder / "curves.png")
+    return True
 
 
 COMMANDS = (

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from alignedcut_viewer import cli
+from alignedcut_viewer.commands.benchmark import draw_curves
 from alignedcut_viewer.errors import Cancelled, InputError
 from alignedcut_viewer.pipeline import ExtractSettings
 from alignedcut_viewer.pipeline.benchmark import BenchmarkSettings, run_benchmark
@@ -100,6 +101,10 @@ def test_the_whole_data_set_and_the_oracle(data: Path, tmp_path: Path) -> None:
     assert "figure and ground, all background" in table
     assert "one matching for the whole data set" in table
     assert len(list(csv.DictReader((tmp_path / "out" / "curves.csv").read_text(encoding="utf-8").splitlines()))) == 8
+    assert draw_curves(tmp_path / "out")
+    with Image.open(tmp_path / "out" / "curves.png") as drawn:
+        assert min(drawn.size) > 200
+    assert not draw_curves(tmp_path)
     again = (tmp_path / "out" / "results.jsonl").read_text()
     run_benchmark(data, tmp_path / "out", settings, figure=3)
     assert (tmp_path / "out" / "results.jsonl").read_text() == again  # nothing is computed twice

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,9 @@ __all__ = [
     "write_npz",
     "write_tiff",
 ]
+
+
+Mask = TypeVar("Mask")
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,7 +351,7 @@ def write_coco_rle(
         collection.put(file)
 
 
-def paired(names: Sequence[str], masks: Iterable[ArrayLike]) -> Iterator[tuple[str, ArrayLike]]:
+def paired(names: Sequence[str], masks: Iterable[Mask]) -> Iterator[tuple[str, Mask]]:
     """Names with their masks, one by one.
 
     Raises

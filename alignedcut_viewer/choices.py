@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_NETWORK",
     "DISTRIBUTION",
     "FIGURE_SUFFIXES",
+    "KERNELS",
     "MASK_FORMATS",
     "OFFLINE_NETWORK",
     "LAYERED_SCOPES",
@@ -53,6 +54,9 @@ before rotary position embedding.
 """
 
 TAPS: tuple[Tap, ...] = get_args(Tap)
+
+KERNELS = ("cosine", "rbf")
+"""What makes an affinity of two rows of features."""
 
 CUT_SAMPLINGS = ("kmeans", "farthest", "uniform")
 """How the landmarks of a cut are chosen."""

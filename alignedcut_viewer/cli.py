@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -77,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`alignedcut networks | head`): not our fault, and nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"alignedcut: {error.filename}: this name is too long for the disk; use a shorter one.", file=sys.stderr)
+        return 2
 
 
 def _parser(commands: Sequence[Command]) -> argparse.ArgumentParser:

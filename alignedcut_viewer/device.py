@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -41,7 +42,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise InputError(f"Unknown device {device!r}; use auto, cpu, cuda, cuda:1 or mps.") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"Device {device!r} was asked for, but torch finds no CUDA device here; use device='auto'.")
@@ -109,7 +110,7 @@ def parse_memory(memory: int | float | str) -> int:
         If the text is not a size, or not a positive one.
     """
     if isinstance(memory, int | float) and not isinstance(memory, bool):
-        n_bytes = int(memory)
+        n_bytes = int(memory) if math.isfinite(memory) else 0
     else:
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", str(memory))
         if match is None or match.group(2).upper() not in _UNITS:

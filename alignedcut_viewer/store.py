@@ -90,10 +90,12 @@ class Store:
         from . import __version__
 
         root = Path(path).expanduser().absolute()
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        with writing(root):  # a name that is too long, a folder that may not be looked into
+            existed = root.exists()
+            is_taken = existed and (not root.is_dir() or any(root.iterdir()))
+        if is_taken:
             what = "a study already" if (root / _GROUP).exists() else "not empty"
             raise StudyError(f"{root} is {what}; choose another folder for the new study.")
-        existed = root.exists()
         try:
             with writing(root):
                 root.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ class Store:
             mark = store.attributes("")[_MARK]
             version = int(mark["format"])
         except (StudyError, KeyError, TypeError, ValueError):
-            what = "is not a study" if root.exists() else "does not exist"
+            what = "is not a study" if os.path.exists(root) else "does not exist"
             raise StudyError(
                 f"{root} {what}; name the folder of a study, or make one with `alignedcut extract`."
             ) from None

@@ -227,6 +227,31 @@ def test_a_checkpoint_of_another_architecture(folder: Path, tmp_path: Path, fail
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows says of such a name only that it is not there")
+def test_names_that_are_too_long(folder: Path, cut_study: Path, tmp_path: Path, fails: Fails) -> None:
+    long = tmp_path / ("n" * 300)
+    commands: list[list[Any]] = [
+        extract(folder, long),
+        extract(long, tmp_path / "s"),
+        ["cut", long],
+        ["figures", cut_study, "--out", long],
+        ["segment", cut_study, "--out", long],
+        ["align", cut_study, "--out", long, "--device", "cpu"],
+        ["report", cut_study, long],
+        ["check", long],
+    ]
+    for command in commands:
+        assert "n" * 300 in fails(*command), command
+
+
+def test_seeds_that_are_none(cut_study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in ("-1", "2.5", str(2**70)):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["concepts", str(cut_study), f"--seed={seed}"])
+        assert stopped.value.code == 2
+        assert f"argument --seed: a seed is a whole number from 0; got '{seed}'" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
 def test_no_disk_space(folder: Path, tmp_path: Path) -> None:
     """The operating system itself refuses to write on: no file may grow beyond 5 kB."""

@@ -10,9 +10,11 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from alignedcut_viewer import Hyperalignment, NormalizedCut, SpectralTSNE
+from alignedcut_viewer import BrainAlignment, Hyperalignment, NormalizedCut, SpectralTSNE
 from alignedcut_viewer.errors import AlignedCutError, InputError
 from alignedcut_viewer.nodes import Slot
+from alignedcut_viewer.spectral import LayeredCut
+from alignedcut_viewer.spectral.layered.layer_tokens import LayerTokens
 
 CUT = NormalizedCut(3, device="cpu")
 MAP = SpectralTSNE(2, n_landmarks=100, perplexity=5, max_iter=60, device="cpu")
@@ -89,8 +91,108 @@ def test_from_features_to_a_map_in_a_pipeline(rng: np.random.Generator) -> None:
 
 def test_parameters_are_judged_when_they_are_used() -> None:
     estimator = NormalizedCut().set_params(n_components=0)
-    with pytest.raises(InputError, match="n_components must be at least 1"):
+    with pytest.raises(InputError, match="n_components must be a whole number of at least 1; got 0"):
         estimator.fit(np.eye(5))
+
+
+_NUMBERS = (2.5, -1, True, "3", float("nan"), object())
+_COUNTS = (*_NUMBERS, 0)
+_REALS = (float("nan"), float("inf"), "wide", object(), -1)
+_NAMES = ("", 3, None, "magic")
+_SEEDS = (-1, 2.5, "a", None, True, 2**70)
+_DEVICES = ("gpu9", object())
+_SIZES = ("much", -1, 0, "1 XB", float("nan"), float("inf"), None)
+HOSTILE: dict[type, dict[str, tuple[Any, ...]]] = {
+    NormalizedCut: {
+        "n_components": _COUNTS,
+        "kernel": _NAMES,
+        "gamma": (*_REALS, 0, None, 1e-300),
+        "method": _NAMES,
+        "n_landmarks": (*_COUNTS, None),
+        "n_neighbors": _COUNTS,
+        "sampling": _NAMES,
+        "balance": (*_REALS, 2, None),
+        "seed": _SEEDS,
+        "device": _DEVICES,
+        "precision": _NAMES,
+        "memory": _SIZES,
+    },
+    SpectralTSNE: {
+        "n_components": (*_COUNTS, 1, 4),
+        "n_landmarks": _COUNTS,
+        "perplexity": (*_REALS, 0, None),
+        "metric": _NAMES,
+        "sampling": _NAMES,
+        "init": _NAMES,
+        "spread": _NAMES,
+        "n_neighbors": _COUNTS,
+        "max_iter": _COUNTS,
+        "seed": _SEEDS,
+        "device": _DEVICES,
+    },
+    Hyperalignment: {
+        "n_channels": _COUNTS,
+        "strength": (*_REALS, 2, None),
+        "n_iterations": _COUNTS,
+        "held_out": (*_REALS, 0, 1, None),
+        "seed": _SEEDS,
+        "device": _DEVICES,
+        "memory": _SIZES,
+    },
+    LayeredCut: {
+        "n_components": _COUNTS,
+        "scope": _NAMES,
+        "solver": _NAMES,
+        "metric": _NAMES,
+        "power": (float("nan"), float("inf"), "wide", None),
+        "n_landmarks": _COUNTS,
+        "n_shared": _COUNTS,
+        "weights": ("magic", (-1.0, 1.0), (0.0, 0.0)),
+        "seed": _SEEDS,
+        "device": _DEVICES,
+        "memory": _SIZES,
+    },
+    BrainAlignment: {
+        "n_channels": _COUNTS,
+        "eigen_weight": (*_REALS, None),
+        "learning_rate": (*_REALS, 0, None),
+        "map_learning_rate": (*_REALS, 0),
+        "guidance": (*_REALS, 2, None),
+        "validation": (*_REALS, 0, 1, None),
+        "n_eigenvectors": _COUNTS,
+        "n_nodes": (*_COUNTS, 6),
+        "slots_per_step": _COUNTS,
+        "batch_size": _COUNTS,
+        "n_epochs": _NUMBERS,
+        "patience": _COUNTS,
+        "init": _NAMES,
+        "schedule": _NAMES,
+        "keep": _NAMES,
+        "readout": _NAMES,
+        "seed": _SEEDS,
+        "memory": _SIZES,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [pytest.param(kind, name, id=f"{kind.__name__}-{name}") for kind, names in HOSTILE.items() for name in names],
+)
+def test_whatever_a_parameter_is_given_the_answer_is_a_sentence(kind: type, name: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 6)).astype(np.float32)
+    tokens = LayerTokens(rows.reshape(2, 20, 6), 4, 5)
+    data = {
+        Hyperalignment: {Slot("a", 0): rows, Slot("b", 0): rows},
+        LayeredCut: [tokens, tokens],
+    }
+    for value in HOSTILE[kind][name]:
+        with pytest.raises(InputError) as caught:
+            kind(**{"device": "cpu", name: value}).fit(data.get(kind, rows))
+        told = str(caught.value)
+        assert told.endswith(".")
+        assert name in told or name in ("device", "memory", "weights"), told
 
 
 def test_slots_of_a_pipeline_begin_with_an_alignment(rng: np.random.Generator) -> None:

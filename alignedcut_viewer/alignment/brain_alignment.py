@@ -18,6 +18,8 @@ from ..brain import BrainDataset
 from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError
 from ..nodes import Slot
+from ..parameters import seed as seed_of
+from ..parameters import whole
 from ..progress import ProgressCallback, report, span
 from .brain_readout import BrainReadout
 from .brain_samples import BrainSamples
@@ -26,7 +28,8 @@ from .channel_alignment import ChannelAlignment
 from .readout import Standardisation, fit_readout, held_out_r2
 from .starting_maps import GUIDANCE, node_scales, starting_maps
 from .training_memory import closed_form_pictures
-from .training_steps import check_settings, make_optimiser, train_epoch
+from .training_settings import check_settings
+from .training_steps import make_optimiser, train_epoch
 
 __all__ = ["BrainAlignment"]
 
@@ -180,6 +183,11 @@ class BrainAlignment:
         self.seed = seed
         self.device = device
         self.memory = memory
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        whole("n_channels", self.n_channels, 1, unless=None)
+        seed_of(self.seed)
         check_settings(self)
 
     def settings(self) -> dict[str, Any]:
@@ -217,6 +225,7 @@ class BrainAlignment:
         FeatureError
             If a feature is not finite.
         """
+        self._check_parameters()  # again: attributes may have been set since
         device = resolve_device(self.device)
         train, held_out = samples.split(self.validation, self.seed)
         samples = samples.trained_on(train)

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError, InputError
 from ..nodes import Slot
+from ..parameters import real, seed, whole
 from ..progress import ProgressCallback, report
 from .channel_alignment import ChannelAlignment
 from .procrustes import agreement, generalised_procrustes
@@ -111,14 +112,12 @@ class Hyperalignment(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.memory = memory
 
     def _check_parameters(self) -> None:
-        if self.n_channels is not None and self.n_channels < 1:
-            raise InputError(f"n_channels must be at least 1; got {self.n_channels}.")
-        if self.strength != "auto" and (isinstance(self.strength, str) or not 0 <= self.strength <= 1):
-            raise InputError(f"strength must be 'auto' or a number between 0 and 1; got {self.strength!r}.")
-        if self.n_iterations < 1:
-            raise InputError(f"n_iterations must be at least 1; got {self.n_iterations}.")
-        if not 0 < self.held_out < 1:
-            raise InputError(f"held_out must lie between 0 and 1; got {self.held_out}.")
+        whole("n_channels", self.n_channels, 1, unless=None)
+        real("strength", self.strength, least=0, most=1, unless="auto")
+        whole("n_iterations", self.n_iterations, 1)
+        real("held_out", self.held_out, above=0, below=1)
+        seed(self.seed)
+        parse_memory(self.memory)
 
     def fit(
         self,

@@ -14,9 +14,8 @@ from .procrustes import polar
 from .readout import Standardisation
 from .ridge import dual_ridge
 
-__all__ = ["CONSENSUS_NODES", "GUIDANCE", "INITS", "node_scales", "starting_maps"]
+__all__ = ["CONSENSUS_NODES", "GUIDANCE", "node_scales", "starting_maps"]
 
-INITS = ("isometry", "ridge", "identity", "random")
 GUIDANCE = 0.7
 """Share of the brain in :func:`consensus_isometries`; docs/benchmarks.md shows what others give."""
 CONSENSUS_NODES = 12_000

@@ -1,80 +1,22 @@
-"""The steps of brain-guided training: one pass over the pictures, and what its settings must satisfy."""
+"""The steps of brain-guided training: one pass over the pictures."""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..device import parse_memory
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .brain_samples import BrainSamples
 from .brain_state import TrainingState
 from .eigen_constraint import eigen_constraint
 from .losses import covariance_loss, zero_centre_loss
-from .starting_maps import INITS
+from .training_settings import TrainingSettings
 
-__all__ = ["TrainingSettings", "check_settings", "make_optimiser", "train_epoch"]
-
-
-class TrainingSettings(Protocol):
-    """What the steps need to know; see :class:`~alignedcut_viewer.alignment.BrainAlignment`."""
-
-    eigen_weight: float
-    zero_weight: float
-    covariance_weight: float
-    focal: bool
-    n_eigenvectors: int
-    n_nodes: int
-    gamma: float
-    broadening: float
-    slots_per_step: int | None
-    init: str
-    learning_rate: float
-    map_learning_rate: float | None
-    schedule: str
-    weight_decay: float
-    batch_size: int
-    n_epochs: int
-    patience: int
-    validation: float
-    keep: str
-    readout: str
-    seed: int
-    memory: int | float | str
-
-
-def check_settings(settings: TrainingSettings) -> None:
-    """Refuse settings that cannot work.
-
-    Raises
-    ------
-    InputError
-        Names the setting.
-    """
-    choices = {"init": INITS, "schedule": ("cosine", "constant"), "keep": ("best", "last")}
-    for name, known in (choices | {"readout": ("best", "trained")}).items():
-        if getattr(settings, name) not in known:
-            raise InputError(f"Unknown {name} {getattr(settings, name)!r}; use {', '.join(known)}.")
-    for name in ("eigen_weight", "zero_weight", "covariance_weight", "weight_decay"):
-        value = getattr(settings, name)
-        if not (math.isfinite(value) and value >= 0):
-            raise InputError(f"{name} must be 0 or a positive number; got {value}.")
-    for name in ("gamma", "broadening", "learning_rate"):
-        value = getattr(settings, name)
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"{name} must be a positive number; got {value}.")
-    least = {"n_eigenvectors": 1, "n_nodes": settings.n_eigenvectors + 1, "batch_size": 1, "n_epochs": 0, "patience": 1}
-    for name, count in least.items():
-        if getattr(settings, name) < count:
-            raise InputError(f"{name} must be at least {count}; got {getattr(settings, name)}.")
-    parse_memory(settings.memory)
-    if not 0 < settings.validation < 1:
-        raise InputError(f"validation must be a share between 0 and 1; got {settings.validation}.")
+__all__ = ["make_optimiser", "train_epoch"]
 
 
 def make_optimiser(settings: TrainingSettings, state: TrainingState) -> torch.optim.AdamW:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from .. import parameters
 from ..brain.centring import CENTRING_NAMES, DEFAULT_CENTRING
 from ..choices import PRESETS
 from ..errors import InputError
@@ -76,7 +77,14 @@ def device(parser: argparse.ArgumentParser) -> None:
 
 def seed(parser: argparse.ArgumentParser, what: str = "every random choice") -> None:
     """The seed."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"seed of {what} (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help=f"seed of {what} (default: 0)")
+
+
+def _seed(text: str) -> int:
+    try:
+        return parameters.seed(int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0; got {text!r}") from None
 
 
 def preset(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vertices", type=int, default=4000, metavar="N", help="vertices of each hemisphere (default: 4000)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of map and noise (default: 0)")
+    options.seed(parser, "map and noise")
 
 
 def simulate_brain(

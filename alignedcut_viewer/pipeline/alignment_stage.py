@@ -233,14 +233,8 @@ def _fit(
         positions,
         progress=span(progress, 0.0, 0.5),
     )
-    hyperalignment = Hyperalignment(
-        settings.n_channels,
-        strength=settings.strength,
-        n_iterations=settings.n_iterations,
-        held_out=settings.held_out,
-        seed=settings.seed,
-        device=settings.device,
-    ).fit(features, positions.image, progress=span(progress, 0.5, 1.0))
+    hyperalignment = Hyperalignment(**settings.arguments(Hyperalignment))
+    hyperalignment.fit(features, positions.image, progress=span(progress, 0.5, 1.0))
     taps = {study.network(network.name).tap for network in index.networks}
     alignment = hyperalignment.to_alignment(tap=taps.pop() if len(taps) == 1 else None)
     return alignment, hyperalignment.warning_

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..choices import STARTING_MAPS
-from ..device import parse_memory
+from ..alignment.training_settings import check_settings
 from ..errors import InputError
-from .setting_values import Settings, one_of, real, set_value, whole
+from ..parameters import one_of, real, whole
+from .setting_values import Settings, set_value
 
 __all__ = ["DEFAULT_SAMPLES", "BrainSettings"]
 
 DEFAULT_SAMPLES = 12_000
 """Tokens of each layer that are drawn where nothing else is said."""
-
-_NOT_OF_TRAINING = ("data", "pictures", "unusable", "test", "n_samples", "voxels", "maps")
 
 
 @dataclass(frozen=True)
@@ -90,27 +86,6 @@ validation, keep, readout, memory
         if self.pictures is not None:
             set_value(self, "pictures", str(self.pictures))
         one_of("treatment of unusable voxels", self.unusable, ("raise", "drop"))
-        real("test", self.test, 0, 1)
+        real("test", self.test, least=0, below=1)
         whole("n_samples", self.n_samples, 10)
-        for name in ("eigen_weight", "zero_weight", "covariance_weight", "weight_decay"):
-            real(name, getattr(self, name), 0, math.inf)
-        for name in ("gamma", "broadening", "learning_rate", "map_learning_rate"):
-            if getattr(self, name) is not None:
-                real(name, getattr(self, name), math.ulp(0.0), math.inf)
-        real("guidance", self.guidance, 0, math.nextafter(1, 2))
-        real("validation", self.validation, math.ulp(0.0), 1)
-        whole("n_eigenvectors", self.n_eigenvectors, 1)
-        whole("n_nodes", self.n_nodes, self.n_eigenvectors + 1)
-        whole("n_epochs", self.n_epochs, 0)
-        for name in ("slots_per_step", "batch_size", "patience"):
-            if getattr(self, name) is not None:
-                whole(name, getattr(self, name), 1)
-        one_of("init", self.init, STARTING_MAPS)
-        one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("keep", self.keep, ("best", "last"))
-        one_of("readout", self.readout, ("best", "trained"))
-        parse_memory(self.memory)
-
-    def training(self) -> dict[str, Any]:
-        """What :class:`alignedcut_viewer.alignment.BrainAlignment` takes of these settings."""
-        return {name: value for name, value in self.as_dict().items() if name not in _NOT_OF_TRAINING}
+        check_settings(self)

@@ -145,7 +145,7 @@ class BrainTraining:
         """Train, and give what makes the alignment of scores."""
         from ..alignment import BrainAlignment
 
-        training = self._brain.training()
+        training = self._brain.arguments(BrainAlignment)
         if eigen_weight is not None:
             training["eigen_weight"] = eigen_weight
         settings = self._settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ..atomic_files import digest_of
 from ..errors import InputError, StudyError
 from ..images.crops import token_crop
+from ..parameters import real, seed, whole
 from ..progress import ProgressCallback, report, span
 from ..study.concept_set import COPY, Concept, ConceptSet, searched_nodes, writing_store
 from ..study.cut import Cut
@@ -22,7 +22,7 @@ from ..study.study import Study
 from ..versions import software_version
 from .alignment_stage import load_alignment
 from .map_stage import spectral_map
-from .setting_values import Settings, numbers, real, set_value, texts, whole
+from .setting_values import Settings, numbers, set_nodes, set_value
 
 if TYPE_CHECKING:
     from ..concepts import Concepts
@@ -77,21 +77,13 @@ class ConceptSettings(Settings):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.networks is not None:
-            set_value(self, "networks", texts("networks", self.networks))
-        if isinstance(self.layers, Mapping):
-            set_value(self, "layers", {str(name): numbers("layers", chosen) for name, chosen in self.layers.items()})
-        else:
-            set_value(self, "layers", numbers("layers", self.layers))
+        set_nodes(self, self.networks, self.layers)
         set_value(self, "images", numbers("images", self.images))
-        if self.radius != "auto":
-            real("radius", self.radius, 0, math.inf)
-        if self.n_concepts is not None:
-            whole("n_concepts", self.n_concepts, 1)
+        real("radius", self.radius, above=0, unless="auto")
+        whole("n_concepts", self.n_concepts, 1, unless=None)
         whole("min_size", self.min_size, 1)
-        if self.statistics_nodes is not None:
-            whole("statistics_nodes", self.statistics_nodes, 0)
-        whole("seed", self.seed, 0)
+        whole("statistics_nodes", self.statistics_nodes, 0, unless=None)
+        seed(self.seed)
 
 
 def discover_concepts(

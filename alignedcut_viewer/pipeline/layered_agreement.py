@@ -20,7 +20,6 @@ from ..study.study import Study
 from ..versions import software_version
 from .layered_settings import LayeredSettings
 from .layered_sources import LayeredSources, find_sources
-from .layered_stage import engine_of
 
 __all__ = ["layered_agreement"]
 
@@ -96,8 +95,7 @@ def _graphs(
     for number, (pathway, sources) in enumerate(held.items()):
         stage = span(progress, number / len(held), (number + 1) / len(held))
         apart = heads and all(sources.any_set(network).note.get("heads") for network in sources.networks)
-        changed = replace(settings, heads="apart" if apart else "joined")
-        engine = engine_of(changed)
+        engine = replace(settings, heads="apart" if apart else "joined").engine()
         layers = sources.tokens(pathway, heads_apart=apart)
         agreement, signatures = engine.judge(layers, solution, stage)
         at = [(slot, own, h) for slot, own in zip(sources.slots, layers, strict=True) for h in _heads_of(own, apart)]

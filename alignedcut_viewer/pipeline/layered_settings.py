@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ..choices import LAYERED_SCOPES, PATHWAYS
-from ..device import parse_memory
-from ..errors import InputError
-from .setting_values import Settings, numbers, one_of, real, set_value, texts, whole
-from .settings import ColourSettings, MapSettings
+from ..choices import PATHWAYS
+from ..parameters import one_of, real, whole
+from .setting_values import Settings, numbers, set_nodes, set_value
+from .settings import ColourSettings, MapSettings, set_result
+
+if TYPE_CHECKING:
+    from ..spectral import LayeredCut
 
 __all__ = ["LayeredSettings"]
 
@@ -84,29 +84,29 @@ class LayeredSettings(Settings):
 
     def __post_init__(self) -> None:
         one_of("pathway", self.pathway, PATHWAYS)
-        one_of("scope", self.scope, LAYERED_SCOPES)
-        if self.networks is not None:
-            set_value(self, "networks", texts("networks", self.networks))
-        set_value(self, "layers", numbers("layers", self.layers))
-        if self.images is not None:
-            set_value(self, "images", tuple(whole("images", image, 0) for image in self.images))
-        for name, least in (("n_components", 1), ("n_inside", 1), ("n_across", 0), ("rounds", 0), ("n_shared", 1)):
-            whole(name, getattr(self, name), least)
-        whole("seed", self.seed, 0)
-        if self.n_landmarks is not None:
-            whole("n_landmarks", self.n_landmarks, 1)
-        real("affinity_gamma", self.affinity_gamma, 0, math.inf)
-        real("threshold", self.threshold, 0, 1)
-        real("temperature", self.temperature, 0, math.inf)
+        set_nodes(self, self.networks, numbers("layers", self.layers))
+        set_result(self, self.images, self.colour, self.map)
+        whole("n_inside", self.n_inside, 1)
         if not isinstance(self.weights, str):
             set_value(self, "weights", tuple(float(weight) for weight in self.weights))
-        parse_memory(self.memory)
-        if isinstance(self.colour, Mapping):
-            set_value(self, "colour", ColourSettings.from_dict(self.colour))
-        if not isinstance(self.colour, ColourSettings):
-            raise InputError("colour must be ColourSettings, or a mapping of them.")
-        described: Any = self.map  # from JSON it comes as a mapping
-        if isinstance(described, Mapping):
-            set_value(self, "map", MapSettings.from_dict(described))
-        if self.map is not None and not isinstance(self.map, MapSettings):
-            raise InputError("map must be MapSettings, a mapping of them, or None.")
+        self.engine()
+
+    def engine(self) -> LayeredCut:
+        """The engine that these settings ask for.
+
+        Raises
+        ------
+        InputError
+            If one of them does not fit.
+        """
+        from ..spectral import GraphSettings, LayeredCut, LayerWeights
+
+        graph = {**self.arguments(GraphSettings), "gamma": real("affinity_gamma", self.affinity_gamma, above=0)}
+        return LayeredCut(
+            **{
+                **self.arguments(LayeredCut),
+                "graph": GraphSettings(**graph),
+                "weights": LayerWeights(self.weights, self.temperature, self.rounds),
+                "projections": True,
+            }
+        )

@@ -20,7 +20,7 @@ from ..atomic_files import digest_of
 from ..choices import PATHWAY_TAPS
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report, span
-from ..spectral import GraphSettings, LayeredCut, LayerWeights
+from ..spectral import LayeredCut
 from ..study.cut import Cut
 from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
@@ -37,7 +37,7 @@ from .stages import check_cut_name, colour_engine, finish_cut, open_study, remov
 if TYPE_CHECKING:
     from ..images import PictureSet
 
-__all__ = ["engine_of", "joint_group", "layered_cut", "layered_identity", "run_layered"]
+__all__ = ["joint_group", "layered_cut", "layered_identity", "run_layered"]
 
 _JOINT = "joint"
 _CHUNK = 32
@@ -83,7 +83,7 @@ def layered_cut(
     settings = settings or LayeredSettings()
     study.store.require_writable()
     check_cut_name(name)
-    engine, colours = engine_of(settings), colour_engine(settings.colour)
+    engine, colours = settings.engine(), colour_engine(settings.colour)
     sources = find_sources(study, settings.pathway, settings.networks, settings.layers, settings.images)
     group = joint_group(study, sources, settings, engine, span(progress, 0.0, 0.6))
     result = finish_cut(study, name, group, settings, colours, span(progress, 0.6, 1.0), on_update)
@@ -136,35 +136,6 @@ def run_layered(
             settings = replace(settings, images=tuple(dict.fromkeys(image for image in images if image in there)))
         layered_cut(study, settings, name, span(progress, 0.6, 1.0))
     return Study.open(study_path)
-
-
-def engine_of(settings: LayeredSettings) -> LayeredCut:
-    """The engine that some settings ask for."""
-    graph = GraphSettings(
-        affinity=settings.affinity,
-        heads=settings.heads,
-        normalisation=settings.normalisation,
-        centred=settings.centred,
-        gamma=settings.affinity_gamma,
-        n_inside=settings.n_inside,
-        n_across=settings.n_across,
-        threshold=settings.threshold,
-    )
-    return LayeredCut(
-        settings.n_components,
-        scope=settings.scope,
-        solver=settings.solver,
-        graph=graph,
-        weights=LayerWeights(settings.weights, settings.temperature, settings.rounds),
-        power=settings.power,
-        metric=settings.metric,
-        n_landmarks=settings.n_landmarks,
-        n_shared=settings.n_shared,
-        projections=True,
-        seed=settings.seed,
-        device=settings.device,
-        memory=settings.memory,
-    )
 
 
 def _pathways(pathway: str) -> tuple[str, ...]:

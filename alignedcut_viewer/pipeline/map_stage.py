@@ -125,7 +125,7 @@ def _embed(
 
     if not len(eigenvectors):
         raise StudyError("The graph has no nodes to map.")
-    engine = SpectralTSNE(2, **settings.as_dict())
+    engine = SpectralTSNE(2, **settings.arguments(SpectralTSNE))
 
     def update(iteration: int, places: NDArray[np.float32]) -> None:
         if on_update is not None:

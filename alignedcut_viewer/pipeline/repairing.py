@@ -26,10 +26,10 @@ from .concept_stage import aligned_features, save_concepts
 from .extraction import extract
 from .layered_settings import LayeredSettings
 from .layered_sources import find_sources
-from .layered_stage import engine_of, joint_group, layered_identity
+from .layered_stage import joint_group, layered_identity
 from .map_stage import build_map
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
-from .stages import colour_engine, cut_identity, cut_stage, engine_options, finish_cut
+from .stages import colour_engine, cut_identity, cut_stage, finish_cut
 
 __all__ = ["repair_study"]
 
@@ -166,7 +166,7 @@ def _cut_again(study: Study, name: str, entry: dict[str, str], progress: Progres
     identity = cut_identity(study, index, settings, alignment)
     if f"cut-{digest_of(identity)[:16]}" != entry["cut"]:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
-    engine, colours = NormalizedCut(**engine_options(settings)), colour_engine(settings.colour)
+    engine, colours = NormalizedCut(**settings.arguments(NormalizedCut)), colour_engine(settings.colour)
     cut_stage(study, index, settings, alignment, engine, span(progress, 0.0, 0.5))
     finish_cut(study, name, entry["cut"], settings, colours, span(progress, 0.5, 0.9))
     if settings.map is not None:
@@ -190,7 +190,7 @@ def _joint_cut_again(
     sources = find_sources(study, settings.pathway, tuple(recipe["layers"]), layers, recipe["images"])
     if f"cut-{digest_of(layered_identity(study, sources, settings))[:16]}" != entry["cut"]:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
-    joint_group(study, sources, settings, engine_of(settings), span(progress, 0.0, 0.6))
+    joint_group(study, sources, settings, settings.engine(), span(progress, 0.0, 0.6))
     finish_cut(study, name, entry["cut"], settings, colour_engine(settings.colour), span(progress, 0.6, 0.95))
     if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
         brain_activation(study, name, span(progress, 0.95, 1.0))

@@ -1,16 +1,19 @@
-"""What all settings share: a way to JSON and back, and the checks of single values."""
+"""What all settings share: a way to JSON and back, and lists of names and numbers."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from ..errors import InputError
+import numpy as np
 
-__all__ = ["Settings", "numbers", "one_of", "real", "set_value", "texts", "whole"]
+from ..errors import InputError
+from ..parameters import whole
+
+__all__ = ["Settings", "numbers", "set_nodes", "set_value", "texts"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description, for :meth:`from_dict`."""
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def arguments(self, of: Callable[..., Any]) -> dict[str, Any]:
+        """Those settings that a function or class takes under the same names; its own default stands for None."""
+        names = (f.name for f in dataclasses.fields(self) if f.name in inspect.signature(of).parameters)
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -47,6 +55,8 @@ def _plain(value: Any) -> Any:
         return value.as_dict()
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
     return value
@@ -55,6 +65,17 @@ def _plain(value: Any) -> Any:
 def set_value(settings: Settings, name: str, value: Any) -> None:
     """Set a field of frozen settings, while they are made."""
     object.__setattr__(settings, name, value)
+
+
+def set_nodes(settings: Settings, networks: Any, layers: Any) -> None:
+    """Set which networks and layers (for all networks, or by network) the nodes are of, while settings are made."""
+    if networks is not None:
+        set_value(settings, "networks", texts("networks", networks))
+    by_network = isinstance(layers, Mapping)
+    chosen = (
+        {str(name): numbers("layers", of) for name, of in layers.items()} if by_network else numbers("layers", layers)
+    )
+    set_value(settings, "layers", chosen)
 
 
 def texts(name: str, values: Any) -> tuple[str, ...]:
@@ -71,23 +92,3 @@ def numbers(name: str, values: Any) -> tuple[int, ...] | None:
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise InputError(f"{name} must be a list of numbers from 0, or None for all; got {values!r}.")
     return tuple(sorted({whole(name, value, 0) for value in values}))
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return value
-
-
-def real(name: str, value: Any, least: float, below: float) -> None:
-    """Refuse what is no number from `least` to under `below`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
-        limit = "" if below == math.inf else f" and less than {below:g}"
-        raise InputError(f"{name} must be a number of at least {least:g}{limit}; got {value!r}.")
-
-
-def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuse what is none of the choices."""
-    if value not in choices:
-        raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..choices import ALIGNMENT_METHODS, DEFAULT_NETWORK, PRECISIONS, SPREADS, STORAGES, TAPS, TSNE_SAMPLINGS
+from ..choices import ALIGNMENT_METHODS, CUT_SAMPLINGS, DEFAULT_NETWORK, KERNELS, PRECISIONS, STORAGES, TAPS
+from ..device import parse_memory
 from ..errors import InputError
+from ..parameters import one_of, real, seed, whole
 from ..spectral.methods import method_names
+from ..spectral.tsne_parameters import check_tsne
 from .brain_settings import BrainSettings
-from .setting_values import Settings, numbers, one_of, real, set_value, texts, whole
+from .setting_values import Settings, numbers, set_nodes, set_value, texts
 
-__all__ = ["AlignSettings", "BrainSettings", "ColourSettings", "CutSettings", "ExtractSettings", "MapSettings"]
+__all__ = [
+    "AlignSettings",
+    "BrainSettings",
+    "ColourSettings",
+    "CutSettings",
+    "ExtractSettings",
+    "MapSettings",
+    "set_result",
+]
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,10 @@ class ExtractSettings(Settings):
             set_value(self, "input_size", tuple(whole("input_size", side, 1) for side in self.input_size))
             if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
                 raise InputError(f"input_size must be one number or (height, width); got {self.input_size!r}.")
-        elif self.input_size is not None:
-            whole("input_size", self.input_size, 1)
-        if self.window is not None:
-            whole("window", self.window, 1)
-            if self.input_size is None:
-                raise InputError("Windows slide over pictures of a given input size; give it, too (--size).")
+        else:
+            whole("input_size", self.input_size, 1, unless=None)
+        if whole("window", self.window, 1, unless=None) is not None and self.input_size is None:
+            raise InputError("Windows slide over pictures of a given input size; give it, too (--size).")
         if not isinstance(self.weights, Mapping):
             raise InputError("weights must give a file for each network, as {network: file}.")
         set_value(self, "weights", {str(name): str(file) for name, file in self.weights.items()})
@@ -161,13 +169,11 @@ class AlignSettings(Settings):
         if (self.method == "file") != (self.file is not None):
             raise InputError("Name a file exactly when the alignment method is 'file'.")
         whole("n_samples", self.n_samples, 1)
-        if self.n_channels is not None:
-            whole("n_channels", self.n_channels, 1)
-        if self.strength != "auto":
-            real("strength", self.strength, 0, math.inf)
+        whole("n_channels", self.n_channels, 1, unless=None)
+        real("strength", self.strength, least=0, most=1, unless="auto")
         whole("n_iterations", self.n_iterations, 1)
-        real("held_out", self.held_out, 0, 1)
-        whole("seed", self.seed, 0)
+        real("held_out", self.held_out, above=0, below=1)
+        seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -211,10 +217,9 @@ class ColourSettings(Settings):
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.n_landmarks is not None:
-            whole("n_landmarks", self.n_landmarks, 1)
-        _check_tsne(self)
-        real("quantile", self.quantile, 0, 0.5)
+        whole("n_landmarks", self.n_landmarks, 1, unless=None)
+        check_tsne(self)
+        real("quantile", self.quantile, least=0, below=0.5)
 
 
 @dataclass(frozen=True)
@@ -255,18 +260,7 @@ class MapSettings(Settings):
 
     def __post_init__(self) -> None:
         whole("n_landmarks", self.n_landmarks, 1)
-        _check_tsne(self)
-
-
-def _check_tsne(settings: ColourSettings | MapSettings) -> None:
-    """What colours and maps ask of t-SNE alike."""
-    real("perplexity", settings.perplexity, 1, math.inf)
-    one_of("init", settings.init, ("pca", "spectral"))
-    one_of("spread", settings.spread, SPREADS)
-    one_of("metric", settings.metric, ("euclidean", "cosine"))
-    one_of("sampling", settings.sampling, TSNE_SAMPLINGS)
-    for name, least in (("n_neighbors", 1), ("max_iter", 1), ("seed", 0)):
-        whole(name, getattr(settings, name), least)
+        check_tsne(self)
 
 
 @dataclass(frozen=True)
@@ -328,31 +322,43 @@ class CutSettings(Settings):
     map: MapSettings | None = field(default_factory=MapSettings)
 
     def __post_init__(self) -> None:
-        if self.networks is not None:
-            set_value(self, "networks", texts("networks", self.networks))
-        if isinstance(self.layers, Mapping):
-            set_value(self, "layers", {str(name): numbers("layers", chosen) for name, chosen in self.layers.items()})
-        else:
-            set_value(self, "layers", numbers("layers", self.layers))
-        if self.images is not None:
-            set_value(self, "images", tuple(whole("images", image, 0) for image in self.images))
+        set_nodes(self, self.networks, self.layers)
+        set_result(self, self.images, self.colour, self.map)
         whole("n_components", self.n_components, 1)
-        if self.gamma != "auto":
-            real("gamma", self.gamma, 0, math.inf)
-            if not float(self.gamma) > 0:
-                raise InputError("gamma must be greater than 0, or 'auto'.")
-        for name in ("n_landmarks", "n_neighbors"):
-            if getattr(self, name) is not None:
-                whole(name, getattr(self, name), 1)
+        real("gamma", self.gamma, above=0, unless="auto")
+        whole("n_landmarks", self.n_landmarks, 1, unless=None)
+        whole("n_neighbors", self.n_neighbors, 1, unless=None)
         one_of("method of the cut", self.method, method_names())
-        real("balance", self.balance, 0, math.inf)
-        whole("seed", self.seed, 0)
-        if isinstance(self.colour, Mapping):
-            set_value(self, "colour", ColourSettings.from_dict(self.colour))
-        if not isinstance(self.colour, ColourSettings):
-            raise InputError("colour must be ColourSettings, or a mapping of them.")
-        described: Any = self.map  # from JSON it comes as a mapping
-        if isinstance(described, Mapping):
-            set_value(self, "map", MapSettings.from_dict(described))
-        if self.map is not None and not isinstance(self.map, MapSettings):
-            raise InputError("map must be MapSettings, a mapping of them, or None.")
+        one_of("kernel", self.kernel, KERNELS)
+        if self.sampling is not None:
+            one_of("sampling", self.sampling, ("auto", *CUT_SAMPLINGS))
+        one_of("precision", self.precision, PRECISIONS)
+        real("balance", self.balance, least=0, most=1)
+        seed(self.seed)
+        parse_memory(self.memory)
+
+
+def set_result(settings: Settings, images: Any, colour: Any, plane: Any) -> None:
+    """Set the pictures, colour and map that kinds of cuts have alike, while settings are made.
+
+    Parameters
+    ----------
+    settings
+        Settings of a cut.
+    images
+        Numbers of pictures, or None.
+    colour, plane
+        Settings of colour and map, or mappings of them, as they come from JSON; no map is None.
+
+    Raises
+    ------
+    InputError
+        If one of them is something else.
+    """
+    if images is not None:
+        set_value(settings, "images", tuple(whole("images", image, 0) for image in images))
+    for name, value, kind in (("colour", colour, ColourSettings), ("map", plane, MapSettings)):
+        if isinstance(value, Mapping):
+            set_value(settings, name, kind.from_dict(value))
+        elif not isinstance(value, kind) and not (value is None and name == "map"):
+            raise InputError(f"{name} must be {kind.__name__}, or a mapping of them; got {value!r}.")

@@ -48,7 +48,6 @@ __all__ = [
     "extract",
     "cut_identity",
     "cut_stage",
-    "engine_options",
     "finish_cut",
     "load_alignment",
     "open_study",
@@ -210,7 +209,7 @@ def cut(
     study.store.require_writable()
     check_cut_name(name)
     # Made before any work, because they check their parameters.
-    engine = NormalizedCut(**engine_options(settings))
+    engine = NormalizedCut(**settings.arguments(NormalizedCut))
     colours = colour_engine(settings.colour)
     index = study.node_index(settings.networks, settings.layers, settings.images, settings.class_token)
     if settings.n_components >= len(index):
@@ -275,25 +274,10 @@ def finish_cut(
 
 
 def colour_engine(settings: ColourSettings) -> SpectralTSNE:
-    """The t-SNE that makes colours; made before any work, because it checks its parameters."""
+    """The t-SNE that makes colours."""
     from ..spectral import SpectralTSNE
 
-    return SpectralTSNE(3, **_colour_options(settings))
-
-
-def engine_options(settings: CutSettings) -> dict[str, Any]:
-    """What the engine of the cut is told; its own choices stand where none is given."""
-    names = ("n_components", "kernel", "gamma", "method", "balance", "seed", "device", "precision", "memory")
-    options = {name: getattr(settings, name) for name in names}
-    for name in ("n_landmarks", "n_neighbors", "sampling", "orthonormal"):
-        if getattr(settings, name) is not None:
-            options[name] = getattr(settings, name)
-    return options
-
-
-def _colour_options(settings: ColourSettings) -> dict[str, Any]:
-    """The parameters of t-SNE; its own number of landmarks stands where none is given."""
-    return {name: value for name, value in settings.as_dict().items() if name != "quantile" and value is not None}
+    return SpectralTSNE(3, **settings.arguments(SpectralTSNE))
 
 
 def cut_identity(study: Study, index: NodeIndex, settings: CutSettings, alignment: str | None) -> dict[str, Any]:

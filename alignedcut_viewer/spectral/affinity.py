@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import torch
 
+from ..choices import KERNELS
 from ..errors import InputError
+from ..parameters import one_of
 
-__all__ = ["KERNELS", "LEAST_GAMMA", "Kernel"]
+__all__ = ["LEAST_GAMMA", "Kernel"]
 
-KERNELS = ("cosine", "rbf")
 LEAST_GAMMA = 1e-37
 """The inverse of a smaller gamma is beyond single precision."""
 
@@ -42,7 +43,7 @@ class Kernel:
     gamma: float
 
     def __post_init__(self) -> None:
-        check_kernel(self.name)
+        one_of("kernel", self.name, KERNELS)
         if not self.gamma >= LEAST_GAMMA:
             raise InputError(f"gamma must be at least {LEAST_GAMMA:g}; got {self.gamma:g}.")
 
@@ -78,12 +79,6 @@ class Kernel:
         exponent = torch.addmm((z * z).sum(dim=1).mul_(half), x, z.T, alpha=1.0 / self.gamma)
         exponent += (x * x).sum(dim=1).mul_(half)[:, None]
         return exponent.clamp_(max=0.0).exp_()  # rounding must not bring two nodes nearer than equal ones
-
-
-def check_kernel(name: str) -> None:
-    """Raise InputError if no kernel has that name."""
-    if name not in KERNELS:
-        raise InputError(f"Unknown kernel {name!r}; use {' or '.join(KERNELS)}.")
 
 
 def with_inverse_length(rows: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

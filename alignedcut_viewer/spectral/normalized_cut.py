@@ -16,17 +16,18 @@ top eigenvectors of ``D^-1/2 A D^-1/2``, in descending order of their eigenvalue
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any, Self
 
 import numpy as np
 import torch
 
+from ..choices import CUT_SAMPLINGS, KERNELS
 from ..device import parse_memory, resolve_device, resolve_precision
 from ..errors import InputError
+from ..parameters import one_of, real, seed, whole
 from ..progress import ProgressCallback, report, span
-from .affinity import Kernel, check_kernel
+from .affinity import Kernel
 from .bandwidth import automatic_gamma
 from .estimator import NodeTransformer
 from .features import FeatureChunks
@@ -34,7 +35,6 @@ from .fitted import FittedCut, finish_cut
 from .knn import PAPER_NEIGHBOURS
 from .methods import method_names, solver
 from .problem import NULL, Approximation, Problem, too_sharp
-from .sampling import check_sampling
 
 __all__ = ["NormalizedCut"]
 
@@ -206,21 +206,16 @@ class NormalizedCut(NodeTransformer):
         return target
 
     def _check_parameters(self) -> None:
-        if self.method not in method_names():
-            raise InputError(f"Unknown method {self.method!r}; use {', '.join(method_names())}.")
-        check_kernel(self.kernel)
-        check_sampling(self.sampling)
-        for name in ("n_components", "n_neighbors"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
-        if self.n_landmarks != "auto" and not (isinstance(self.n_landmarks, int) and self.n_landmarks >= 1):
-            raise InputError(f"n_landmarks must be 'auto' or at least 1; got {self.n_landmarks!r}.")
-        if self.gamma != "auto":
-            if not (isinstance(self.gamma, int | float) and self.gamma > 0 and math.isfinite(self.gamma)):
-                raise InputError(f"gamma must be 'auto' or a positive number; got {self.gamma!r}.")
+        one_of("method", self.method, method_names())
+        one_of("kernel", self.kernel, KERNELS)
+        one_of("sampling", self.sampling, ("auto", *CUT_SAMPLINGS))
+        whole("n_components", self.n_components, 1)
+        whole("n_neighbors", self.n_neighbors, 1)
+        whole("n_landmarks", self.n_landmarks, 1, unless="auto")
+        if real("gamma", self.gamma, above=0, unless="auto") != "auto":
             Kernel(self.kernel, float(self.gamma))
-        if not 0 <= self.balance <= 1:
-            raise InputError(f"balance must lie between 0 and 1; got {self.balance}.")
+        real("balance", self.balance, least=0, most=1)
+        seed(self.seed)
         resolve_precision(self.precision, torch.device("cpu"))
         parse_memory(self.memory)
 

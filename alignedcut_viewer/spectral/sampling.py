@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..choices import CUT_SAMPLINGS
-from ..errors import InputError
 from ..farthest import farthest_points
 from .affinity import Kernel
 from .extension import Density
@@ -205,11 +203,3 @@ def density_of(points: torch.Tensor, kernel: Kernel, alpha: float, sharper: floa
     """The density of points (n, r), measured at k-means centres."""
     centres = kmeans_landmarks(points, DENSITY_LANDMARKS, rng)
     return Density(centres, cell_masses(points, centres), sharper, alpha)
-
-
-def check_sampling(name: str) -> None:
-    """Raise InputError if no sampling has that name."""
-    if name != "auto" and name not in CUT_SAMPLINGS:
-        raise InputError(
-            f"Unknown sampling {name!r}; use auto, {', '.join(CUT_SAMPLINGS[:-1])} or {CUT_SAMPLINGS[-1]}."
-        )

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..choices import SPREADS, TSNE_SAMPLINGS
 from ..device import resolve_device
 from ..errors import FeatureError, InputError
 from ..farthest import farthest_points
+from ..parameters import whole
 from ..progress import ProgressCallback, report, span
 from .estimator import NodeTransformer
 from .features import FeatureChunks, as_tensor, raise_not_finite
 from .neighbours import nearest, nearest_on_device
 from .sampling import sample_rows
 from .tsne_descent import Descent, UpdateCallback, exact_tsne, start_positions
+from .tsne_parameters import check_tsne
 from .tsne_placing import Placing
 
 if TYPE_CHECKING:
@@ -107,20 +108,10 @@ class SpectralTSNE(NodeTransformer):
         self.device = device
 
     def _check_parameters(self) -> None:
-        if self.n_components not in (2, 3):
+        if whole("n_components", self.n_components, 2) > 3:
             raise InputError(f"The map has 2 or 3 dimensions; got n_components={self.n_components}.")
-        if self.n_landmarks < 1 or self.n_neighbors < 1 or self.max_iter < 1:
-            raise InputError("n_landmarks, n_neighbors and max_iter must be at least 1.")
-        if not self.perplexity >= 1:
-            raise InputError(f"The perplexity must be at least 1; got {self.perplexity}.")
-        for name, choices in (
-            ("metric", ("euclidean", "cosine")),
-            ("sampling", TSNE_SAMPLINGS),
-            ("init", ("pca", "spectral")),
-            ("spread", SPREADS),
-        ):
-            if getattr(self, name) not in choices:
-                raise InputError(f"Unknown {name} {getattr(self, name)!r}; use {', '.join(choices)}.")
+        whole("n_landmarks", self.n_landmarks, 1)
+        check_tsne(self)
 
     def fit(
         self,

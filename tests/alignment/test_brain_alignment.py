@@ -255,7 +255,7 @@ def test_mistakes_are_named() -> None:
         BrainAlignment(init="magic")
     with pytest.raises(InputError, match="Unknown schedule"):
         BrainAlignment(schedule="sudden")
-    with pytest.raises(InputError, match="n_nodes must be at least 7"):
+    with pytest.raises(InputError, match="n_nodes must be a whole number of at least 7"):
         BrainAlignment(n_nodes=6)
     with pytest.raises(InputError, match="eigen_weight"):
         BrainAlignment(eigen_weight=-1)

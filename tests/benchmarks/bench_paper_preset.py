@@ -82,7 +82,7 @@ class Study:
             pictures=self.train,
             node_pictures=self.sampled.pictures,
         )
-        return BrainAlignment(**settings.training(), device="cpu").fit(samples)
+        return BrainAlignment(**settings.arguments(BrainAlignment), device="cpu").fit(samples)
 
     def aligned(self, fitted: BrainAlignment, pictures: NDArray[np.int64]) -> NDArray[np.float32]:
         """Tokens of some pictures, (layers, nodes, channels)."""

@@ -213,12 +213,11 @@ def test_an_alignedcut_leaves_queries_keys_and_values_to_joint_cuts(study: Path)
 
 
 def test_the_papers_recipe_of_a_joint_cut() -> None:
-    from alignedcut_viewer.pipeline.layered_stage import engine_of
     from alignedcut_viewer.pipeline.presets import paper_layered
     from alignedcut_viewer.spectral.layered.gradient import GradientSettings
 
     settings = paper_layered(pathway="where", device="cpu")
-    engine = engine_of(settings)
+    engine = settings.engine()
     assert (engine.solver, engine.gradient) == ("gradient", None)  # None: the published numbers of the scope
     assert GradientSettings.paper(engine.scope).n_channels == 100
     assert (settings.weights, settings.n_inside, settings.n_across, settings.threshold) == ("resolution", 50, 50, 0.1)

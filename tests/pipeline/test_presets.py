@@ -14,7 +14,7 @@ from alignedcut_viewer import cli
 from alignedcut_viewer.alignment import BrainAlignment, ChannelAlignment
 from alignedcut_viewer.pipeline.presets import PAPER, paper_brain, paper_cut, paper_extract
 from alignedcut_viewer.pipeline.settings import AlignSettings, BrainSettings, ColourSettings, CutSettings
-from alignedcut_viewer.pipeline.stages import colour_engine, engine_options
+from alignedcut_viewer.pipeline.stages import colour_engine
 from alignedcut_viewer.spectral import NormalizedCut, SpectralTSNE
 from alignedcut_viewer.study import Study
 
@@ -48,12 +48,13 @@ def test_settings_pass_everything_that_estimators_take() -> None:
     def parameters(engine: type) -> set[str]:
         return set(inspect.signature(engine).parameters)
 
-    assert set(BrainSettings("data").training()) == parameters(BrainAlignment) - {"n_channels", "seed", "device"}
+    brain = BrainSettings("data", slots_per_step=2, map_learning_rate=0.1)
+    assert set(brain.arguments(BrainAlignment)) == parameters(BrainAlignment) - {"n_channels", "seed", "device"}
     assert {name for name, parameter in inspect.signature(BrainAlignment).parameters.items()} >= {"center", "focal"}
-    of_brain = BrainAlignment(**BrainSettings("data").training()).settings()
+    of_brain = BrainAlignment(**BrainSettings("data").arguments(BrainAlignment)).settings()
     assert of_brain == BrainAlignment().settings()  # the defaults are the same
     full = CutSettings(n_landmarks=5, n_neighbors=5, sampling="uniform", orthonormal=True)
-    assert set(engine_options(full)) == parameters(NormalizedCut)
+    assert set(full.arguments(NormalizedCut)) == parameters(NormalizedCut)
     for colour in (full.colour, full.map):
         assert colour is not None
         assert set(colour.as_dict()) - {"quantile"} == parameters(SpectralTSNE) - {"n_components"}

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import InputError
-from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
+from alignedcut_viewer.pipeline.layered_settings import LayeredSettings
+from alignedcut_viewer.pipeline.settings import (
+    AlignSettings,
+    BrainSettings,
+    ColourSettings,
+    CutSettings,
+    ExtractSettings,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -82,9 +90,9 @@ def test_values_are_brought_to_one_form() -> None:
         (AlignSettings, {"method": "file"}, "Name a file exactly when"),
         (AlignSettings, {"method": "none", "file": "a"}, "Name a file exactly when"),
         (AlignSettings, {"strength": -1}, "strength must be a number of at least 0"),
-        (AlignSettings, {"held_out": 1}, "held_out must be a number of at least 0 and less than 1"),
+        (AlignSettings, {"held_out": 1}, "held_out must be a number above 0 and below 1; got 1"),
         (AlignSettings, {"n_channels": 0}, "n_channels"),
-        (CutSettings, {"gamma": 0}, "gamma must be greater than 0"),
+        (CutSettings, {"gamma": 0}, "gamma must be a number above 0, or 'auto'; got 0"),
         (CutSettings, {"gamma": "wide"}, "gamma must be a number"),
         (CutSettings, {"n_components": 0}, "n_components"),
         (CutSettings, {"n_landmarks": 0}, "n_landmarks"),
@@ -92,9 +100,20 @@ def test_values_are_brought_to_one_form() -> None:
         (CutSettings, {"layers": {"vit": []}}, "layers must be a list"),
         (CutSettings, {"images": ["0"]}, "images must be a whole number"),
         (CutSettings, {"balance": -0.5}, "balance"),
+        (CutSettings, {"kernel": "linear"}, "Unknown kernel 'linear'"),
+        (CutSettings, {"sampling": "all"}, "Unknown sampling 'all'"),
+        (CutSettings, {"seed": -1}, "seed must be a whole number of at least 0; got -1"),
+        (CutSettings, {"seed": 2**70}, "seed must be at most"),
+        (CutSettings, {"map": 3}, "map must be MapSettings"),
+        (BrainSettings, {"data": "d", "batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        (BrainSettings, {"data": "d", "guidance": 2}, "guidance must be a number of at least 0 and at most 1"),
+        (LayeredSettings, {"affinity_gamma": 0}, "affinity_gamma must be a number above 0"),
+        (LayeredSettings, {"power": float("nan")}, "power must be a number; got nan"),
+        (LayeredSettings, {"n_inside": 0}, "n_inside"),
+        (LayeredSettings, {"weights": "most"}, "Unknown weights 'most'"),
         (CutSettings, {"colour": {"hue": 1}}, "Unknown setting 'hue'; ColourSettings has"),
         (CutSettings, {"colour": 3}, "colour must be"),
-        (ColourSettings, {"quantile": 0.5}, "quantile must be a number of at least 0 and less than 0.5"),
+        (ColourSettings, {"quantile": 0.5}, "quantile must be a number of at least 0 and below 0.5"),
         (ColourSettings, {"spread": "far"}, "Unknown spread 'far'; use nearest, interpolated"),
         (ColourSettings, {"perplexity": float("nan")}, "perplexity"),
         (ColourSettings, {"init": "random"}, "Unknown init"),
@@ -104,6 +123,12 @@ def test_values_that_do_not_fit_are_named(kind: Any, values: dict[str, Any], wor
     with pytest.raises(InputError, match=words.replace("(", r"\(")) as caught:
         kind.from_dict(values)
     assert str(caught.value).endswith(".")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    settings = CutSettings(None, (np.int64(3),), n_components=np.int64(4), gamma=np.float32(0.5))
+    read = CutSettings.from_dict(json.loads(json.dumps(settings.as_dict())))
+    assert read == CutSettings(None, (3,), n_components=4, gamma=0.5)
 
 
 def test_settings_of_earlier_versions_are_understood() -> None:

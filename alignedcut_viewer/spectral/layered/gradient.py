@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from ...errors import InputError
+from ...parameters import real, whole
 from ...progress import ProgressCallback, report
 from .objective import term_pair
 from .set_graphs import SetGraph
@@ -65,13 +65,11 @@ class GradientSettings:
 
     def __post_init__(self) -> None:
         for name in ("n_channels", "n_updates", "generator_width", "batch", "n_inner", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
+            whole(name, getattr(self, name), 1)
         for name in ("learning_rate", "eigen_weight", "start_scale"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be greater than 0; got {getattr(self, name)}.")
-        if self.orthogonality_weight < 0 or not 0 <= self.decay < 1:
-            raise InputError("orthogonality_weight must not be negative, and decay at least 0 and below 1.")
+            real(name, getattr(self, name), above=0)
+        real("orthogonality_weight", self.orthogonality_weight, least=0)
+        real("decay", self.decay, least=0, below=1)
 
     @classmethod
     def paper(cls, scope: str) -> GradientSettings:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ...parameters import one_of, real, whole
 
 __all__ = ["GraphSettings"]
 
@@ -56,21 +55,11 @@ class GraphSettings:
     leading_tokens: bool = False
 
     def __post_init__(self) -> None:
-        _one_of("affinity", self.affinity, ("cosine", "kernel", "softmax"))
-        _one_of("treatment of heads", self.heads, ("joined", "apart"))
-        _one_of("normalisation", self.normalisation, ("symmetric", "row-stochastic"))
-        if not (self.gamma > 0 and math.isfinite(self.gamma)):
-            raise InputError(f"gamma must be a positive number; got {self.gamma}.")
-        if self.n_inside is not None and self.n_inside < 1:
-            raise InputError(f"n_inside must be at least 1, or None for all; got {self.n_inside}.")
-        if self.n_across < 0:
-            raise InputError(f"n_across must not be negative; got {self.n_across}.")
-        if not 0 <= self.threshold < 1:
-            raise InputError(f"threshold must be at least 0 and below 1; got {self.threshold}.")
-        if self.scale is not None and not (self.scale > 0 and math.isfinite(self.scale)):
-            raise InputError(f"scale must be a positive number, or None; got {self.scale}.")
-
-
-def _one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"Unknown {what} {value!r}; use {', '.join(choices[:-1])} or {choices[-1]}.")
+        one_of("affinity", self.affinity, ("cosine", "kernel", "softmax"))
+        one_of("treatment of heads", self.heads, ("joined", "apart"))
+        one_of("normalisation", self.normalisation, ("symmetric", "row-stochastic"))
+        real("gamma", self.gamma, above=0)
+        whole("n_inside", self.n_inside, 1, unless=None)
+        whole("n_across", self.n_across, 0)
+        real("threshold", self.threshold, least=0, below=1)
+        real("scale", self.scale, above=0, unless=None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from ...errors import InputError
+from ...parameters import real, whole
 from .token_grid import Grid
 
 __all__ = ["LayerWeights", "agreement_of"]
@@ -50,10 +51,8 @@ class LayerWeights:
             object.__setattr__(self, "choice", tuple(float(weight) for weight in self.choice))
             if not all(math.isfinite(w) and w >= 0 for w in self.choice) or not any(self.choice):
                 raise InputError(f"Weights must not be negative, and one must be above 0; got {self.choice}.")
-        if not (self.temperature > 0 and math.isfinite(self.temperature)):
-            raise InputError(f"The temperature of the weights must be a positive number; got {self.temperature}.")
-        if self.rounds < 0:
-            raise InputError(f"The number of rounds must not be negative; got {self.rounds}.")
+        real("temperature", self.temperature, above=0)
+        whole("rounds", self.rounds, 0)
 
     @property
     def updates(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ...choices import LAYERED_SCOPES, LAYERED_SOLVERS
 from ...device import parse_memory, resolve_device
 from ...errors import InputError
+from ...parameters import one_of, real, seed, whole
 from ...progress import ProgressCallback, report
 from .direct import each_set_graph, fit_pictures, fit_set, picture_graphs
 from .fit_parts import LayeredFit, LayeredProblem, signature_of
@@ -128,23 +128,6 @@ class LayeredCut:
         device: str | torch.device = "auto",
         memory: int | float | str = "4GiB",
     ) -> None:
-        for what, value in (
-            ("n_components", n_components),
-            ("n_shared", n_shared),
-            ("n_landmarks", 1 if n_landmarks is None else n_landmarks),
-        ):
-            if value < 1:
-                raise InputError(f"{what} must be at least 1; got {value}.")
-        for what, choice, choices in (
-            ("scope", scope, SCOPES),
-            ("solver", solver, SOLVERS),
-            ("metric", metric, METRICS),
-        ):
-            if choice not in choices:
-                raise InputError(f"Unknown {what} {choice!r}; use one of: {', '.join(choices)}.")
-        if not math.isfinite(power):
-            raise InputError(f"The power of the mean must be a number; got {power}.")
-        parse_memory(memory)
         self.n_components = n_components
         self.scope = scope
         self.solver = solver
@@ -160,6 +143,18 @@ class LayeredCut:
         self.seed = seed
         self.device = device
         self.memory = memory
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        whole("n_components", self.n_components, 1)
+        whole("n_shared", self.n_shared, 1)
+        whole("n_landmarks", self.n_landmarks, 1, unless=None)
+        one_of("scope", self.scope, SCOPES)
+        one_of("solver", self.solver, SOLVERS)
+        one_of("metric", self.metric, METRICS)
+        real("power", self.power)
+        seed(self.seed)
+        parse_memory(self.memory)
         self._rule()
 
     def _rule(self) -> LayerWeights:
@@ -256,6 +251,7 @@ class LayeredCut:
 
     def problem(self, layers: Sequence[LayerInput]) -> LayeredProblem:
         """What is to be solved of some layers, checked; see :mod:`.direct` for what takes it."""
+        self._check_parameters()  # again: attributes may have been set since
         n_pictures = check_layers(layers)
         grid = common_grid([layer.grid for layer in layers]) if self.grid is None else Grid(*self.grid)
         places = len(grid) * (1 if self.scope == "picture" else n_pictures)

@@ -1,0 +1,126 @@
+"""Checks of single parameters, for estimators and settings alike: whole numbers, numbers, choices, seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from .errors import InputError
+
+__all__ = ["one_of", "real", "seed", "whole"]
+
+_LARGEST_SEED = 2**63 - 1  # torch takes no larger ones
+
+
+def whole(name: str, value: Any, least: int, *, unless: str | None = "") -> Any:
+    """A whole number of at least `least`.
+
+    Parameters
+    ----------
+    name
+        What the user calls the parameter.
+    value
+        What was given.
+    least
+        The smallest number that is accepted.
+    unless
+        A value that is accepted beside numbers, such as None or ``"auto"``; ``""`` accepts none.
+
+    Returns
+    -------
+    int or type of `unless`
+        The value.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if _is_the_other(value, unless):
+        return value
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise _refused(name, f"a whole number of at least {least}", value, unless)
+    return int(value)
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    unless: str | None = "",
+) -> Any:
+    """A finite number within bounds: at least `least` or above `above`, at most `most` or below `below`.
+
+    Parameters
+    ----------
+    name, value, unless
+        As for :func:`whole`.
+    least, above, most, below
+        The bounds.
+
+    Returns
+    -------
+    float or type of `unless`
+        The value.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if _is_the_other(value, unless):
+        return value
+    is_inside = (
+        isinstance(value, Real)
+        and not isinstance(value, bool)
+        and -math.inf < value < math.inf
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (most is None or value <= most)
+        and (below is None or value < below)
+    )
+    if not is_inside:
+        bounds = (("at least", least), ("above", above), ("at most", most), ("below", below))
+        limits = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        raise _refused(name, f"a number {'of ' if limits.startswith('at') else ''}{limits}".strip(), value, unless)
+    return value
+
+
+def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse what is none of the choices.
+
+    Raises
+    ------
+    InputError
+        Names the choices.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"Unknown {name} {value!r}; use {', '.join(choices)}.")
+
+
+def seed(value: Any) -> int:
+    """A seed: a whole number from 0 that every generator takes.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if whole("seed", value, 0) > _LARGEST_SEED:
+        raise InputError(f"seed must be at most {_LARGEST_SEED}; got {value}.")
+    return int(value)
+
+
+def _is_the_other(value: Any, unless: str | None) -> bool:
+    return unless != "" and (value is None if unless is None else isinstance(value, str) and value == unless)
+
+
+def _refused(name: str, wanted: str, value: Any, unless: str | None) -> InputError:
+    other = "" if unless == "" else f", or {unless!r}"
+    return InputError(f"{name} must be {wanted}{other}; got {value!r}.")

@@ -36,7 +36,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return "\n".join(
             line
             if line.startswith(" ")
-            else textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent)
+            else textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
             for line in text.splitlines()
         )
 

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.benchmarks.planted_study import write_planted_study
+from tests.planted import noise_pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(
@@ -97,11 +98,7 @@ def test_no_part_needs_more_than_three_files() -> None:
 
 
 def test_a_command_a_method_a_network_and_a_figure(extended: Path, tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for i in range(4):
-        pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"p{i}.png")
+    pictures = noise_pictures(tmp_path / "pictures", 4, (64, 64))
     study, figures, report = (str(tmp_path / name) for name in ("study", "figures", "report.html"))
     cpu = ["--device", "cpu"]
     names, help_, extracted, _, counted, drawn, _ = run(

@@ -30,7 +30,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=int,
         metavar="N",
-        help="places in the pictures whose tokens are fitted to (default: 10000; with --brain 12000)",
+        help="number of places in the pictures whose tokens maps are fitted to (default: 10000; with --brain 12000)",
     )
     options.preset(parser)
     options.seed(parser)
@@ -41,7 +41,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--brain",
         nargs="+",
         metavar="DATA",
-        help="folder, .npz or .csv file with pictures and responses; of several people, one after the other",
+        help="folder, .npz or .csv file with pictures and responses; one per person",
     )
     brain.add_argument(
         "--brain-pictures", dest="pictures", metavar="DIR", help="folder that the picture names in DATA are relative to"
@@ -50,8 +50,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--extract",
         nargs="*",
         metavar="PICTURES",
-        help="first extract what training needs, and no more, of these pictures, or of those that DATA names; "
-        "--networks says of which networks, and the study is created if it does not exist",
+        help="first extract what training needs, and no more, from these pictures, or from those that DATA names, "
+        "with the networks given by --networks; the study is created if it does not exist",
     )
     brain.add_argument(
         "--drop-voxels",
@@ -60,16 +60,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
         const="drop",
         help="leave out voxels with NaN or constant responses",
     )
-    brain.add_argument(
-        "--maps", metavar="FILE", help="leave the maps of this alignment as they are, and fit the readout alone"
-    )
+    brain.add_argument("--maps", metavar="FILE", help="keep the maps of this alignment, and fit the readout only")
     brain.add_argument("--eigen-weight", type=float, metavar="W", help="weight of the eigen-constraint (default: 1)")
     brain.add_argument("--init", choices=STARTING_MAPS, help="where training starts (default: isometry)")
     brain.add_argument(
         "--epochs", dest="n_epochs", type=int, metavar="N", help="maximum number of epochs (default: 30)"
     )
     brain.add_argument(
-        "--patience", type=int, metavar="N", help="stop after so many epochs without a better score (default: 5)"
+        "--patience", type=int, metavar="N", help="stop after this many epochs without a better score (default: 5)"
     )
     brain.add_argument(
         "--test", type=float, metavar="SHARE", help="share of the pictures held out for the scores (default: 0.1)"
@@ -85,10 +83,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--no-focal", dest="focal", action="store_const", const=False, help="constrain all pairs of nodes alike"
     )
     brain.add_argument(
-        "--constraint-nodes", dest="n_nodes", type=int, metavar="N", help="nodes of its graph (default: 100)"
+        "--constraint-nodes",
+        dest="n_nodes",
+        type=int,
+        metavar="N",
+        help="nodes in the graph of the eigen-constraint (default: 100)",
     )
     brain.add_argument(
-        "--constraint-eigenvectors", dest="n_eigenvectors", type=int, metavar="N", help="that it compares (default: 6)"
+        "--constraint-eigenvectors",
+        dest="n_eigenvectors",
+        type=int,
+        metavar="N",
+        help="eigenvectors that the eigen-constraint compares (default: 6)",
     )
     brain.add_argument("--memory", metavar="SIZE", help="bound on what training allocates (default: 4GiB)")
     brain.add_argument(
@@ -102,9 +108,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     brain.add_argument(
         "--csv",
         metavar="FILE",
-        help="write scores, too: by region (and person), or with --table of every weight, seed and region",
+        help="also write the scores: by region (and person), or with --table for every weight, seed and region",
     )
-    brain.add_argument("--figure", metavar="FILE", help="with --table: draw it, too (.png, .svg or .pdf)")
+    brain.add_argument("--figure", metavar="FILE", help="with --table: also draw it (.png, .svg or .pdf)")
 
 
 def align(

@@ -22,7 +22,7 @@ __all__ = ["COMMANDS"]
 def _align_export_options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write (.safetensors)")
-    parser.add_argument("--subject", metavar="NAME", help="with the readout of this person alone")
+    parser.add_argument("--subject", metavar="NAME", help="with the readout of this person only")
 
 
 def _align_import_options(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(BENCHMARK_PROTOCOLS)} (default: hungarian)",
     )
     parser.add_argument(
-        "--scope", default="picture", choices=("picture", "data-set"), help="one matching for each (default: picture)"
+        "--scope",
+        default="picture",
+        choices=("picture", "data-set"),
+        help="what one matching covers (default: picture)",
     )
     parser.add_argument(
         "--methods",
@@ -40,7 +43,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="alignedcut k-means ncut-pytorch tokencut diffcut (default: all but ncut-pytorch, a package of its own)",
     )
-    parser.add_argument("--peer-layers", nargs="+", type=int, metavar="N", help="layers of peers that take one layer")
+    parser.add_argument(
+        "--peer-layers", nargs="+", type=int, metavar="N", help="which layer, for peers that use only one"
+    )
     parser.add_argument("--figure", type=int, metavar="N", help="in folders of masks: labels below N are figure")
     parser.add_argument("--refine", default="bilateral", choices=REFINEMENTS, help="edges of alignedcut's segments")
     parser.add_argument("--gamma", type=float, metavar="G", help="width of alignedcut's kernel (default: 0.06)")
@@ -132,7 +137,7 @@ COMMANDS = (
         description=(
             "Runs this program's segments and its peers over a data set with masks, on the same features, and writes "
             "scores of every picture and a table with intervals. A run that was stopped continues where it left off. "
-            "Never compare one matching a picture with one for the whole data set."
+            "Scores with one matching per picture and with one for the whole data set are not comparable."
         ),
         example="alignedcut benchmark VOC2012/ --networks dinov2-vit-s14 --protocol hungarian --out voc-scores",
         options=_options,

@@ -35,7 +35,7 @@ def check(study: str, repair: bool, no_weights: bool) -> None:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
-    parser.add_argument("--repair", action="store_true", help="compute again what is damaged and can be")
+    parser.add_argument("--repair", action="store_true", help="recompute what is damaged, where possible")
     parser.add_argument("--no-weights", action="store_true", help="do not load networks to compare their weights")
 
 
@@ -46,8 +46,8 @@ COMMANDS = (
         description=(
             "Reads all of a study and compares it with the digests that were taken when it was made: pictures, weights "
             "(those on this machine; nothing is downloaded), features, alignments, cuts and all that belongs to them. "
-            "Names what is damaged, and what of it can be computed again; with --repair, does so.\n"
-            "Ends with 0 where all is well, with 2 where something is damaged."
+            "Names what is damaged and what of it can be recomputed; with --repair, recomputes it.\n"
+            "Exits with 0 if all is well, and with 2 if something is damaged."
         ),
         example="alignedcut check my-study --repair",
         options=_options,

@@ -31,8 +31,8 @@ _SIDE = 128  # of a crop, in pixels
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser)
     options.networks_and_layers(parser, "to search")
-    parser.add_argument("--number", type=int, metavar="K", help="how many, at most (default: by the data)")
-    parser.add_argument("--radius", default="auto", metavar="R", help="of the spheres, or auto (default: auto)")
+    parser.add_argument("--number", type=int, metavar="K", help="maximum number (default: chosen from the data)")
+    parser.add_argument("--radius", default="auto", metavar="R", help="radius of the spheres, or auto (default: auto)")
     parser.add_argument("--crops", type=int, default=9, metavar="N", help="crops of each concept; 0 for none")
     parser.add_argument(
         "--recurrence",
@@ -207,7 +207,7 @@ COMMANDS = (
         description=(
             "Discovers concepts in the 3-D spectral t-SNE of a cut (farthest-point centres, a sphere around each), "
             "keeps them with the cut, and writes them as JSON and CSV with a row of crops for each. The concepts of a "
-            "single layer say most: cut that layer alone, or name it with --layers. See docs/concepts.md."
+            "single layer tell most: cut that layer alone, or name it with --layers. See docs/concepts.md."
         ),
         example="alignedcut concepts my-study --networks clip-vit-b16 --layers 9 --number 20",
         options=_options,

@@ -41,13 +41,19 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--balance", type=float, metavar="B", help="from 0 to 1: how strongly dense regions are evened out"
     )
-    parser.add_argument("--perplexity", type=float, metavar="P", help="of the t-SNE that makes the colours")
-    parser.add_argument("--colour-landmarks", type=int, metavar="N", help="nodes that it places (default: 1500)")
-    parser.add_argument("--map-perplexity", type=float, metavar="P", help="of the t-SNE that makes the map")
-    parser.add_argument("--map-landmarks", type=int, metavar="N", help="nodes that it places (default: 60000)")
-    parser.add_argument("--spread", choices=SPREADS, help="colours between t-SNE's landmarks")
+    parser.add_argument("--perplexity", type=float, metavar="P", help="perplexity of the t-SNE that makes the colours")
     parser.add_argument(
-        "--map-spread", choices=SPREADS, help="places between those nodes (default: refined, one for every token)"
+        "--colour-landmarks", type=int, metavar="N", help="nodes that the colours' t-SNE places (default: 1500)"
+    )
+    parser.add_argument("--map-perplexity", type=float, metavar="P", help="perplexity of the t-SNE that makes the map")
+    parser.add_argument(
+        "--map-landmarks", type=int, metavar="N", help="nodes that the map's t-SNE places (default: 100000)"
+    )
+    parser.add_argument("--spread", choices=SPREADS, help="how nodes between t-SNE's landmarks get their colours")
+    parser.add_argument(
+        "--map-spread",
+        choices=SPREADS,
+        help="how the other nodes get their places (default: refined, each a place of its own)",
     )
     parser.add_argument("--no-map", action="store_true", help="leave out the map that the Trajectories panel shows")
     options.seed(parser)

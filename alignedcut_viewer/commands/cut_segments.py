@@ -20,11 +20,13 @@ def add_cut_options(parser: argparse.ArgumentParser) -> None:
     """The options of segments of a joint cut."""
     group = parser.add_argument_group(
         "what and where",
-        "instead of a graph of its own, segments of a joint cut that the study holds (alignedcut cut STUDY --pathway "
-        f"what), by --method {', '.join(CUT_SEGMENT_METHODS)}",
+        "makes segments from a joint cut that the study holds (alignedcut cut STUDY --pathway what) instead of cutting "
+        f"anew, with --method {', '.join(CUT_SEGMENT_METHODS)}",
     )
     group.add_argument("--cut", metavar="NAME", help="name of the joint cut")
-    group.add_argument("--classes", metavar="DIR", help="of semantics: masks whose classes name and score the segments")
+    group.add_argument(
+        "--classes", metavar="DIR", help="for semantics: masks whose classes name and score the segments"
+    )
 
 
 def segment_joint_cut(study: str, cut: str, values: dict[str, Any]) -> None:

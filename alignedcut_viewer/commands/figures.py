@@ -41,17 +41,17 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
         "--out",
         nargs="+",
         metavar="FILE",
-        help="of one figure, files ending in .png, .svg, .pdf, or in .csv for its numbers; of several, a folder "
+        help="for one figure: files ending in .png, .svg, .pdf, or in .csv for its numbers; for several: a folder "
         "(default: STUDY-figures)",
     )
     parser.add_argument(
-        "--report", metavar="FILE", help="with --all: the report, too (.html), of the same figures, each drawn once"
+        "--report", metavar="FILE", help="with --all: also write the report (.html), drawing each figure only once"
     )
     parser.add_argument(
         "--beside",
         metavar="CUT",
-        help="draw each figure of this cut, too, and both side by side where they differ: what another recipe, such as "
-        "--preset paper, changes",
+        help="also draw each figure for this cut, and both side by side where they differ, to show what another "
+        "recipe, such as --preset paper, changes",
     )
     parser.add_argument(
         "--formats",
@@ -60,18 +60,18 @@ def _figures_options(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="png svg pdf, and csv for the numbers of figures that have a table (default: png pdf)",
     )
-    chosen = parser.add_argument_group("what a figure shows (those that take it)")
+    chosen = parser.add_argument_group("what a figure shows (for figures that take these)")
     options.networks_and_layers(chosen, "to show")
     chosen.add_argument(
-        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: some spread over the cut)"
+        "--images", nargs="+", type=int, metavar="N", help="image numbers from 0 (default: a few, spread over the cut)"
     )
     chosen.add_argument(
         "--query",
         nargs="+",
         metavar="IMAGE:X,Y",
-        help="of similarity: pixels that are asked about, from the upper left corner, such as 3:120,200",
+        help="for similarity: pixels to compare with, counted from the upper left corner, such as 3:120,200",
     )
-    chosen.add_argument("--smooth", action="store_true", help="of the mosaic: interpolate colours between tokens")
+    chosen.add_argument("--smooth", action="store_true", help="for the mosaic: interpolate colours between tokens")
     parser.add_argument(
         "--dpi", type=float, metavar="N", help="resolution of PNG files in dots per inch (default: 300)"
     )
@@ -261,9 +261,9 @@ COMMANDS = (
         description=(
             "Draws figures by name, by default the mosaic: the colours of a cut, one row per picture and one column "
             "per layer.\n"
-            "With --all, draws every figure that the study has data for, and says which are missing and why. The map, "
-            "the concepts, the brain activation and the scores of layers that they need are computed and kept with "
-            "the cut where they are not there."
+            "With --all, draws every figure that the study has data for, and says which are missing and why. If the "
+            "map, the concepts, the brain activation or the scores of layers are still missing, they are computed "
+            "and kept with the cut."
         ),
         example="alignedcut figures my-study --out mosaic.png mosaic.pdf --images 0 3 7\n"
         "  alignedcut figures my-study similarity --networks clip-vit-b16 --layers 9 --query 3:120,200 --out it.pdf "

@@ -29,7 +29,7 @@ def add_layered_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scope",
         choices=[scope.replace(" ", "-") for scope in LAYERED_SCOPES],
-        help="one cut of all pictures, or one of every picture (default: data-set)",
+        help="one cut of all pictures, or one per picture (default: data-set)",
     )
     group.add_argument("--solver", choices=LAYERED_SOLVERS, help="how the joint cut is solved (default: direct)")
     group.add_argument(
@@ -51,7 +51,9 @@ def add_layered_options(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="ask every head of both pathways how well it agrees with the result, for the figure `agreement`",
     )
-    group.add_argument("--power", type=float, metavar="P", help="power mean of the layers, such as -1 (default: 1)")
+    group.add_argument(
+        "--power", type=float, metavar="P", help="exponent of the power mean over the layers, such as -1 (default: 1)"
+    )
 
 
 def cut_layers(study: str, name: str, pathway: str, values: dict[str, Any]) -> None:

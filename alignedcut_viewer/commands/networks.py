@@ -27,7 +27,7 @@ COMMANDS = (
             "Lists the built-in networks. Any timm vision transformer also works by its timm name, and CLIP, "
             "DINOv2 and ViT-MAE of transformers as hf:HUB-ID or a local folder; and the U-Nets of Stable Diffusion: "
             "stable-diffusion-1.4, stable-diffusion-1.5, stable-diffusion-2.1, ssd-1b, tiny-sd, bk-sdm-tiny, or "
-            "diffusers:HUB-ID or diffusers:FOLDER, with options behind, such as "
+            "diffusers:HUB-ID or diffusers:FOLDER, optionally followed by settings, such as "
             "'stable-diffusion-1.5?timesteps=50,250&draws=2&prompt=a dog&grids=8,16,32'."
         ),
         example="alignedcut networks",

@@ -31,8 +31,8 @@ COMMANDS = (
         name="nsd-pictures",
         summary="the pictures that a person of the Natural Scenes Dataset saw, as files",
         description=(
-            "Writes the pictures of the trials of one person out of nsd_stimuli.hdf5, named by their number in NSD "
-            "(nsd02951.png). Those that are there stay."
+            "Extracts from nsd_stimuli.hdf5 the pictures that one person saw, named by their number in NSD "
+            "(nsd02951.png). Files that exist already are kept."
         ),
         example="alignedcut nsd-pictures nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR --out "
         "nsd-pictures",

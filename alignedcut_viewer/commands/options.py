@@ -92,8 +92,8 @@ def preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        help="every setting as in the AlignedCut paper, what it leaves open as assumed (docs/method.md); options that "
-        "are given beside it win",
+        help="every setting as in the AlignedCut paper (docs/method.md says what is assumed where it is silent); "
+        "options given with it take precedence",
     )
 
 

@@ -14,9 +14,11 @@ __all__ = ["COMMANDS"]
 
 def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
-    parser.add_argument("--alignment", required=True, metavar="FILE", help="a file of `align --brain`")
+    parser.add_argument("--alignment", required=True, metavar="FILE", help="a file that `align --brain` wrote")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--subject", metavar="NAME", help="of one person, where the alignment was trained on several")
+    parser.add_argument(
+        "--subject", metavar="NAME", help="whose responses, if the alignment was trained on several people"
+    )
     parser.add_argument(
         "--submission",
         action="store_true",
@@ -25,7 +27,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--brain",
         metavar="DATA",
-        help="with --submission: the subject's folder that was trained on, where --drop-voxels left vertices out",
+        help="with --submission: the folder of the subject that the alignment was trained on, needed if --drop-voxels "
+        "left vertices out",
     )
 
 
@@ -62,7 +65,7 @@ COMMANDS = (
         name="predict",
         summary="predicted brain responses to the pictures of a study",
         description=(
-            "Predicts the responses of all voxels to the pictures of a study, by an alignment that was trained on "
+            "Predicts the responses of all voxels to the pictures of a study, with an alignment that was trained on "
             "brain data. Features that were extracted with --for-alignment are enough. Writes responses.npy and "
             "pictures.csv, which `align --brain` reads, or the files of an Algonauts 2023 submission."
         ),

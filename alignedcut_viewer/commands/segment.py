@@ -30,14 +30,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options.study(parser, with_cut=False)
     options.networks_and_layers(parser, "to cut together")
     parser.add_argument(
-        "--segments", default="auto", metavar="K", help="how many, or auto: see --count-by (default: auto)"
+        "--segments", default="auto", metavar="K", help="number of segments, or auto: see --count-by (default: auto)"
     )
     parser.add_argument(
         "--count-by",
         default="cut",
         choices=SEGMENT_COUNTS,
-        help="cut: as many as parts split while the normalised cut stays low; eigengap: by eigengap and silhouette, "
-        "which find fewer (default: cut)",
+        help="cut: parts are split as long as the normalised cut stays low; eigengap: by eigengap and silhouette, "
+        "which finds fewer (default: cut)",
     )
     parser.add_argument(
         "--scope",
@@ -50,14 +50,21 @@ def _options(parser: argparse.ArgumentParser) -> None:
         choices=(*SEGMENT_METHODS, *CUT_SEGMENT_METHODS),
         help=f"how to divide (default: k-way); {', '.join(CUT_SEGMENT_METHODS)} with --cut (default: regions)",
     )
-    parser.add_argument("--instances", action="store_true", help="tell connected things of one segment apart")
+    parser.add_argument("--instances", action="store_true", help="number connected parts of a segment separately")
     parser.add_argument("--gamma", type=float, metavar="G", help="width of the kernel (default: 0.06)")
     parser.add_argument(
-        "--refine", default="bilateral", choices=REFINEMENTS, help="edges at pixels (default: bilateral)"
+        "--refine",
+        default="bilateral",
+        choices=REFINEMENTS,
+        help="how edges are refined to pixels (default: bilateral)",
     )
     parser.add_argument("--upsampler", metavar="FILE", help="TorchScript file of a learned upsampler")
     parser.add_argument(
-        "--min-confidence", type=float, default=0.0, metavar="C", help="leave out segments below it (default: 0)"
+        "--min-confidence",
+        type=float,
+        default=0.0,
+        metavar="C",
+        help="leave out segments of lower confidence (default: 0)",
     )
     parser.add_argument("--name", default="default", metavar="NAME", help="name of the segments in the study")
     parser.add_argument(
@@ -153,7 +160,7 @@ COMMANDS = (
         summary="segments of the pictures, kept in the study and written as masks",
         description=(
             "Cuts the graphs of many layers and networks of a study together, picture by picture or all pictures at "
-            "once, chooses the number of segments, draws the edges at pixels, and writes "
+            "once, chooses the number of segments, refines the edges to pixels, and writes "
             "masks of each picture's own size."
         ),
         example="alignedcut segment my-study --segments auto --formats png coco csv",

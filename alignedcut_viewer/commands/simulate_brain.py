@@ -46,7 +46,7 @@ COMMANDS = (
         description=(
             "Writes a folder in the layout of the Algonauts 2023 release with SIMULATED responses to the study's own "
             "pictures: a known map of its features, and noise. `align --brain` takes it, so that bars and cortex can "
-            "be tried without brain data. Nothing about brains or networks can be read from it."
+            "be tried without brain data. It says nothing about brains or networks."
         ),
         example="alignedcut simulate-brain my-study simulated/subj01",
         options=_options,

@@ -27,7 +27,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="NAME", help="which network (default: the first of the cut)")
     options.layers(parser)
     parser.add_argument("--number", type=int, default=5, metavar="K", help="concepts per layer (default: 5)")
-    parser.add_argument("--radius", default="auto", metavar="R", help="of the circles, or auto (default: auto)")
+    parser.add_argument("--radius", default="auto", metavar="R", help="radius of the circles, or auto (default: auto)")
     options.figure_and_ground(parser)
     options.seed(parser)
     parser.add_argument("--out", metavar="FILE", help="JSON file to write")
@@ -138,8 +138,8 @@ COMMANDS = (
         summary="how pixels move from concept to concept across the layers",
         description=(
             "Finds concepts of each layer in the plane of 2-D spectral t-SNE and measures the probability that a "
-            "pixel passes from one to another in the next layer. With masks, figure and ground are measured apart, "
-            "and the layer at which they part is found."
+            "pixel passes from one to another in the next layer. With masks, figure and ground are measured "
+            "separately, and the layer at which they part is found."
         ),
         example="alignedcut transitions my-study --layers 3 4 --masks masks/ --out transitions.json",
         options=_options,

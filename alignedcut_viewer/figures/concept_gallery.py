@@ -15,7 +15,8 @@ from .cortex import SMALL_LAYOUT, cortex_picture
 from .page import PAGE_WIDTH, SMALL, TEXT, Page, shortened
 from .picture_statistics import member_interval
 from .provenance import brief_provenance
-from .roi_activation import draw_roi_bars, shown_rois, symmetric_limit
+from .roi_activation import shown_rois
+from .roi_bars import draw_roi_bars, symmetric_limit
 from .text import line_height, text_width
 
 if TYPE_CHECKING:

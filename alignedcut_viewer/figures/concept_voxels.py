@@ -13,7 +13,8 @@ from ..errors import InputError
 from .concept_gallery import concepts_of
 from .page import PAGE_WIDTH, SERIES_COLOURS, SMALL, TEXT, Page
 from .provenance import brief_provenance
-from .roi_activation import brain_of, symmetric_limit
+from .roi_activation import brain_of
+from .roi_bars import symmetric_limit
 from .text import line_height
 
 if TYPE_CHECKING:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError, StudyError
@@ -18,17 +17,15 @@ from .page import (
     PAGE_WIDTH,
     SERIES_COLOURS,
     SMALL,
-    TEXT,
     Page,
-    shortened,
-    thinned,
 )
 from .picture_statistics import figure_ground_statistics
 from .provenance import brief_provenance
-from .text import line_height, text_width
+from .roi_bars import draw_roi_bars
+from .roi_columns import RoiColumns
+from .text import text_width
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..study.brain_activation import BrainActivation
@@ -38,87 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "brain_of",
-    "draw_roi_bars",
     "figure_ground_activation",
     "figure_ground_activation_from_arrays",
     "roi_activation_from_arrays",
     "shown_rois",
-    "symmetric_limit",
 ]
 
 _UNITS = "mean activation"
-
-
-def symmetric_limit(values: ArrayLike) -> float:
-    """A round number that no absolute value exceeds, for scales about zero."""
-    finite = np.abs(np.asarray(values, dtype=np.float64).ravel())
-    finite = finite[np.isfinite(finite)]
-    largest = float(finite.max()) if finite.size else 0.0
-    if largest <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(largest))
-    return float(next(step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= largest * 0.999) * power)
-
-
-def draw_roi_bars(
-    axes: Axes,
-    names: Sequence[str],
-    means: ArrayLike,
-    colours: Sequence[str | tuple[float, ...]],
-    *,
-    spreads: ArrayLike | None = None,
-    intervals: tuple[ArrayLike, ArrayLike] | None = None,
-    limit: float | None = None,
-    named: bool = True,
-) -> None:
-    """Draw bars by region into axes; regions of one group stand together, as in the paper.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    names
-        Regions in their order, R of them.
-    means
-        (S, R), one row a series.
-    colours
-        One a series.
-    spreads
-        (S, R) half lengths of error bars, or None.
-    intervals
-        Both ends (S, R) of error bars, instead; NaN draws none.
-    limit
-        Largest absolute value of the scale; by default what is needed.
-    named
-        Whether the regions' names stand below.
-    """
-    values = np.atleast_2d(np.asarray(means, dtype=np.float64))
-    places = roi_places(names)
-    width = 0.8 / len(values)
-    errors = np.zeros((2, *values.shape))
-    if intervals is not None:
-        low, high = (np.atleast_2d(np.asarray(end, dtype=np.float64)) for end in intervals)
-        errors = np.nan_to_num(np.stack([values - low, high - values])).clip(min=0.0)
-    elif spreads is not None:
-        errors = np.stack([np.atleast_2d(np.asarray(spreads, dtype=np.float64))] * 2)
-    for number, (row, colour) in enumerate(zip(values, colours, strict=True)):
-        at = places + (number - (len(values) - 1) / 2) * width
-        axes.bar(at, row, width, color=colour, linewidth=0)
-        if errors.any():
-            axes.errorbar(at, row, yerr=errors[:, number], fmt="none", ecolor="0.25", elinewidth=0.5)
-    axes.axhline(0, color="black", linewidth=0.5)
-    for left, right in itertools.pairwise(places):
-        if right - left > 1.2:
-            axes.axvline((left + right) / 2, color="0.85", linewidth=0.5, zorder=0)
-    axes.set_xlim(-0.7, float(places[-1]) + 0.7)
-    reach = symmetric_limit(np.abs(values) + errors.max(axis=0)) if limit is None else limit
-    axes.set_ylim(-reach, reach)
-    axes.set_yticks([-reach, 0, reach], labels=[f"−{reach:g}", "0", f"{reach:g}"])
-    axes.spines["bottom"].set_visible(False)
-    axes.tick_params(axis="x", length=0)
-    inches = axes.get_window_extent().width / axes.figure.dpi
-    upright = max(text_width(name, SMALL) for name in names) > 0.92 * inches / len(names)
-    axes.set_xticks(places, labels=list(names) if named else [""] * len(names), rotation=90 if upright else 0)
 
 
 def shown_rois(names: Sequence[str]) -> list[str]:
@@ -190,15 +113,6 @@ def figure_ground_activation(
         simulated=brain.simulated,
         width=width,
     )
-
-
-def roi_places(names: Sequence[str]) -> NDArray[np.float64]:
-    """Where regions stand on an axis: one apart, and a little more between groups."""
-    from ..brain import roi_info
-
-    groups = [roi_info(name).group for name in names]
-    steps = [0.0] + [1.0 if a == b else 1.45 for a, b in itertools.pairwise(groups)]
-    return np.cumsum(steps)
 
 
 def roi_activation_from_arrays(
@@ -285,72 +199,37 @@ def figure_ground_activation_from_arrays(
         If there is nothing to draw, or shapes do not fit.
     """
     tables = {network: np.asarray(values, dtype=np.float64) for network, values in activation.items()}
-    if not tables or not len(names):
-        raise InputError("There is nothing to draw: at least one network and one region are needed.")
     for network, table in tables.items():
         if table.shape != (len(layers[network]), 2, len(names)):
             raise InputError(
                 f"{network} needs layers × (figure, ground) × ROIs, {(len(layers[network]), 2, len(names))}; "
                 f"got {table.shape}."
             )
-    left = max(text_width(name, SMALL) for name in names) + 0.12
     reached = [table.ravel() for table in tables.values()]
     reached += [np.asarray(end, dtype=np.float64).ravel() for ends in (intervals or {}).values() for end in ends]
-    limit = symmetric_limit(np.concatenate(reached))
-    tick = text_width(f"−{limit:g}", SMALL)
-    left = max(left, 0.48, tick + 0.22)
-    gap, right = 0.2, max(0.5, tick + 0.28)
-    row = max(0.105, 1.05 * line_height(SMALL))
-    tall = row * len(names)
-    labels_below = max(text_width(name, SMALL) for name in names) + 0.12
-    heads = 2 * line_height(TEXT) + 0.08
-    body = heads + 1.1 + labels_below + 2 * (tall + 0.24) + 0.22
-    page = Page(
-        body,
+    columns = RoiColumns(
+        names,
+        {network: layers[network] for network in tables},
+        reached,
+        [("figure", FIGURE_COLOUR), ("ground", GROUND_COLOUR)],
         width=width,
         title=f"What figure and ground do to regions of the brain, by layer{f' ({about})' if about else ''}",
         note=note,
         simulated=simulated,
     )
-    each = (page.width - left - right - gap * (len(tables) - 1)) / len(tables)
     best = {
         network: list(layers[network])[int(np.nanargmax(np.abs(table[:, 0] - table[:, 1]).sum(-1)))]
         for network, table in tables.items()
     } | dict(shown or {})
-    for number, (network, table) in enumerate(tables.items()):
-        x = left + number * (each + gap)
+    for network, table in tables.items():
         at = list(layers[network]).index(best[network])
-        page.text(x + each / 2, 0, shortened(network, TEXT, each), TEXT, ha="center", weight="bold")
-        page.text(x + each / 2, line_height(TEXT), f"layer {best[network]}", TEXT, ha="center")
-        axes = page.axes(x, heads, each, 1.1, label=f"{network} bars")
         ends = None
         if intervals is not None:
             low, high = (np.asarray(end, dtype=np.float64)[at] for end in intervals[network])
             ends = low, high
-        draw_roi_bars(axes, names, table[at], [FIGURE_COLOUR, GROUND_COLOUR], intervals=ends, limit=limit)
-        axes.tick_params(axis="x", rotation=90)
-        if number:
-            axes.set_yticks(axes.get_yticks(), labels=[""] * 3)
-        else:
-            axes.set_ylabel(_UNITS)
-        for part, name in enumerate(("figure", "ground")):
-            y = heads + 1.1 + labels_below + part * (tall + 0.24)
-            page.text(x, y, name, TEXT, color=(FIGURE_COLOUR, GROUND_COLOUR)[part], weight="bold")
-            map_axes = page.axes(x, y + 0.13, each, tall, label=f"{network} {name}")
-            map_axes.imshow(table[:, part].T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-            map_axes.set_yticks(range(len(names)), labels=list(names) if number == 0 else [""] * len(names))
-            map_axes.tick_params(axis="y", length=0)
-            held = list(layers[network])
-            words = thinned([str(layer) for layer in held], each / len(held))
-            map_axes.set_xticks(range(len(held)), labels=words if part else [""] * len(held))
-            if part:
-                map_axes.set_xlabel("layer")
-    from matplotlib import colormaps
-
-    top = heads + 1.1 + labels_below + 0.13
-    colours: Any = colormaps["RdBu_r"](np.linspace(0, 1, 128))
-    ticks = [(0.0, f"−{limit:g}"), (0.5, "0"), (1.0, f"{limit:g}")]
-    page.colour_bar(page.width - right + 0.12, top, 0.08, max(tall, 0.5), colours, ticks)
-    page.legend([("figure", FIGURE_COLOUR)], page.width - right + 0.05, heads)
-    page.legend([("ground", GROUND_COLOUR)], page.width - right + 0.05, heads + 0.15)
-    return page.finished()
+        columns.bars(network, best[network], table[at], [FIGURE_COLOUR, GROUND_COLOUR], ends, _UNITS)
+        for part in range(2):
+            columns.table(network, part, table[:, part])
+    columns.scale()
+    columns.legend(columns.tables)
+    return columns.page.finished()

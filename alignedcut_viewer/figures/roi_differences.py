@@ -9,11 +9,11 @@ import numpy as np
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import InputError
-from .page import FIGURE_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, shortened, thinned
+from .page import FIGURE_COLOUR, PAGE_WIDTH
 from .picture_statistics import NetworkStatistics, figure_ground_statistics
 from .provenance import brief_provenance
-from .roi_activation import brain_of, draw_roi_bars, shown_rois, symmetric_limit
-from .text import line_height, text_width
+from .roi_activation import brain_of, shown_rois
+from .roi_columns import RoiColumns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,50 +115,28 @@ def roi_differences_from_statistics(
     InputError
         If there is nothing to draw.
     """
-    if not found or not len(names):
-        raise InputError("There is nothing to draw: at least one network and one region are needed.")
     if any(one.n_pictures < 2 for one in found.values()):
         raise InputError("Statistics over pictures need at least two pictures with both figure and ground.")
-    ends = [end for one in found.values() for end in (*one.difference_ends, one.difference)]
-    limit = symmetric_limit(np.concatenate([end.ravel() for end in ends]))
-    tick = text_width(f"−{limit:g}", SMALL)
-    left = max(max(text_width(name, SMALL) for name in names) + 0.12, 0.48, tick + 0.22)
-    gap, right = 0.2, max(0.5, tick + 0.28)
-    tall = max(0.105, 1.05 * line_height(SMALL)) * len(names)
-    below = max(text_width(name, SMALL) for name in names) + 0.12
-    heads = 2 * line_height(TEXT) + 0.08
-    title = "By how much more figure drives regions of the brain than ground does, picture by picture"
-    page = Page(heads + 1.1 + below + tall + 0.36, width=width, title=title, note=note, simulated=simulated)
-    each = (page.width - left - right - gap * (len(found) - 1)) / len(found)
-    top = heads + 1.1 + below + 0.02
-    for number, (network, one) in enumerate(found.items()):
-        x = left + number * (each + gap)
+    columns = RoiColumns(
+        names,
+        {network: one.layers for network, one in found.items()},
+        [end for one in found.values() for end in (*one.difference_ends, one.difference)],
+        [("", "")],
+        width=width,
+        title="By how much more figure drives regions of the brain than ground does, picture by picture",
+        note=note,
+        simulated=simulated,
+    )
+    for network, one in found.items():
         at = int(np.abs(one.difference).sum(axis=1).argmax())
-        page.text(x + each / 2, 0, shortened(network, TEXT, each), TEXT, ha="center", weight="bold")
-        page.text(x + each / 2, line_height(TEXT), f"layer {one.layers[at]}", TEXT, ha="center")
-        axes = page.axes(x, heads, each, 1.1, label=f"{network} bars")
         interval = one.difference_ends.low[at], one.difference_ends.high[at]
-        draw_roi_bars(axes, names, one.difference[at], [FIGURE_COLOUR], intervals=interval, limit=limit)
+        axes = columns.bars(
+            network, one.layers[at], one.difference[at], [FIGURE_COLOUR], interval, "figure less ground"
+        )
         for place, q_value in zip(axes.get_xticks(), one.q_values[at], strict=True):
             if q_value <= _RATE:
-                axes.plot(place, 0.93 * limit, "o", color="black", markersize=2)
-        axes.tick_params(axis="x", rotation=90)
-        if number:
-            axes.set_yticks(axes.get_yticks(), labels=[""] * 3)
-        else:
-            axes.set_ylabel("figure less ground")
-        colours = page.axes(x, top, each, tall, label=f"{network} layers")
-        colours.imshow(one.difference.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+                axes.plot(place, 0.93 * columns.limit, "o", color="black", markersize=2)
         layer, region = np.nonzero(one.q_values <= _RATE)
-        colours.plot(layer, region, "o", color="black", markersize=1.5)
-        colours.set_yticks(range(len(names)), labels=list(names) if number == 0 else [""] * len(names))
-        colours.tick_params(axis="y", length=0)
-        words = thinned([str(layer) for layer in one.layers], each / len(one.layers))
-        colours.set_xticks(range(len(one.layers)), labels=words)
-        colours.set_xlabel("layer")
-    from matplotlib import colormaps
-
-    strip = colormaps["RdBu_r"](np.linspace(0, 1, 128))
-    ticks = [(0.0, f"−{limit:g}"), (0.5, "0"), (1.0, f"{limit:g}")]
-    page.colour_bar(page.width - right + 0.12, top, 0.08, max(tall, 0.5), strip, ticks)
-    return page.finished()
+        columns.table(network, 0, one.difference).plot(layer, region, "o", color="black", markersize=1.5)
+    columns.scale()
+    return columns.page.finished()

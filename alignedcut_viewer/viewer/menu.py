@@ -61,49 +61,16 @@ def _do(viewer: Any, reference: "weakref.ref[QDockWidget]", command: str) -> Non
     getattr(commands, command)(viewer)
 
 
-class OpenImageFolder(MenuCommand):
-    """Open image folder…"""
-
-    command = "open_image_folder"
-
-
-class OpenStudy(MenuCommand):
-    """Open study…"""
-
-    command = "open_study"
+def _line(command: str) -> type[MenuCommand]:
+    """The class that napari.yaml names for a command."""
+    return type(command, (MenuCommand,), {"command": command})
 
 
-class OpenSession(MenuCommand):
-    """Open session…"""
-
-    command = "open_session"
-
-
-class SaveSession(MenuCommand):
-    """Save session…"""
-
-    command = "save_session"
-
-
-class DemoStudy(MenuCommand):
-    """Demo study"""
-
-    command = "demo_study"
-
-
-class ExportFigure(MenuCommand):
-    """Export figure…"""
-
-    command = "export_figure"
-
-
-class ExportMasks(MenuCommand):
-    """Export masks…"""
-
-    command = "export_masks"
-
-
-class ExportMask(MenuCommand):
-    """Export mask above the threshold…"""
-
-    command = "export_mask"
+OpenImageFolder = _line("open_image_folder")
+OpenStudy = _line("open_study")
+OpenSession = _line("open_session")
+SaveSession = _line("save_session")
+DemoStudy = _line("demo_study")
+ExportFigure = _line("export_figure")
+ExportMasks = _line("export_masks")
+ExportMask = _line("export_mask")

@@ -18,6 +18,7 @@ from alignedcut_viewer.backbones import get_spec, load_backbone
 from alignedcut_viewer.backbones.diffusion_choice import DiffusionChoice
 from alignedcut_viewer.errors import CheckpointError, InputError, UnknownNetworkError, WeightsUnavailableError
 from alignedcut_viewer.study import Study
+from tests.planted import noise_pictures
 
 diffusers = pytest.importorskip("diffusers", reason="needs the extra `diffusion`")
 
@@ -244,11 +245,7 @@ def test_every_part_of_the_papers_figures(small: Path, tmp_path: Path) -> None:
 
 
 def test_from_pictures_to_a_cut(small: Path, tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for i in range(4):
-        pixels = np.random.default_rng(i).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"p{i}.png")
+    pictures = noise_pictures(tmp_path / "pictures", 4, (50, 60))
     path = str(tmp_path / "study")
     words = ["--networks", f"diffusers:{small}?grids=8,16&timesteps=100", "--device", "cpu", "--tap", "attention", "q"]
     assert cli.main(["extract", str(pictures), "--study", path, *words]) == 0

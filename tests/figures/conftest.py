@@ -16,8 +16,8 @@ from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.segmentation import SegmentKey
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.feature_set import FeatureSet
 from alignedcut_viewer.study.segment_set import SegmentSet, SegmentWriter
+from tests.planted import planted_features
 
 SIZES = [(40, 60), (60, 40), (50, 50)]
 GRIDS = {"wide-simulated": (6, 8), "dinov2-vit-s14-saliency": (5, 5)}
@@ -38,27 +38,14 @@ def made_study(folder: Path, sizes: list[tuple[int, int]], *, shared: bool = Fal
     made = Study.create(folder / "study", open_pictures(folder))
     rng = np.random.default_rng(0)
     for network, (rows, columns) in GRIDS.items():
-        key = {
-            "network": network,
-            "tap": "attention",
-            "input_size": [rows * 14, columns * 14],
-            "default_size": True,
-            "precision": "float32",
-            "storage": "float16",
-            "weights": "0" * 64,
-        }
         note = {"title": f"{network}, simulated features", "weights": "checkpoint /home/somebody/secret/weights.bin"}
-        features = FeatureSet.create(
-            made.store, key, rows=rows, columns=columns, class_token=True, batch=len(sizes), note=note
-        )
-        features.prepare(dict.fromkeys(LAYERS[network], 16), len(sizes))
         directions = np.linalg.qr(rng.normal(size=(16, 16)))[0]
         if shared:
             directions = np.eye(16)
-        tokens = np.concatenate([[2], inside_disc(rows, columns).ravel().astype(int)])
-        for layer in LAYERS[network]:
-            values = directions[tokens] + 0.03 * rng.normal(size=(len(sizes), len(tokens), 16))
-            features.write({layer: values.astype(np.float16)}, range(len(sizes)))
+        groups = np.concatenate([[2], inside_disc(rows, columns).ravel().astype(int)])
+        noise = (len(sizes), len(groups), 16)
+        tokens = {layer: directions[groups] + 0.03 * rng.normal(size=noise) for layer in LAYERS[network]}
+        planted_features(made, network, tokens, (rows, columns), note=note)
     return made
 
 

@@ -21,11 +21,8 @@ from alignedcut_viewer.figures.layer_scores import layer_scores_from_arrays
 from alignedcut_viewer.figures.pace import Pace, pace_from_arrays
 from alignedcut_viewer.figures.page import COLUMN_WIDTH, FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, Page, shortened
 from alignedcut_viewer.figures.provenance import made_with_simulated_data
-from alignedcut_viewer.figures.roi_activation import (
-    figure_ground_activation_from_arrays,
-    roi_activation_from_arrays,
-    symmetric_limit,
-)
+from alignedcut_viewer.figures.roi_activation import figure_ground_activation_from_arrays, roi_activation_from_arrays
+from alignedcut_viewer.figures.roi_bars import symmetric_limit
 from alignedcut_viewer.figures.roi_maps import roi_maps_from_arrays
 from alignedcut_viewer.figures.similarity import heat_over, similarity_from_arrays
 from alignedcut_viewer.figures.text import text_width

@@ -16,18 +16,14 @@ from alignedcut_viewer.pipeline import extraction
 from alignedcut_viewer.pipeline.settings import AlignSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.store import Store
 from alignedcut_viewer.study import Study
+from tests.planted import noise_pictures
 
 EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch_size=4, device="cpu")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for i in range(10):
-        pixels = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"p{i}.png")
-    return pictures
+    return noise_pictures(tmp_path / "pictures", 10)
 
 
 def extract(folder: Path, path: Path, settings: ExtractSettings) -> Study:

@@ -14,7 +14,7 @@ from alignedcut_viewer.cli import main
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.pipeline import AlignSettings, ColourSettings, ConceptSettings, CutSettings
 from alignedcut_viewer.study import Concept, Cut, Study
-from alignedcut_viewer.study.feature_set import FeatureSet
+from tests.planted import planted_features
 
 pytestmark = pytest.mark.quick
 
@@ -38,21 +38,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(N_PICTURES):
         Image.fromarray(np.full((60, 80, 3), 40 * number, dtype=np.uint8)).save(folder / f"p{number}.png")
     study = Study.create(folder / "study", open_pictures(folder))
-    key = {
-        "network": "striped",
-        "tap": "attention",
-        "input_size": [84, 112],
-        "default_size": True,
-        "precision": "float32",
-        "storage": "float16",
-        "weights": "0" * 64,
-    }
-    features = FeatureSet.create(study.store, key, rows=ROWS, columns=COLUMNS, class_token=True, batch=4, note={})
-    features.prepare(dict.fromkeys(LAYERS, 16), N_PICTURES)
     stripe = np.concatenate([[15], np.repeat(np.arange(ROWS), COLUMNS)])
-    for layer in LAYERS:
-        values = np.eye(16)[stripe] + 0.03 * rng.normal(size=(N_PICTURES, 1 + ROWS * COLUMNS, 16))
-        features.write({layer: values.astype(np.float16)}, range(N_PICTURES))
+    noise = (N_PICTURES, 1 + ROWS * COLUMNS, 16)
+    tokens = {layer: np.eye(16)[stripe] + 0.03 * rng.normal(size=noise) for layer in LAYERS}
+    planted_features(study, "striped", tokens, (ROWS, COLUMNS))
     with study:
         pipeline.cut(study, settings(), align=NONE)
         found = pipeline.discover_concepts(study, settings=FIND)

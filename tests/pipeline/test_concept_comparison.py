@@ -25,7 +25,7 @@ from alignedcut_viewer.figures.figure_ground import figure_ground_from_masks
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.feature_set import FeatureSet
+from tests.planted import planted_features
 
 N_PICTURES, SIDE, N_LAYERS, WIDTH = 8, 6, 5, 26
 SAME = {0: 0, 1: 2, 2: 4}  # layers of "b" by those of "a"
@@ -67,24 +67,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill(study: Study, name: str, layers: dict[int, NDArray[np.float64]], side: int, class_token: bool) -> None:
-    key = {
-        "network": name,
-        "tap": "attention",
-        "input_size": [84, 84],
-        "default_size": True,
-        "precision": "float32",
-        "storage": "float16",
-        "weights": "0" * 64,
-    }
-    features = FeatureSet.create(
-        study.store, key, rows=side, columns=side, class_token=class_token, batch=N_PICTURES, note={}
-    )
-    features.prepare(dict.fromkeys(layers, WIDTH), N_PICTURES)
-    for layer, values in layers.items():
-        tokens = values.reshape(N_PICTURES, side * side, WIDTH)
-        if class_token:
-            tokens = np.concatenate([np.ones((N_PICTURES, 1, WIDTH)), tokens], axis=1)
-        features.write({layer: tokens.astype(np.float16)}, range(N_PICTURES))
+    tokens = {layer: values.reshape(N_PICTURES, side * side, WIDTH) for layer, values in layers.items()}
+    if class_token:
+        ones = np.ones((N_PICTURES, 1, WIDTH))
+        tokens = {layer: np.concatenate([ones, values], axis=1) for layer, values in tokens.items()}
+    planted_features(study, name, tokens, (side, side), class_token=class_token)
 
 
 def maps() -> ChannelAlignment:

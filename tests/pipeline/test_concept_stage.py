@@ -16,7 +16,7 @@ from alignedcut_viewer.errors import Cancelled, InputError, StudyError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.pipeline import ConceptSettings
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.study.feature_set import FeatureSet
+from tests.planted import planted_features
 
 pytestmark = pytest.mark.quick
 
@@ -35,20 +35,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture[20 * stripe : 20 * stripe + 20, :, stripe] = 200 + number
         Image.fromarray(picture).save(folder / f"p{number}.png")
     made = Study.create(folder / "study", open_pictures(folder))
-    key = {
-        "network": "striped",
-        "tap": "attention",
-        "input_size": [84, 112],
-        "default_size": True,
-        "precision": "float32",
-        "storage": "float16",
-        "weights": "0" * 64,
-    }
-    features = FeatureSet.create(made.store, key, rows=ROWS, columns=COLUMNS, class_token=True, batch=4, note={})
-    features.prepare(dict.fromkeys(LAYERS, 16), N_PICTURES)
-    for layer in LAYERS:
-        values = np.eye(16)[np.concatenate([[5], stripes()])] + 0.03 * rng.normal(size=(N_PICTURES, 49, 16))
-        features.write({layer: values.astype(np.float16)}, range(N_PICTURES))
+    clean = np.eye(16)[np.concatenate([[5], stripes()])]
+    tokens = {layer: clean + 0.03 * rng.normal(size=(N_PICTURES, 49, 16)) for layer in LAYERS}
+    planted_features(made, "striped", tokens, (ROWS, COLUMNS))
     cut = pipeline.CutSettings(
         n_components=5,
         gamma=0.3,

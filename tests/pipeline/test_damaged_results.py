@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.cli import main
@@ -21,6 +20,7 @@ from alignedcut_viewer.pipeline.settings import (
     MapSettings,
 )
 from alignedcut_viewer.study import Cut, Study
+from tests.planted import noise_pictures
 
 EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch_size=4, device="cpu")
 ALIGN = AlignSettings("hyperalignment", device="cpu")
@@ -36,11 +36,8 @@ ARRAYS = ("alignment", "eigenvectors", "eigenvalues", "embedding", "rgb", "place
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("damaged")
-    (folder / "pictures").mkdir()
-    for i in range(6):
-        pixels = np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / "pictures" / f"p{i}.png")
-    pipeline.run(folder / "pictures", folder / "study", EXTRACT, ALIGN, CUT)
+    pictures = noise_pictures(folder / "pictures", 6, (32, 32))
+    pipeline.run(pictures, folder / "study", EXTRACT, ALIGN, CUT)
     with Study.open(folder / "study", writable=True) as study:
         study.cut().segments(2)
     return folder

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.backbones import Backbone
 from alignedcut_viewer.errors import Cancelled, InputError
 from alignedcut_viewer.pipeline.settings import ExtractSettings
 from alignedcut_viewer.study import Study
+from tests.planted import noise_pictures
 
 NETWORK = "random:vit_tiny_patch16_224"
 TAPS = ("attention", "q", "v")
@@ -23,12 +23,7 @@ EXTRACT = ExtractSettings((NETWORK,), (0, 2), tap=TAPS, input_size=32, batch_siz
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for i in range(10):
-        pixels = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"p{i}.png")
-    return pictures
+    return noise_pictures(tmp_path / "pictures", 10)
 
 
 @pytest.fixture

@@ -21,18 +21,14 @@ from alignedcut_viewer.errors import PictureError
 from alignedcut_viewer.images import PictureSet, decoding
 from alignedcut_viewer.pipeline.settings import ExtractSettings
 from alignedcut_viewer.study import Study
+from tests.planted import noise_pictures
 
 EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch_size=4, device="cpu")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for i in range(12):
-        pixels = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"p{i}.bmp")  # all of one size in bytes
-    return pictures
+    return noise_pictures(tmp_path / "pictures", 12, ending="bmp")  # all of one size in bytes
 
 
 def extract(folder: Path, path: Path, settings: ExtractSettings = EXTRACT, **options: Any) -> Study:

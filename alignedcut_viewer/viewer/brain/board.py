@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
 
 from ...brain.centring import CENTRINGS, DEFAULT_CENTRING, CentringInfo, centring_info
 from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
-from ..coordinator.coordinator import Coordinator
 from ..state.view_state import Position
+from ..widgets.board_panel import Board
 from ..widgets.painting import SIMULATED, Colours, choice
 from ..widgets.panel_export import Table
 from ..widgets.view import View
@@ -48,39 +48,28 @@ UNIT = "activation"
 RESPONSES = "in units of the responses"
 
 
-class BrainBoard(View):
-    """Bars or curves above, the cortex below.
+class BrainBoard(Board):
+    """Bars or curves above, the cortex below."""
 
-    Parameters
-    ----------
-    coordinator
-        Holds the selections.
-    state
-        What was compared, and how; written whenever that changes.
-    export
-        The panel's button.
-    """
-
-    def __init__(
-        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(coordinator, parent)
-        self.state = state
-        self.export = export
+    def build(self) -> None:
+        """The views, and what they are set to."""
         self.activation: BrainActivation | None = None
         self.series: list[RoiSeries] = []
         self._stale = True
-        colours = Colours.of(coordinator.viewer)
+        colours = Colours.of(self.coordinator.viewer)
         self.bars, self.curves = RoiBars(colours), LayerCurves(colours)
         self.lower = CortexBoard(
-            coordinator, colours, str(state.get("cortex", "active")), bool(state.get("back_only", True))
+            self.coordinator,
+            colours,
+            str(self.state.get("cortex", "active")),
+            bool(self.state.get("back_only", True)),
         )
         self.cortex = self.lower.view
         self._build()
         for view in self._views:
             view.current_changed.connect(self._go_to_region)
             view.chosen.connect(self.choose_region)
-            view.dismissed.connect(coordinator.heat_map.clear)
+            view.dismissed.connect(self.coordinator.heat_map.clear)
 
     @property
     def _views(self) -> tuple[RegionWidget, ...]:

@@ -110,6 +110,11 @@ class CortexBoard(View):
         self._about = about
         self._soon.start()
 
+    @property
+    def settled(self) -> bool:
+        """Whether the cortex is drawn, in its size and its colours."""
+        return not (self._scenes.busy or self._soon.isActive() or self.view.waits)
+
     def rest(self) -> None:
         """Begin nothing more."""
         self._soon.stop()

@@ -117,6 +117,11 @@ class CortexView(RegionWidget):
         super().showEvent(event)
         self._pause.start()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a scene of another size will be asked for soon."""
+        return self._pause.isActive()
+
     # -- geometry ------------------------------------------------------------------------------------------------
 
     def _row_height(self) -> float:

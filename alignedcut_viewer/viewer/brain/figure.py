@@ -55,7 +55,7 @@ def brain_figure(
         Without a window.
     """
     from ...figures.page import SMALL, Page
-    from ...figures.roi_activation import draw_roi_bars, symmetric_limit
+    from ...figures.roi_bars import draw_roi_bars, symmetric_limit
     from ...figures.text import text_width
 
     curves = bool(series and series[0].layers)

@@ -1,18 +1,13 @@
 """The Brain panel: which parts of visual cortex the selected pixels activate."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea
 
-from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table
+from ..widgets.board_panel import BoardPanel
 from .board import BrainBoard
 from .source import ACTIVATION, HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain, region_scores
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["BrainPanel"]
 
@@ -20,7 +15,7 @@ COMPUTING = "<b>Working.</b> The activation of every brain region by every pixel
 STOPPED = "The activation of brain regions has not been computed for this result yet."
 
 
-class BrainPanel(Panel):
+class BrainPanel(BoardPanel):
     """Bars, curves over layers and the cortex for the selection; without brain data, how to get some."""
 
     title = "Brain"
@@ -33,32 +28,20 @@ class BrainPanel(Panel):
     )
     minimum_width = 320
     exported = "brain-regions"
+    kind = BrainBoard
+    board: BrainBoard
     usual_size = (400, 680)
     asks = ("Brain activation",)
 
     def build(self) -> QScrollArea:
         """The board, which scrolls."""
-        self.board = BrainBoard(self.coordinator, self.state, self.export)
         self._asked: Any = None
         area = QScrollArea()
-        area.setWidget(self.board)
+        area.setWidget(super().build())
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area
-
-    @property
-    def parts(self) -> tuple[BrainBoard]:
-        """The board."""
-        return (self.board,)
-
-    def figure(self) -> "Figure | Callable[[], Figure]":
-        """What the board shows."""
-        return self.board.figure()
-
-    def table(self) -> Table:
-        """The numbers on the board."""
-        return self.board.table()
 
     def leave(self) -> None:
         """Close the cortex in three dimensions too."""
@@ -66,7 +49,7 @@ class BrainPanel(Panel):
 
     def listen(self) -> None:
         """Follow what is shown and what is at work."""
-        self.follow(self.coordinator.shown.changed, self.redraw)
+        super().listen()
         self.follow(self.coordinator.tasks.changed, self.look_again_after)
 
     def redraw(self) -> None:

@@ -7,7 +7,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
-from ...figures.roi_activation import symmetric_limit
+from ...figures.roi_bars import symmetric_limit
 from ..widgets.painting import Colours, shown_number
 from .region_widget import RegionWidget
 from .roi_values import RoiSeries, spans

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPainterPath, QPen
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from qtpy.QtWidgets import QWidget
 
-from ..widgets.painting import Colours, PaintedWidget, between, image_of
-from .transition_plot import layer_words
+from ..widgets.painting import Colours, between, image_of
+from .pair_plot import PairPlot, layer_words
 from .transitions import NONE, Transitions
 
 __all__ = ["FlowPlot"]
@@ -30,50 +30,20 @@ class Ribbon(NamedTuple):
     path: QPainterPath
 
 
-class FlowPlot(PaintedWidget):
-    """Concepts of a layer on the left, those of the next on the right, ribbons as wide as there are pixels between.
+class FlowPlot(PairPlot):
+    """Concepts of a layer on the left, those of the next on the right, ribbons as wide as there are pixels between."""
 
-    Parameters
-    ----------
-    colours
-        Of the theme.
-
-    Attributes
-    ----------
-    chosen
-        Signal (id, id): a ribbon was clicked, or Enter pressed on it.
-    """
-
-    chosen = Signal(int, int)
+    nowhere = -1
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(colours, parent)
-        self.transitions: Transitions | None = None
-        self.names: dict[int, str] = {}
-        self.swatches: dict[int, QColor] = {}
         self.crops: dict[int, NDArray[np.uint8]] = {}
-        self.hint = ""
-        self.current = -1
         self._ribbons: list[Ribbon] | None = None
         self.setAccessibleName("Flow between concepts")
-        self.setMinimumHeight(180)
 
-    def sizeHint(self) -> QSize:
-        """About square."""
-        return QSize(360, 340)
-
-    def show_transitions(
-        self,
-        transitions: Transitions | None,
-        names: Mapping[int, str],
-        swatches: Mapping[int, tuple[int, int, int]],
-        hint: str = "",
-    ) -> None:
-        """Show other transitions; names and colours of the concepts by id."""
-        self.transitions, self.names, self.hint = transitions, dict(names), hint
-        self.swatches = {id: QColor(*colour) for id, colour in swatches.items()}
-        self.current, self._ribbons = -1, None
-        self.update()
+    def lay_out(self) -> None:
+        """Compute the ribbons anew when they are next needed."""
+        self._ribbons = None
 
     def show_crops(self, crops: Mapping[int, NDArray[np.uint8]]) -> None:
         """A picture of each concept, by id, as far as known."""
@@ -83,7 +53,7 @@ class FlowPlot(PaintedWidget):
     def resizeEvent(self, event: Any) -> None:
         """Lay the ribbons anew."""
         super().resizeEvent(event)
-        self._ribbons = None
+        self.lay_out()
 
     # -- geometry ------------------------------------------------------------------------------------------------
 
@@ -148,34 +118,27 @@ class FlowPlot(PaintedWidget):
                     filled[end] += low
         return self._ribbons
 
-    def ribbon_at(self, place: QPointF) -> int:
+    def pair_at(self, place: QPointF) -> int:
         """Number of the ribbon at a place, -1 for none."""
         found = [number for number, ribbon in enumerate(self.ribbons()) if ribbon.path.contains(place)]
         return found[-1] if found else -1
 
     def words_at(self, place: QPointF) -> str:
         """The ribbon under the cursor in words."""
-        number, shown = self.ribbon_at(place), self.transitions
+        number, shown = self.pair_at(place), self.transitions
         if number < 0 or shown is None:
             return ""
         one = self.ribbons()[number]
         return (
-            f"{round(one.size):,} pixels go from <b>{self.names.get(one.begin, one.begin)}</b> at "
-            f"{layer_words(shown, 0)} to <b>{self.names.get(one.end, one.end)}</b> at {layer_words(shown, 1)}."
+            f"{round(one.size):,} pixels go from <b>{self.name(one.begin)}</b> at "
+            f"{layer_words(shown, 0)} to <b>{self.name(one.end)}</b> at {layer_words(shown, 1)}."
             "<br><i>Click: select these pixels</i>"
         )
 
     # -- painting ------------------------------------------------------------------------------------------------
 
-    def paint(self, painter: QPainter) -> None:
+    def paint_transitions(self, painter: QPainter, shown: Transitions, metrics: QFontMetricsF) -> None:
         """Heading, ribbons, bars, crops and names."""
-        painter.setFont(self.small_font())
-        metrics, shown = QFontMetricsF(painter.font()), self.transitions
-        if shown is None:
-            painter.setPen(self.colours.faint)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(QRectF(self.rect()).adjusted(16, 0, -16, 0), flags, self.hint)
-            return
         painter.setPen(self.colours.text)
         half = self.width() / 2 - 10
         for which, flag in ((0, Qt.AlignmentFlag.AlignLeft), (1, Qt.AlignmentFlag.AlignRight)):
@@ -209,7 +172,7 @@ class FlowPlot(PaintedWidget):
             room -= side + 3
         if box.height() + GAP < metrics.height():
             return  # names would overlap; the tooltip has them
-        name = metrics.elidedText(self.names.get(id, str(id)), _RIGHT, max(room, 0))
+        name = metrics.elidedText(self.name(id), _RIGHT, max(room, 0))
         painter.setPen(QPen(self.colours.text))
         width = metrics.horizontalAdvance(name)
         y = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
@@ -220,37 +183,19 @@ class FlowPlot(PaintedWidget):
         none = between(self.colours.back, self.colours.text, 0.4)
         return none if id == NONE else self.swatches.get(id, none)
 
-    # -- mouse and keys ------------------------------------------------------------------------------------------
+    # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _go_to(self, number: int) -> None:
-        if number != self.current:
-            self.current = number
-            self.update()
+    def step(self, key: int) -> int | None:
+        """The ribbon above or below the current one."""
+        by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(key)
+        if by is None or not self.ribbons():
+            return None
+        return min(max(int(self.current) + by, 0), len(self.ribbons()) - 1)
 
-    def _choose(self) -> None:
-        if 0 <= self.current < len(self.ribbons()):
-            one = self.ribbons()[self.current]
-            self.chosen.emit(one.begin, one.end)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Mark the ribbon under the cursor."""
-        self._go_to(self.ribbon_at(QPointF(event.pos())))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the ribbon under the cursor."""
-        self._go_to(self.ribbon_at(QPointF(event.pos())))
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._choose()
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Up and Down walk through the ribbons, Enter chooses."""
-        steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
-        if event.key() in steps and self.ribbons():
-            self._go_to(min(max(self.current + steps[event.key()], 0), len(self.ribbons()) - 1))
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose()
-        else:
-            super().keyPressEvent(event)
+    def ids_of(self, pair: int) -> tuple[int, int]:
+        """The concepts that a ribbon joins."""
+        one = self.ribbons()[pair]
+        return one.begin, one.end
 
 
 _RIGHT = Qt.TextElideMode.ElideRight

@@ -1,68 +1,33 @@
 """Transition probabilities between the concepts of two layers, painted as a table."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPen
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
-from ..widgets.painting import Colours, PaintedWidget, between
+from ..widgets.painting import Colours, between
+from .pair_plot import PairPlot, layer_words
 from .transitions import Transitions
 
-__all__ = ["TransitionPlot", "layer_words"]
+__all__ = ["TransitionPlot"]
 
 MARK = "#D55E00"
+STEPS: dict[int, tuple[int, int]] = {
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Down: (1, 0),
+    Qt.Key.Key_Up: (-1, 0),
+}
 
 
-def layer_words(shown: Transitions, which: int) -> str:
-    """The layer at the beginning (0) or the end (1), and whether its pixels were given to the nearest concept."""
-    return f"layer {shown.layers[which]}" + " by nearest concept" * shown.nearest[which]
+class TransitionPlot(PairPlot):
+    """Transition probabilities between the concepts of two layers."""
 
-
-class TransitionPlot(PaintedWidget):
-    """Transition probabilities between the concepts of two layers.
-
-    Parameters
-    ----------
-    colours
-        Of the theme.
-
-    Attributes
-    ----------
-    chosen
-        Signal (id, id): a cell was clicked, or Enter pressed on it: the concept here, and the one in the next layer.
-    """
-
-    chosen = Signal(int, int)
+    nowhere = (-1, -1)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(colours, parent)
-        self.transitions: Transitions | None = None
-        self.names: dict[int, str] = {}
-        self.swatches: dict[int, QColor] = {}
-        self.hint = ""
-        self.current = (-1, -1)
         self.setAccessibleName("Transitions between concepts")
-        self.setMinimumHeight(180)
-
-    def sizeHint(self) -> QSize:
-        """About square."""
-        return QSize(360, 340)
-
-    def show_transitions(
-        self,
-        transitions: Transitions | None,
-        names: Mapping[int, str],
-        swatches: Mapping[int, tuple[int, int, int]],
-        hint: str = "",
-    ) -> None:
-        """Show other transitions; names and colours of the concepts by id."""
-        self.transitions, self.names, self.hint = transitions, dict(names), hint
-        self.swatches = {id: QColor(*colour) for id, colour in swatches.items()}
-        self.current = (-1, -1)
-        self.update()
 
     def _sizes(self) -> tuple[QRectF, float, float]:
         """The box of the matrix, and width and height of a cell."""
@@ -70,7 +35,7 @@ class TransitionPlot(PaintedWidget):
         shown = self.transitions
         if shown is None:
             return QRectF(), 0, 0
-        names = [self.names.get(id, str(id)) for id in {*shown.rows, *shown.columns}]
+        names = [self.name(id) for id in {*shown.rows, *shown.columns}]
         longest = min(max((metrics.horizontalAdvance(name) for name in names), default=0), 0.3 * self.width())
         left, top = longest + 18 + metrics.height(), longest + 18 + 2 * metrics.height()
         room = QRectF(left, top, self.width() - left - 8, self.height() - top - metrics.height() - 8)
@@ -83,7 +48,7 @@ class TransitionPlot(PaintedWidget):
         box, width, height = self._sizes()
         return QRectF(box.left() + column * width, box.top() + row * height, width, height)
 
-    def cell_at(self, place: QPointF) -> tuple[int, int]:
+    def pair_at(self, place: QPointF) -> tuple[int, int]:
         """Row and column at a place, (-1, -1) for none."""
         box, width, height = self._sizes()
         if self.transitions is None or not box.contains(place):
@@ -93,27 +58,20 @@ class TransitionPlot(PaintedWidget):
 
     def words_at(self, place: QPointF) -> str:
         """The transition under the cursor in words."""
-        row, column = self.cell_at(place)
+        row, column = self.pair_at(place)
         shown = self.transitions
         if row < 0 or shown is None:
             return ""
         a, b = shown.rows[row], shown.columns[column]
         count, value = int(shown.counts[row]), float(shown.probabilities[row, column])
         return (
-            f"Of {count:,} pixels in <b>{self.names.get(a, a)}</b> at layer {shown.layers[0]}, "
-            f"{100 * value:.1f} % are in <b>{self.names.get(b, b)}</b> at layer {shown.layers[1]}."
+            f"Of {count:,} pixels in <b>{self.name(a)}</b> at layer {shown.layers[0]}, "
+            f"{100 * value:.1f} % are in <b>{self.name(b)}</b> at layer {shown.layers[1]}."
             "<br><i>Click: select these pixels</i>"
         )
 
-    def paint(self, painter: QPainter) -> None:
+    def paint_transitions(self, painter: QPainter, shown: Transitions, metrics: QFontMetricsF) -> None:
         """Heading, names, cells."""
-        painter.setFont(self.small_font())
-        metrics, shown = QFontMetricsF(painter.font()), self.transitions
-        if shown is None:
-            painter.setPen(self.colours.faint)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(QRectF(self.rect()).adjusted(16, 0, -16, 0), flags, self.hint)
-            return
         box, width, height = self._sizes()
         painter.setPen(self.colours.text)
         heading = f"{shown.network}: from {layer_words(shown, 0)} (rows) to {layer_words(shown, 1)} (columns)"
@@ -147,7 +105,7 @@ class TransitionPlot(PaintedWidget):
         for row, id in enumerate(self.transitions.rows):
             middle = box.top() + (row + 0.5) * height
             painter.fillRect(QRectF(box.left() - side - 4, middle - side / 2, side, side), self._swatch(id))
-            name = metrics.elidedText(self.names.get(id, str(id)), Qt.TextElideMode.ElideRight, room)
+            name = metrics.elidedText(self.name(id), Qt.TextElideMode.ElideRight, room)
             painter.setPen(self.colours.text)
             at = box.left() - side - 8 - metrics.horizontalAdvance(name)
             painter.drawText(QPointF(at, middle + (metrics.ascent() - metrics.descent()) / 2), name)
@@ -155,7 +113,7 @@ class TransitionPlot(PaintedWidget):
         for column, id in enumerate(self.transitions.columns):
             middle = box.left() + (column + 0.5) * width
             painter.fillRect(QRectF(middle - side / 2, box.top() - side - 4, side, side), self._swatch(id))
-            name = metrics.elidedText(self.names.get(id, str(id)), Qt.TextElideMode.ElideRight, room)
+            name = metrics.elidedText(self.name(id), Qt.TextElideMode.ElideRight, room)
             painter.save()
             painter.setPen(self.colours.text)
             painter.translate(middle + (metrics.ascent() - metrics.descent()) / 2, box.top() - side - 8)
@@ -181,43 +139,16 @@ class TransitionPlot(PaintedWidget):
     def _swatch(self, id: int) -> QColor:
         return self.swatches.get(id, self.colours.line)
 
-    def _go_to(self, cell: tuple[int, int]) -> None:
-        if cell != self.current:
-            self.current = cell
-            self.update()
-
-    def _choose(self) -> None:
-        row, column = self.current
-        if row >= 0 and self.transitions is not None:
-            self.chosen.emit(self.transitions.rows[row], self.transitions.columns[column])
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Mark the cell under the cursor."""
-        self._go_to(self.cell_at(QPointF(event.pos())))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the pixels of the cell under the cursor."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._go_to(self.cell_at(QPointF(event.pos())))
-            self._choose()
-        else:
-            super().mousePressEvent(event)
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Arrows walk through the cells, Enter chooses."""
-        steps: dict[int, Sequence[int]] = {
-            Qt.Key.Key_Right: (0, 1),
-            Qt.Key.Key_Left: (0, -1),
-            Qt.Key.Key_Down: (1, 0),
-            Qt.Key.Key_Up: (-1, 0),
-        }
+    def step(self, key: int) -> tuple[int, int] | None:
+        """The cell beside the current one."""
         shown = self.transitions
-        if shown is not None and event.key() in steps:
-            down, right = steps[event.key()]
-            row = min(max(self.current[0] + down, 0), len(shown.rows) - 1)
-            column = min(max(self.current[1] + right, 0), len(shown.columns) - 1)
-            self._go_to((row, column))
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose()
-        else:
-            super().keyPressEvent(event)
+        if shown is None or key not in STEPS:
+            return None
+        down, right = STEPS[key]
+        row = min(max(self.current[0] + down, 0), len(shown.rows) - 1)
+        return row, min(max(self.current[1] + right, 0), len(shown.columns) - 1)
+
+    def ids_of(self, pair: tuple[int, int]) -> tuple[int, int]:
+        """The concepts of a cell."""
+        assert self.transitions is not None
+        return self.transitions.rows[pair[0]], self.transitions.columns[pair[1]]

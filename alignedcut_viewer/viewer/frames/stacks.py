@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from ...nodes import NodeIndex
 from ..state.node_values import NodeValues
 from .picture_layout import PictureLayout
 
-__all__ = ["AXES", "ColourStack", "FrameStack", "PictureStack", "SlotStack", "TokenColours", "ValueStack"]
+__all__ = ["AXES", "ColourStack", "FrameStack", "NodeStack", "PictureStack", "SlotStack", "TokenColours", "ValueStack"]
 
+Held = TypeVar("Held")
 AXES = ("network", "layer", "picture", "y", "x")
 CACHE_BYTES = 192 * 2**20
 LARGEST_READ = 512 * 2**20
@@ -251,10 +252,8 @@ class ColourStack(SlotStack):
         return self.layout.place_tokens(picture, np.asarray(tokens), smooth=self.smooth)
 
 
-class ValueStack(SlotStack):
-    """One number per node over the pictures; float32 (networks, layers, pictures, height, width).
-
-    Where there is no number, and outside the pictures, it is NaN.
+class NodeStack(SlotStack, Generic[Held]):
+    """What is known of every node, over the pictures.
 
     Parameters
     ----------
@@ -263,31 +262,42 @@ class ValueStack(SlotStack):
     layout
         Where the pictures lie, in the order of ``index.images``.
     values
-        The numbers; another lot may be put in their place.
+        What is known; another lot may be put in its place.
     smooth
-        Interpolate between tokens instead of one number per token.
+        Interpolate between tokens, where that is possible.
+    """
+
+    def __init__(self, index: NodeIndex, layout: PictureLayout, values: Held, *, smooth: bool = False) -> None:
+        super().__init__(index, layout, smooth=smooth)
+        self._values = values
+
+    @property
+    def values(self) -> Held:
+        """What is shown."""
+        return self._values
+
+    @values.setter
+    def values(self, values: Held) -> None:
+        self._values = values
+        self.forget()
+
+    def tokens(self, slot: tuple[str, int], picture: int) -> tuple[slice, tuple[int, int]]:
+        """Nodes of one picture at one slot, and rows and columns of their grid."""
+        grid = self.index.grid(*slot)
+        return self.index.patch_slice(*slot, self.index.images[picture]), (grid.rows, grid.columns)
+
+
+class ValueStack(NodeStack[NodeValues]):
+    """One number per node over the pictures; float32 (networks, layers, pictures, height, width).
+
+    Where there is no number, and outside the pictures, it is NaN.
     """
 
     dtype = np.dtype(np.float32)
     channels = ()
     empty = np.nan
 
-    def __init__(self, index: NodeIndex, layout: PictureLayout, values: NodeValues, *, smooth: bool = False) -> None:
-        super().__init__(index, layout, smooth=smooth)
-        self._values = values
-
-    @property
-    def values(self) -> NodeValues:
-        """What is shown."""
-        return self._values
-
-    @values.setter
-    def values(self, values: NodeValues) -> None:
-        self._values = values
-        self.forget()
-
     def frame_of(self, slot: tuple[str, int], picture: int) -> NDArray[Any]:
         """The tokens' numbers in the box of the picture."""
-        grid = self.index.grid(*slot)
-        part = self._values.part(self.index.patch_slice(*slot, self.index.images[picture]))
-        return self.layout.place_values(picture, part.reshape(grid.rows, grid.columns), smooth=self.smooth)
+        nodes, shape = self.tokens(slot, picture)
+        return self.layout.place_values(picture, self.values.part(nodes).reshape(shape), smooth=self.smooth)

@@ -144,7 +144,7 @@ class Overlays:
             self._add(LABELS, stack, name=labels.title, opacity=LABELS_OPACITY, rgb=True)
         else:
             if layer.data.index is index and layer.data.layout is layout:
-                layer.data.labels = labels
+                layer.data.values = labels
             else:
                 layer.data = LabelStack(index, layout, labels)
             layer.name = labels.title

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from ...progress import report
-from ..coordinator.coordinator import Coordinator
 from ..points.raster import Cloud, Shading
 from ..state.history import SELECTIONS, Selection, SelectionMode
+from ..widgets.board_panel import Board
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
-from ..widgets.view import View
 from .atlas import Tile, atlas_cells, mean_crop
 from .colours import KEEP_THEIR_COLOURS, colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
@@ -45,29 +44,18 @@ class _Shown:
         return self.prepared.places
 
 
-class TrajectoriesBoard(View):
-    """Controls, canvas and player of the map.
+class TrajectoriesBoard(Board):
+    """Controls, canvas and player of the map."""
 
-    Parameters
-    ----------
-    state
-        What of the map was shown, and how; written whenever that changes.
-    export
-        The panel's button.
-    """
-
-    def __init__(
-        self, coordinator: Coordinator, state: dict[str, Any], export: QPushButton, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(coordinator, parent)
-        self._state = state
+    def build(self) -> None:
+        """Controls above, the map, the player below."""
         self._shown: _Shown | None = None
         self._bundles: list[PathBundle] = []
         self._cloud_colours: NDArray[np.uint8] | None = None
         self._follows = False
-        self.map = MapWidget(Colours.of(coordinator.viewer))
+        self.map = MapWidget(Colours.of(self.coordinator.viewer))
         self.controls = MapControls()
-        self.controls.show_choice(MapChoice.from_dict(state))
+        self.controls.show_choice(MapChoice.from_dict(self.state))
         self.player = LayerPlayer()
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -79,7 +67,7 @@ class TrajectoriesBoard(View):
         layout.addWidget(self.player)
         foot = QHBoxLayout()
         foot.addWidget(self.status, 1)
-        foot.addWidget(export)
+        foot.addWidget(self.export)
         layout.addLayout(foot)
         self._styling = self.latest_task("Colouring the map", self._on_styled)
         self._pathing = self.latest_task("Finding paths", self._on_paths)
@@ -196,8 +184,8 @@ class TrajectoriesBoard(View):
         self._tell()
 
     def _on_choice(self, choice: MapChoice) -> None:
-        self._state.clear()
-        self._state.update(choice.as_dict())
+        self.state.clear()
+        self.state.update(choice.as_dict())
         self._restyle()
 
     def _keep(self, **fields: Any) -> None:
@@ -205,8 +193,8 @@ class TrajectoriesBoard(View):
         choice = replace(self.choice, **fields)
         if choice != self.choice:
             self.controls.show_choice(choice)
-            self._state.clear()
-            self._state.update(choice.as_dict())
+            self.state.clear()
+            self.state.update(choice.as_dict())
 
     def _on_theme(self, *_: Any) -> None:
         self.redraw()

@@ -1,23 +1,18 @@
 """The Trajectories panel: the planar map of all tokens, and their paths from layer to layer."""
 
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from ..widgets.panel_base import Panel
-from ..widgets.panel_export import Table
+from ..widgets.board_panel import BoardPanel
 from ..work.task_runner import TaskState
 from .board import TrajectoriesBoard
 from .source import MAP, PreparedMap, map_work, prepare
 from .tools import MAP_KEYS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["TrajectoriesPanel"]
 
@@ -45,7 +40,7 @@ class _Courier(QObject):
             self.arrived.emit()
 
 
-class TrajectoriesPanel(Panel):
+class TrajectoriesPanel(BoardPanel):
     """The map with its controls; without a map, how to get one."""
 
     title = "Trajectories"
@@ -54,31 +49,19 @@ class TrajectoriesPanel(Panel):
     usual_size = (460, 640)
     asks = ("The map",)
     exported = "trajectories"
+    kind = TrajectoriesBoard
+    board: TrajectoriesBoard
 
-    def build(self) -> TrajectoriesBoard:
+    def build(self) -> QWidget:
         """The board."""
         # napari fills docks of less eager widgets with emptiness.
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.board = TrajectoriesBoard(self.coordinator, self.state, self.export)
         self._preparing = self.latest_task("Preparing the map", self._on_prepared)
         self._courier = _Courier()
         self._courier.arrived.connect(self._on_early)
         self._identity: Any = None
         self._computing = False
-        return self.board
-
-    @property
-    def parts(self) -> tuple[TrajectoriesBoard]:
-        """The board."""
-        return (self.board,)
-
-    def figure(self) -> "Figure | Callable[[], Figure]":
-        """The map."""
-        return self.board.figure()
-
-    def table(self) -> Table:
-        """Places of the tokens on the map."""
-        return self.board.table()
+        return super().build()
 
     @property
     def settled(self) -> bool:
@@ -87,7 +70,7 @@ class TrajectoriesPanel(Panel):
 
     def listen(self) -> None:
         """Follow what is shown and what is at work."""
-        self.follow(self.coordinator.shown.changed, self.redraw)
+        super().listen()
         self.follow(self.coordinator.tasks.changed, self._on_task)
 
     def rest(self) -> None:

@@ -175,7 +175,8 @@ def test_one_bar_a_network(coordinator, shown, brain_panel):
 def test_the_cortex_has_the_colours_of_the_selection(qtbot, coordinator, shown, brain_panel):
     board, cortex = brain_panel.board, brain_panel.board.cortex
     qtbot.keyClick(board.about, Qt.Key.Key_Home)
-    qtbot.wait(300)  # the line of caution goes, and the cortex is drawn anew in the room that it leaves
+    go_round()  # the line of caution goes, and the cortex is drawn anew in the room that it leaves
+    qtbot.waitUntil(lambda: board.lower.settled)
     nodes = nodes_of(shown, 0, 8, (1, 2), (1, 2, 3))
     coordinator.selection.select(nodes, which="figure")
     qtbot.waitUntil(lambda: cortex.values is not None)

@@ -213,7 +213,7 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     assert sum(ribbon.size for ribbon in ribbons) == pytest.approx(shown_table.counts.sum())
     widest = max(ribbons, key=lambda ribbon: ribbon.size)
     middle = widest.path.boundingRect().center().toPoint()
-    number = flow.ribbon_at(QPointF(middle))
+    number = flow.pair_at(QPointF(middle))
     assert number >= 0
     qtbot.mouseClick(flow, Qt.MouseButton.LeftButton, pos=middle)
     one = ribbons[number]

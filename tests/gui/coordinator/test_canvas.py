@@ -131,7 +131,7 @@ def test_other_panels_give_their_groups_to_the_switch(qtbot, coordinator, corner
     coordinator.canvas.offer("segments", lambda: segments)
     press(qtbot, corner, "segments")
     assert coordinator.canvas.current == "segments"
-    assert coordinator.overlays.labels.data.labels is segments
+    assert coordinator.overlays.labels.data.values is segments
     with pytest.raises(InputError, match="not by 'depth'"):
         coordinator.canvas.offer("depth", lambda: segments)
     with pytest.raises(InputError, match="no name"):

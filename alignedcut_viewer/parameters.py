@@ -76,14 +76,15 @@ def real(
     """
     if _is_the_other(value, unless):
         return value
+    number: Any = value
     is_inside = (
-        isinstance(value, Real)
-        and not isinstance(value, bool)
-        and -math.inf < value < math.inf
-        and (least is None or value >= least)
-        and (above is None or value > above)
-        and (most is None or value <= most)
-        and (below is None or value < below)
+        not isinstance(value, bool)
+        and isinstance(value, Real)
+        and -math.inf < number < math.inf
+        and (least is None or number >= least)
+        and (above is None or number > above)
+        and (most is None or number <= most)
+        and (below is None or number < below)
     )
     if not is_inside:
         bounds = (("at least", least), ("above", above), ("at most", most), ("below", below))

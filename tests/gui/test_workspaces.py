@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
-from alignedcut_viewer.viewer.coordinator.docks import dock_named, docks_of, show_panel
+from alignedcut_viewer.viewer.coordinator.docks import dock_named, docks_of, open_panels, show_panel
 from alignedcut_viewer.viewer.state.workspaces import KINDS, NAPARI_PANELS, WORKSPACES, arrange, kind_of
 from alignedcut_viewer.viewer.widgets.window_bar import install_window_bar
 from tests.gui.event_loop import go_round
@@ -27,6 +27,10 @@ def resize(viewer, width, height):
     viewer.window._qt_window.showNormal()
     viewer.window._qt_window.resize(width, height)
     go_round()
+
+
+def seen_docks(viewer):
+    return {name: not dock.isHidden() for name, dock in docks_of(viewer).items() if not dock.isHidden()}
 
 
 def assert_fits(viewer, width, height):
@@ -197,3 +201,17 @@ def test_panels_that_a_workspace_hides_keep_what_was_typed_into_them(viewer, coo
             assert shown.setdefault(panel, weakref.ref(dock))() is dock, f"{panel} was made anew"
         dock = None
         assert shown.keys() == docks_of(viewer).keys()
+
+
+def test_what_comes_back_has_the_panels_it_had_and_no_others(viewer, coordinator, bar):
+    workspaces, kept, seen = coordinator.workspaces, {}, {}
+    for name in NAMES:
+        bar.buttons[name].click()
+        go_round()
+        kept[name], seen[name] = workspaces.capture(), seen_docks(viewer)
+    for name in reversed(NAMES):
+        assert workspaces.restore(kept[name])
+        go_round()
+        gc.collect()
+        assert seen_docks(viewer) == seen[name]
+        assert open_panels(viewer) == kept[name]["panels"]

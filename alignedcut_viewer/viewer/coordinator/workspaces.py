@@ -96,14 +96,8 @@ class Workspaces:
             wanted = {name for group in groups for name in group.panels}
             for name in wanted - set(docks_of(viewer)) - set(NAPARI_PANELS):
                 show_panel(viewer, name)
-            present = (*docks_of(viewer).items(), *self._naparis())
-            # A dock that is taken out of the window belongs to who holds it in Python, and napari holds it weakly: what
-            # is hidden would be collected, with all that was typed into it.
-            self._held = tuple(dock for _, dock in present)
-            for name, dock in present:
-                if dock.isFloating():
-                    dock.setFloating(False)
-                window.removeDockWidget(dock)  # which hides it, and lets go of its place
+            for name, dock in self._present():
+                self._take_out(window, dock)
                 shorten_title(dock, name)
             fronts: list[tuple[str, QDockWidget]] = []
             for group in groups:
@@ -151,6 +145,23 @@ class Workspaces:
         if below:
             window.resizeDocks(below, [BELOW_HEIGHT] * len(below), Qt.Orientation.Vertical)
 
+    def _present(self) -> list[tuple[str, QDockWidget]]:
+        """Our panels and napari's, hidden ones included.
+
+        A dock that is taken out of the window belongs to who holds it in Python, and napari holds it weakly: without
+        us, what is hidden would be collected, with all that was typed into it.
+        """
+        present = [*docks_of(self._viewer()).items(), *self._naparis()]
+        self._held = tuple(dock for _, dock in present)
+        return present
+
+    @staticmethod
+    def _take_out(window: QMainWindow, dock: QDockWidget) -> None:
+        """Hide a dock, and let go of its place."""
+        if dock.isFloating():
+            dock.setFloating(False)
+        window.removeDockWidget(dock)
+
     def _naparis(self) -> list[tuple[str, QDockWidget]]:
         found = ((name, dock_named(self._viewer(), name)) for name in NAPARI_PANELS)
         return [(name, dock) for name, dock in found if dock is not None]
@@ -165,6 +176,7 @@ class Workspaces:
         return {
             "workspace": self.current,
             "panels": open_panels(self._viewer()),
+            "naparis": [name for name, dock in self._naparis() if not dock.isHidden()],
             "maximised": bool(window.isMaximized()),
             "size": [window.width(), window.height()],
             "docks": bytes(window.saveState().data()).hex(),
@@ -189,7 +201,11 @@ class Workspaces:
             fill_screen(window)
         elif not window.isMaximized():
             window.resize(width, height)
+        wanted = {*panels, *kept.get("naparis", NAPARI_PANELS)}
+        closed = [dock for name, dock in self._present() if name not in wanted]
         done = bool(window.restoreState(docks))
+        for dock in closed:  # Qt gives those that the state does not know a place of its own choice
+            self._take_out(window, dock)
         for name, dock in docks_of(viewer).items():
             shorten_title(dock, name)
         self.current = str(kept.get("workspace", ""))

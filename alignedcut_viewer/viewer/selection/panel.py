@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ..coordinator.coordinator import Coordinator
 from ..state.node_values import NodeValues
 from ..state.similarity import SCOPES, SPACES
-from ..widgets.forms import note, row, scrolled, section
+from ..widgets.forms import column, narrow, note, row, section
 from ..widgets.panel_base import Panel
 from ..widgets.view import View
 from ..widgets.where_else import WhereElseView
@@ -30,7 +30,7 @@ class SelectionPanel(Panel):
         self.similar = SimilarityView(self.coordinator, self)
         self.where_else = WhereElseView(self.coordinator, rows=2, parent=self)
         self.named = NamedView(self.coordinator, self)
-        return scrolled(self.switch, self.where_else, self.similar, self.named)
+        return column(self.switch, self.where_else, self.similar, self.named)
 
     @property
     def parts(self) -> Sequence[View]:
@@ -54,12 +54,14 @@ class SimilarityView(View):
             choices=[(title, key) for key, title in SPACES.items()],
             tooltip="Eigenvectors are fast; features are read from disk, the shown layer first",
         )
+        narrow(self.space)
         self.scope = ComboBox(
             name="scope",
             label="compare with",
             choices=[(title, key) for key, title in SCOPES.items()],
             tooltip="Which nodes the selection is compared with; the others stay uncoloured",
         )
+        narrow(self.scope)
         self.progress = note(name="stream")
         self.mask = CheckBox(
             name="mask",
@@ -89,9 +91,8 @@ class SimilarityView(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(section("Similarity", self.shown, self.space, self.scope, self.progress))
-        layout.addWidget(
-            section("Mask", self.mask, self.threshold, self.count, row(self.select, self.export), wide=()),
-        )
+        buttons = row(self.select, self.export)
+        layout.addWidget(section("Mask", self.mask, self.threshold, self.count, buttons, wide=(buttons,)))
         self.shown.changed.connect(lambda on: coordinator.similarity.settings.update(show=bool(on)))
         self.space.changed.connect(lambda key: coordinator.similarity.settings.update(space=key))
         self.scope.changed.connect(lambda key: coordinator.similarity.settings.update(scope=key))

@@ -29,6 +29,7 @@ from ..state.settings import StudySettings
 __all__ = [
     "PathField",
     "SettingsForm",
+    "column",
     "guard_from_wheel",
     "in_scroll_area",
     "listing",
@@ -157,6 +158,11 @@ def show_row(widget: Any, visible: bool) -> None:
 
 def scrolled(*parts: QWidget) -> QScrollArea:
     """Parts below one another in an area that scrolls up and down, never sideways."""
+    return in_scroll_area(column(*parts))
+
+
+def column(*parts: QWidget) -> QWidget:
+    """Parts below one another."""
     inside = QWidget()
     layout = QVBoxLayout(inside)
     layout.setContentsMargins(2, 2, 2, 2)
@@ -164,7 +170,7 @@ def scrolled(*parts: QWidget) -> QScrollArea:
     for part in parts:
         layout.addWidget(part)
     layout.addStretch(1)
-    return in_scroll_area(inside)
+    return inside
 
 
 def in_scroll_area(inside: QWidget) -> QScrollArea:

@@ -51,15 +51,14 @@ def write_tables(
     used = [key for key in wanted if any(row.get(key) is not None for row in rows)]
     columns = ["method", "picture", "half", "asked", "segments", "seconds", *_COLUMNS]
     _write_csv(folder / "results.csv", columns, [[row.get(key, "") for key in columns] for row in rows])
-    text = [
-        f"Scope: one matching for each {scope}."
-        if scope == "picture"
-        else "Scope: one matching for the whole data set.",
+    own = [row for row in rows if row["family"] != "oracle"]
+    each = "each picture" if scope == "picture" else "the whole data set"
+    text = [f"Scope: one matching for {each}."] if own and used else []
+    text += [
         f"Data: {settings['layout']}, {settings['pictures']} pictures.",
         f"Networks: {', '.join(settings['extract']['networks'])}; input {settings['extract']['input_size']}.",
         "",
     ]
-    own = [row for row in rows if row["family"] != "oracle"]
     if scope == "picture" and own and used:
         text += _by_picture(folder, own, used, seed)
     elif own and used:

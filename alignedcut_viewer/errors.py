@@ -16,6 +16,7 @@ __all__ = [
     "FeatureError",
     "InputError",
     "PictureError",
+    "ReadOnlyError",
     "StorageError",
     "StudyError",
     "UnknownNetworkError",
@@ -73,6 +74,10 @@ class AlignmentError(AlignedCutError):
 
 class StudyError(AlignedCutError):
     """A study is missing, incomplete, read-only, or of a version that cannot be read."""
+
+
+class ReadOnlyError(StudyError):
+    """A study cannot be written where it is."""
 
 
 class DamagedError(StudyError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from .atomic_files import lock_file, replace_json
-from .errors import StorageError, StudyError
+from .errors import ReadOnlyError, StorageError, StudyError
 
 __all__ = ["WriterLock"]
 
@@ -36,13 +36,15 @@ class WriterLock:
 
     Raises
     ------
+    ReadOnlyError
+        If the study is read-only.
     StudyError
-        If the study is read-only, or another run holds the lock.
+        If another run holds the lock.
     """
 
     def __init__(self, root: Path, locked: Path, holder: Path) -> None:
         self._holder = holder
-        read_only = StudyError(
+        read_only = ReadOnlyError(
             f"The study {root} is read-only; make it writable, or copy it to a place you may write to."
         )
         # Write bits are asked for as well, because an administrator may open files that nobody should write.

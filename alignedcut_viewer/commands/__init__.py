@@ -19,6 +19,7 @@ _MODULES = (
     "nsd_pictures",
     "simulate_brain",
     "cut",
+    "add",
     "figures",
     "segment",
     "import_masks",

@@ -1,6 +1,11 @@
 # The public names with their types; __init__.py imports each when it is first used.
 
 from .activation_stage import brain_activation as brain_activation
+from .adding import AddedPictures as AddedPictures
+from .adding import KeptForAdding as KeptForAdding
+from .adding import add_pictures as add_pictures
+from .adding import images_of as images_of
+from .adding import take_out_pictures as take_out_pictures
 from .alignment_stage import align as align
 from .alignment_stage import load_alignment as load_alignment
 from .alignment_stage import portable_alignment as portable_alignment

@@ -24,7 +24,7 @@ from ..study.node_features import NodeFeatures
 from ..study.study import Study
 from .alignment_stage import load_alignment
 
-__all__ = ["brain_activation", "brain_sources", "has_readout"]
+__all__ = ["brain_activation", "brain_sources", "has_readout", "to_regions"]
 
 _BLOCK = 16_384
 _SAMPLED = 2048
@@ -83,7 +83,7 @@ def brain_activation(
     assert readout is not None
     names = display_order(readout.roi_names)
     order = [readout.roi_names.index(name) for name in names]
-    fold = _Folded(alignment, readout.roi_beta[order].T)
+    fold = to_regions(alignment)
     streams = _streams(study, cut.index, sources, fold)
     shape, dtype = (len(cut.index), len(names)), _precision(streams)
     fold.clear()
@@ -211,6 +211,21 @@ def _precision(streams: Sequence[Sequence[NodeFeatures]]) -> np.dtype[Any]:
         squares, n_values = squares + float(np.square(sample, dtype=np.float64).sum()), n_values + sample.size
     typical = np.sqrt(squares / n_values) if n_values else 1.0
     return np.dtype(np.float16 if _HALF[0] <= typical <= _HALF[1] else np.float32)
+
+
+def to_regions(alignment: ChannelAlignment) -> _Folded:
+    """An alignment with a readout and its regions' mean of beta in one: features to regions in their order of display.
+
+    Raises
+    ------
+    AlignmentError
+        If it does not lead to the brain.
+    """
+    readout = alignment.readout
+    if readout is None:
+        raise AlignmentError(f"An alignment of the kind {alignment.kind!r} does not lead to the brain.")
+    order = [readout.roi_names.index(name) for name in display_order(readout.roi_names)]
+    return _Folded(alignment, readout.roi_beta[order].T)
 
 
 class _Folded:

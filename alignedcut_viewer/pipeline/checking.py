@@ -15,6 +15,7 @@ from ..store import ALIGNMENTS
 from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
 from ..study.picture_table import file_digest
+from ..study.placed_pictures import PLACED
 from ..study.segment_set import SEGMENTATIONS
 from ..study.study import Study
 
@@ -180,7 +181,8 @@ def _results(study: Study) -> list[tuple[Kind, str, str]]:
     """Kind, name and group of every result that a cut refers to, the groups inside it included."""
     found: list[tuple[Kind, str, str]] = []
     seen: set[str] = set()
-    for name, entry in sorted(study.store.attributes(CUTS)["current"].items()):
+    named = sorted(study.store.attributes(CUTS)["current"].items())
+    for name, entry in [(name, each) for name, now in named for each in _entries(study, now)]:
         group = f"{CUTS}/{entry['cut']}"
         inside = [f"{group}/{part}" for part in sorted(set(entry.values()) - {entry["cut"]})]
         others = [f"{group}/{part}" for part in study.store.groups(group)]
@@ -197,6 +199,15 @@ def _results(study: Study) -> list[tuple[Kind, str, str]]:
         for name, own in sorted(study.store.attributes(SEGMENTATIONS)["current"].items()):
             found.append(("segments", name, f"{SEGMENTATIONS}/{own}"))
     return found
+
+
+def _entries(study: Study, entry: dict[str, str]) -> list[dict[str, str]]:
+    """What a name stands for, and before it the cut that pictures were placed in, where some were."""
+    with contextlib.suppress(StudyError):
+        placed = study.store.attributes(f"{CUTS}/{entry['cut']}").get(PLACED)
+        if placed is not None:
+            return [placed["of"], entry]
+    return [entry]
 
 
 def _is_array(study: Study, path: str) -> bool:

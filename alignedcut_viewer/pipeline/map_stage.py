@@ -14,6 +14,7 @@ from ..progress import ProgressCallback, report
 from ..study.cut_names import CUTS, MAP, attach_to_cut
 from ..study.study import Study
 from ..versions import software_version, versions
+from .kept_fits import LANDMARKS
 from .settings import MapSettings
 
 __all__ = ["MapUpdate", "build_map", "spectral_map"]
@@ -107,10 +108,11 @@ def build_map(
         report(progress, 1, 1, "The map is there")
         return part
     report(progress, 0, 1, "Mapping")
-    places, facts = _embed(study.store.view(f"{CUTS}/{group}/eigenvectors"), settings, progress, on_update)
+    places, landmarks, facts = _embed(study.store.view(f"{CUTS}/{group}/eigenvectors"), settings, progress, on_update)
     recipe = {**identity, **facts, "versions": versions("torch", "numpy")}
     with study.store.building(path, {"recipe": recipe}):
         study.store.save_array(f"{path}/places", places)
+        study.store.save_array(f"{path}/{LANDMARKS}", landmarks)
     return part
 
 
@@ -119,8 +121,8 @@ def _embed(
     settings: MapSettings,
     progress: ProgressCallback | None,
     on_update: MapUpdate | None,
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Places of all nodes (N, 2), and what the recipe should know of how they were found."""
+) -> tuple[NDArray[np.float32], NDArray[np.int64], dict[str, Any]]:
+    """Places of all nodes (N, 2), which of them t-SNE placed, and what the recipe should know of how that went."""
     from ..spectral import SpectralTSNE
 
     if not len(eigenvectors):
@@ -137,4 +139,4 @@ def _embed(
         "landmarks": len(engine.landmarks_),
         "kl_divergence": float(engine.kl_divergence_),
     }
-    return np.ascontiguousarray(places, dtype=np.float32), facts
+    return np.ascontiguousarray(places, dtype=np.float32), engine.landmarks_, facts

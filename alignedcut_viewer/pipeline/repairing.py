@@ -21,13 +21,16 @@ from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from . import alignment_stage
 from .activation_stage import brain_activation
+from .adding import add_pictures
 from .checking import SEALED, Finding, check_study
 from .concept_stage import aligned_features, save_concepts
 from .extraction import extract
+from .kept_fits import FIT
 from .layered_settings import LayeredSettings
 from .layered_sources import find_sources
 from .layered_stage import joint_group, layered_identity
 from .map_stage import build_map
+from .placed_cut import publish, regroup
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
 from .stages import colour_engine, cut_identity, cut_stage, finish_cut
 
@@ -120,6 +123,15 @@ def _align(study: Study, name: str, progress: ProgressCallback) -> None:
 
 def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCallback) -> None:
     store = study.store
+    placed = study.cut(name).placed
+    if placed is not None:
+        # Copies all: the cut that was made is mended, and the pictures are placed in it once more.
+        files = study.picture_set().subset(placed.images)
+        publish(study, name, regroup(study, name, [i for i in study.cut(name).index.images if i not in placed.images]))
+        own = f"{CUTS}/{placed.of['cut']}/"
+        _cut(study, name, [f for f in findings if f"{f.part}/".startswith(own)], span(progress, 0.0, 0.5))
+        add_pictures(study, files, name, span(progress, 0.5, 1.0))
+        return
     entry = store.attributes(CUTS)["current"][name]
     group = f"{CUTS}/{entry['cut']}"
     damaged = {_part_of(finding.part, group) for finding in findings}
@@ -128,6 +140,8 @@ def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCal
             _copy_back(study, f"{group}/{part}")
         elif part.startswith("segments"):
             store.remove(f"{group}/{part}")  # they are computed again when somebody looks at them
+        elif part == FIT:
+            store.remove(f"{group}/{part}")  # the cut is fitted once more when a picture is added
     if damaged & {"", entry["colour"], entry.get(MAP)}:
         _cut_again(study, name, entry, progress)
     elif BRAIN_ACTIVATION in damaged:
@@ -143,7 +157,7 @@ def _part_of(path: str, group: str) -> str:
         return ""
     inside = path.removeprefix(group).strip("/").split("/")
     first = inside[0]
-    return first if len(inside) > 1 or "-" in first or first == BRAIN_ACTIVATION else ""
+    return first if len(inside) > 1 or "-" in first or first in (BRAIN_ACTIVATION, FIT) else ""
 
 
 def _cut_again(study: Study, name: str, entry: dict[str, str], progress: ProgressCallback) -> None:

@@ -28,6 +28,7 @@ from .alignment_stage import align, load_alignment, portable_alignment
 from .colour_keeping import turn_onto_earlier
 from .concept_carrying import carry_concepts
 from .extraction import extract
+from .kept_fits import LANDMARKS, keep_fit
 from .map_stage import build_map
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 
@@ -341,6 +342,7 @@ def cut_stage(
     with study.store.building(path, attributes):
         study.store.save_array(f"{path}/eigenvectors", values)
         study.store.save_array(f"{path}/eigenvalues", np.asarray(engine.eigenvalues_))
+        keep_fit(study.store, path, engine)
     return group
 
 
@@ -387,4 +389,5 @@ def _colour_stage(
     with study.store.building(path, attributes):
         study.store.save_array(f"{path}/embedding", embedding)
         study.store.save_array(f"{path}/rgb", colours)
+        study.store.save_array(f"{path}/{LANDMARKS}", engine.landmarks_)
     return part

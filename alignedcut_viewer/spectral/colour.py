@@ -40,6 +40,7 @@ def rgb(
     quantile: float = 0.05,
     rotate: bool = False,
     space: Literal["srgb", "oklab"] = "srgb",
+    like: ArrayLike | None = None,
 ) -> NDArray[np.uint8]:
     """Colours of nodes from their place in a three-dimensional embedding.
 
@@ -61,6 +62,9 @@ def rgb(
         ``"srgb"``: the axes are red, green and blue, as in the paper. ``"oklab"``: the axes are lightness, green-red
         and blue-yellow of the perceptual space OKLab, so that the first axis can be told by lightness alone, whatever
         the viewer's colour vision; best with `rotate`.
+    like
+        (M, 3) the embedding whose quantiles (and axes) count, of nodes that have their colours already; None takes
+        those of the nodes themselves.
 
     Returns
     -------
@@ -91,7 +95,8 @@ def rgb(
                 f"{len(bad)} of {len(values)} nodes have NaN or infinite positions in the embedding (the first is node "
                 f"{bad[0]}); recompute the embedding."
             )
-    sample = values[:: -(-len(values) // _EXACT_UP_TO)]
+    those = values if like is None else np.asarray(like)
+    sample = those[:: -(-len(those) // _EXACT_UP_TO)].astype(np.float32, copy=False)
     centre, axes = _principal(sample) if rotate else (None, None)
     low, scale = _stretch(_turned(sample, centre, axes), quantile)
     # An axis without spread has scale zero and sits in the middle.

@@ -16,6 +16,7 @@ top eigenvectors of ``D^-1/2 A D^-1/2``, in descending order of their eigenvalue
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Self
 
@@ -29,9 +30,10 @@ from ..parameters import one_of, real, seed, whole
 from ..progress import ProgressCallback, report, span
 from .affinity import Kernel
 from .bandwidth import automatic_gamma
-from .estimator import NodeTransformer
+from .estimator import NodeTransformer, NotFitted
 from .features import FeatureChunks
 from .fitted import FittedCut, finish_cut
+from .fitted_state import FittedState, fitted_from, state_of
 from .knn import PAPER_NEIGHBOURS
 from .methods import method_names, solver
 from .problem import NULL, Approximation, Problem, too_sharp
@@ -101,6 +103,8 @@ class NormalizedCut(NodeTransformer):
     n_features_in_ : int
         Channels of the last fit.
     """
+
+    _fitted: FittedCut
 
     def __init__(
         self,
@@ -205,6 +209,43 @@ class NormalizedCut(NodeTransformer):
         self._fitted.write(features, target, memory=parse_memory(self.memory), progress=progress)
         return target
 
+    def state(self) -> FittedState:
+        """What the fit consists of, to be kept; :meth:`restore` takes it up again.
+
+        Raises
+        ------
+        InputError
+            If nothing was fitted yet.
+        """
+        if not hasattr(self, "n_features_in_"):
+            raise NotFitted("This NormalizedCut is not fitted yet; call fit or fit_transform first.")
+        state = state_of(self._fitted)
+        told = {"n_channels": self.n_features_in_, "gamma_fitted": self.gamma_, "method": self.method_}
+        told["explained"] = None if math.isnan(self.explained_) else self.explained_
+        return FittedState({**state.description, **told}, state.arrays)
+
+    def restore(self, state: FittedState) -> Self:
+        """Take up a fit that was kept; :meth:`transform` then gives what it gave before, computed on the CPU.
+
+        Parameters
+        ----------
+        state
+            Of :meth:`state`.
+
+        Raises
+        ------
+        StudyError
+            If a part of it is missing.
+        """
+        fitted, told = fitted_from(state), state.description
+        self.n_components = int(fitted.rotation.shape[1])
+        self._fitted = fitted
+        self.eigenvalues_ = fitted.eigenvalues
+        self.explained_ = math.nan if told.get("explained") is None else float(told["explained"])
+        self.gamma_, self.method_ = float(told["gamma_fitted"]), str(told["method"])
+        self.n_features_in_ = int(told["n_channels"])
+        return self
+
     def _check_parameters(self) -> None:
         one_of("method", self.method, method_names())
         one_of("kernel", self.kernel, KERNELS)
@@ -277,7 +318,7 @@ class NormalizedCut(NodeTransformer):
                 stacklevel=3,
             )
         # All at once and last, so that a fit that is cancelled or fails leaves the one before as it was.
-        self._fitted: FittedCut = fitted
+        self._fitted = fitted
         self.eigenvalues_ = fitted.eigenvalues
         self.explained_ = fit.explained
         self.gamma_, self.method_ = gamma, method

@@ -80,6 +80,9 @@ class SpectralTSNE(NodeTransformer):
         The perplexity that was used.
     """
 
+    landmarks_: NDArray[np.int64]
+    _points: FloatArray
+
     def __init__(
         self,
         n_components: int = 3,
@@ -168,6 +171,40 @@ class SpectralTSNE(NodeTransformer):
         report(progress, 1000, 1000, "Landmarks placed")
         return self
 
+    def resume(self, X: Any, places: NDArray[np.float32], landmarks: NDArray[np.int64] | None = None) -> Self:
+        """Take up a map that was kept, so that :meth:`transform` places more nodes in it; nothing is fitted again.
+
+        Parameters
+        ----------
+        X
+            Eigenvectors (N, C) of the nodes that the map was fitted to.
+        places
+            float32 (N, n_components): their places, as :meth:`fit_transform` gave them, turned or not.
+        landmarks
+            As :attr:`landmarks_` was; None chooses them once more, which gives the same on the same device.
+
+        Raises
+        ------
+        FeatureError
+            If the eigenvectors are not finite numbers in a matrix.
+        InputError
+            If there are not as many places as nodes.
+        """
+        self._check_parameters()
+        features = self._read(X)
+        if places.shape != (features.shape[0], self.n_components):
+            raise InputError(f"{features.shape[0]} nodes need as many places; got an array {places.shape}.")
+        if landmarks is None:
+            self._choose(features, resolve_device(self.device))
+        else:
+            self.landmarks_ = np.asarray(landmarks, dtype=np.int64)
+            raw: FloatArray = as_tensor(features.rows(self.landmarks_)).float().cpu().numpy()
+            self._set_scale(raw)
+            self._points = np.ascontiguousarray(self._scaled(raw))
+        self.embedding_landmarks_ = np.ascontiguousarray(places[self.landmarks_], dtype=np.float32)
+        self._keep_channels(X, features)
+        return self
+
     def _choose(self, features: FeatureChunks, device: torch.device) -> FloatArray:
         """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
         rng = np.random.default_rng(self.seed)
@@ -176,10 +213,7 @@ class SpectralTSNE(NodeTransformer):
         raw: FloatArray = as_tensor(features.rows(rows)).float().cpu().numpy()
         if not np.isfinite(raw).all():
             raise_not_finite(features)
-        # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring. A power of two
-        # rounds nothing.
-        size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
-        self._scale = np.float32(2.0 ** -np.clip(np.round(np.log2(size)), -100, 100) if size > 0 else 1.0)
+        self._set_scale(raw)
         scaled = self._scaled(raw)
         if self.sampling == "farthest":
             import torch
@@ -187,9 +221,15 @@ class SpectralTSNE(NodeTransformer):
             order = farthest_points(torch.from_numpy(scaled).to(device), self.n_landmarks)[0]
         else:
             _, order = np.unique(scaled, axis=0, return_index=True)
-        self.landmarks_: NDArray[np.int64] = rows[order].astype(np.int64)
-        self._points: FloatArray = np.ascontiguousarray(scaled[order])
+        self.landmarks_ = rows[order].astype(np.int64)
+        self._points = np.ascontiguousarray(scaled[order])
         return self._points
+
+    def _set_scale(self, raw: FloatArray) -> None:
+        # Eigenvectors of a million nodes are of the order of 1e-3: bring them to one before squaring. A power of two
+        # rounds nothing.
+        size = float(np.sqrt(np.mean(np.square(raw, dtype=np.float64))))
+        self._scale = np.float32(2.0 ** -np.clip(np.round(np.log2(size)), -100, 100) if size > 0 else 1.0)
 
     def _scaled(self, rows: NDArray[Any]) -> FloatArray:
         scaled = rows.astype(np.float32, copy=False) * self._scale

@@ -215,8 +215,15 @@ class BrainActivation:
             return offsets
         return self._slot_means if about == "layer" else offsets + self._mean_of_all
 
+    @property
+    def slot_means(self) -> dict[str, NDArray[Any]]:
+        """What regions are lessened by beside offsets: ``slot_means`` (n_slots, n_rois), ``slot_shares`` (n_slots,)."""
+        return {"slot_means": self._slot_means, "slot_shares": self._slot_shares}
+
     @cached_property
     def _slot_means(self) -> FloatArray:
+        if "slot_means" in self._arrays:  # pictures that were placed in a cut do not move its means
+            return np.asarray(self._arrays["slot_means"], dtype=np.float32)
         parts = [part for _, part in self.index.iter_slots()]
         means = [self.table[part.start : part.stop].mean(axis=0, dtype=np.float64) for part in parts]
         return np.asarray(means, dtype=np.float32)
@@ -230,6 +237,8 @@ class BrainActivation:
     @cached_property
     def _slot_shares(self) -> NDArray[np.float64]:
         """(n_slots,) share of all nodes that each slot has."""
+        if "slot_shares" in self._arrays:
+            return np.asarray(self._arrays["slot_shares"], dtype=np.float64)
         return np.asarray([part.stop - part.start for _, part in self.index.iter_slots()]) / len(self)
 
     def _slot_of(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -421,9 +430,12 @@ def open_brain_activation(store: Store, cut: str, index: NodeIndex) -> BrainActi
         Nodes of the cut.
     """
     group = f"{cut}/{BRAIN_ACTIVATION}"
-    if not store.exists(f"{group}/slot_offsets") or not store.exists(group):
+    if not store.exists(group):
+        return None
+    made = str(store.attributes(group).get("of", group))  # where pictures were placed: what they share with the cut
+    if not store.exists(f"{made}/slot_offsets"):
         return None  # those of earlier versions lack what the choice of a centre needs, and are computed anew
-    arrays = {name: store.view(f"{group}/{name}") for name in store.groups(group)}
+    arrays = {name: store.view(f"{at}/{name}") for at in dict.fromkeys((made, group)) for name in store.groups(at)}
     description = store.attributes(group)
     sources = BrainSources.from_dict(description.get("sources"), index)
     features = {slot.network: FeatureSet(store, slot.network) for slot in sources.slots}

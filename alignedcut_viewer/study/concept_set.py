@@ -182,6 +182,11 @@ class ConceptSet:
         return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
 
     @property
+    def spheres(self) -> list[NDArray[np.int64]]:
+        """Members of each sphere that was discovered, as the concepts' ``parts`` count them, whatever was merged."""
+        return [self._members([part]) for part in range(len(self._starts) - 1)]
+
+    @property
     def labels(self) -> NDArray[np.int32]:
         """Position in :attr:`concepts` of each node's concept, int32 (N,), -1 where it has none."""
         concepts = self.concepts

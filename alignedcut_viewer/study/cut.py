@@ -19,6 +19,7 @@ from .descriptions import reading, require
 from .feature_set import FeatureSet
 from .layered_record import AGREEMENT, LayeredRecord
 from .node_features import NodeFeatures
+from .placed_pictures import PLACED, PlacedPictures
 
 __all__ = ["COLOUR", "CUTS", "MAP", "Cut"]
 
@@ -147,6 +148,15 @@ class Cut:
         """
         place = self.attached(AGREEMENT)
         return self.layered if place is None else LayeredRecord.from_dict(self._store.attributes(place)["layered"])
+
+    @property
+    def placed(self) -> PlacedPictures | None:
+        """The pictures that were placed in the cut after it was made; None where there are none.
+
+        See :func:`alignedcut_viewer.pipeline.add_pictures`.
+        """
+        found = self._attributes.get(PLACED)
+        return None if found is None else PlacedPictures.from_dict(found)
 
     @property
     def concepts(self) -> ConceptSet | None:

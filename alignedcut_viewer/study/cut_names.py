@@ -13,6 +13,7 @@ from ..errors import InputError, StudyError
 from ..store import ALIGNMENTS, Store
 from .descriptions import reading, require
 from .feature_set import FEATURES, FeatureSet
+from .placed_pictures import PLACED
 
 __all__ = [
     "COLOUR",
@@ -30,6 +31,7 @@ __all__ = [
     "name_of_cut",
     "newest_cut",
     "publish_cut",
+    "regroup_cut",
     "rename_concepts",
     "rename_cut",
     "restore_last",
@@ -163,6 +165,29 @@ def publish_cut(
         told[name] = list(notes)
     kept_notes = {k: v for k, v in told.items() if v}
     store.set_attributes(CUTS, {**attributes, "current": current, NOTES: kept_notes, _NEWEST: newest})
+    _remove_unused(store)
+
+
+def regroup_cut(store: Store, name: str, entry: dict[str, str], sets: dict[str, str]) -> None:
+    """Let the name of a cut stand for groups with more or fewer pictures in one step, with all its concepts.
+
+    Parameters
+    ----------
+    store
+        The study's store, open for writing.
+    name
+        Name of the cut.
+    entry
+        Groups of its eigenvectors and, inside it, colours, map and the concepts that are shown.
+    sets
+        Groups of all its concepts by their names.
+    """
+    attributes = store.attributes(CUTS)
+    identity = f"{entry['cut']}/{entry[COLOUR]}"
+    every = {key: value for key, value in attributes.get(_SETS, {}).items() if key != identity}
+    current = {**attributes["current"], name: entry}
+    every |= {identity: sets} if sets else {}
+    store.set_attributes(CUTS, {**attributes, "current": current, _SETS: every, _NEWEST: name})
     _remove_unused(store)
 
 
@@ -368,10 +393,14 @@ def empty_aside(store: Store) -> None:
 # -- what nobody refers to ---------------------------------------------------------------------------------------
 
 
-def _in_use(attributes: dict[str, Any]) -> Iterator[dict[str, str]]:
+def _in_use(store: Store, attributes: dict[str, Any]) -> Iterator[dict[str, str]]:
     """All that refers to groups: a group of eigenvectors under ``cut``, and parts inside it."""
-    yield from attributes["current"].values()
-    yield from (record["entry"] for record in attributes.get(_ASIDE, []))
+    aside = (record["entry"] for record in attributes.get(_ASIDE, []))
+    for entry in (*attributes["current"].values(), *aside):
+        yield entry
+        group = f"{CUTS}/{entry['cut']}"
+        if store.exists(group) and PLACED in (found := store.attributes(group)):
+            yield found[PLACED]["of"]  # the cut that its other pictures were placed in
     for identity, sets in attributes.get(_SETS, {}).items():
         cut = identity.partition("/")[0]
         yield from ({"cut": cut, CONCEPTS: part} for part in sets.values())
@@ -380,13 +409,13 @@ def _in_use(attributes: dict[str, Any]) -> Iterator[dict[str, str]]:
 def _remove_unused(store: Store) -> None:
     """Remove the groups of cuts, their parts, derived features, and alignments that no name refers to."""
     attributes = store.attributes(CUTS)
-    identities = {f"{entry['cut']}/{entry[COLOUR]}" for entry in _in_use(attributes) if COLOUR in entry}
+    identities = {f"{entry['cut']}/{entry[COLOUR]}" for entry in _in_use(store, attributes) if COLOUR in entry}
     sets = {identity: value for identity, value in attributes.get(_SETS, {}).items() if identity in identities}
     aside = [r for r in attributes.get(_ASIDE, []) if r.get("identity") is None or r["identity"] in identities]
     if len(sets) < len(attributes.get(_SETS, {})) or len(aside) < len(attributes.get(_ASIDE, [])):
         attributes = {**attributes, _SETS: sets, _ASIDE: aside}
         store.set_attributes(CUTS, attributes)
-    entries = list(_in_use(attributes))
+    entries = list(_in_use(store, attributes))
     kept = {entry["cut"] for entry in entries}
     kinds = {COLOUR, MAP, CONCEPTS}.union(*(entry.keys() - {"cut"} for entry in entries))
     for group in store.groups(CUTS):

@@ -148,6 +148,63 @@ class StudyPictures:
             self._save(PictureTable(records))
         return numbers
 
+    def find(self, path: Path, digest: str) -> int | None:
+        """Image number of the picture that is this file, or has the same content; None where there is none."""
+        table, there = self.table, str(Path(os.path.abspath(path)))
+        same_place = (image for image, record in enumerate(table) if record.path == there)
+        same_content = (image for image, record in enumerate(table) if record.digest == digest)
+        return next(same_place, next(same_content, None))
+
+    def append(self, pictures: Sequence[tuple[Path, str, dict[str, Any]]]) -> list[int]:
+        """Put pictures that were read already behind those that there are.
+
+        Parameters
+        ----------
+        pictures
+            Of each its file, the name that is wanted for it, and the fields of its record that are known by now.
+
+        Returns
+        -------
+        list of int
+            Their image numbers.
+        """
+        self._store.require_writable()
+        records = list(self.table)
+        taken = Counter(record.name for record in records)
+        for file, name, fields in pictures:
+            path = Path(os.path.abspath(file))
+            n_bytes, mtime_ns = _stat(path)
+            free = _free_name(name, path, taken)
+            records.append(PictureRecord(free, str(path), self._relative(path), n_bytes, mtime_ns, **fields))
+        self._save(PictureTable(records))
+        return list(range(len(records) - len(pictures), len(records)))
+
+    def drop_last(self, images: Iterable[int], forget: Callable[[Sequence[int]], None]) -> list[int]:
+        """Let go of pictures as far as none comes after them, because image numbers count places in the table.
+
+        Parameters
+        ----------
+        images
+            Image numbers.
+        forget
+            Called with those that go, before they do.
+
+        Returns
+        -------
+        list of int
+            Those that went, descending.
+        """
+        self._store.require_writable()
+        records, leaving = list(self.table), set(images)
+        gone = []
+        while len(records) - 1 in leaving:
+            gone.append(len(records) - 1)
+            records.pop()
+        if gone:
+            forget(gone)
+            self._save(PictureTable(records))
+        return gone
+
     def check(self, forget: Callable[[Sequence[int]], None]) -> list[int]:
         """Look whether files changed, and forget what was made of those that did.
 

@@ -51,12 +51,14 @@ class Study:
         The store underneath.
     names : ResultNames
         What results are called, and those that were deleted.
+    picture_files : StudyPictures
+        The table of pictures, and the files that it stands for.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.path = store.root
-        self._pictures = StudyPictures(store)
+        self.picture_files = StudyPictures(store)
         self._for_training = False
         self.names = ResultNames(store)
 
@@ -141,7 +143,7 @@ class Study:
     @property
     def pictures(self) -> PictureTable:
         """The pictures: names, paths, sizes, and which are skipped for what reason."""
-        return self._pictures.table
+        return self.picture_files.table
 
     @property
     def skipped(self) -> dict[int, str]:
@@ -162,11 +164,11 @@ class Study:
 
     def picture_path(self, image: int) -> Path:
         """The file of a picture; where it was moved together with the study, its new place."""
-        return self._pictures.path(image)
+        return self.picture_files.path(image)
 
     def picture_set(self) -> PictureSet:
         """All pictures of the study in the order of their image numbers, read when asked for."""
-        return self._pictures.files()
+        return self.picture_files.files()
 
     def picture(self, image: int) -> NDArray[np.uint8]:
         """A picture, uint8 (H, W, 3), as it was put in.
@@ -188,7 +190,7 @@ class Study:
         PictureError
             If it was not read before and cannot be now.
         """
-        return self._pictures.size(image)
+        return self.picture_files.size(image)
 
     def add_pictures(self, pictures: PictureSet) -> list[int]:
         """Add pictures to the study; those that it holds already are found again.
@@ -206,15 +208,15 @@ class Study:
         list of int
             Image number of each picture given, in their order.
         """
-        return self._pictures.add(pictures, self._forget)
+        return self.picture_files.add(pictures, self.forget_features)
 
     def check_pictures(self) -> list[int]:
         """Forget the features of pictures whose files changed since; the numbers of these images."""
-        return self._pictures.check(self._forget)
+        return self.picture_files.check(self.forget_features)
 
     def update_pictures(self, updates: dict[int, dict[str, Any]]) -> None:
         """Replace fields of picture records, such as digest, size, or the reason why one is skipped."""
-        self._pictures.update(updates)
+        self.picture_files.update(updates)
 
     def complete_records(self) -> None:
         """Mend records that runs of earlier versions left behind when they were killed or a disk was out of reach.
@@ -227,13 +229,14 @@ class Study:
         for features in all_sets(self.store):
             for layer in features.layers:
                 held |= features.complete(layer, len(table))
-        self._pictures.complete_records([int(image) for image in np.flatnonzero(held)])
+        self.picture_files.complete_records([int(image) for image in np.flatnonzero(held)])
 
     def picture_digests(self, images: Iterable[int]) -> list[str]:
         """sha256 of the content of some pictures; "" where a file was never read and is gone."""
-        return self._pictures.digests(images)
+        return self.picture_files.digests(images)
 
-    def _forget(self, images: Sequence[int]) -> None:
+    def forget_features(self, images: Sequence[int]) -> None:
+        """Forget all features of some images."""
         for features in all_sets(self.store):
             features.forget(images)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .coordinator.coordinator import Coordinator
 from .coordinator.workspaces import fill_screen
+from .widgets.picture_drop import take_dropped_pictures
 from .widgets.window_bar import install_window_bar
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     viewer = napari.Viewer(title="AlignedCut")
     coordinator = Coordinator.of(viewer)
     install_window_bar(coordinator)
+    take_dropped_pictures(viewer)
     fill_screen(viewer.window._qt_window)
     coordinator.workspaces.show("Compute")
     if loaded is not None:

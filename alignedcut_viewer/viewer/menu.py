@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 from .widgets import commands
 
 __all__ = [
+    "AddPictures",
     "DemoStudy",
     "ExportFigure",
     "ExportMask",
@@ -68,6 +69,7 @@ def _line(command: str) -> type[MenuCommand]:
 
 OpenImageFolder = _line("open_image_folder")
 OpenStudy = _line("open_study")
+AddPictures = _line("add_pictures")
 OpenSession = _line("open_session")
 SaveSession = _line("save_session")
 DemoStudy = _line("demo_study")

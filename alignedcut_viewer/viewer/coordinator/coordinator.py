@@ -34,6 +34,7 @@ from ..work.task_runner import TaskRunner, tell_error
 from .canvas import Canvas
 from .cut_steps import CutSteps
 from .heat_map import HeatMap
+from .new_pictures import NewPictures
 from .node_selection import NodeSelection
 from .overlay_binding import OverlayBinding
 from .picking import Picking
@@ -75,10 +76,8 @@ class Coordinator:
         Undo and redo of everything that can be undone, in the order in which it was done.
     selection
         Figure and ground, and what is pointed at.
-    heat_map
-        Values over the pictures.
-    similarity
-        Lets the heat map follow the selection; its threshold.
+    heat_map, similarity
+        Values over the pictures; lets them follow the selection, with its threshold.
     canvas
         Which of colours, values and groups lies over the pictures.
     where_else
@@ -93,16 +92,12 @@ class Coordinator:
         The layers of both.
     picking
         Turns places over the pictures into nodes.
-    tasks
-        Runs what takes long.
-    sessions
-        Keeps how the study is looked at.
-    workspaces
-        Arrangements of the panels.
-    status
-        The line that says what is going on.
-    results
-        Names of cuts and concepts, and those that were deleted.
+    tasks, sessions
+        Runs what takes long; keeps how the study is looked at.
+    workspaces, status
+        Arrangements of the panels; the line that says what is going on.
+    results, new_pictures
+        Names of cuts and concepts, and those that were deleted; pictures that join the cut that is shown.
     display
         The layers of pictures and colours in the viewer.
     overlays
@@ -183,6 +178,9 @@ class Coordinator:
             self.settings, self.shown, self.training, self.tasks, self.show_study, lambda: window_of(self._viewer())
         )
         self.results = Results(self.shown, self.open_study)
+        self.new_pictures = NewPictures(
+            self.shown, self.settings, self.timeline, self.tasks, self.status, self.show_study, self.go_to_picture
+        )
         self._autosave = Autosave(self.sessions, viewer, _weakly(self._at_the_end))
         self.results.failed.connect(tell_error)
         self.results.deleted.connect(show_info)
@@ -258,6 +256,12 @@ class Coordinator:
         if stack is not None:
             picture = index.images.index(int(place.image))
             self.display.move_to(int(place.network), stack.layers.index(int(place.layer)), picture)
+
+    def go_to_picture(self, image: int) -> None:
+        """Move the picture slider to an image of the study; it stays where the cut that is shown lacks it."""
+        stack = self.display.stack
+        if stack is not None and image in stack.index.images:
+            self.display.move_to(*self.display.position()[:2], stack.index.images.index(image))
 
     def go_to_layer(self, layer: int) -> None:
         """Move the layer slider; it stays where no network has that layer, or it is there."""
@@ -414,8 +418,9 @@ class Coordinator:
 
     def show_cut(self, name: str) -> None:
         """Show another cut of the study that is shown."""
-        if self.shown.study is not None and (self.shown.study.cut is None or name != self.shown.study.cut.name):
-            self.open_study(self.shown.study.path, name)
+        study, cut = self.shown.study, self.shown.cut
+        if study is not None and (cut is None or name != cut.name):
+            self.open_study(study.path, name)
 
     # -- work in the background ----------------------------------------------------------------------------------
 

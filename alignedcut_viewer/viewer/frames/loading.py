@@ -170,10 +170,21 @@ class LoadedStudy:
             lines.append(f"{found}, gamma {recipe['gamma']:.3g}, {recipe['method']} solver")
         else:
             lines.append(f"{found} of a joint cut of {len(self.cut.layered.graphs)} layers' graphs: {recipe['method']}")
+        lines += self._placed
         if self.skipped:
             lines.append(f"{len(self.skipped)} pictures were skipped:")
             lines += list_skipped(self.skipped)
         return [*lines, *(f"Note: {sentence}" for sentence in self.warnings)]
+
+    @property
+    def _placed(self) -> list[str]:
+        """One line a picture that was placed in the cut after it was made."""
+        if self.cut is None or self.cut.placed is None:
+            return []
+        from ...pipeline.adding import covered_text
+
+        names, shares = self.study.pictures.names, self.cut.placed.coverage
+        return [f"Placed afterwards: {names[image]}; {covered_text(share)}" for image, share in shares.items()]
 
     @property
     def stand_ins(self) -> list[str]:

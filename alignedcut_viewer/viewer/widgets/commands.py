@@ -9,6 +9,7 @@ import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
 from ...errors import AlignedCutError, InputError
+from ...images import SUFFIXES
 from ...progress import ProgressCallback
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.docks import show_panel
@@ -17,10 +18,11 @@ from ..frames.stacks import AXES
 from ..state.node_values import NodeValues
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
-from ..work.dialogs import ask_existing_file, ask_folder, ask_new_file, ask_whether, window_of
+from ..work.dialogs import ask_existing_file, ask_existing_files, ask_folder, ask_new_file, ask_whether, window_of
 from ..work.task_runner import tell_error
 
 __all__ = [
+    "add_pictures",
     "demo_study",
     "export_figure",
     "export_mask",
@@ -59,6 +61,21 @@ def open_study(viewer: napari.viewer.Viewer) -> None:
     if folder is not None:
         coordinator.workspaces.show("Compute")
         coordinator.open_study(folder)
+
+
+def add_pictures(viewer: napari.viewer.Viewer) -> None:
+    """Ask for pictures and place them in the cut that is shown."""
+    coordinator = Coordinator.of(viewer)
+    try:
+        study, _ = coordinator.shown.study_and_cut()
+    except AlignedCutError as error:
+        tell_error(error)
+        return
+    kinds = f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(SUFFIXES))})"
+    start = study.study.picture_path(study.images[0]).parent
+    files = ask_existing_files(window_of(viewer), "Add pictures to the cut", start, kinds)
+    if files:
+        coordinator.new_pictures.add([str(file) for file in files])
 
 
 def save_session(viewer: napari.viewer.Viewer) -> None:

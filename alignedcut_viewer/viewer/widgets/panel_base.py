@@ -18,6 +18,7 @@ from .commands import show_study_panel
 from .forms import guard_from_wheel, in_scroll_area
 from .keys import bind_keys
 from .panel_export import Table, export_button
+from .picture_drop import take_dropped_pictures
 from .progress_strip import ProgressStrip
 from .view import View
 from .window_bar import install_window_bar
@@ -92,6 +93,7 @@ class Panel(View):
         bind_keys(viewer)
         show_canvas_corner(viewer)
         install_window_bar(self.coordinator)
+        take_dropped_pictures(viewer)
         self.start()
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 __all__ = [
     "ask_choice",
     "ask_existing_file",
+    "ask_existing_files",
     "ask_folder",
     "ask_new_file",
     "ask_text",
@@ -45,6 +46,12 @@ def ask_existing_file(parent: QWidget | None, title: str, start: str | Path = ""
     """Ask for a file that is there; `kinds` as for Qt: ``Images (*.png *.jpg);;All files (*)``."""
     chosen, _ = QFileDialog.getOpenFileName(parent, title, _start(start), kinds)
     return Path(chosen) if chosen else None
+
+
+def ask_existing_files(parent: QWidget | None, title: str, start: str | Path = "", kinds: str = "") -> list[Path]:
+    """Ask for files that are there; `kinds` as for Qt. None at all if the user thought better of it."""
+    chosen, _ = QFileDialog.getOpenFileNames(parent, title, _start(start), kinds)
+    return [Path(each) for each in chosen]
 
 
 def ask_new_file(parent: QWidget | None, title: str, start: str | Path, kinds: str) -> Path | None:

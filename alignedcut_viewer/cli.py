@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, Cancelled):
         print(
-            "alignedcut: stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr
+            "alignedcut: stopped; what was finished is kept, and the same command resumes from there.", file=sys.stderr
         )
         return 130
     except BrokenPipeError:

@@ -116,7 +116,7 @@ def read_checkpoint(path: str | Path, digest: str, device: torch.device) -> Trai
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise AlignmentError(f"{path} is not a readable checkpoint ({error}); delete it to start anew.") from None
+        raise AlignmentError(f"{path} is not a readable checkpoint ({error}); delete it to start afresh.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise AlignmentError(f"{path} is not a checkpoint of brain-guided alignment.")
     if content["digest"] != digest:

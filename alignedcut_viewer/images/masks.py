@@ -177,5 +177,5 @@ def _single_channel(values: NDArray[Any]) -> NDArray[np.int32]:
     if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
         raise _NoLabelsError("holds fractions, not labels; store whole numbers")
     if values.size and (values.min() < -(2**31) or values.max() >= 2**31):
-        raise _NoLabelsError("holds labels beyond 2,147,483,647; number them anew")
+        raise _NoLabelsError("holds labels beyond 2,147,483,647; renumber them")
     return np.ascontiguousarray(values, dtype=np.int32)

@@ -125,7 +125,7 @@ def _picture(study: Study, image: int) -> list[Finding]:
     try:
         same = file_digest(study.picture_path(image)) == record.digest
     except PictureError as error:
-        return [Finding("picture", record.name, "", f"not at hand ({error})", harmless=True)]
+        return [Finding("picture", record.name, "", f"not available ({error})", harmless=True)]
     return [] if same else [Finding("picture", record.name, "", "its file has changed", "extracted again")]
 
 

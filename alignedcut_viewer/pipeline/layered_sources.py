@@ -77,7 +77,7 @@ def _heads(features: FeatureSet, layer: int) -> int:
         heads = heads[layer]
     if not heads:
         raise StudyError(
-            f"The study does not say how many attention heads {features.network} has; extract its features anew into "
+            f"The study does not say how many attention heads {features.network} has; extract its features again into "
             "another study, or join the heads."
         )
     return int(heads)

@@ -74,7 +74,7 @@ def spectral_map(
     attach_to_cut(study.store, cut_name, MAP, part)
     found = study.cut(cut_name).map2d
     if found is None:  # replaced by another run of the same process meanwhile
-        raise StudyError(f"The cut {cut_name!r} was made anew while its map was computed; compute the map again.")
+        raise StudyError(f"The cut {cut_name!r} was recomputed while its map was computed; compute the map again.")
     return found
 
 

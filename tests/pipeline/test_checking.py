@@ -138,11 +138,11 @@ def test_pictures_and_weights(path: Path, capsys: pytest.CaptureFixture[str]) ->
     (pictures / "p0.png").unlink()
     Image.fromarray(np.zeros((32, 32, 3), dtype=np.uint8)).save(pictures / "p1.png")
     found = {finding.name: finding for finding in pipeline.check_study(Study.open(path))}
-    assert "not at hand" in found["p0"].fault
+    assert "not available" in found["p0"].fault
     assert found["p0"].harmless
     assert found["p1"].fault == "its file has changed"
     assert main(["check", str(path), "--no-weights", "--repair"]) == 0
-    assert "Note: picture p0: not at hand" in capsys.readouterr().out
+    assert "Note: picture p0: not available" in capsys.readouterr().out
     assert Study.open(path).status[1] == "done"
 
 

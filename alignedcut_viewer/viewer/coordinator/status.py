@@ -75,7 +75,7 @@ class Status:
         """Say how work in the background ended: ``"done"``, ``"cancelled"`` or ``"failed"``."""
         seconds = time.monotonic() - self._begun
         if how == "cancelled":
-            self.say(f"{title}: cancelled; finished steps are kept, and Run goes on from there")
+            self.say(f"{title}: cancelled; finished steps are kept, and Run resumes from there")
         elif how == "done":
             self.say(f"{title}: done in {seconds:.0f} s{self._numbers() if title == 'AlignedCut' else ''}")
 

@@ -33,6 +33,24 @@ def test_the_thing_in_the_middle_is_figure(shape: tuple[int, int], rng: np.rando
     assert ((found > 0.5) == disc).mean() > 0.97
 
 
+def test_keys_hold_a_thing_of_several_parts_together(rng: np.random.Generator) -> None:
+    y, x = np.mgrid[:16, :16]
+    thing = (abs(y - 7.5) < 6) & (abs(x - 7.5) < 3)
+    parts = np.where(thing, 1 + (y > 7), 0)  # head and body, which the eigenvectors tell apart
+    parts[:, :2], parts[:, -2:] = 3, 4
+    centres = rng.normal(size=(2, 24))
+    late = [centres[thing.astype(int)] + 0.3 * rng.normal(size=(16, 16, 24)) for _ in range(2)]
+    coarse = late[1].reshape(8, 2, 8, 2, 24).mean((1, 3))  # a layer of another network, on a grid of its own
+    vectors, values = cut_of(parts, rng)
+    found = figure_map(vectors, values, (16, 16), [late[0], coarse])
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert ((found > 0.5) == thing).mean() > 0.97
+    assert ((found > 0.5) == thing).mean() >= ((figure_map(vectors, values, (16, 16)) > 0.5) == thing).mean()
+    with pytest.raises(InputError, match=r"\(rows, columns, D\)"):
+        figure_map(vectors, values, (16, 16), [np.ones((256, 4))])
+
+
 def test_the_same_for_equal_input_and_sentences_for_wrong(rng: np.random.Generator) -> None:
     vectors, values = cut_of(np.repeat([0, 1, 2], 12).reshape(6, 6), rng)
     np.testing.assert_array_equal(figure_map(vectors, values, (6, 6)), figure_map(vectors, values, (6, 6)))

@@ -138,9 +138,15 @@ class Ours(Method):
         return self._segments(picture, replace(self.choice, segments=max(2, min(count, 30)) if self._told else None))
 
     def saliency(self, picture: PictureFeatures) -> NDArray[np.float32]:
-        """Where figure is by the picture's own graph, smoothed by the bilateral solver."""
+        """Where figure is by the picture's own graphs, smoothed by the bilateral solver."""
         cut = self._cut(picture, self.choice.n_eigenvectors)
-        places = figure_map(cut.eigenvectors, cut.eigenvalues, (cut.grid.rows, cut.grid.columns))
+        last = {slot.network: slot.layer for slot in sorted(picture.slots, key=lambda slot: slot.layer)}
+        keys = [
+            slot.tokens.reshape(slot.rows, slot.columns, -1)
+            for slot in picture.slots
+            if slot.tap == "k" and slot.layer >= 2 * (last[slot.network] + 1) // 3
+        ]
+        places = figure_map(cut.eigenvectors, cut.eigenvalues, (cut.grid.rows, cut.grid.columns), keys)
         return np.clip(bilateral_solve(upsample_scores(places, picture.size), picture.pixels), 0, 1)
 
 
@@ -173,7 +179,12 @@ def ncut_pytorch_eigenvectors(tokens: NDArray[np.float32], count: int) -> NDArra
 
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        found = Ncut(n_eig=count, device="cpu").fit_transform(torch.from_numpy(tokens))
+        try:
+            found = Ncut(n_eig=count, device="cpu").fit_transform(torch.from_numpy(tokens))
+        except ImportError:  # said only where a graph is so large that it samples
+            raise InputError(
+                "ncut-pytorch needs another package for so many tokens; install it with: pip install fpsample"
+            ) from None
     return np.asarray(found[0] if isinstance(found, tuple) else found, dtype=np.float32)
 
 

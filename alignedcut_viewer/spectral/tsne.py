@@ -82,6 +82,7 @@ class SpectralTSNE(NodeTransformer):
 
     landmarks_: NDArray[np.int64]
     _points: FloatArray
+    _placing: Placing | None
 
     def __init__(
         self,
@@ -143,6 +144,7 @@ class SpectralTSNE(NodeTransformer):
         FeatureError
             If the eigenvectors are not finite numbers in a matrix.
         """
+        self._placing = None
         # A fit that is cancelled must not leave the places of an earlier one beside new landmarks.
         for name in ("embedding_landmarks_", "n_features_in_"):
             self.__dict__.pop(name, None)
@@ -202,6 +204,7 @@ class SpectralTSNE(NodeTransformer):
             self._set_scale(raw)
             self._points = np.ascontiguousarray(self._scaled(raw))
         self.embedding_landmarks_ = np.ascontiguousarray(places[self.landmarks_], dtype=np.float32)
+        self._placing = None
         self._keep_channels(X, features)
         return self
 
@@ -282,7 +285,9 @@ class SpectralTSNE(NodeTransformer):
         """What gives nodes places of their own, where that is wanted and there are landmarks enough."""
         if self.spread != "refined" or len(self._points) < 4:
             return None
-        return Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
+        if self._placing is None:  # of 100,000 landmarks it takes a second
+            self._placing = Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
+        return self._placing
 
     def _place(self, rows: torch.Tensor, device: torch.device, placing: Placing | None) -> FloatArray:
         """Places of some rows.

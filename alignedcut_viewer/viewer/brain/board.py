@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from ...brain.centring import CENTRINGS, DEFAULT_CENTRING, CentringInfo, centring_info
 from ...figures.page import FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS
+from ..coordinator.canvas import region_title
 from ..state.view_state import Position
 from ..widgets.board_panel import Board
 from ..widgets.painting import SIMULATED, Colours, choice
@@ -242,26 +242,16 @@ class BrainBoard(Board):
         values, activation = self.coordinator.heat_map.values, self.activation
         if values is None or activation is None:
             return -1
-        titles = [self._title_of(region) for region in range(len(activation.names))]
+        titles = [region_title(activation, name) for name in activation.names]
         return titles.index(values.title) if values.title in titles else -1
-
-    def _title_of(self, region: int) -> str:
-        activation = self.activation
-        assert activation is not None
-        return f"drives {activation.names[region]}" + (" (simulated)" if activation.simulated else "")
 
     def choose_region(self, region: int) -> None:
         """Show over the pictures how much every pixel activates a region."""
         activation = self.activation
         if activation is None:
             return
-        name = activation.names[region]
-        values = activation.values(name, about=self._centring.name)
-        limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
         try:
-            self.coordinator.heat_map.show(
-                values, self._title_of(region), limits=(-limit, limit), signed=True, kind="region"
-            )
+            self.coordinator.canvas.show_region(activation.names[region], self._centring.name)
         except Exception as error:
             tell_error(error)
 

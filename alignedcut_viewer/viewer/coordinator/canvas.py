@@ -1,10 +1,13 @@
 """What lies over the pictures: one switch, and one list of what can be chosen. Knows neither Qt nor napari."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from psygnal import Signal
 
+from ...brain.centring import Centring
 from ...errors import InputError
 from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
@@ -12,7 +15,10 @@ from .heat_map import HeatMap
 from .shown import Shown
 from .similarity import Similarity
 
-__all__ = ["VIEWS", "Canvas", "CanvasView"]
+if TYPE_CHECKING:
+    from ...study.brain_activation import BrainActivation
+
+__all__ = ["VIEWS", "Canvas", "CanvasView", "region_title"]
 
 
 class CanvasView(NamedTuple):
@@ -58,6 +64,7 @@ class Canvas:
         self._labels: NodeLabels | None = None
         self._labels_of = ""
         self._region: NodeValues | None = None
+        self._region_of: tuple[str, Centring] | None = None
         self._makers: dict[str, Callable[[], NodeLabels | None]] = {"concepts": self._concepts}
         self._layers: dict[str, tuple[Callable[[], bool], Callable[[], None]]] = {}
         self._layer = ""
@@ -151,6 +158,45 @@ class Canvas:
             return False
         return True
 
+    def show_region(self, name: str, about: Centring) -> None:
+        """Show over the pictures how much every token activates a brain region.
+
+        Parameters
+        ----------
+        name
+            The region.
+        about
+            What activation is measured from.
+
+        Raises
+        ------
+        InputError
+            If the cut that is shown has no such region.
+        """
+        cut = self._shown.cut
+        activation = None if cut is None else cut.brain_activation
+        if activation is None:
+            raise InputError(self._check("region").lacking)
+        values = activation.values(name, about=about)
+        limit = float(np.quantile(np.abs(values[:: max(len(values) // 65_536, 1)]), 0.99)) or 1.0
+        title = region_title(activation, name)
+        self._region_of = (name, about)
+        self._heat_map.show(values, title, limits=(-limit, limit), signed=True, kind="region")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is shown, JSON-ready, for :meth:`restore`."""
+        return {"view": self.current, "region": self._region_of}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Show a region or concepts again, as far as the cut has them; other entries follow the selection."""
+        with contextlib.suppress(InputError, TypeError, ValueError):
+            if state.get("view") == "region":
+                name, about = state["region"]
+                self.show_region(str(name), about)
+            elif state.get("view") == "concepts":
+                self.show("concepts")
+
     def refresh(self) -> None:
         """Groups that are shown became others: concepts were renamed, merged or discovered anew."""
         if self._labels is not None:
@@ -166,7 +212,7 @@ class Canvas:
 
     def forget(self) -> None:
         """Nodes are numbered anew."""
-        self._region = None
+        self._region = self._region_of = None
         self._set(None)
         self._tell()
 
@@ -210,3 +256,8 @@ class Canvas:
         if self.current != self._told:
             self._told = self.current
             self.changed.emit(self._told)
+
+
+def region_title(activation: "BrainActivation", name: str) -> str:
+    """What the values of a region are called; it says so where brain data are simulated."""
+    return f"drives {name}" + (" (simulated)" if activation.simulated else "")

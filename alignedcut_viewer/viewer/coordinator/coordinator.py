@@ -163,13 +163,9 @@ class Coordinator:
         offer_segments(self.canvas, self.segment_layers, self.overlays)
         self.shown.changed.connect(self._on_shown)
         self.workspaces = Workspaces(self._viewer)
+        looks = ViewerWindow(self.display, self.workspaces)
         self.sessions = Sessions(
-            self.shown,
-            self.selection,
-            self.similarity,
-            self.view,
-            self.panel_state,
-            ViewerWindow(self.display, self.workspaces),
+            self.shown, self.selection, self.similarity, self.view, self.canvas, self.panel_state, looks
         )
         self.status = Status(self.shown, self.selection)
         self.tasks.changed.connect(self.status.follow_task)

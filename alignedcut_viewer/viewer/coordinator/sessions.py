@@ -1,5 +1,6 @@
 """How a study is looked at, kept and brought back. Knows neither Qt nor napari."""
 
+import contextlib
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from ..state.history import SELECTIONS, Selection
 from ..state.session_file import AUTOSAVE, SessionState, write_session
 from ..state.similarity import SCOPES, SPACES, SimilaritySettings
 from ..state.view_state import Position, ViewState
+from .canvas import Canvas
 from .node_selection import NodeSelection
 from .shown import Shown
 from .similarity import Similarity
@@ -57,7 +59,7 @@ class Sessions:
 
     Parameters
     ----------
-    shown, selection, similarity, view, panel_state
+    shown, selection, similarity, view, canvas, panel_state
         What is saved.
     window
         The rest of it.
@@ -79,11 +81,12 @@ class Sessions:
         selection: NodeSelection,
         similarity: Similarity,
         view: ViewState,
+        canvas: Canvas,
         panel_state: dict[str, dict[str, Any]],
         window: SessionWindow,
     ) -> None:
         self._shown, self._selection, self._similarity, self._view = shown, selection, similarity, view
-        self._panel_state, self._window = panel_state, window
+        self._canvas, self._panel_state, self._window = canvas, panel_state, window
         self._unwritable: Path | None = None
         self._changed = self._closed = False
         for signal in (selection.changed, selection.active_changed, similarity.settings.events, view.events):
@@ -144,6 +147,7 @@ class Sessions:
             similarity=asdict(self._similarity.settings),
             smooth=self._view.smooth,
             drag_selects=self._view.drag_selects,
+            canvas=self._canvas.state,
             camera=self._window.camera(),
             layers=self._window.layers(),
             panels=self._window.panels(),
@@ -168,20 +172,24 @@ class Sessions:
         self._view.update(smooth=bool(state.smooth), drag_selects=bool(state.drag_selects))
         self._similarity.settings.update(**_fitting(state.similarity))
         anew = state.panel_state != self._panel_state
-        kept = {str(name): dict(values) for name, values in state.panel_state.items()}
+        panels = {str(name): dict(values) for name, values in state.panel_state.items()}
         self._panel_state.clear()
-        self._panel_state.update(kept)
+        self._panel_state.update(panels)
         cut = self._shown.cut
         if cut is not None and cut.name == state.cut:
             if state.active in SELECTIONS:
                 self._selection.set_active(state.active)
             nodes = state.nodes_in(cut.index)
-            self._selection.history.assign({which: Selection(nodes[which]) for which in SELECTIONS if which in nodes})
+            kept = {which: Selection(nodes[which]) for which in SELECTIONS if which in nodes}
+            follows = state.canvas.get("view") not in ("region", "concepts")
+            with contextlib.nullcontext() if follows else self._similarity.held():
+                self._selection.history.assign(kept)
             lost = sum(len(old) for old in state.selections.values()) - sum(len(new) for new in nodes.values())
             if lost:
                 self.warned.emit(f"{lost:,} nodes of the session's selections are no longer part of this cut.")
             if state.position is not None:
                 self._window.go(state.position)
+            self._canvas.restore(state.canvas)
         self._window.open_panels(state.panels, anew=anew)
         self._window.arrange(state.arrangement)
         self._window.set_layers(state.layers)

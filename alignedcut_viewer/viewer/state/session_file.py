@@ -21,7 +21,7 @@ AUTOSAVE = "session.json"
 """Name of the file inside a study that remembers how it was last looked at."""
 
 ENDING = ".session.json"
-FORMAT = 2
+FORMAT = 3
 MARK = "alignedcut_session"
 
 
@@ -47,6 +47,8 @@ class SessionState:
         Fields of :class:`~alignedcut_viewer.viewer.state.similarity.SimilaritySettings`.
     smooth, drag_selects
         Whether colours are interpolated, and whether drags choose a region.
+    canvas
+        What lies over the pictures, where that is a region or concepts; {} where that is not known.
     camera
         Centre (y, x) and zoom of the view.
     layers
@@ -68,6 +70,7 @@ class SessionState:
     similarity: dict[str, Any] = field(default_factory=dict)
     smooth: bool = False
     drag_selects: bool = False
+    canvas: dict[str, Any] = field(default_factory=dict)
     camera: dict[str, Any] = field(default_factory=dict)
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     panels: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ from qtpy.QtGui import QCloseEvent
 
 from alignedcut_viewer.brain import paper_rois
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.viewer.state.session_file import read_session
 from tests.gui.event_loop import go_round
 from tests.gui.test_window import n_listeners
 
@@ -82,7 +83,9 @@ def test_bars_are_the_means_of_figure_and_ground(qtbot, coordinator, shown, brai
     assert [one.label for one in bars.series] == ["ground"]
 
 
-def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, brain_panel, viewer):
+def test_clicking_a_bar_shows_what_drives_the_region(
+    qtbot, coordinator, shown, brain_panel, viewer, tmp_path, wait_idle
+):
     board, bars = brain_panel.board, brain_panel.board.bars
     coordinator.selection.select(nodes_of(shown, 0, 8, (1,), (1, 2)))
     region = bars.names.index("FFA")
@@ -99,6 +102,16 @@ def test_clicking_a_bar_shows_what_drives_the_region(qtbot, coordinator, shown, 
     assert bars.driving == board.cortex.driving == region
     qtbot.keyClick(board.about, Qt.Key.Key_Home)
     np.testing.assert_allclose(coordinator.heat_map.values.values, table[:, region], atol=1e-6)
+    # a session brings the region back, not the similarity to what is selected, though the selection comes first
+    coordinator.sessions.save(tmp_path / "mine.session.json")
+    coordinator.clear()
+    assert coordinator.heat_map.values is None
+    coordinator.sessions.restore(read_session(tmp_path / "mine.session.json"))
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=10_000)
+    go_round()
+    assert len(coordinator.selection.of().nodes) == 2
+    np.testing.assert_allclose(coordinator.heat_map.values.values, table[:, region], atol=1e-6)
+    assert coordinator.canvas.current == "region"
     qtbot.mouseClick(board.clear, Qt.MouseButton.LeftButton)
     assert coordinator.heat_map.values is None
     assert bars.driving == -1

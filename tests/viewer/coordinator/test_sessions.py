@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from alignedcut_viewer.errors import InputError, StorageError
+from alignedcut_viewer.viewer.coordinator.canvas import Canvas
 from alignedcut_viewer.viewer.coordinator.selection_names import SelectionNames
 from alignedcut_viewer.viewer.coordinator.sessions import Sessions
 from alignedcut_viewer.viewer.coordinator.shown import Shown
@@ -84,8 +85,22 @@ def panel_state():
 
 
 @pytest.fixture
-def sessions(shown, selection, similarity, view, panel_state, looks):
-    return Sessions(shown, selection, similarity, view, panel_state, looks)
+def canvas(shown, heat_map, similarity):
+    return Canvas(shown, heat_map, similarity)
+
+
+@pytest.fixture
+def sessions(shown, selection, similarity, view, canvas, panel_state, looks):
+    return Sessions(shown, selection, similarity, view, canvas, panel_state, looks)
+
+
+def test_a_region_that_the_cut_lacks_is_left_out(canvas):
+    canvas.restore({"view": "region", "region": ["FFA", "zero"]})
+    canvas.restore({"view": "region", "region": None})
+    canvas.restore({"view": "something of a later version"})
+    assert canvas.current == "colours"
+    with pytest.raises(InputError, match="Click a region in the Brain panel"):
+        canvas.show_region("FFA", "zero")
 
 
 def test_everything_comes_back_from_a_file(sessions, selection, similarity, view, looks, panel_state, tmp_path):
@@ -134,9 +149,9 @@ def test_changes_are_told_and_saved_in_the_study_once(sessions, selection, view,
     assert not (planted_path / AUTOSAVE).exists()
 
 
-def test_without_a_study_there_is_nothing_to_save(selection, similarity, view, looks, tmp_path):
+def test_without_a_study_there_is_nothing_to_save(selection, similarity, view, canvas, looks, tmp_path):
     with pytest.raises(StorageError, match="no study"):
-        Sessions(Shown(), selection, similarity, view, {}, looks).save(tmp_path / "none.session.json")
+        Sessions(Shown(), selection, similarity, view, canvas, {}, looks).save(tmp_path / "none.session.json")
 
 
 def test_settings_of_another_version_are_left_out(sessions, similarity, looks, tmp_path, selection):

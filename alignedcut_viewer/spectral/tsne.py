@@ -205,6 +205,7 @@ class SpectralTSNE(NodeTransformer):
             self._points = np.ascontiguousarray(self._scaled(raw))
         self.embedding_landmarks_ = np.ascontiguousarray(places[self.landmarks_], dtype=np.float32)
         self._placing = None
+        self._placing = self._begin_placing()  # once: of 100,000 landmarks it takes a second
         self._keep_channels(X, features)
         return self
 
@@ -285,9 +286,7 @@ class SpectralTSNE(NodeTransformer):
         """What gives nodes places of their own, where that is wanted and there are landmarks enough."""
         if self.spread != "refined" or len(self._points) < 4:
             return None
-        if self._placing is None:  # of 100,000 landmarks it takes a second
-            self._placing = Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
-        return self._placing
+        return self._placing or Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
 
     def _place(self, rows: torch.Tensor, device: torch.device, placing: Placing | None) -> FloatArray:
         """Places of some rows.

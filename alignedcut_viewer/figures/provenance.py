@@ -31,7 +31,7 @@ def cut_provenance(study: Study, cut: Cut, networks: Sequence[str], *, colours: 
     settings: dict[str, Any] = recipe.get("settings", {})
     gamma = recipe.get("gamma", settings.get("gamma"))
     graph = (
-        f"One joint graph of {len(cut.index):,} nodes ({_counted(len(cut.index.images), 'picture')}, "
+        f"One joint graph of {len(cut.index):,} nodes ({_pictures(cut)}, "
         f"{_counted(len(cut.index.slots), 'layer')}): {settings.get('kernel', 'cosine')} affinity"
     )
     if isinstance(gamma, int | float):
@@ -56,11 +56,17 @@ def brief_provenance(study: Study, cut: Cut) -> str:
     index = cut.index
     networks = ", ".join(f"{n.name} ({_counted(len(n.layers), 'layer')})" for n in index.networks)
     said = (
-        f"{_counted(len(index), 'node')} of {_counted(len(index.images), 'picture')}; "
+        f"{_counted(len(index), 'node')} of {_pictures(cut)}; "
         f"{networks}. "
         f"{_alignment(study, cut.recipe['cut'].get('alignment'))}"
     )
     return " ".join([said, *(f"Note: {warning}" for warning in cut.warnings)])
+
+
+def _pictures(cut: Cut) -> str:
+    """How many pictures, and how many of them took no part in the graph."""
+    text = _counted(len(cut.index.images), "picture")
+    return text if cut.placed is None else f"{text}, {len(cut.placed.images)} of them placed in it afterwards"
 
 
 def _alignment(study: Study, name: str | None) -> str:

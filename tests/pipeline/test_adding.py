@@ -16,6 +16,7 @@ from alignedcut_viewer import pipeline
 from alignedcut_viewer.backbones import OFFLINE_NETWORK, Backbone
 from alignedcut_viewer.cli import main
 from alignedcut_viewer.errors import Cancelled, InputError, PictureError, StorageError, StudyError
+from alignedcut_viewer.figures.provenance import cut_provenance
 from alignedcut_viewer.images import sample_pictures
 from alignedcut_viewer.pipeline import (
     AlignSettings,
@@ -136,6 +137,7 @@ def test_another_picture_gets_what_transform_gives_and_nothing_else_changes(path
     assert study.status[6:] == ("done", "done")
     assert cut.placed is not None
     assert cut.placed.images == (6, 7)
+    assert "8 pictures, 2 of them placed in it afterwards" in cut_provenance(study, cut, [NETWORK])
 
 
 def test_what_was_added_before_stays_when_more_come(path: Path, tmp_path: Path) -> None:

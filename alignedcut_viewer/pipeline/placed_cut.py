@@ -173,16 +173,21 @@ class _Carried:
 
         Means that activation is told about stay those of the cut that was made.
         """
-        activation = self._cut.brain_activation
-        if activation is None or any(rows.regions is None for rows in self._rows):
+        group, name = f"{self._from}/{BRAIN_ACTIVATION}", BRAIN_ACTIVATION
+        if not self._store.exists(group) or any(rows.regions is None for rows in self._rows):
             return
-        group = f"{self._from}/{BRAIN_ACTIVATION}"
         attributes = self._store.attributes(group)
+        if "of" in attributes:
+            means = {each: self._store.view(f"{group}/{each}") for each in ("slot_means", "slot_shares")}
+        elif (activation := self._cut.brain_activation) is not None:
+            means = activation.slot_means
+        else:
+            return  # of an earlier version, which kept less
         kept = {key: value for key, value in attributes.items() if key != ARRAYS}
-        with self._store.building(f"{self._to}/{BRAIN_ACTIVATION}", {**kept, "of": kept.get("of", group)}):
-            self.save(f"{BRAIN_ACTIVATION}/table", "regions")
-            for name, values in activation.slot_means.items():
-                self._store.save_array(f"{self._to}/{BRAIN_ACTIVATION}/{name}", values)
+        with self._store.building(f"{self._to}/{name}", {**kept, "of": kept.get("of", group)}):
+            self.save(f"{name}/table", "regions")
+            for each, values in means.items():
+                self._store.save_array(f"{self._to}/{name}/{each}", np.asarray(values))
 
     # -- concepts ------------------------------------------------------------------------------------------------
 

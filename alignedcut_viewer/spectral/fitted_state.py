@@ -58,7 +58,7 @@ def state_of(fitted: FittedCut) -> FittedState:
     else:
         raise TypeError(f"A {type(extension).__name__} cannot be kept.")
     arrays = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
-    return FittedState(description, {**arrays, "eigenvalues": np.asarray(fitted.eigenvalues)})
+    return FittedState(description, {**arrays, "spectrum": np.asarray(fitted.eigenvalues)})
 
 
 def fitted_from(state: FittedState) -> FittedCut:
@@ -94,7 +94,7 @@ def fitted_from(state: FittedState) -> FittedCut:
                 None if told["half"] is None else getattr(torch, told["half"]),
             )
         spare = Spare(int(told["n_main"]), float(told["scale"]))
-        return FittedCut(extension, spare, tensors["rotation"], np.array(state.arrays["eigenvalues"]))
+        return FittedCut(extension, spare, tensors["rotation"], np.array(state.arrays["spectrum"]))
     except KeyError as error:
         raise StudyError(f"What was kept of the cut lacks {error}; cut again.") from None
 

@@ -294,3 +294,27 @@ def test_the_papers_regions_come_first_where_all_are_there() -> None:
     every = display_order(("zzz", "RSC", *paper_rois()[::-1], "IT"))
     assert every[:12] == paper_rois()
     assert every[12:] == ("IT", "RSC", "zzz")
+
+
+def test_a_picture_that_joins_the_cut_has_bars_and_moves_none(study: Study, extracted: Path, tmp_path: Path) -> None:
+    cut_with(study, alignment())
+    before = pipeline.brain_activation(study)
+    old = study.cut().index
+    nodes = {image: old.select(images=[image]) for image in old.images}
+    abouts: tuple[Centring, ...] = ("zero", "all", "layer")
+    rows = {(image, about): before.rows(nodes[image], about=about) for image in nodes for about in abouts}
+    voxels = {about: before.voxels(nodes[3], about=about) for about in abouts}
+    twin, more = tmp_path / "twin.png", tmp_path / "more.png"
+    Image.open(extracted / "pictures" / "3.png").save(twin, compress_level=1)
+    Image.fromarray(np.random.default_rng(9).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(more)
+    for number, picture in ((6, twin), (7, more)):  # the second time there are some that were placed before
+        assert list(pipeline.add_pictures(study, [picture], device="cpu").placed) == [number]
+        after = study.cut().brain_activation
+        assert after is not None
+        assert (len(after), after.title) == (len(study.cut().index), before.title)
+        for (image, about), values in rows.items():
+            np.testing.assert_allclose(after.rows(study.cut().index.select(images=[image]), about=about), values)
+        own = study.cut().index.select(images=[6])
+        for about in abouts:
+            np.testing.assert_allclose(after.rows(own, about=about), rows[3, about], atol=4e-3)
+            np.testing.assert_allclose(after.voxels(own, about=about), voxels[about], atol=4e-3)

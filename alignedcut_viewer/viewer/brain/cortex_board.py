@@ -195,16 +195,26 @@ class CortexBoard(View):
         simulated = self._activation is not None and self._activation.simulated
         return self.view.title + " (simulated)" * simulated
 
+    def _notes_3d(self) -> str:
+        """How far the readout is to be trusted, region by region; "" where it was never scored."""
+        scored = [region for region, name in enumerate(self.view.names) if name in self.view.scores]
+        if not scored:
+            return ""
+        words = "Held-out R²: " + ", ".join(self.view.label_of(region) for region in scored) + "."
+        return words + " Pale: hardly predicted." * bool(self.view.weak)
+
     def _open_3d(self) -> None:
         scene, shown = self.view.scene, self.shown
         if scene is not None and shown is not None:
-            values, masks = shown["values"], scene.masks
-            self._surfaces.start(lambda progress: build_surface(values, masks, progress))
+            values, masks, weak = shown["values"], scene.masks, [self.view.names[region] for region in self.view.weak]
+            self._surfaces.start(lambda progress: build_surface(values, masks, weak, progress))
 
     def _show_3d(self, surface: CortexSurface) -> None:
         if self.shown is not None:
+            self.window_3d.notes = self._notes_3d()
             self.window_3d.show(surface, self.shown["values"], self.shown["scale"], self._title_3d)
 
     def _recolour_3d(self) -> None:
         if self.shown is not None:
+            self.window_3d.notes = self._notes_3d()
             self.window_3d.recolour(self.shown["values"], self.shown["scale"], self._title_3d)

@@ -3,7 +3,7 @@
 Computing a scene takes about a second and happens in the background; from then on new values cost one indexing step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...brain.centring import Centring
 from ...progress import ProgressCallback, report
+from ..frames.brain_regions import FADED, regions_in_groups
 
 if TYPE_CHECKING:
     from ...brain import ColourScale, CortexPanel, CortexRaster, RoiOutline, RoiTable
@@ -60,20 +61,25 @@ class CortexSurface:
         (n,) grey of each vertex from 0 to 1, darker in sulci.
     outlined
         (n,) whether a vertex lies on the boundary of a region.
+    faded
+        (n,) whether a vertex lies in a region that is hardly predicted.
     """
 
     vertices: FloatArray
     faces: NDArray[np.int64]
     tone: FloatArray
     outlined: NDArray[np.bool_]
+    faded: NDArray[np.bool_]
 
     def colours(self, values: Mapping[str, FloatArray], scale: "ColourScale") -> FloatArray:
-        """(n, 4) colours of values; anatomy where there is no voxel, black on the boundaries of regions."""
+        """(n, 4) colours of values, pale where they are hardly predicted; anatomy without a voxel, black boundaries."""
         numbers = np.concatenate([np.asarray(one, dtype=np.float32) for one in values.values()])
         colours = np.ones((len(numbers), 4), dtype=np.float32)
         colours[:, :3] = scale.rgb(numbers) / np.float32(255)
         unknown = ~np.isfinite(numbers)
         colours[unknown, :3] = self.tone[unknown, None]
+        weak = self.faded & ~unknown
+        colours[weak, :3] = FADED * colours[weak, :3] + np.float32(1 - FADED) * self.tone[weak, None]
         colours[self.outlined, :3] = OUTLINE
         return colours
 
@@ -118,9 +124,18 @@ class CortexScene:
         values: Mapping[str, ArrayLike] | None,
         scale: "ColourScale",
         background: tuple[int, int, int],
+        faded: Collection[int] = (),
     ) -> NDArray[np.uint8]:
-        """The cortex with its outlines in the colours of some values, uint8 (height, width, 4)."""
-        return self.raster.render(values, scale, outline=self.all_outlines, background=background)
+        """The cortex with its outlines in the colours of some values, uint8 (height, width, 4).
+
+        Regions with the numbers `faded` are hardly predicted, and let the anatomy shine through.
+        """
+        seen: NDArray[np.uint8] = self.raster.render(values, scale, outline=self.all_outlines, background=background)
+        if values is not None and faded:
+            weak = np.isin(self.regions, list(faded))
+            bare = self.raster.render(None, scale, outline=self.all_outlines, background=background)
+            seen[weak] = np.rint(FADED * seen[weak] + (1 - FADED) * bare[weak]).astype(np.uint8)
+        return seen
 
     def outline_of(self, region: int) -> NDArray[np.int64]:
         """Flat numbers of the pixels around a region in all views."""
@@ -168,8 +183,7 @@ def build_scene(
     from ...brain import outline_pixels, roi_outlines
 
     report(progress, 0, 3, "placing voxels on the cortex")
-    known = [n for n, group in zip(activation.names, activation.groups, strict=True) if group != n]
-    shown = known or activation.names  # coarse streams of the Algonauts release would hide the regions inside them
+    shown = regions_in_groups(activation)
     masks = {side: table.select(n for n in shown if n in table) for side, table in activation.cortex_masks().items()}
     report(progress, 1, 3, "drawing the cortex")
     raster = activation.raster(
@@ -191,7 +205,10 @@ def build_scene(
 
 
 def build_surface(
-    values: Mapping[str, FloatArray], masks: "Mapping[str, RoiTable]", progress: ProgressCallback | None = None
+    values: Mapping[str, FloatArray],
+    masks: "Mapping[str, RoiTable]",
+    weak: Collection[str] = (),
+    progress: ProgressCallback | None = None,
 ) -> CortexSurface:
     """The inflated hemispheres with sulci and the outlines of regions; about a second.
 
@@ -201,6 +218,8 @@ def build_surface(
         Hemisphere to one value per vertex of fsaverage.
     masks
         Hemisphere to its regions.
+    weak
+        Names of the regions that are hardly predicted.
     progress
         Told after each hemisphere.
     """
@@ -208,19 +227,24 @@ def build_surface(
     from ...brain.surface import load_surface, surface_layer
 
     vertices, faces, _ = surface_layer(values)
-    tones, lines = [], []
+    tones, lines, pale = [], [], []
     for number, (side, one) in enumerate(values.items()):
         surface = load_surface(side, geometry="inflated", mesh="fsaverage")
         tones.append(anatomy_tone(surface))
         line = np.zeros(len(one), dtype=bool)
-        regions = [masks[side].mask(name) for name in masks[side].names] if side in masks else []
-        for mask in regions:
+        faded = np.zeros(len(one), dtype=bool)
+        # Of regions that overlap, the first is the one that is seen, as in the flat views.
+        for name in reversed(masks[side].names if side in masks else ()):
+            mask = masks[side].mask(name)
             inside = mask[surface.faces]
             rim = surface.faces[inside.any(axis=1) & ~inside.all(axis=1)]
             line[rim[mask[rim]]] = True
+            faded[mask] = name in weak
         lines.append(line)
+        pale.append(faded)
         report(progress, number + 1, len(values), "preparing the cortex")
-    return CortexSurface(vertices, faces, np.concatenate(tones).astype(np.float32), np.concatenate(lines))
+    tone = np.concatenate(tones).astype(np.float32)
+    return CortexSurface(vertices, faces, tone, np.concatenate(lines), np.concatenate(pale))
 
 
 def best_layout(height: int, width: int, *, back_only: bool = False) -> tuple[tuple[str, ...], ...]:

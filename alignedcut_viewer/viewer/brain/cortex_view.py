@@ -74,6 +74,11 @@ class CortexView(RegionWidget):
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
+    def set_scores(self, scores: Mapping[str, float]) -> None:
+        """Other regions may be hardly predicted: they are painted pale, and names bear their scores."""
+        self._picture, self._labels = None, None
+        super().set_scores(scores)
+
     def show_scene(self, scene: CortexScene | None) -> None:
         """Show another scene, or none."""
         self.scene, self._picture, self._labels = scene, None, None
@@ -225,7 +230,7 @@ class CortexView(RegionWidget):
             from ...brain import ColourScale
 
             pixels = self.scene.picture(
-                self.values, self.scale or ColourScale(), (back.red(), back.green(), back.blue())
+                self.values, self.scale or ColourScale(), (back.red(), back.green(), back.blue()), self.weak
             )
             self._picture = self._scaled(pixels, box)
         return self._picture
@@ -296,14 +301,15 @@ class CortexView(RegionWidget):
         if lowest < ROOM_FOR_NAMES * metrics.height():
             named = [outline for outline in named if outline.name == self._marked]
         ratio = self.scene.shape[1] / max(self._image_box().width(), 1)
+        words = [self.label_of(self.names.index(outline.name)) for outline in named]
         sizes = [
-            (round((metrics.height() - 1) * ratio), round((metrics.horizontalAdvance(outline.name) + 3) * ratio))
-            for outline in named
+            (round((metrics.height() - 1) * ratio), round((metrics.horizontalAdvance(each) + 3) * ratio))
+            for each in words
         ]
         places = place_labels(named, sizes, self.scene.shape)
         return [
-            (self._from_raster(*place), self._from_raster(*outline.anchor), outline.name)
-            for place, outline in zip(places, named, strict=True)
+            (self._from_raster(*place), self._from_raster(*outline.anchor), each)
+            for place, outline, each in zip(places, named, words, strict=True)
         ]
 
     def _paint_bar(self, painter: QPainter) -> None:

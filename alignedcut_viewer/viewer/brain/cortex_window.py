@@ -24,9 +24,16 @@ MARGIN = 8
 
 
 class CortexWindow:
-    """A second viewer with both hemispheres, opened when it is first shown."""
+    """A second viewer with both hemispheres, opened when it is first shown.
+
+    Attributes
+    ----------
+    notes
+        Stands below the colour bar.
+    """
 
     def __init__(self) -> None:
+        self.notes = ""
         self.viewer: Any = None
         self.layer: Any = None
         self.surface: CortexSurface | None = None
@@ -73,7 +80,7 @@ class CortexWindow:
         if self.legend is not None and self._manner is not None:
             table = np.full((len(scale.table), 4), 255, dtype=np.uint8)
             table[:, :3] = scale.table
-            self.legend.show_legend(None, Bar(title, (scale.low, scale.high), table))
+            self.legend.show_legend(None, Bar(title, (scale.low, scale.high), table), self.notes)
             self._manner.place()
 
     def close(self) -> None:

@@ -4,8 +4,8 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
+from ..frames.brain_regions import FADED
 from ..widgets.painting import Colours, shown_number
-from .region_widget import FADED
 from .roi_values import MOST_BANDS, RoiSeries
 from .series_widget import SeriesWidget, line_pen
 

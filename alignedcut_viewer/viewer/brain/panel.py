@@ -5,9 +5,10 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea
 
+from ..frames.brain_regions import ACTIVATION, region_scores
 from ..widgets.board_panel import BoardPanel
 from .board import BrainBoard
-from .source import ACTIVATION, HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain, region_scores
+from .source import HOW_TO_GET_ONE, OF_JOINT_CUTS, activation_work, leads_to_the_brain
 
 __all__ = ["BrainPanel"]
 

@@ -7,14 +7,10 @@ from qtpy.QtCore import QPointF, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QWidget
 
+from ..frames.brain_regions import is_weak
 from ..widgets.painting import Colours, PaintedWidget
 
-__all__ = ["FADED", "RegionWidget"]
-
-WEAK = 0.05
-"""Held-out R² below which a region is faded."""
-FADED = 0.35
-"""Opacity of such a region."""
+__all__ = ["RegionWidget"]
 
 
 class RegionWidget(PaintedWidget):
@@ -58,7 +54,12 @@ class RegionWidget(PaintedWidget):
 
     def is_weak(self, region: int) -> bool:
         """Whether the readout hardly predicts a region, so that little is to be read into what it shows there."""
-        return self.scores.get(self.names[region], WEAK) < WEAK
+        return is_weak(self.names[region], self.scores)
+
+    @property
+    def weak(self) -> list[int]:
+        """Numbers of the regions that are hardly predicted."""
+        return [region for region in range(len(self.names)) if self.is_weak(region)]
 
     def label_of(self, region: int) -> str:
         """Name of a region with its held-out score."""

@@ -10,8 +10,8 @@ from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
+from ..frames.brain_regions import FADED
 from ..widgets.painting import Colours, shown_number
-from .region_widget import FADED
 from .roi_values import RoiSeries
 from .series_widget import SeriesWidget
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ...progress import ProgressCallback
 from ...store import ALIGNMENTS
-from ..frames.computed import Computed
+from ..frames.brain_regions import ACTIVATION
 
 if TYPE_CHECKING:
     from ...study.brain_activation import BrainActivation
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
-__all__ = ["ACTIVATION", "HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain", "region_scores"]
+__all__ = ["HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain"]
 
 HOW_TO_GET_ONE = (
     "<b>No brain data yet.</b> "
@@ -35,27 +35,12 @@ OF_JOINT_CUTS = (
     "compute one in the <b>Study</b> panel, then come back to this cut."
 )
 
-ACTIVATION: "Computed[BrainActivation]" = Computed(lambda cut: cut.brain_activation)
-"""The activation of regions by a cut's nodes."""
-
 
 def leads_to_the_brain(shown: "LoadedStudy") -> bool:
     """Whether a cut was made with an alignment that was trained on brain data, or another of its study was."""
     from ...pipeline.activation_stage import brain_sources
 
     return shown.cut is not None and brain_sources(shown.study, shown.cut) is not None
-
-
-def region_scores(study: "Study", cut: "Cut") -> dict[str, float]:
-    """Held-out R² of each region by name, as the alignment of a cut carries it; empty where it was never scored."""
-    from ...pipeline.activation_stage import brain_sources
-
-    found = brain_sources(study, cut)
-    if found is None:
-        return {}
-    group = f"{ALIGNMENTS}/{found[0]}"
-    scores = (study.store.attributes(group).get("scores") or {}).get("rois") or {}
-    return {str(roi): float(score["r2"]) for roi, score in scores.items() if score.get("r2") is not None}
 
 
 def activation_work(shown: "LoadedStudy") -> "Callable[[ProgressCallback], BrainActivation]":

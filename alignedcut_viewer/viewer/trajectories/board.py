@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
-from ...progress import report
 from ..points.raster import Cloud, Shading
 from ..state.history import SELECTIONS, Selection, SelectionMode
 from ..widgets.board_panel import Board
 from ..widgets.layer_player import LayerPlayer
 from ..widgets.painting import Colours
-from .atlas import Tile, atlas_cells, mean_crop
+from ..work.task_runner import TaskState
 from .colours import KEEP_THEIR_COLOURS, colours_of_nodes, layer_ramp, legend_of
 from .controls import MapControls
+from .guides import Guides
 from .map_widget import MapWidget
 from .paths import MapChoice, PathBundle, all_paths, moving_points, paths_of_selections, shown_nodes
-from .source import PreparedMap, Styled, restyle
+from .source import PreparedMap, Regions, Styled, restyle
 from .thumbnails import NodeThumbnails
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class _Shown:
     prepared: PreparedMap
     thumbnails: NodeThumbnails
     names: tuple[str, ...]
+    regions: Regions
 
     @property
     def places(self) -> NDArray[np.float32]:
@@ -51,7 +52,7 @@ class TrajectoriesBoard(Board):
         """Controls above, the map, the player below."""
         self._shown: _Shown | None = None
         self._bundles: list[PathBundle] = []
-        self._cloud_colours: NDArray[np.uint8] | None = None
+        self._styled: Styled | None = None
         self._follows = False
         self.map = MapWidget(Colours.of(self.coordinator.viewer))
         self.controls = MapControls()
@@ -71,7 +72,7 @@ class TrajectoriesBoard(Board):
         layout.addLayout(foot)
         self._styling = self.latest_task("Colouring the map", self._on_styled)
         self._pathing = self.latest_task("Finding paths", self._on_paths)
-        self._mapping = self.latest_task("Making the atlas", self._on_tiles)
+        self._guides = Guides(self.map)
         self._picturing = self.latest_task("Reading a picture", self._on_picture)
         self._connect()
 
@@ -100,11 +101,14 @@ class TrajectoriesBoard(Board):
         self.follow(coordinator.selection.hovered_changed, self._on_hover)
         self.follow(coordinator.heat_map.changed, self._on_values)
         self.follow(coordinator.view.events.position, self._on_position)
+        self.follow(coordinator.shown.concepts_changed, self._on_concepts)
+        self.follow(coordinator.tasks.changed, self._on_task)
         self.follow_theme(self._on_theme)
 
     def rest(self) -> None:
         """Let the layers stand still."""
         self.player.pause()
+        self._guides.stop()
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -123,18 +127,22 @@ class TrajectoriesBoard(Board):
     @property
     def settled(self) -> bool:
         """Whether nothing is being prepared."""
-        return not any(task.busy for task in (self._styling, self._pathing, self._mapping, self._picturing))
+        return not any(task.busy for task in (self._styling, self._pathing, self._guides, self._picturing))
 
     # -- the map -------------------------------------------------------------------------------------------------
 
     def show_map(self, prepared: PreparedMap | None) -> None:
         """Show the map of the cut that is shown; None takes it away."""
+        self._styled = None
         if prepared is None:
             self._shown = None
+            self._guides.leave()
             self.map.show_points(None)
             return
         loaded, cut = self.coordinator.shown.study_and_cut()
-        self._shown = _Shown(cut, prepared, NodeThumbnails(loaded.pictures, cut.index), loaded.pictures.names)
+        thumbnails = NodeThumbnails(loaded.pictures, cut.index)
+        self._shown = _Shown(cut, prepared, thumbnails, loaded.pictures.names, Regions(loaded))
+        self._guides.take(cut, loaded.pictures, prepared, thumbnails)
         self.map.interactive, self.map.caption = True, ""
         self.controls.show_index(cut.index)
         self.map.show_points(prepared.raster, prepared.places)
@@ -146,6 +154,7 @@ class TrajectoriesBoard(Board):
         colours = colours_of_nodes(cut, "layer", dark=self.map.colours.dark)
         prepared.raster.set_colours(colours[landmarks])
         self._shown = None
+        self._guides.leave()
         self.map.interactive = False
         self.map.caption = f"the map is settling: {len(landmarks):,} of {len(cut.index):,} tokens"
         self.map.set_legend(legend_of(cut, "layer", [n.name for n in cut.index.networks]))
@@ -162,22 +171,24 @@ class TrajectoriesBoard(Board):
         if self.player.layer is None:
             self._follow_pictures()
         values, dark = self.coordinator.heat_map.values, self.map.colours.dark
-        prepared, cut = shown.prepared, shown.cut
-        self._styling.start(lambda progress: restyle(prepared, cut, choice, values, dark))
+        prepared, cut, regions = shown.prepared, shown.cut, shown.regions
+        self._styling.start(lambda progress: restyle(prepared, cut, choice, values, regions, dark))
         self._find_paths()
 
     def _on_styled(self, styled: Styled) -> None:
         shown = self._shown
         if shown is None or shown.prepared is not styled.prepared:
             return
-        self.map.set_guides(styled.contours, styled.labels)
+        self.map.set_contours(styled.contours)
         choice, index = self.choice, shown.cut.index
-        self._cloud_colours = None
+        self._styled = styled
         shading: Shading = "density" if choice.colour_by == "density" else "colour"
         self.map.set_shading(shading, yields=choice.colour_by not in KEEP_THEIR_COLOURS)
         networks = [network.name for network in choice.networks(index)]
         dark, values = self.map.colours.dark, self.coordinator.heat_map.values
-        self.map.set_legend(legend_of(shown.cut, choice.colour_by, networks, values=values, dark=dark))
+        self.map.set_legend(
+            legend_of(shown.cut, choice.colour_by, networks, values=values, regions=styled.regions, dark=dark)
+        )
         for which in SELECTIONS:
             self.map.mark(which, self.coordinator.selection.of(which).nodes)
         self._on_player(self.player.layer)
@@ -201,6 +212,19 @@ class TrajectoriesBoard(Board):
 
     def _on_values(self, values: Any) -> None:
         if self.choice.colour_by == "values":
+            self._restyle()
+
+    def _on_concepts(self) -> None:
+        if self.choice.colour_by == "concept":
+            self._restyle()
+        elif self._styled is not None and not self._is_stale():
+            self._guides.draw(self.choice)
+
+    def _on_task(self, task: TaskState) -> None:
+        """Colour by region as soon as that can be."""
+        shown, styled = self._shown, self._styled
+        waits = self.choice.colour_by == "region" and styled is not None and styled.regions is None
+        if shown is not None and waits and not task.busy and shown.regions.can_be_known:
             self._restyle()
 
     # -- selections ----------------------------------------------------------------------------------------------
@@ -259,27 +283,8 @@ class TrajectoriesBoard(Board):
         self.map.show_paths(bundles, ramps)
 
     def _find_tiles(self) -> None:
-        """Make the atlas of what is seen, if it is wanted."""
-        shown, view = self._shown, self.map.view
-        if shown is None or view is None or not self.choice.atlas:
-            self._mapping.stop()
-            self.map.set_tiles(())
-            return
-        grid, load, size = shown.prepared.raster.grid, shown.thumbnails.load, (self.map.width(), self.map.height())
-
-        def work(progress: Any) -> list[Tile]:
-            cells = atlas_cells(grid, view, *size)
-            tiles = []
-            for number, (place, nodes) in enumerate(cells):
-                report(progress, number, len(cells), "Making the atlas")
-                tiles.append(Tile(*place, mean_crop(nodes, load)))
-            return tiles
-
-        self._mapping.start(work)
-
-    def _on_tiles(self, tiles: list[Tile]) -> None:
-        if self._shown is not None and self.choice.atlas:
-            self.map.set_tiles(tiles)
+        """The atlas of another part of the plane."""
+        self._guides.draw_tiles(self.choice)
 
     def _tell(self) -> None:
         if self._shown is None:
@@ -346,7 +351,7 @@ class TrajectoriesBoard(Board):
             if shown is not None:
                 shown.prepared.raster.grid.reach(None)
             self.map.show_cloud(None)
-            self._find_tiles()
+            self._guides.draw(self.choice)
             self._tell()
             return
         if not self._follows:
@@ -357,15 +362,12 @@ class TrajectoriesBoard(Board):
         reached = np.zeros(len(shown.places), dtype=bool)  # what is on its way is nowhere yet
         reached[nodes] = float(layer).is_integer()
         shown.prepared.raster.grid.reach(reached)
-        self._find_tiles()
+        self._guides.draw(self.choice)
         self._tell()
-        if self._cloud_colours is None:
-            by = "layer" if self.choice.colour_by == "density" else self.choice.colour_by
-            self._cloud_colours = colours_of_nodes(
-                shown.cut, by, values=self.coordinator.heat_map.values, dark=self.map.colours.dark
-            )
+        if self._styled is None:  # called again as soon as the colours are known
+            return
         colours = np.full((len(nodes), 4), 255, dtype=np.uint8)
-        colours[:, :3] = self._cloud_colours[nodes]
+        colours[:, :3] = self._styled.colours[nodes]
         self.map.show_cloud(Cloud(np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1]), colours))
 
     # -- export --------------------------------------------------------------------------------------------------
@@ -394,6 +396,9 @@ class TrajectoriesBoard(Board):
             selections,
             list(self._bundles),
             self.coordinator.heat_map.values,
+            regions=None if self._styled is None else self._styled.regions,
+            contours=self.map.contours,
+            labels=self.map.seen_labels(),
         )
         return draw
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...nodes import NodeIndex
+from ..frames.brain_regions import by_group
 from ..points.raster import density_table
+from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
 
 if TYPE_CHECKING:
@@ -16,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOUR_BY", "ColourBy", "LegendRow", "colours_of_nodes", "layer_ramp", "legend_of"]
 
-ColourBy = Literal["alignedcut", "concept", "layer", "network", "values", "density"]
+ColourBy = Literal["alignedcut", "concept", "region", "layer", "network", "values", "density"]
 RGB = NDArray[np.uint8]
 
 COLOUR_BY: dict[ColourBy, str] = {
     "alignedcut": "AlignedCut colour",
     "concept": "concept",
+    "region": "brain region driven most",
     "layer": "layer, dark to bright",
     "network": "network",
     "values": "heat map over the pictures",
@@ -29,7 +32,7 @@ COLOUR_BY: dict[ColourBy, str] = {
 }
 """Ways to colour, each in words."""
 
-KEEP_THEIR_COLOURS: tuple[ColourBy, ...] = ("values", "concept")
+KEEP_THEIR_COLOURS: tuple[ColourBy, ...] = ("values", "concept", "region")
 """Ways whose colours stay strong when tokens are chosen: they are what is looked at."""
 MOST_NAMED = 8
 """Concepts that a legend names."""
@@ -127,6 +130,22 @@ def _concept_rows(cut: "Cut") -> list[LegendRow]:
     return [*rows, none] if not more else [*rows, LegendRow(f"and {more} more; none", none.colours)]
 
 
+def _by_region(regions: NodeLabels) -> RGB:
+    colours: RGB = np.append(regions.colours, np.array([NO_VALUE], dtype=np.uint8), axis=0)[regions.labels]
+    return colours
+
+
+def _region_rows(regions: NodeLabels | None) -> list[LegendRow]:
+    none = np.array([NO_VALUE], dtype=np.uint8)
+    if regions is None:
+        return [LegendRow("no brain regions yet: open the Brain panel", none)]
+    rows, first = [], 0
+    for names in by_group(regions.names):
+        rows.append(LegendRow(" · ".join(names), regions.colours[first : first + len(names)]))
+        first += len(names)
+    return [*rows, LegendRow("none more than its layer does", none)]
+
+
 def _by_value(values: NodeValues) -> RGB:
     low, high = values.limits
     held = values.values
@@ -139,7 +158,14 @@ def _by_value(values: NodeValues) -> RGB:
     return colours
 
 
-def colours_of_nodes(cut: "Cut", by: ColourBy, *, values: NodeValues | None = None, dark: bool = True) -> RGB:
+def colours_of_nodes(
+    cut: "Cut",
+    by: ColourBy,
+    *,
+    values: NodeValues | None = None,
+    regions: NodeLabels | None = None,
+    dark: bool = True,
+) -> RGB:
     """The colour of every node, uint8 (N, 3).
 
     Parameters
@@ -147,9 +173,12 @@ def colours_of_nodes(cut: "Cut", by: ColourBy, *, values: NodeValues | None = No
     cut
         The nodes.
     by
-        What decides; without `values`, ``"values"`` is grey. Density has no colours of nodes, and gets grey too.
+        What decides; without `values`, ``"values"`` is grey, and so is ``"region"`` without `regions`. Density has no
+        colours of nodes, and gets grey too.
     values
         The values that lie over the pictures.
+    regions
+        The region of the brain that each node drives most.
     dark
         Whether the ground is dark.
     """
@@ -161,18 +190,28 @@ def colours_of_nodes(cut: "Cut", by: ColourBy, *, values: NodeValues | None = No
         return _by_network(cut.index)
     if by == "concept":
         return _by_concept(cut)
+    if by == "region" and regions is not None:
+        return _by_region(regions)
     if by == "values" and values is not None:
         return _by_value(values)
     return np.full((len(cut.index), 3), NO_VALUE, dtype=np.uint8)
 
 
 def legend_of(
-    cut: "Cut", by: ColourBy, networks: Sequence[str], *, values: NodeValues | None = None, dark: bool = True
+    cut: "Cut",
+    by: ColourBy,
+    networks: Sequence[str],
+    *,
+    values: NodeValues | None = None,
+    regions: NodeLabels | None = None,
+    dark: bool = True,
 ) -> list[LegendRow]:
     """What the colours mean, a line each; for networks only those that are shown."""
     shown = [(position, network) for position, network in enumerate(cut.index.networks) if network.name in networks]
     if by == "concept":
         return _concept_rows(cut)
+    if by == "region":
+        return _region_rows(regions)
     if by == "layer":
         return [
             LegendRow(

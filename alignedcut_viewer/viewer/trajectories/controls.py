@@ -149,7 +149,7 @@ class MapControls(QWidget):
         self.more.setMenu(menu)
         contours, names, atlas = (QAction(text, menu) for text in ("contours", "names of concepts", "atlas"))
         contours.setToolTip("Draw lines around the densest 25, 50, 75 and 95 % of the tokens")
-        names.setToolTip("Name concepts where they lie; the more, the more you zoom in")
+        names.setToolTip("Name concepts where they lie, beside a picture of each; the more, the more you zoom in")
         atlas.setToolTip("Show the mean of what the tokens of each cell show; zoom in for finer cells")
         for action in (contours, names, atlas):
             action.setCheckable(True)

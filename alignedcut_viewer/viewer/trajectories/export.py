@@ -10,8 +10,10 @@ from ..frames.mark_stacks import rgb_of
 from ..points.grid import Viewport
 from ..points.raster import Marks, PointRaster, density_table
 from ..state.history import SELECTION_COLOURS, SELECTIONS
+from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
 from .colours import colours_of_nodes, legend_of
+from .labels import Label
 from .paths import MapChoice, PathBundle
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ __all__ = ["map_figure", "map_rows", "map_table"]
 WIDTH = 5.5
 POINT_DPI = 300
 MOST_DRAWN_PATHS = 60
+CROP = 30.0
+"""Logical pixels a side of the crop of a concept, as on the screen."""
 HEADER = ("node", "network", "layer", "image", "picture", "row", "column", "x", "y", "selection")
 _ROWS_A_CHUNK = 50_000
 
@@ -38,6 +42,10 @@ def map_figure(
     selections: Mapping[str, NDArray[np.int64]],
     bundles: Sequence[PathBundle],
     values: NodeValues | None = None,
+    *,
+    regions: NodeLabels | None = None,
+    contours: Sequence[NDArray[np.float32]] = (),
+    labels: Sequence[Label] = (),
 ) -> "Figure":
     """Draw what is seen, on white: points as a picture in print resolution, paths and words as lines.
 
@@ -45,7 +53,7 @@ def map_figure(
     ----------
     raster
         The points, shown or hidden as now.
-    cut, choice, values
+    cut, choice, values, regions
         What colours them.
     view, shape
         What is seen, and its (height, width), in logical pixels.
@@ -53,12 +61,16 @@ def map_figure(
         Chosen nodes by name.
     bundles
         Paths that are drawn.
+    contours, labels
+        Lines of equal density, and names of concepts, as they are seen.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     height, width = shape
-    legend = legend_of(cut, choice.colour_by, [n.name for n in choice.networks(cut.index)], values=values, dark=False)
+    networks = [network.name for network in choice.networks(cut.index)]
+    legend = legend_of(cut, choice.colour_by, networks, values=values, regions=regions, dark=False)
+    colours = colours_of_nodes(cut, choice.colour_by, values=values, regions=regions, dark=False)
     foot = 0.22 * len(legend) + 0.25 + (0.22 if any(len(nodes) for nodes in selections.values()) else 0)
     tall = WIDTH * height / width
     figure = Figure(figsize=(WIDTH, tall + foot))
@@ -72,30 +84,34 @@ def map_figure(
     axes.set_ylim(view.top - height / view.scale, view.top)
     axes.set_aspect("equal")
     axes.imshow(
-        _points(raster, cut, choice, view, shape, selections, values, dim=bool(bundles)),
+        _points(raster, colours, choice, view, shape, selections, dim=bool(bundles)),
         extent=(view.left, view.left + width / view.scale, view.top - height / view.scale, view.top),
         interpolation="none",
     )
+    for line in contours:
+        axes.plot(line[:, 0], line[:, 1], color="0.3", linewidth=0.5, alpha=0.6)
     for bundle in bundles:
         _draw_bundle(axes, bundle, cut)
+    for label in labels:
+        x, y = raster.grid.places(np.array([label.node]))
+        _draw_label(axes, label, (float(x[0]), float(y[0])), shape[1])
     _draw_legend(figure, legend, selections, tall + foot)
     return figure
 
 
 def _points(
     raster: PointRaster,
-    cut: "Cut",
+    colours: NDArray[np.uint8],
     choice: MapChoice,
     view: Viewport,
     shape: tuple[int, int],
     selections: Mapping[str, NDArray[np.int64]],
-    values: NodeValues | None,
     *,
     dim: bool,
 ) -> NDArray[np.uint8]:
     ratio = WIDTH * POINT_DPI / shape[1]
     on_white = PointRaster(raster.grid)
-    on_white.set_colours(colours_of_nodes(cut, choice.colour_by, values=values, dark=False))
+    on_white.set_colours(colours)
     chosen = {which: nodes for which, nodes in selections.items() if len(nodes)}
     marks = [Marks(*raster.grid.places(nodes), rgb_of(SELECTION_COLOURS[which])) for which, nodes in chosen.items()]
     return on_white.draw(
@@ -144,6 +160,25 @@ def _draw_strand(axes: "Axes", path: NDArray[np.float32], bundle: PathBundle, co
             fontsize=7,
             color=colour,
         )
+
+
+def _draw_label(axes: "Axes", label: Label, place: tuple[float, float], width: int) -> None:
+    """A crop with a rim in the colour of its concept, and its name at the right, as large as on a screen."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    side = CROP * WIDTH * 72 / width  # points
+    crop = OffsetImage(label.crop, zoom=side / label.crop.shape[1])
+    rim = {"edgecolor": np.array(label.colour) / 255, "linewidth": 1.2}
+    axes.add_artist(AnnotationBbox(crop, place, pad=0.05, bboxprops=rim))
+    axes.annotate(
+        label.name,
+        place,
+        (side / 2 + 3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=6,
+        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8},
+    )
 
 
 def _draw_legend(

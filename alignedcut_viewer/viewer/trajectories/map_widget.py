@@ -14,18 +14,20 @@ from qtpy.QtWidgets import QWidget
 from ..frames.mark_stacks import rgb_of
 from ..points.grid import Viewport
 from ..points.raster import Cloud, Marks, PointRaster, Shading, density_table
-from ..state.history import SELECTION_COLOURS, SELECTIONS
+from ..state.history import SELECTION_COLOURS
 from ..widgets.painting import Colours, halo_text
 from .atlas import Tile
 from .colours import LegendRow
+from .labels import Label
 from .painting import (
     image_of,
     paint_contours,
+    paint_count,
     paint_labels,
     paint_legend,
     paint_paths,
     paint_ring,
-    paint_strand,
+    paint_strands,
     paint_thumbnail,
     paint_tiles,
 )
@@ -70,8 +72,9 @@ class MapWidget(MapTools):
         self._places: NDArray[np.float32] | None = None
         self._bundles: Sequence[PathBundle] = ()
         self._ramps: Mapping[str, NDArray[np.uint8]] = {}
-        self._contours: Sequence[NDArray[np.float32]] = ()
-        self._labels: Sequence[tuple[str, int]] = ()
+        self.contours: Sequence[NDArray[np.float32]] = ()
+        self.labels: Sequence[Label] = ()
+        self._painted: Sequence[int] = ()
         self._tiles: Sequence[Tile] = ()
         self._cloud: Cloud | None = None
         self._image: NDArray[np.uint8] | None = None
@@ -100,7 +103,7 @@ class MapWidget(MapTools):
         self.raster, self._places = raster, places
         self.hovered = self.thumbnail = None
         self._marks, self._bundles, self._cloud = {}, (), None
-        self._contours, self._labels, self._tiles = (), (), ()
+        self.contours, self.labels, self._tiles = (), (), ()
         self.stop_tool()
         if raster is None:
             self.view = None
@@ -127,15 +130,24 @@ class MapWidget(MapTools):
         self._bundles, self._ramps = tuple(bundles), ramps or {}
         self.changed()
 
-    def set_guides(self, contours: Sequence[NDArray[np.float32]], labels: Sequence[tuple[str, int]]) -> None:
-        """Draw lines of equal density (K, 2) of the plane, and names at points, the most important first."""
-        self._contours, self._labels = tuple(contours), tuple(labels)
+    def set_contours(self, contours: Sequence[NDArray[np.float32]]) -> None:
+        """Draw lines of equal density (K, 2) of the plane, or none."""
+        self.contours = tuple(contours)
+        self.update()
+
+    def set_labels(self, labels: Sequence[Label]) -> None:
+        """Name concepts at points, the most important first, or none."""
+        self.labels, self._painted = tuple(labels), ()
         self.update()
 
     def set_tiles(self, tiles: Sequence[Tile]) -> None:
         """Lay the cells of an atlas over the points, or none."""
         self._tiles = tuple(tiles)
         self.update()
+
+    def seen_labels(self) -> list[Label]:
+        """Names for which there was room when they were painted."""
+        return [self.labels[number] for number in self._painted if number < len(self.labels)]
 
     def show_cloud(self, cloud: Cloud | None) -> None:
         """Draw points on their way above the others, or none."""
@@ -296,18 +308,18 @@ class MapWidget(MapTools):
             painter.drawImage(QPointF(0, 0), image_of(self._lines, ratio))
         halo = QColor(self.colours.back)
         paint_tiles(painter, self._tiles, self.view)
-        if self._contours:
-            paint_contours(painter, self._contours, self.view, self.colours)
+        if self.contours:
+            paint_contours(painter, self.contours, self.view, self.colours)
         for bundle in self._bundles:
             if bundle.which:
                 colour = QColor(SELECTION_COLOURS[bundle.which])
                 if len(bundle.places) <= MOST_PAINTED:
                     paint_paths(painter, bundle.places, self.view, colour, arrows=1 < len(bundle.places) <= WITH_ARROWS)
-        self._paint_strands(painter, halo)
-        if self._labels and self._places is not None:
+        paint_strands(painter, self._bundles, self.view, halo)
+        if self.labels and self._places is not None:
             painter.setFont(self.small_font())
-            at = self.view.to_pixels(self._places[[node for _, node in self._labels]])
-            paint_labels(painter, [name for name, _ in self._labels], at, self.colours, QRectF(self.rect()))
+            at = self.view.to_pixels(self._places[[label.node for label in self.labels]])
+            self._painted = paint_labels(painter, self.labels, at, self.colours, QRectF(self.rect()))
         self.paint_tool(painter)
         if self.legend:
             painter.setFont(self.small_font())
@@ -318,14 +330,6 @@ class MapWidget(MapTools):
             halo_text(
                 painter, QPointF(self.width() / 2, 14), self.caption, colour=self.colours.text, halo=self.colours.back
             )
-
-    def _paint_strands(self, painter: QPainter, halo: QColor) -> None:
-        assert self.view is not None
-        for bundle in self._bundles:
-            for strand in reversed(bundle.strands):
-                path, dashed = bundle.places[strand.position], bundle.which == SELECTIONS[1]
-                colour = QColor(SELECTION_COLOURS[bundle.which])
-                paint_strand(painter, path, bundle.layers, self.view, colour, halo, share=strand.share, dashed=dashed)
 
     def _paint_hovered(self, painter: QPainter) -> None:
         if self.hovered is None or self._places is None or not self.interactive:
@@ -348,9 +352,9 @@ class MapWidget(MapTools):
             painter.setPen(QPen(colour, 1.5, Qt.PenStyle.DashLine))
             painter.setBrush(ground)
             painter.drawPolygon(QPolygonF(self.lasso))
-            self._paint_count(painter, self.lasso[-1], len(self.in_lasso()))
+            paint_count(painter, self.lasso[-1], len(self.in_lasso()), self.colours, self.width())
         if self.stroke is not None:
-            self._paint_count(painter, self.brush_at, int(np.count_nonzero(self.stroke)))
+            paint_count(painter, self.brush_at, int(np.count_nonzero(self.stroke)), self.colours, self.width())
         centre = self.crosshair or self._cursor
         if self.tool == "brush" and centre is not None:
             painter.setPen(QPen(colour, 1.5))
@@ -362,11 +366,6 @@ class MapWidget(MapTools):
                 painter.setPen(QPen(shade, width))
                 painter.drawLine(QPointF(x - 9, y), QPointF(x + 9, y))
                 painter.drawLine(QPointF(x, y - 9), QPointF(x, y + 9))
-
-    def _paint_count(self, painter: QPainter, at: QPointF, count: int) -> None:
-        words = f"{count:,} token" + ("" if count == 1 else "s")
-        place = QPointF(min(max(at.x(), 40), self.width() - 40), max(at.y() - 14, 10))
-        halo_text(painter, place, words, colour=self.colours.text, halo=self.colours.back)
 
     # -- mouse ---------------------------------------------------------------------------------------------------
 

@@ -10,20 +10,25 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QImage, QLinearGradient, QPainter, QPainterPath, QPen, QPolygonF
 
 from ..points.grid import Viewport
+from ..state.history import SELECTION_COLOURS, SELECTIONS
 from ..widgets.painting import Colours, halo_text
+from ..widgets.painting import image_of as pixels_image
 from .atlas import Tile
 from .colours import LegendRow
+from .labels import Label
+from .paths import PathBundle
 from .thumbnails import Thumbnail
 
 __all__ = [
     "image_of",
     "paint_arrows",
     "paint_contours",
+    "paint_count",
     "paint_labels",
     "paint_legend",
-    "paint_strand",
     "paint_paths",
     "paint_ring",
+    "paint_strands",
     "paint_thumbnail",
     "paint_tiles",
 ]
@@ -31,6 +36,9 @@ __all__ = [
 ARROW = 7.0
 LONGEST_SCALE = 84.0
 PADDING = 6.0
+LABEL_CROP = 30.0
+"""Logical pixels a side of the crop beside the name of a concept."""
+RIM = 2.0
 NEAR = 16.0
 """Places on the screen that are nearer than this do not get arrows and numbers of their own."""
 
@@ -119,7 +127,26 @@ def paint_paths(
             paint_arrows(painter, points, colour)
 
 
-def paint_strand(
+def paint_strands(painter: QPainter, bundles: Sequence[PathBundle], view: Viewport, halo: QColor) -> None:
+    """The few paths of each bundle that stand for all of them; those of the ground are broken lines.
+
+    Parameters
+    ----------
+    painter, view
+        Where to, in logical pixels.
+    bundles
+        Paths; those of no selection have no strands.
+    halo
+        Of the rims.
+    """
+    for bundle in bundles:
+        for strand in reversed(bundle.strands):
+            path, dashed = bundle.places[strand.position], bundle.which == SELECTIONS[1]
+            colour = QColor(SELECTION_COLOURS[bundle.which])
+            _paint_strand(painter, path, bundle.layers, view, colour, halo, share=strand.share, dashed=dashed)
+
+
+def _paint_strand(
     painter: QPainter,
     places: NDArray[np.float32],
     layers: Sequence[int],
@@ -132,18 +159,7 @@ def paint_strand(
 ) -> None:
     """A path that stands for many: thick, with a rim, heads, and the number of each layer where there is room.
 
-    Parameters
-    ----------
-    painter, view
-        Where to, in logical pixels.
-    places, layers
-        (L, 2) on the map, and layer numbers.
-    colour, halo
-        Of the line and its rim.
-    share
-        Part of the paths that it stands for; decides how thick it is.
-    dashed
-        Whether its line is broken, which tells ground from figure without colours.
+    The greater its share of the paths, the thicker it is. A broken line tells ground from figure without colours.
     """
     points = view.to_pixels(places)
     width = 1.5 + 2.5 * share**0.5
@@ -178,6 +194,13 @@ def paint_contours(
         painter.drawPath(_line(view.to_pixels(line)))
 
 
+def paint_count(painter: QPainter, at: QPointF, count: int, colours: Colours, width: int) -> None:
+    """How many tokens a lasso or a stroke holds, beside where it is, inside a widget of some width."""
+    words = f"{count:,} token" + ("" if count == 1 else "s")
+    place = QPointF(min(max(at.x(), 40), width - 40), max(at.y() - 14, 10))
+    halo_text(painter, place, words, colour=colours.text, halo=colours.back)
+
+
 def paint_tiles(painter: QPainter, tiles: Sequence[Tile], view: Viewport) -> None:
     """The cells of an atlas, a hair apart."""
     for tile in tiles:
@@ -189,16 +212,16 @@ def paint_tiles(painter: QPainter, tiles: Sequence[Tile], view: Viewport) -> Non
 
 
 def paint_labels(
-    painter: QPainter, names: Sequence[str], places: NDArray[np.float64], colours: Colours, frame: QRectF
+    painter: QPainter, labels: Sequence[Label], places: NDArray[np.float64], colours: Colours, frame: QRectF
 ) -> list[int]:
-    """Names where there is room for them, the first ones first; so more are seen the more one zooms in.
+    """Crops with names where there is room for them, the first ones first; so more are seen the more one zooms in.
 
     Parameters
     ----------
     painter, frame
         Where to.
-    names, places
-        Words, and the middle of each, (n, 2) logical pixels.
+    labels, places
+        What to paint, and where the middle of each crop lies, (n, 2) logical pixels.
     colours
         Of the words and their rim.
 
@@ -210,14 +233,21 @@ def paint_labels(
     metrics = QFontMetricsF(painter.font())
     taken: list[QRectF] = []
     painted = []
-    for number, (name, at) in enumerate(zip(names, places, strict=True)):
-        width, height = metrics.horizontalAdvance(name) + PADDING, metrics.height()
-        box = QRectF(at[0] - width / 2, at[1] - height / 2, width, height)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    for number, (label, at) in enumerate(zip(labels, places, strict=True)):
+        wide = metrics.horizontalAdvance(label.name) + PADDING
+        crop = QRectF(at[0] - LABEL_CROP / 2, at[1] - LABEL_CROP / 2, LABEL_CROP, LABEL_CROP)
+        word = QRectF(crop.right() + RIM, crop.top(), wide, LABEL_CROP)
+        if word.right() > frame.right():  # the name stands at the other side
+            word.moveRight(crop.left() - RIM)
+        box = crop.united(word).adjusted(-RIM, -RIM, RIM, RIM)
         if not frame.contains(box) or any(box.intersects(other) for other in taken):
             continue
         taken.append(box)
         painted.append(number)
-        halo_text(painter, QPointF(*at), name, colour=colours.text, halo=colours.back)
+        painter.fillRect(crop.adjusted(-RIM, -RIM, RIM, RIM), QColor(*label.colour))
+        painter.drawImage(crop, pixels_image(label.crop))
+        halo_text(painter, word.center(), label.name, colour=colours.text, halo=colours.back)
     return painted
 
 

@@ -43,7 +43,7 @@ class MapChoice:
     contours
         Whether lines of equal density are drawn.
     names
-        Whether concepts are named where they lie.
+        Whether concepts are named where they lie, beside a crop of each.
     atlas
         Whether cells of the map show the mean of what their tokens show.
     """
@@ -56,7 +56,7 @@ class MapChoice:
     flow: bool = False
     all_layers: bool = False
     contours: bool = False
-    names: bool = False
+    names: bool = True
     atlas: bool = False
 
     def as_dict(self) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...progress import ProgressCallback
+from ..frames.brain_regions import ACTIVATION, region_labels, region_scores
 from ..frames.computed import Computed
 from ..points.contours import density_contours
 from ..points.grid import PointGrid
 from ..points.raster import PointRaster, compile_loops
+from ..state.node_labels import NodeLabels
 from ..state.node_values import NodeValues
 from .colours import colours_of_nodes
 from .paths import MapChoice, shown_nodes
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
-__all__ = ["MAP", "EarlyMap", "PreparedMap", "Styled", "map_work", "prepare", "restyle", "scattered"]
+__all__ = ["MAP", "EarlyMap", "PreparedMap", "Regions", "Styled", "map_work", "prepare", "restyle", "scattered"]
 
 EarlyMap = Callable[[NDArray[np.int64], NDArray[np.float32]], None]
 
@@ -100,27 +102,57 @@ class Styled:
         The map.
     contours
         Lines of equal density (K, 2) of what is shown, if they are wanted.
-    labels
-        Names of concepts and the tokens they stand at, the largest concept first, if they are wanted.
+    colours
+        uint8 (N, 3) of all nodes where one layer stands out; of a map of density, those by layer.
+    regions
+        The region of the brain that each node drives most, where that decides the colours and is known.
     """
 
     prepared: PreparedMap
     contours: Sequence[NDArray[np.float32]]
-    labels: Sequence[tuple[str, int]]
+    colours: NDArray[np.uint8]
+    regions: NodeLabels | None
 
 
-def restyle(prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, dark: bool) -> Styled:
+class Regions:
+    """The region of the brain that each node of a study's cut drives most, found when it is first asked for.
+
+    Parameters
+    ----------
+    shown
+        The study with its cut.
+    """
+
+    def __init__(self, shown: "LoadedStudy") -> None:
+        self._shown = shown
+        self._labels: NodeLabels | None = None
+
+    @property
+    def can_be_known(self) -> bool:
+        """Whether the activation of the brain was computed."""
+        return ACTIVATION.known(self._shown) is not None
+
+    def labels(self) -> NodeLabels | None:
+        """They; None without brain data. For the background: a million nodes take a third of a second."""
+        activation, cut = ACTIVATION.known(self._shown), self._shown.cut
+        if self._labels is None and activation is not None and cut is not None:
+            self._labels = region_labels(activation, region_scores(self._shown.study, cut))
+        return self._labels
+
+
+def restyle(
+    prepared: PreparedMap, cut: "Cut", choice: MapChoice, values: NodeValues | None, regions: Regions, dark: bool
+) -> Styled:
     """Show what is chosen, in the colours that are chosen; for the background: a million nodes take 50 ms."""
-    colours = colours_of_nodes(cut, choice.colour_by, values=values, dark=dark)
+    by, known = choice.colour_by, regions.labels() if choice.colour_by == "region" else None
+    colours = colours_of_nodes(cut, by, values=values, regions=known, dark=dark)
     shown = shown_nodes(cut.index, choice)
     prepared.raster.grid.show(shown)
     prepared.raster.set_colours(colours)
     places = prepared.places if shown is None else prepared.places[shown]
-    labels = []
-    if choice.names and cut.concepts is not None:
-        concepts = sorted(cut.concepts, key=lambda each: -each.size)
-        labels = [(each.name, each.centre) for each in concepts if shown is None or shown[each.centre]]
-    return Styled(prepared, density_contours(places) if choice.contours else (), labels)
+    if by == "density":
+        colours = colours_of_nodes(cut, "layer", dark=dark)
+    return Styled(prepared, density_contours(places) if choice.contours else (), colours, known)
 
 
 MAP: Computed[NDArray[np.float32]] = Computed(lambda cut: cut.map2d)

@@ -45,12 +45,13 @@ class Legend(QWidget):
         self.colours = colours
         self.labels: NodeLabels | None = None
         self.bar: Bar | None = None
+        self.notes = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def show_legend(self, labels: NodeLabels | None, bar: Bar | None) -> None:
-        """Show the legend of groups, else a colour bar; of neither there is none."""
-        self.labels, self.bar = labels, bar
+    def show_legend(self, labels: NodeLabels | None, bar: Bar | None, notes: str = "") -> None:
+        """Show the legend of groups, else a colour bar with notes below it; of neither there is none."""
+        self.labels, self.bar, self.notes = labels, bar, notes
         self.setVisible(labels is not None or bar is not None)
         self.updateGeometry()
         self.update()
@@ -74,7 +75,14 @@ class Legend(QWidget):
         rows = 3.0
         if self.labels is not None:
             rows = 1 + len(self.lines) + (len(self.labels.names) > MOST_NAMES)
+        elif self.notes:
+            return QSize(BAR + 24, round(self._notes_box().bottom() + 6))
         return QSize(BAR + 24, round(rows * self._row() + 8))
+
+    def _notes_box(self) -> QRectF:
+        """Where notes stand: below the bar and its numbers."""
+        room = QRectF(12, 3.2 * self._row(), BAR, 1000)
+        return QFontMetricsF(self.font()).boundingRect(room, int(Qt.TextFlag.TextWordWrap), self.notes)
 
     def paintEvent(self, event: Any) -> None:
         """Paint on a ground that lets a little of the picture through."""
@@ -124,3 +132,5 @@ class Legend(QWidget):
             width = metrics.horizontalAdvance(words)
             x = min(max(left + share * BAR - width / 2, 4), self.width() - width - 4)
             painter.drawText(QPointF(x, box.bottom() + metrics.ascent() + 1), words)
+        if self.notes:
+            painter.drawText(self._notes_box(), int(Qt.TextFlag.TextWordWrap), self.notes)

@@ -254,13 +254,63 @@ def test_the_second_window_closes_without_asking(qtbot, coordinator, shown, brai
     qtbot.waitUntil(lambda: not window.is_open)
 
 
+def score(path, **scores):
+    """Let the alignment of a study say how well it predicts held-out responses."""
+    with Study.open(path, writable=True) as study:
+        group = f"alignments/{study.cut().recipe['cut']['alignment']}"
+        rois = {name: {"r2": value} for name, value in {**scores, "all": 0.2}.items()}
+        study.store.set_attributes(group, {**study.store.attributes(group), "scores": {"rois": rois}})
+
+
+def test_weak_regions_are_pale_on_the_cortex_flat_and_in_three_dimensions(
+    qtbot, coordinator, own_study, brain_panel, wait_idle
+):
+    score(own_study, V1=0.31, PPA=0.012)
+    coordinator.open_study(own_study)
+    wait_idle()
+    lower, cortex = brain_panel.board.lower, brain_panel.board.cortex
+    qtbot.waitUntil(lambda: cortex.scene is not None, timeout=60_000)
+    coordinator.selection.select(nodes_of(coordinator.shown.cut, 0, 8, (1, 2), (1, 2, 3)))
+    qtbot.waitUntil(lambda: cortex.values is not None)
+    v1, ppa = (cortex.names.index(name) for name in ("V1", "PPA"))
+    scene, back = cortex.scene, (0, 0, 0)
+    assert cortex.weak == [ppa]
+    full, seen, bare = (
+        scene.picture(values, cortex.scale, back, faded)[..., :3].astype(float)
+        for values, faded in ((cortex.values, ()), (cortex.values, cortex.weak), (None, ()))
+    )
+    weak = scene.regions == ppa
+    np.testing.assert_allclose(seen[weak], 0.35 * full[weak] + 0.65 * bare[weak], atol=0.51)
+    assert np.abs(seen - full)[weak].max() > 20
+    np.testing.assert_array_equal(seen[~weak], full[~weak])
+    assert cortex.label_of(v1) == "V1 .31"
+    if cortex._labels is not None and cortex._labels:
+        assert {words for _, _, words in cortex._labels} <= {cortex.label_of(r) for r in range(len(cortex.names))}
+    # what the window shows is that picture
+    place = cortex.place_of(ppa)
+    row, column = cortex._pixel(place)
+    qtbot.mouseClick(lower.open_3d, Qt.MouseButton.LeftButton)
+    window = lower.window_3d
+    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    assert "V1 .31, PPA .01" in window.legend.notes
+    assert "Pale" in window.legend.notes
+    surface = window.surface
+    side, vertex = scene.raster.vertex_at(row, column)
+    at = vertex + 163_842 * (side == "rh")
+    assert surface.faded[at]
+    assert not surface.faded[np.concatenate([scene.masks[one].mask("V1") for one in ("lh", "rh")])].any()
+    strong = cortex.scale.rgb(np.array([cortex.values[side][vertex]])) / 255
+    if not surface.outlined[at]:
+        np.testing.assert_allclose(
+            np.array(window.layer.vertex_colors)[at, :3], (0.35 * strong + 0.65 * surface.tone[at])[0], atol=0.01
+        )
+    window.close()
+
+
 def test_held_out_scores_stand_beside_regions_and_weak_ones_are_faded(
     qtbot, coordinator, own_study, brain_panel, wait_idle
 ):
-    with Study.open(own_study, writable=True) as study:
-        group = f"alignments/{study.cut().recipe['cut']['alignment']}"
-        scores = {"rois": {"V1": {"r2": 0.31}, "FFA": {"r2": 0.012}, "all": {"r2": 0.2}}}
-        study.store.set_attributes(group, {**study.store.attributes(group), "scores": scores})
+    score(own_study, V1=0.31, FFA=0.012)
     coordinator.open_study(own_study)
     wait_idle()
     board, bars = brain_panel.board, brain_panel.board.bars

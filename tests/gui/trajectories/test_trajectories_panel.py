@@ -11,7 +11,10 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
+from alignedcut_viewer.pipeline.concept_stage import ConceptSettings, discover_concepts
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.viewer.concepts.edits import edit_concepts
+from alignedcut_viewer.viewer.frames.brain_regions import region_labels
 from alignedcut_viewer.viewer.widgets import panel_export
 from tests.gui.event_loop import go_round
 
@@ -404,13 +407,83 @@ def test_contours_are_drawn(qtbot, trajectories, map_widget, coordinator, settle
     before = seen(map_widget)
     trajectories.board.controls.contours.trigger()
     settle(trajectories)
-    lines = map_widget._contours
+    lines = map_widget.contours
     assert lines
     changed = (np.abs(seen(map_widget) - before).max(axis=2) > 20).sum()
     assert changed > 100
     trajectories.board.controls.contours.trigger()
     settle(trajectories)
-    assert not len(map_widget._contours)
+    assert not len(map_widget.contours)
+
+
+def discovered(study_path, path):
+    """A copy of a study with concepts of its cut."""
+    shutil.copytree(study_path, path)
+    with Study.open(path, writable=True) as study:
+        discover_concepts(study, settings=ConceptSettings(n_concepts=6, min_size=5))
+    return path
+
+
+def test_concepts_are_named_where_they_lie_beside_a_crop(
+    qtbot, viewer, coordinator, small_study, tmp_path, wait_idle, settle
+):
+    coordinator.open_study(discovered(small_study, tmp_path / "own.zarr"))
+    wait_idle()
+    panel = open_panel(viewer)
+    settle(panel)
+    board, map_widget, cut = panel.board, panel.board.map, coordinator.shown.cut
+    board.player.off.click()
+    settle(panel)
+    concepts = {concept.name: concept for concept in cut.concepts}
+    assert {label.name for label in map_widget.labels} == set(concepts)
+    for label in map_widget.labels:
+        assert label.node in concepts[label.name].members
+    first = map_widget.labels[0]
+    assert first in map_widget.seen_labels()
+    # The crop is really painted, in a rim of the concept's colour.
+    x, y = map_widget.view.to_pixels(map_widget._places[first.node]).round().astype(int)
+    shown = seen(map_widget)[y - 10 : y + 10, x - 10 : x + 10].mean(axis=(0, 1))
+    assert np.abs(shown - first.crop[21:107, 21:107].mean(axis=(0, 1))).max() < 25
+    assert np.abs(seen(map_widget)[y, x - 18 : x - 14] - first.colour).max(axis=1).min() <= 3
+    # More of them the further one zooms in: what lies alone is never hidden.
+    map_widget.zoom(2000, map_widget.place_of(map_widget.labels[-1].node))
+    settle(panel)
+    assert map_widget.labels[-1] in map_widget.seen_labels()
+    # Of one layer, only what that layer holds.
+    board.controls.all.click()
+    coordinator.go_to_layer(7)
+    qtbot.keyClick(map_widget, Qt.Key.Key_PageUp)
+    settle(panel)
+    assert map_widget.labels
+    assert {int(cut.index.locate(label.node).layer) for label in map_widget.labels} == {board.player.layer}
+    here = concepts[map_widget.labels[0].name].id
+    edit_concepts(coordinator, cut.concepts, lambda all: all.rename(here, "whiskers"))
+    settle(panel)
+    assert map_widget.labels[0].name == "whiskers"
+    board.controls.names.trigger()
+    settle(panel)
+    assert map_widget.labels == ()
+
+
+def test_tokens_in_the_colour_of_the_region_that_they_drive_most(
+    viewer, coordinator, brain_study, tmp_path, wait_idle, settle
+):
+    coordinator.open_study(shutil.copytree(brain_study, tmp_path / "own.zarr"))
+    wait_idle()
+    panel = open_panel(viewer)
+    settle(panel)
+    controls, map_widget = panel.board.controls, panel.board.map
+    controls.colour_by.setCurrentIndex(controls.colour_by.findData("region"))
+    settle(panel)
+    cut, raster = coordinator.shown.cut, map_widget.raster
+    regions = region_labels(cut.brain_activation, {})
+    expected = np.append(regions.colours, [(128, 128, 128)], axis=0)[regions.labels]
+    np.testing.assert_array_equal(raster._colours[:, :3], expected[raster.grid.order])
+    assert any("V1 · V2" in row.title for row in map_widget.legend)
+    coordinator.selection.select([3])
+    settle(panel)
+    panel.board.player.off.click()
+    assert not map_widget.dimmed
 
 
 def test_a_heat_map_stays_bright_behind_a_selection(trajectories, map_widget, coordinator, settle):

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
 from alignedcut_viewer.study.concept_set import Concept
+from alignedcut_viewer.viewer.frames.node_crops import NodeCrops
 from alignedcut_viewer.viewer.points.contours import density_contours
 from alignedcut_viewer.viewer.points.grid import PointGrid, Viewport
 from alignedcut_viewer.viewer.points.raster import PointRaster
+from alignedcut_viewer.viewer.state.node_labels import NodeLabels
 from alignedcut_viewer.viewer.state.node_values import NodeValues
 from alignedcut_viewer.viewer.trajectories.colours import COLOUR_BY, colours_of_nodes, layer_ramp, legend_of
 from alignedcut_viewer.viewer.trajectories.export import HEADER, map_figure, map_rows
+from alignedcut_viewer.viewer.trajectories.labels import Label, labels_of
 from alignedcut_viewer.viewer.trajectories.paths import (
     MOST_PATHS,
     MapChoice,
@@ -85,6 +88,47 @@ def test_colours_by_concept():
     rows = legend_of(WithConcepts(), "concept", ["a"])
     assert [row.title for row in rows] == ["c1", "c0", "none"]
     assert "discover" in legend_of(Cut(), "concept", ["a"])[0].title
+
+
+def test_colours_by_region():
+    labels = np.arange(len(INDEX)) % 4 - 1
+    regions = NodeLabels(labels, ("V1", "V2", "FFA"), [(9, 9, 9), (50, 50, 50), (200, 0, 0)], "regions")
+    colours = colours_of_nodes(Cut(), "region", regions=regions)
+    np.testing.assert_array_equal(colours[:4], [(128, 128, 128), (9, 9, 9), (50, 50, 50), (200, 0, 0)])
+    rows = legend_of(Cut(), "region", ["a"], regions=regions)
+    assert [row.title for row in rows] == ["V1 · V2", "FFA", "none more than its layer does"]
+    np.testing.assert_array_equal(rows[0].colours, regions.colours[:2])
+    assert "Brain panel" in legend_of(Cut(), "region", ["a"])[0].title
+    assert (colours_of_nodes(Cut(), "region") == 128).all()
+
+
+def test_labels_stand_at_tokens_that_are_seen_with_a_crop_of_each():
+    class Files:
+        def load(self, position, at_least):
+            picture = np.zeros((40, 60, 3), dtype=np.uint8)
+            picture[:, 30:] = (200, 10, 10)
+            return picture
+
+    pictures = type("Pictures", (), {"files": Files(), "names": ("one", "two")})()
+    left, right = (INDEX.node("a", 1, 4, row=1, column=column) for column in (0, 2))
+    members = np.sort(np.append(INDEX.select(networks=["b"]), [left]))
+    concepts = [
+        Concept(0, "everywhere", int(members[0]), members, (1, 2, 3), 1.0, False, (0,)),
+        Concept(1, "right", right, np.array([right]), (4, 5, 6), 1.0, False, (1,)),
+        Concept(2, "elsewhere", 0, np.array([0]), (7, 8, 9), 1.0, False, (2,)),
+    ]
+    crops = NodeCrops(pictures, INDEX)
+    seen = np.zeros(len(INDEX), dtype=bool)
+    seen[[left, right]] = True
+    labels = labels_of(concepts, MAP, seen, crops)
+    assert [(label.name, label.node, label.count) for label in labels] == [("everywhere", left, 1), ("right", right, 1)]
+    assert labels[0].crop[:, :8].max() == 0
+    assert (labels[1].crop[:, -8:, 0] == 200).all()
+    seen[:] = True
+    (first, *_) = labels_of(concepts, MAP, seen, crops)
+    assert (first.name, first.count) == ("everywhere", len(members))
+    apart = np.linalg.norm(MAP[members] - np.median(MAP[members], axis=0), axis=1)
+    assert first.node == members[apart.argmin()]
 
 
 def test_filters_hide_networks_and_layers():
@@ -201,10 +245,25 @@ def test_print_and_table_hold_what_is_seen():
     chosen = {"figure": np.array([INDEX.node("a", 1, 7, row=1, column=2)]), "ground": np.empty(0, np.int64)}
     bundles = paths_of_selections(cut, MAP, chosen, MapChoice())
     view = Viewport.around(grid.bounds, 300, 200)
-    figure = map_figure(PointRaster(grid), cut, MapChoice("layer"), view, (200, 300), chosen, bundles)
+    label = Label("ears", (200, 0, 0), 3, 12, np.zeros((16, 16, 3), dtype=np.uint8))
+    contour = np.array([(0, 0), (1, 0), (1, 1)], dtype=np.float32)
+    figure = map_figure(
+        PointRaster(grid),
+        cut,
+        MapChoice("layer"),
+        view,
+        (200, 300),
+        chosen,
+        bundles,
+        contours=[contour],
+        labels=[label],
+    )
     axes = figure.axes[0]
     np.testing.assert_allclose(axes.get_xlim(), (view.left, view.left + 300 / view.scale))
-    assert any(np.array_equal(line.get_xydata(), bundles[0].places[0]) for line in axes.lines)
+    for wanted in (bundles[0].places[0], contour):
+        assert any(np.array_equal(line.get_xydata(), wanted) for line in axes.lines)
+    (name,) = (text for text in axes.texts if text.get_text() == "ears")
+    np.testing.assert_allclose(name.xy, MAP[3])
     assert {text.get_text() for text in figure.texts} >= {"a", "b", "layer 0", "figure: 1 token"}
     rows = list(map_rows(cut, ("one", "two"), MAP, shown_nodes(INDEX, MapChoice(hidden=("b",))), chosen))
     assert len(rows) == INDEX.slot_slice("a", 2).stop

@@ -15,10 +15,50 @@ __all__ = ["FAR", "LANES", "LARGE", "centred_factors", "nearest_rows"]
 
 LANES = 64
 """Scores of a query are worked on in so many places at a time."""
+MANY = 6
+"""Neighbours from which on the k-th smallest score is bounded by many lanes; fewer are found by as many passes."""
 LARGE = np.float32(1e30)
 """Squares of this size and more are not told apart by matrix products."""
 FAR = np.float32(3e38)
 """Farther than anything."""
+
+
+@compiled_in_order
+def _wide_minima(bits, lanes):  # type: ignore[no-untyped-def]
+    # As below, with more lanes than a register holds.
+    width = lanes.shape[0]
+    for lane in range(width):
+        lanes[lane] = bits[lane]
+    r = width
+    while r < bits.shape[0]:
+        part = bits[r : min(r + width, bits.shape[0])]
+        for lane in range(part.shape[0]):
+            value = part[lane]
+            least = lanes[lane]
+            lanes[lane] = value if value < least else least
+        r += width
+
+
+@compiled_in_order
+def _reached_by(lanes, k):  # type: ignore[no-untyped-def]
+    # A number that at least k of the lanes do not exceed, and few more: by halving, as a count is vectorised.
+    low, high = np.int64(lanes[0]), np.int64(lanes[0])
+    for lane in range(lanes.shape[0]):
+        value = np.int64(lanes[lane])
+        low, high = min(low, value), max(high, value)
+    low -= 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        count = 0
+        for lane in range(lanes.shape[0]):
+            count += 1 if lanes[lane] <= middle else 0
+        if count < k:
+            low = middle
+        else:
+            high = middle
+            if count <= k + k // 8:
+                break
+    return high
 
 
 @compiled_in_order
@@ -170,7 +210,10 @@ def nearest_rows(queries, references, scores, shift, relative, slack, indices, f
     """
     m = references.shape[0]
     k = indices.shape[1]
-    lanes = np.empty(LANES, scores.dtype)
+    wide = k >= MANY
+    width = min(scores.shape[1], LANES * (-(-4 * k // LANES))) if wide else LANES
+    lanes = np.empty(width, scores.dtype)
+    keys = np.empty(m if wide else 0, np.int64)  # distance, then number: numbers that are not negative sort like bits
     taken = np.empty(k, np.int64)
     kept = np.empty(k, scores.dtype)
     limit = np.empty(1, np.float32)
@@ -183,21 +226,36 @@ def nearest_rows(queries, references, scores, shift, relative, slack, indices, f
                 distance = min(_squared_distance(queries[i], references[place]), FAR)
                 count = _insert(place, distance, count, indices, found, i)
             continue
-        least = _smallest(bits, lanes)
-        for rank in range(k - 1):
-            taken[rank], kept[rank] = _place_of(least, bits, lanes), least
-            bits[taken[rank]] = np.int64(0x7FFFFFFF) >> shift
-            least = _smallest(bits, lanes)
-        for rank in range(k - 1):  # back to where they were, to be measured with the others
-            bits[taken[rank]] = kept[rank]
-        limit_bits[0] = np.int64(least) << shift
+        if wide:  # as many lanes as are wanted hold a score up to this one, so that the k-th smallest is not larger
+            _wide_minima(bits, lanes)
+            least = _reached_by(lanes, k)
+        else:
+            least = np.int64(_smallest(bits, lanes))
+            for rank in range(k - 1):
+                taken[rank], kept[rank] = _place_of(least, bits, lanes), least
+                bits[taken[rank]] = np.int64(0x7FFFFFFF) >> shift
+                least = np.int64(_smallest(bits, lanes))
+            for rank in range(k - 1):  # back to where they were, to be measured with the others
+                bits[taken[rank]] = kept[rank]
+        limit_bits[0] = least << shift
         limit[0] += relative * limit[0] + slack[i]
         most = limit_bits[0] >> shift
-        if k > 1:
+        if k > 1 and not wide:
             _lane_minima(bits, lanes)
-        for lane in range(LANES):
+        for lane in range(width):
             if lanes[lane] <= most:
-                for place in range(lane, m, LANES):
+                for place in range(lane, m, width):
                     if bits[place] <= most:
                         distance = _squared_distance(queries[i], references[place])
-                        count = _insert(place, distance, count, indices, found, i)
+                        if wide:
+                            limit[0] = distance
+                            keys[count] = (np.int64(limit_bits[0]) << 32) | place
+                            count += 1
+                        else:
+                            count = _insert(place, distance, count, indices, found, i)
+        if wide:
+            keys[:count].sort()
+            for rank in range(k):
+                indices[i, rank] = keys[rank] & np.int64(0x7FFFFFFF)
+                limit_bits[0] = keys[rank] >> 32
+                found[i, rank] = limit[0]

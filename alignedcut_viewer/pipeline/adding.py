@@ -15,7 +15,8 @@ from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, report, span
 from ..study.cut import Cut
 from ..study.cut_names import CUTS, current_cuts
-from ..study.segment_set import open_segments, segment_names
+from ..study.segment_names import segment_names
+from ..study.segment_set import open_segments
 from ..study.study import Study
 from .coverage import USUAL
 from .cut_placer import CutPlacer, PlacedRows

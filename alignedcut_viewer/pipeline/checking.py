@@ -16,7 +16,7 @@ from ..study.cut_names import CUTS
 from ..study.feature_set import FeatureSet
 from ..study.picture_table import file_digest
 from ..study.placed_pictures import PLACED
-from ..study.segment_set import SEGMENTATIONS
+from ..study.segment_names import SEGMENTATIONS
 from ..study.study import Study
 
 __all__ = ["SEALED", "Finding", "check_study"]

@@ -25,7 +25,7 @@ from ..study.cut import Cut
 from ..study.segment_set import SegmentSet
 from ..study.study import Study
 
-__all__ = ["check_target", "export_segment_set", "export_threshold"]
+__all__ = ["check_target", "export_segment_set", "export_threshold", "threshold_mask"]
 
 
 def check_target(study: Study, folder: str | Path, formats: Sequence[str]) -> None:
@@ -96,6 +96,34 @@ def export_segment_set(
     )
 
 
+def threshold_mask(
+    study: Study,
+    cut: Cut,
+    values: Callable[[slice], NDArray[np.floating[Any]]],
+    threshold: float,
+    *,
+    network: str,
+    layer: int,
+    image: int,
+    smooth: bool = True,
+) -> NDArray[np.int32]:
+    """The mask that :func:`export_threshold` writes of one picture, (h, w) of its own size: 1 inside, else 0.
+
+    Parameters
+    ----------
+    study, cut, values, threshold, network, layer, smooth
+        As there.
+    image
+        Number of the picture.
+    """
+    grid = cut.index.grid(network, layer)
+    part = np.asarray(values(cut.index.patch_slice(network, layer, image)), dtype=np.float32)
+    numbers, size = part.reshape(grid.rows, grid.columns), study.picture_size(image)
+    if smooth:
+        return (upsample_scores(numbers, size) >= np.float32(threshold)).astype(np.int32)
+    return upsample_labels((numbers >= np.float32(threshold)).astype(np.int32), size)
+
+
 def export_threshold(
     study: Study,
     cut: Cut,
@@ -149,17 +177,14 @@ def export_threshold(
         If the folder cannot be written.
     """
     check_formats(formats)
-    grid = cut.index.grid(network, layer)  # says what is missing
+    cut.index.grid(network, layer)  # says what is missing
     images = cut.index.images
 
     def masks() -> Iterator[NDArray[np.int32]]:
         for image in images:
-            part = np.asarray(values(cut.index.patch_slice(network, layer, image)), dtype=np.float32)
-            numbers, size = part.reshape(grid.rows, grid.columns), study.picture_size(image)
-            if smooth:
-                yield (upsample_scores(numbers, size) >= np.float32(threshold)).astype(np.int32)
-            else:
-                yield upsample_labels((numbers >= np.float32(threshold)).astype(np.int32), size)
+            yield threshold_mask(
+                study, cut, values, threshold, network=network, layer=layer, image=image, smooth=smooth
+            )
 
     return _write(
         study,

@@ -10,33 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atomic_files import digest_of, safe_name
-from ..errors import InputError, StudyError
+from ..errors import InputError
 from ..segmentation import Segmentation, SegmentKey, segment_colours
 from ..segmentation.label_runs import LabelRuns
 from ..store import Store
+from .segment_names import SEGMENTATIONS, remove_unused, segment_group
 
-__all__ = ["SEGMENTATIONS", "SegmentSet", "SegmentWriter", "open_segments", "segment_names"]
-
-SEGMENTATIONS = "segmentations"
-"""The group that holds them."""
-
-
-def segment_names(store: Store) -> tuple[str, ...]:
-    """Names of the segmentations of a study."""
-    if not store.exists(SEGMENTATIONS):
-        return ()
-    return tuple(sorted(store.attributes(SEGMENTATIONS)["current"]))
+__all__ = ["SegmentSet", "SegmentWriter", "open_segments"]
 
 
 def open_segments(store: Store, name: str) -> SegmentSet:
     """A segmentation of a study; a StudyError if there is none of that name."""
-    known = segment_names(store)
-    if name not in known:
-        raise StudyError(
-            f"The study {store.root} holds no segments {name!r}; it holds: {', '.join(known) or 'none'}. Make some "
-            "with `alignedcut segment`."
-        )
-    return SegmentSet(store, name, f"{SEGMENTATIONS}/{store.attributes(SEGMENTATIONS)['current'][name]}")
+    return SegmentSet(store, name, segment_group(store, name))
 
 
 class SegmentSet:
@@ -234,9 +219,10 @@ class SegmentWriter:
             store.save_array(f"{group}/sizes", np.array(self._sizes, dtype=np.int32).reshape(-1, 2))
             store.save_array(f"{group}/lengths", _joined([lengths for lengths, _ in self._runs], np.uint32))
             store.save_array(f"{group}/values", _joined([values for _, values in self._runs], np.uint16))
-        store.set_attributes(SEGMENTATIONS, {"current": {**before, name: own}})
-        if before.get(name) not in (None, own):
-            store.remove(f"{SEGMENTATIONS}/{before[name]}")
+        held = store.attributes(SEGMENTATIONS)
+        store.set_attributes(SEGMENTATIONS, {**held, "current": {**before, name: own}})
+        if name in before:
+            remove_unused(store, {before[name]})
         return open_segments(store, name)
 
     def _digests(self) -> list[str]:

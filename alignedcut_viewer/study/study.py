@@ -27,7 +27,8 @@ from .picture_table import PictureTable
 from .pictures import PICTURES, StudyPictures
 from .pooled_features import all_sets, training_sets
 from .result_names import ResultNames
-from .segment_set import SegmentSet, open_segments, segment_names
+from .segment_names import segment_names
+from .segment_set import SegmentSet, open_segments
 
 if TYPE_CHECKING:
     import zarr

@@ -142,6 +142,47 @@ def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, pan
     assert coordinator.shown.cut.name == "fine"
 
 
+def press_undo(qtbot, viewer, *, again=False):
+    """Ctrl-Z over the pictures, or Ctrl-Shift-Z."""
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, control | shift if again else control)
+
+
+def test_names_and_deletions_are_undone_with_everything_else(qtbot, viewer, panel, coordinator, own_study, wait_idle):
+    def cuts():
+        wait_idle()
+        return coordinator.shown.study.cuts, None if coordinator.shown.cut is None else coordinator.shown.cut.name
+
+    coordinator.results.rename_cut("default", "fine")
+    assert cuts() == (("fine",), "fine")
+    coordinator.results.delete_cut("fine")
+    assert cuts() == ((), None)
+    press_undo(qtbot, viewer)
+    assert cuts() == (("fine",), "fine")
+    press_undo(qtbot, viewer)
+    assert cuts() == (("default",), "default")
+    for expected in ((("fine",), "fine"), ((), None)):
+        press_undo(qtbot, viewer, again=True)
+        assert cuts() == expected
+    # The button takes the same step back.
+    panel.tabs.setCurrentWidget(panel.view_tab)
+    qtbot.mouseClick(panel.view_tab.runs.undo, Qt.MouseButton.LeftButton)
+    assert cuts() == (("fine",), "fine")
+    press_undo(qtbot, viewer)
+    assert cuts() == (("default",), "default")
+
+
+def test_undo_does_not_reach_into_another_study(viewer, coordinator, own_study, brain_study, tmp_path, wait_idle):
+    coordinator.results.rename_cut("default", "fine")
+    wait_idle()
+    coordinator.open_study(shutil.copytree(brain_study, tmp_path / "other.zarr"))
+    wait_idle()
+    before = coordinator.shown.study.cuts
+    assert not coordinator.timeline.undo()
+    wait_idle()
+    assert coordinator.shown.study.cuts == before
+
+
 def test_concepts_discovered_anew_stand_beside_the_first(qtbot, viewer, coordinator, own_study, wait_idle):
     panel = show_panel(viewer, "Concepts")
     panel.form.count.setValue(3)
@@ -170,6 +211,15 @@ def test_concepts_discovered_anew_stand_beside_the_first(qtbot, viewer, coordina
     wait_idle()
     assert set(coordinator.shown.cut.concept_sets) == {"concepts", "concepts 2"}
     assert panel.concepts.identity == first.identity
+    press_undo(qtbot, viewer, again=True)
+    wait_idle()
+    assert coordinator.shown.cut.concept_sets == ("concepts 2",)
+    press_undo(qtbot, viewer)
+    wait_idle()
+    assert panel.concepts.identity == first.identity
+    press_undo(qtbot, viewer)  # which concepts are shown is a step, too
+    wait_idle()
+    assert panel.sets.button.text() == "concepts 2"
 
 
 def answer(words):

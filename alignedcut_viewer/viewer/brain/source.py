@@ -4,13 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...progress import ProgressCallback
-from ...store import ALIGNMENTS
 from ..frames.brain_regions import ACTIVATION
 
 if TYPE_CHECKING:
     from ...study.brain_activation import BrainActivation
-    from ...study.cut import Cut
-    from ...study.study import Study
     from ..frames.loading import LoadedStudy
 
 __all__ = ["HOW_TO_GET_ONE", "OF_JOINT_CUTS", "activation_work", "leads_to_the_brain"]

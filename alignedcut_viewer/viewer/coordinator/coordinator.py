@@ -24,7 +24,7 @@ from ..layers.pointer import Pointer
 from ..layers.segment_layers import SegmentLayers
 from ..state.history import SELECTIONS, Selection
 from ..state.session_file import read_session
-from ..state.settings import SAMPLES, StudySettings
+from ..state.settings import SAMPLES, StudySettings, shown_path
 from ..state.timeline import Timeline
 from ..state.training_log import TrainingLog
 from ..state.view_state import Position, ViewState
@@ -173,7 +173,7 @@ class Coordinator:
         self._study_run = StudyRun(
             self.settings, self.shown, self.training, self.tasks, self.show_study, lambda: window_of(self._viewer())
         )
-        self.results = Results(self.shown, self.open_study)
+        self.results = Results(self.shown, self.open_study, self._cut_steps, self.timeline)
         self.new_pictures = NewPictures(
             self.shown, self.settings, self.timeline, self.tasks, self.status, self.show_study, self.go_to_picture
         )
@@ -208,7 +208,7 @@ class Coordinator:
         self.display.close()
 
     def _at_the_end(self) -> None:
-        self.segments.save_now()
+        self.segments.let_go()
         self.results.let_go()
 
     # -- segments ------------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class Coordinator:
         self.shown.study = None
         self.shown.pictures = loaded
         self.named.load()
-        self.settings.update(source=loaded.source, study=str(loaded.suggested_study))
+        self.settings.update(source=loaded.source, study=shown_path(loaded.suggested_study))
         self.shown.changed.emit()
 
     def open_study(self, path: str | Path, cut: str | None = None) -> None:
@@ -387,7 +387,7 @@ class Coordinator:
         )
         self.named.load()
         self._cut_steps.remember(before, loaded)
-        self.settings.update(study=str(loaded.path))
+        self.settings.update(study=shown_path(loaded.path))
         self.shown.changed.emit()
         if any(len(selection) for selection in kept.values()):
             self.selection.history.assign(kept)

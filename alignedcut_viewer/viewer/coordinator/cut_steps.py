@@ -27,15 +27,24 @@ class CutSteps:
         self._timeline, self._show_cut = timeline, show_cut
         self._going_to = ""
 
+    def expect(self, name: str) -> None:
+        """A cut is about to be shown as part of a step that is remembered already."""
+        self._going_to = name
+
     def remember(self, before: "LoadedStudy | None", now: "LoadedStudy") -> None:
-        """Another cut is shown; nothing is remembered where that is what was undone, or the study is another one."""
-        if before is None or before.cut is None or now.cut is None or before.path != now.path:
-            return
-        old, new = before.cut.name, now.cut.name
-        if old != new and new != self._going_to:
-            self._timeline.add(Step(partial(self._go_to, old), partial(self._go_to, new), lasting=True))
+        """Another cut is shown.
+
+        Nothing is remembered where that is what was undone, or the cut before has gone or got another name. Of another
+        study, nothing that was done before can be undone.
+        """
+        if before is None or before.path != now.path:
+            self._timeline.forget_all()
+        elif before.cut is not None and now.cut is not None:
+            old, new = before.cut.name, now.cut.name
+            if old != new and new != self._going_to and old in now.cuts:
+                self._timeline.add(Step(partial(self._go_to, old), partial(self._go_to, new), lasting=True))
         self._going_to = ""
 
     def _go_to(self, name: str) -> None:
-        self._going_to = name
+        self.expect(name)
         self._show_cut(name)

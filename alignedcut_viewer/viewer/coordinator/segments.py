@@ -1,8 +1,9 @@
 """The segments that are open: their list, what is chosen of it, changes and saving. Knows neither Qt nor napari."""
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +17,7 @@ from ...progress import ProgressCallback, report
 from ..frames.picture_layout import Place
 from ..frames.segment_stack import repainted
 from ..state.history import SelectionMode
-from ..state.timeline import Timeline
+from ..state.timeline import Step, Timeline
 from ..state.view_state import ViewState
 from .node_selection import NodeSelection
 from .shown import Shown
@@ -61,7 +62,7 @@ class Segments:
     chosen_changed
         Signal: others of them are chosen.
     failed
-        Signal (error): segments cannot be opened.
+        Signal (error): segments cannot be opened, renamed or deleted.
     """
 
     changed = Signal()
@@ -83,6 +84,8 @@ class Segments:
         self._open: OpenSegments | None = None
         self._saved = 0
         self._chosen: tuple[SegmentKey, ...] = ()
+        self._deletions: list[Step] = []
+        self._touched: set[Path] = set()
 
     # -- which ---------------------------------------------------------------------------------------------------
 
@@ -155,6 +158,81 @@ class Segments:
             self._open, self._chosen = None, ()
             self.changed.emit()
             self.chosen_changed.emit()
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def rename_set(self, old: str, new: str) -> None:
+        """Call segments of the study otherwise; a step that can be undone."""
+        name = " ".join(new.split())
+        if name != old and self._rename_set(old, name):
+            again = partial(self._rename_set, old, name)
+            self._timeline.add(Step(partial(self._rename_set, name, old), again, lasting=True))
+
+    def _rename_set(self, old: str, new: str) -> bool:
+        study = self._shown.study
+        if study is None or not self._told(lambda: study.study.names.rename_segments(old, new)):
+            return False
+        if self._open is not None and self.name == old:  # the list stays, with its past
+            self._open = replace(self._open, kept=study.study.segments(new))
+        self.changed.emit()
+        return True
+
+    def delete_set(self, name: str) -> None:
+        """Take segments out of the study; a step that can be undone until the window closes."""
+        if self._delete_set(name):
+            step = Step(self._bring_back, partial(self._delete_set, name), lasting=True)
+            self._deletions.append(step)
+            self._timeline.add(step)
+
+    @property
+    def last_deleted(self) -> str:
+        """Name of the segments that :meth:`restore_deleted` would bring back; "" where there are none."""
+        study = self._shown.study
+        gone = [] if study is None else study.study.names.deleted_segments
+        return gone[-1] if gone else ""
+
+    def restore_deleted(self) -> None:
+        """Bring back the segments deleted last, and open them."""
+        if not any(self._timeline.undo(step) for step in reversed(self._deletions)):
+            self._bring_back()  # longer ago than the timeline remembers
+
+    def _delete_set(self, name: str) -> bool:
+        study = self._shown.study
+        if name == self.name:
+            self.save_now()
+        if study is None or not self._told(lambda: study.study.names.delete_segments(name)):
+            return False
+        self._touched.add(study.path)
+        if name == self.name:
+            self.close()
+            if self.names:
+                self.open(self.names[0])
+        self.changed.emit()
+        return True
+
+    def _bring_back(self) -> None:
+        study, found = self._shown.study, list[str]()
+        if study is not None and self._told(lambda: found.append(study.study.names.restore_segments())):
+            self.save_now()
+            self.open(found[0])
+            self.changed.emit()
+
+    def let_go(self) -> None:
+        """Before the window closes: save, and remove for good what was deleted; it stays in a study that is locked."""
+        from ...study.study import Study
+
+        self.save_now()
+        while self._touched:
+            with contextlib.suppress(AlignedCutError, OSError):
+                Study.open(self._touched.pop()).names.let_go()
+
+    def _told(self, change: Callable[[], object]) -> bool:
+        try:
+            change()
+        except AlignedCutError as error:
+            self.failed.emit(error)
+            return False
+        return True
 
     # -- changes -------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from ...choices import REFINEMENTS, SEGMENT_METHODS, SEGMENT_SCOPES
 from ...layer_text import parse_layers
@@ -33,11 +45,15 @@ class MakingForm(QWidget):
         self.name = QLineEdit()
         self.name.setPlaceholderText("segments")
         self.name.setToolTip("What to call them in the study; a name that is taken gets a number")
-        self.networks = QComboBox()
-        self.networks.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.networks.setMinimumContentsLength(10)
+        self.networks = QToolButton()
+        self.networks.setText(EVERYTHING)
+        self.networks.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.networks.setMenu(QMenu(self.networks))
+        self.networks.setStyleSheet("QToolButton { padding: 2px 14px 2px 5px; text-align: left; }")
+        self.networks.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.networks.setToolTip(
-            "Whose features are cut together: attention outputs and keys, where the study has them"
+            "Whose features are cut together; any of them, all where none is ticked.\n"
+            "Of a network the attention outputs, or its keys, where the study has them"
         )
         self.layers = QLineEdit(str(kept.get("layers", "")))
         self.layers.setPlaceholderText("all but the first quarter")
@@ -97,15 +113,32 @@ class MakingForm(QWidget):
 
     def show_networks(self, names: Sequence[str]) -> None:
         """Offer the feature sets of a study."""
-        offered = [self.networks.itemData(row) for row in range(self.networks.count())]
-        if offered == ["", *names]:
+        menu = self.networks.menu()
+        if [action.text() for action in menu.actions()] == [*names]:
             return
-        chosen = self.networks.currentData()
-        self.networks.clear()
-        self.networks.addItem(EVERYTHING, "")
+        chosen = self._state().get("networks", [])
+        menu.clear()
         for name in names:
-            self.networks.addItem(name, name)
-        self.networks.setCurrentIndex(max(self.networks.findData(chosen), 0))
+            action = menu.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(name in chosen)
+            action.toggled.connect(self._on_networks)
+        self._draw_networks()
+
+    @property
+    def chosen_networks(self) -> tuple[str, ...]:
+        """Those that are ticked."""
+        return tuple(action.text() for action in self.networks.menu().actions() if action.isChecked())
+
+    def _on_networks(self, *_: Any) -> None:
+        self._state()["networks"] = [*self.chosen_networks]
+        self._draw_networks()
+
+    def _draw_networks(self) -> None:
+        chosen, n = self.chosen_networks, len(self.networks.menu().actions())
+        some = chosen[0] if len(chosen) == 1 else f"{len(chosen)} of {n} networks"
+        self.networks.setText(some if 0 < len(chosen) < max(n, 2) else EVERYTHING)
+        self.networks.setEnabled(n > 0)
 
     def _keep(self, *_: Any) -> None:
         together = self.scope.currentData() == "joint"
@@ -131,9 +164,8 @@ class MakingForm(QWidget):
         """
         together = self.scope.currentData() == "joint"
         text = self.layers.text().strip()
-        network = self.networks.currentData()
         return {
-            "networks": (network,) if network else None,
+            "networks": self.chosen_networks or None,
             "layers": parse_layers(text) if text else None,
             "scope": self.scope.currentData(),
             "refine": self.edges.currentData(),

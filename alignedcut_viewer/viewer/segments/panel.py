@@ -28,9 +28,8 @@ from ..widgets.commands import export_masks
 from ..widgets.forms import scrolled
 from ..widgets.panel_base import Panel
 from ..widgets.view import View
-from ..work.dialogs import ask_existing_file, ask_folder, window_of
+from ..work.dialogs import ask_existing_file, ask_folder, ask_text, window_of
 from ..work.task_runner import TaskState, tell_error
-from .export_dialog import ask_formats
 from .list_page import ListPage
 from .making_form import MakingForm
 from .prompt_page import PromptPage
@@ -72,9 +71,13 @@ class SegmentsPanel(Panel):
         self.select = QPushButton("Click to choose")
         self.select.setCheckable(True)
         self.select.setToolTip("A click on the pictures chooses the segment there, and its tokens (Alt-S)")
-        self.more = QPushButton("Files")
-        self.more.setToolTip("Masks written, read, scored; segments to draw by hand")
+        self.more = QPushButton("More")
+        self.more.setToolTip("These segments renamed or deleted; masks written, read, scored; segments to draw by hand")
         menu = QMenu(self.more)
+        self.rename_action = menu.addAction("Rename these segments…", self.rename_set)
+        self.delete_action = menu.addAction("Delete these segments", self.delete_set)
+        self.restore_action = menu.addAction("Undo delete", self.coordinator.segments.restore_deleted)
+        menu.addSeparator()
         self.export_action = menu.addAction("Export masks…", self.export_masks)
         self.import_action = menu.addAction("Import masks from a file…", self.import_file)
         self.import_folder_action = menu.addAction("Import a folder of masks…", self.import_folder)
@@ -192,7 +195,11 @@ class SegmentsPanel(Panel):
         self._draw_sets()
         self.save.setEnabled(segments.unsaved)
         self.export_button.setEnabled(segments.edits is not None)
-        self.export_action.setEnabled(segments.edits is not None)
+        for action in (self.export_action, self.rename_action, self.delete_action):
+            action.setEnabled(segments.edits is not None)
+        last = segments.last_deleted
+        self.restore_action.setEnabled(bool(last))
+        self.restore_action.setText(f"Undo: bring back {last}" if last else "Undo delete")
         self.truth_action.setEnabled(segments.edits is not None)
         self._draw_summary()
         self._score()
@@ -238,6 +245,21 @@ class SegmentsPanel(Panel):
         name = self.sets.itemText(row)
         if name != self.coordinator.segments.name:
             self._then_saved(lambda: self.coordinator.segments.open(name))
+
+    def rename_set(self) -> None:
+        """Ask for another name of the segments that are open."""
+        segments = self.coordinator.segments
+        name = ask_text(self, "Rename segments", "Name of these segments:", segments.name)
+        if name is not None:
+            segments.rename_set(segments.name, name)
+
+    def delete_set(self) -> None:
+        """Take the segments that are open out of the study; Ctrl-Z brings them back."""
+        segments = self.coordinator.segments
+        name = segments.name
+        segments.delete_set(name)
+        if name not in segments.names:
+            show_info(f"{name} are deleted; Ctrl-Z brings them back until the window is closed.")
 
     # -- making, saving ------------------------------------------------------------------------------------------
 
@@ -302,12 +324,9 @@ class SegmentsPanel(Panel):
     # -- files ---------------------------------------------------------------------------------------------------
 
     def export_masks(self) -> None:
-        """Ask for formats and a folder, and write the masks."""
-        viewer = self.coordinator.viewer
-        formats = ask_formats(self.window(), self.coordinator.settings.mask_formats)
-        if formats and viewer is not None:
-            self.coordinator.settings.update(mask_formats=formats)
-            export_masks(viewer)
+        """Show how the masks look, ask for formats and a folder, and write them."""
+        if self.coordinator.viewer is not None:
+            export_masks(self.coordinator.viewer)
 
     def import_file(self) -> None:
         """Ask for a file of masks and read it as segments."""

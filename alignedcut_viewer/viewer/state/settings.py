@@ -23,6 +23,7 @@ __all__ = [
     "StudySettings",
     "parse_names",
     "parse_number",
+    "shown_path",
 ]
 
 SAMPLES = "sample pictures"
@@ -177,6 +178,15 @@ class StudySettings(Evented):
         if not self.study.strip():
             raise InputError("Enter a folder for the study in the Study panel.")
         return Path(self.study.strip()).expanduser()
+
+
+def shown_path(path: Path) -> str:
+    """A path as it is shown and may be typed: what lies in the user's home begins with ``~``."""
+    place = path.expanduser().absolute()
+    try:
+        return str(Path("~") / place.relative_to(Path.home()))
+    except (ValueError, RuntimeError):  # it lies elsewhere, or there is no home
+        return str(place)
 
 
 def parse_names(text: str) -> tuple[str, ...]:

@@ -76,6 +76,12 @@ class Timeline:
         self._undone = [step for step in self._undone if step is not source]
         self.changed.emit()
 
+    def forget_all(self) -> None:
+        """Another study is shown: nothing that was done in the one before can be undone here."""
+        self._done.clear()
+        self._undone.clear()
+        self.changed.emit()
+
     def forget_passing(self) -> None:
         """The nodes are numbered anew: steps that do not outlast that are void."""
         for line in (self._done, self._undone):

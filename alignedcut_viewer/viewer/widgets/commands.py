@@ -14,12 +14,14 @@ from ...progress import ProgressCallback
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.docks import show_panel
 from ..frames.exports import figure_work, masks_work, reaching_work, would_replace
+from ..frames.mask_preview import Preview, segments_preview, threshold_preview
 from ..frames.stacks import AXES
 from ..state.node_values import NodeValues
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
 from ..work.dialogs import ask_existing_file, ask_existing_files, ask_folder, ask_new_file, ask_whether, window_of
 from ..work.task_runner import tell_error
+from .mask_dialog import ask_formats
 
 __all__ = [
     "add_pictures",
@@ -139,7 +141,10 @@ def export_figure(viewer: napari.viewer.Viewer) -> None:
 
 
 def export_masks(viewer: napari.viewer.Viewer) -> None:
-    """Ask for a folder and write the segments that are open, or the first of the study, as masks of all pictures."""
+    """Show how they look, ask for formats and a folder, and write the segments as masks of all pictures.
+
+    They are those that are open, or the first of the study.
+    """
     coordinator = Coordinator.of(viewer)
     segments = coordinator.segments
 
@@ -148,7 +153,8 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
             raise InputError("There are no segments to write yet; make some in the Segments panel.")
         study = coordinator.shown.study
         assert study is not None
-        return ask_folder(window_of(viewer), "Export masks into a folder", study.path.parent)
+        name = segments.name or segments.names[0]
+        return _ask_for_masks(viewer, f"The segments “{name}”", segments_preview(study, name, segments.edits))
 
     def begin(folder: Path) -> None:
         study = coordinator.shown.study
@@ -175,7 +181,7 @@ def export_masks(viewer: napari.viewer.Viewer) -> None:
 
 
 def export_mask(viewer: napari.viewer.Viewer) -> None:
-    """Ask for a folder and write where the values that are shown reach the threshold."""
+    """Show how they look, ask for formats and a folder, and write where the values shown reach the threshold."""
     coordinator = Coordinator.of(viewer)
 
     def reaching() -> tuple[NodeValues, float]:
@@ -184,11 +190,11 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
         return coordinator.heat_map.values, coordinator.similarity.settings.threshold
 
     def ask() -> Path | None:
-        coordinator.shown_slot()
-        reaching()
-        return ask_folder(
-            window_of(viewer), "Export masks into a folder", coordinator.shown.study_and_cut()[0].path.parent
-        )
+        network, layer = coordinator.shown_slot()
+        values, threshold = reaching()
+        study, smooth = coordinator.shown.study_and_cut()[0], coordinator.view.smooth
+        preview = threshold_preview(study, values, threshold, network=network, layer=layer, smooth=smooth)
+        return _ask_for_masks(viewer, f"{values.title}: from {threshold:.2g} on", preview)
 
     def begin(folder: Path) -> None:
         study, _ = coordinator.shown.study_and_cut()
@@ -209,6 +215,20 @@ def export_mask(viewer: napari.viewer.Viewer) -> None:
         coordinator.tasks.start("Exporting masks", work, lambda written: show_info(f"The masks are in {written}."))
 
     _ask_and_begin(ask, begin)
+
+
+def _ask_for_masks(viewer: napari.viewer.Viewer, what: str, preview: Preview) -> Path | None:
+    """Show how masks look, and ask for formats and a folder; None if the user thought better of it."""
+    coordinator = Coordinator.of(viewer)
+    study = coordinator.shown.study
+    assert study is not None
+    window, settings = window_of(viewer), coordinator.settings
+    names, position = study.pictures.names, coordinator.view.picture
+    formats = ask_formats(window, settings.mask_formats, what, names, position, preview)
+    if not formats:
+        return None
+    settings.update(mask_formats=formats)
+    return ask_folder(window, "Export masks into a folder", study.path.parent)
 
 
 def _may_replace(viewer: napari.viewer.Viewer, folder: Path) -> bool | None:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QTool
 from superqt import QElidingLabel
 
 from ..coordinator.coordinator import Coordinator
+from ..state.settings import shown_path
 from .view import View
 
 __all__ = ["StudyPlace"]
@@ -64,7 +65,7 @@ class StudyPlace(View):
         is_shown = study is not None and study.path.absolute() == place
         there = is_shown or (place / "zarr.json").is_file()
         self.words.setText("Written to" if is_shown else "Run adds to" if there else "Run will write")
-        self.path.setText(str(place))
+        self.path.setText(shown_path(place))
         self.setToolTip(f"{self.words.text()} {place}")
 
     def _open(self) -> None:

@@ -221,6 +221,7 @@ def test_threshold_and_mask(viewer, shown, coordinator, node, centre, press, can
 @pytest.mark.parametrize("smooth", [False, True])
 def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tmp_path, wait_idle, smooth):
     from alignedcut_viewer.viewer.frames.exports import reaching_work
+    from alignedcut_viewer.viewer.frames.mask_preview import SIDE, threshold_preview
 
     coordinator.view.smooth = smooth
     coordinator.selection.select([node(1, 3)])
@@ -237,6 +238,8 @@ def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tm
         smooth=smooth,
     )
     coordinator.tasks.start("Exporting", work)
+    values = coordinator.heat_map.values
+    preview = threshold_preview(shown, values, 0.6, network=network, layer=layer, smooth=smooth)
     wait_idle()
     layout, stack = shown.pictures.layout, coordinator.overlays.mask.data
     for image, name in enumerate(shown.pictures.names):
@@ -245,6 +248,12 @@ def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tm
         assert mask.shape == seen.shape
         assert (mask != seen).mean() < 0.03  # the canvas has another resolution
         assert 0 < mask.mean() < 1
+        before, plain = preview(image, lambda *told: None), shown.pictures.small(image, SIDE)
+        assert before.words == f"{100 * mask.mean():.0f} % of it inside"
+        pale = (plain * 0.6).round()
+        inside = np.abs(before.image - pale).max(axis=2) > 1
+        rows, columns = (np.arange(n) * m // n for n, m in zip(plain.shape[:2], mask.shape, strict=True))
+        assert (inside != (mask[rows[:, None], columns] > 0)).mean() < 0.03, "but for the rim"
     info = json.loads((tmp_path / "annotations.json").read_text())
     assert info["info"]["threshold"] == 0.6
     assert info["categories"][0]["name"].startswith("Similarity to 1 node")

@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMessageBox
 
 from alignedcut_viewer.segmentation import SegmentKey
 from alignedcut_viewer.study import Study
-from alignedcut_viewer.viewer.segments.export_dialog import FormatsDialog
+from alignedcut_viewer.viewer.frames.mask_preview import SIDE, segments_preview
 from alignedcut_viewer.viewer.widgets.commands import export_masks
+from alignedcut_viewer.viewer.widgets.mask_dialog import MaskDialog
 from tests.gui.event_loop import go_round
 from tests.gui.frames.test_result import answer_dialog
 from tests.gui.segments.conftest import quarters
@@ -293,19 +294,21 @@ def test_export_all_formats_and_read_them_back(
     target = tmp_path / "masks"
     target.mkdir()
 
-    def tick():
-        dialog = QApplication.activeModalWidget()
-        if not isinstance(dialog, FormatsDialog):
-            QTimer.singleShot(50, tick)
-            return
-        for name, box in dialog.boxes.items():
-            box.setChecked(name in ("png", "coco", "csv", "npz"))
-        answer_dialog(qtbot, target)
-        dialog.ok.click()
-
-    QTimer.singleShot(50, tick)
+    looked = []
+    formats = ("png", "coco", "csv", "npz")
+    in_mask_dialog(lambda dialog: looked.append((dialog.shown.image.copy(), dialog.words.text())), formats)
+    answer_dialog(qtbot, target)
     click(qtbot, panel.export_button)
     wait_idle()
+    # What was shown before is the picture in view with what was written of it.
+    (image, words), names = looked[0], coordinator.shown.pictures.names
+    assert names[coordinator.view.picture] in words
+    assert f"{len(np.unique(edited))} segments on 100 %" in words
+    colours = {segment.key.number: segment.colour for segment in opened.edits.of_image(1)}
+    plain = coordinator.shown.pictures.small(1, SIDE).astype(float)
+    for at in (5, -5):
+        expected = 0.55 * np.array(colours[int(edited[at, at])]) + 0.45 * plain[at, at]
+        np.testing.assert_allclose(image[at, at], expected, atol=1)
     np.testing.assert_array_equal(np.load(target / "masks.npz")["1-astronaut"], edited)
     np.testing.assert_array_equal(np.asarray(Image.open(target / "png" / "1-astronaut.png")), edited)
     assert not opened.unsaved  # what is written is what is kept
@@ -318,6 +321,42 @@ def test_export_all_formats_and_read_them_back(
     assert opened.name == "annotations"
     np.testing.assert_array_equal(opened.edits.map_of(1), edited)
     assert opened.edits[SegmentKey(3, 1)].confidence == pytest.approx(0.6)
+
+
+def in_mask_dialog(do, formats):
+    """Wait for the dialog and its preview, do something, tick formats, and go on."""
+
+    def act():
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, MaskDialog) or dialog.shown is None:
+            QTimer.singleShot(20, act)
+            return
+        do(dialog)
+        for name, box in dialog.boxes.items():
+            box.setChecked(name in formats)
+        dialog.ok.click()
+
+    QTimer.singleShot(20, act)
+
+
+def test_the_preview_of_masks_can_be_leafed_through(qtbot, viewer, coordinator, opened):
+    preview = segments_preview(coordinator.shown.study, "halves", None)
+    dialog = MaskDialog(("png",), "Halves", coordinator.shown.pictures.names, 1, preview)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    seen = []
+    for key in (None, Qt.Key.Key_PageDown, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp, Qt.Key.Key_PageUp):
+        if key is not None:
+            qtbot.keyClick(dialog, key)
+        qtbot.waitUntil(lambda: dialog.shown is not None, timeout=10_000)
+        seen.append(dialog.position)
+        assert "2 segments on 100 %" in dialog.words.text()
+        assert not dialog.picture.pixmap().isNull()
+    assert seen == [1, 2, 2, 1, 0]
+    assert not dialog.earlier.isEnabled()
+    for box in dialog.boxes.values():
+        box.setChecked(False)
+    assert not dialog.ok.isEnabled(), "without a format nothing can be written"
 
 
 @pytest.mark.parametrize("agrees", [False, True])
@@ -337,6 +376,7 @@ def test_masks_are_replaced_only_when_the_user_says_so(qtbot, viewer, coordinato
         buttons = QMessageBox.StandardButton
         box.button(buttons.Yes if agrees else buttons.No).click()
 
+    in_mask_dialog(lambda dialog: None, ("png",))
     answer_dialog(qtbot, tmp_path / "masks")
     QTimer.singleShot(300, answer)
     export_masks(viewer)
@@ -344,6 +384,60 @@ def test_masks_are_replaced_only_when_the_user_says_so(qtbot, viewer, coordinato
     assert "Replace them?" in asked[0]
     assert (old.read_bytes() == b"the user's own") is not agrees
     assert (old.parent / "1-astronaut.png").exists() is agrees
+
+
+def test_whole_segments_are_renamed_deleted_and_brought_back(
+    qtbot, viewer, coordinator, opened, own_study, segments_panel, wait_idle, monkeypatch
+):
+    panel, timeline = segments_panel, coordinator.timeline
+    opened.edit(lambda edits: edits.rename(SegmentKey(1, 1), "sky"))
+    monkeypatch.setattr("alignedcut_viewer.viewer.segments.panel.ask_text", lambda *_: " by  hand ")
+    panel.rename_action.trigger()
+    assert opened.names == ("by hand", "halves")
+    assert (opened.name, panel.sets.currentText()) == ("by hand", "by hand")
+    assert opened.edits[SegmentKey(1, 1)].name == "sky", "the changes stay, unsaved as they are"
+    assert opened.unsaved
+    timeline.undo()
+    assert opened.names == ("halves", "quarters")
+    timeline.undo()
+    assert opened.edits[SegmentKey(1, 1)].name != "sky"
+    timeline.redo()
+    timeline.redo()
+    panel.delete_action.trigger()
+    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    assert panel.sets.count() == 1
+    assert panel.restore_action.text() == "Undo: bring back by hand"
+    qtbot.keyClick(panel, Qt.Key.Key_Z, CONTROL)
+    qtbot.waitUntil(lambda: opened.name == "by hand", timeout=10_000)
+    assert opened.edits[SegmentKey(1, 1)].name == "sky", "what was not saved yet was kept"
+    qtbot.keyClick(panel, Qt.Key.Key_Z, CONTROL | SHIFT)
+    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    panel.restore_action.trigger()
+    qtbot.waitUntil(lambda: opened.name == "by hand", timeout=10_000)
+    assert not panel.restore_action.isEnabled()
+    panel.delete_action.trigger()
+    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    opened.let_go()
+    with Study.open(own_study) as study:
+        assert study.segmentations == ("halves",)
+        assert study.names.deleted_segments == []
+
+
+def test_any_networks_can_be_segmented_together(segments_panel, coordinator, opened):
+    form = segments_panel.form
+    form.show_networks(["a", "b", "c"])
+    actions = form.networks.menu().actions()
+    assert form.settings()["networks"] is None
+    assert form.networks.text() == "all networks"
+    actions[0].trigger()
+    actions[2].trigger()
+    assert form.settings()["networks"] == ("a", "c")
+    assert form.networks.text() == "2 of 3 networks"
+    actions[0].trigger()
+    assert (form.settings()["networks"], form.networks.text()) == (("c",), "c")
+    assert coordinator.panel_state["segments"]["making"]["networks"] == ["c"]
+    form.show_networks(["b", "c"])
+    assert form.settings()["networks"] == ("c",)
 
 
 def test_scored_by_masks_that_people_drew(qtbot, coordinator, opened, segments_panel, tmp_path):

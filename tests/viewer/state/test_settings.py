@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from alignedcut_viewer import choices
@@ -9,6 +11,7 @@ from alignedcut_viewer.viewer.state.settings import (
     StudySettings,
     parse_names,
     parse_number,
+    shown_path,
 )
 
 pytestmark = pytest.mark.quick
@@ -43,3 +46,13 @@ def test_the_form_offers_what_the_core_can_do():
     assert set(KINDS) == {"alignedcut", *choices.PATHWAYS}
     assert set(JOINT_SOLVERS) - {"paper"} == set(choices.LAYERED_SOLVERS)
     assert set(StudySettings().mask_formats) <= set(choices.MASK_FORMATS)
+
+
+def test_what_lies_at_home_is_shown_so_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    place = tmp_path / "alignedcut" / "a.zarr"
+    assert shown_path(place) == str(Path("~/alignedcut/a.zarr"))
+    assert StudySettings(study=shown_path(place)).study_path == place
+    assert shown_path(tmp_path.parent / "b") == str(tmp_path.parent / "b")

@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 DOCS_ARGS ?=
 TORTURE_ARGS ?=
 
-.PHONY: help demo test quick torture lint format bench bench-ui screenshots clean
+.PHONY: help demo test quick torture lint format bench bench-ui screenshots film clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -69,6 +69,11 @@ bench-ui: $(VENV)/.installed-$(QT)  ## latencies of the window, beside vispy and
 
 screenshots: $(VENV)/.installed-$(QT)  ## the pictures of README and docs, from the real window
 	NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python docs/make_screenshots.py
+
+film: $(VENV)/.installed-$(QT)  ## the first minute in every workspace, at both sizes of the screen, dark, light and scaled
+	NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python docs/make_film.py
+	QT_SCALE_FACTOR=2 NAPARI_CONFIG= QT_API=$(QT) xvfb-run -a -s "-screen 0 1920x1080x24" \
+		$(BIN)/python docs/make_film.py --sizes 1920 --themes dark
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,4 +1,4 @@
-"""Film the first minute in every workspace, in the real window: ``python docs/make_film.py``.
+"""Film the first minute in every workspace, in the real window: ``make film``.
 
 The sample pictures are computed on the network that needs no download, a place is picked, and each workspace is shown
 at two sizes of the screen, in the dark and the light theme. ``QT_SCALE_FACTOR=2`` films the window at 200 %. It ends
@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("NAPARI_CONFIG", "")
 
 import napari
-from make_screenshots import go, pick, settle, turn_until
+from make_screenshots import at_home, go, pick, settle, turn_until
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -71,6 +71,7 @@ def film(viewer: napari.Viewer, size: str, theme: str, folder: Path) -> list[str
     for name in coordinator.workspaces.names:
         coordinator.workspaces.show(name)
         settle(1.0)
+        window.resize(width, height)  # a window cannot get smaller than what stood in it before
         viewer.reset_view()
         close_notifications()
         settle(1.0)
@@ -84,7 +85,8 @@ def film(viewer: napari.Viewer, size: str, theme: str, folder: Path) -> list[str
     whole = Image.new("RGB", (2 * FRAME + 6, side * ((len(frames) + 1) // 2) - 6), (128, 128, 128))
     for number, one in enumerate(frames):
         whole.paste(one, ((number % 2) * (FRAME + 6), (number // 2) * side))
-    whole.save(folder / f"film-{size}-{theme}.jpg", quality=80, optimize=True)
+    scale = "" if ratio == 1 else f"-{100 * ratio:.0f}"
+    whole.save(folder / f"film-{size}-{theme}{scale}.jpg", quality=80, optimize=True)
     return found
 
 
@@ -99,15 +101,15 @@ def main() -> int:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     found: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
+        study = Path(at_home(Path(scratch), arguments.study))
         viewer = launch(block=False)
         coordinator = Coordinator.of(viewer)
-        study = Path(arguments.study or Path(scratch) / "sample-pictures.zarr")
         if (study / "zarr.json").is_file():
             coordinator.open_study(study)
         else:
             coordinator.open_pictures("sample pictures")
             turn_until(lambda: not coordinator.tasks.state.busy)
-            coordinator.settings.update(study=str(study), layers="2, 5, 8, 11")
+            coordinator.settings.update(layers="2, 5, 8, 11")
             coordinator.run()
         turn_until(lambda: not coordinator.tasks.state.busy)
         coordinator.sessions.close()

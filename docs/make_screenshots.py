@@ -32,6 +32,20 @@ LAYER = 8
 PATIENCE = 900.0
 
 
+def at_home(home: Path, study: str | None) -> str:
+    """Let a folder be home for this program, so that pictures show no place of this machine; the study in it.
+
+    A study that is kept elsewhere is linked there.
+    """
+    os.environ["HOME"] = str(home)
+    place = home / "alignedcut" / "sample-pictures.zarr"
+    place.parent.mkdir()
+    if study is not None:
+        Path(study).mkdir(parents=True, exist_ok=True)
+        place.symlink_to(Path(study).resolve(), target_is_directory=True)
+    return str(place)
+
+
 def turn_until(ready: Callable[[], bool]) -> None:
     """Let the window live until something is so."""
     begin = time.monotonic()
@@ -90,7 +104,6 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
     coordinator, panel = Coordinator.of(viewer), show_study_panel(viewer)
     coordinator.open_pictures("sample pictures")
     turn_until(lambda: not coordinator.tasks.state.busy)
-    coordinator.settings.update(study=study)
     keep(viewer, "window-pictures.png", few_colours=True)
     coordinator.run()
     turn_until(lambda: not coordinator.tasks.state.busy)
@@ -204,10 +217,10 @@ def main() -> int:
     IMAGES.mkdir(exist_ok=True)
     done = True
     with tempfile.TemporaryDirectory() as folder:
+        study = at_home(Path(folder), arguments.study)
         viewer = launch(block=False)
         viewer.window.resize(*SIZE)
         if not arguments.only_photographs:
-            study = arguments.study or str(Path(folder) / "sample-pictures.zarr")
             done = samples(viewer, study)
             if done:
                 segments(viewer, study)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .coordinator.coordinator import Coordinator
 from .coordinator.workspaces import fill_screen
 from .widgets.picture_drop import take_dropped_pictures
+from .widgets.qt_warning import keep_from_warning_of_qt
 from .widgets.window_bar import install_window_bar
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
 
     # Read before the window opens, so that the command line can say what is wrong with the study.
     loaded = None if study_path is None else load_study(Path(study_path).expanduser())
-    _keep_from_warning_of_pyqt5()
+    keep_from_warning_of_qt()
     viewer = napari.Viewer(title="AlignedCut")
     coordinator = Coordinator.of(viewer)
     install_window_bar(coordinator)
@@ -52,11 +53,3 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     if block:
         napari.run()
     return viewer
-
-
-def _keep_from_warning_of_pyqt5() -> None:
-    """Let napari not pop up what concerns us, not the user: that its next version needs another Qt than ours does."""
-    from napari._qt import qt_main_window
-
-    if hasattr(qt_main_window, "SHOW_QT_WARNING"):
-        qt_main_window.SHOW_QT_WARNING = False

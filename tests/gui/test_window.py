@@ -12,6 +12,7 @@ import psutil
 import pytest
 import yaml
 from psygnal import Signal
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
@@ -342,6 +343,24 @@ def test_launch_pops_up_no_warning_of_qt(qtbot, monkeypatch, notifications, no_v
     Coordinator.of(viewer).close()
     viewer.close()
     assert notifications == []
+
+
+def test_the_first_panel_takes_the_warning_of_qt_off_the_pictures(qtbot, monkeypatch, viewer):
+    from napari._qt import qt_main_window
+    from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+    monkeypatch.setattr(qt_main_window, "SHOW_QT_WARNING", True)
+    window = viewer.window._qt_window
+    warning = "napari support for the PyQt5 backend is deprecated and will be removed in fall of 2026"
+    sentences = (warning, "the disk is full")
+    toasts = [NapariQtNotification(words, "warning", parent=window._qt_viewer._welcome_widget) for words in sentences]
+    for toast in toasts:
+        toast.show()
+    show_study_panel(viewer)
+    go_round()
+    assert [isalive(toast) and toast.isVisible() for toast in toasts] == [False, True]
+    toasts[1].close()
+    assert not qt_main_window.SHOW_QT_WARNING
 
 
 def test_launch_shows_the_study_in_the_workspace_look(qtbot, small_study):

@@ -5,7 +5,7 @@ import shutil
 import weakref
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
 from alignedcut_viewer.viewer.coordinator.docks import dock_named, docks_of, open_panels, show_panel
@@ -14,7 +14,12 @@ from alignedcut_viewer.viewer.widgets.window_bar import install_window_bar
 from tests.gui.event_loop import go_round
 from tests.gui.test_window import PANELS
 
-SCREENS = {"1920 x 1080": (1920, 1080), "1366 x 768": (1366, 768), "2560 x 1440 at 200 %": (1280, 720)}
+SCREENS = {
+    "1920 x 1080": (1920, 1080),
+    "1366 x 768": (1366, 768),
+    "2560 x 1440 at 200 %": (1280, 720),
+    "1920 x 1080 at 200 %": (960, 540),
+}
 NAMES = [workspace.name for workspace in WORKSPACES if workspace.main[0] in PANELS]
 
 
@@ -36,6 +41,8 @@ def seen_docks(viewer):
 def assert_fits(viewer, width, height):
     """The window has the size it was given, and everything in it at least its own minimum."""
     window = viewer.window._qt_window
+    if (window.width(), window.height()) != (width, height):  # it was larger before, with napari's own docks
+        resize(viewer, width, height)
     assert (window.width(), window.height()) == (width, height)
     hint = window.minimumSizeHint()
     assert hint.width() <= width
@@ -136,6 +143,41 @@ def test_an_arrangement_comes_back_with_the_session(qtbot, viewer, coordinator, 
     assert (window.width(), window.height()) == (1400, 820)
     assert abs(dock_named(viewer, "Trajectories").width() - width) <= 2
     assert not dock_named(viewer, "Trajectories").visibleRegion().isEmpty()
+
+
+def test_an_arrangement_of_a_larger_screen_is_made_anew_on_a_smaller_one(qtbot, viewer, coordinator, bar, monkeypatch):
+    window = viewer.window._qt_window
+    resize(viewer, 1920, 1080)
+    coordinator.workspaces.show("Look")
+    go_round()
+    kept = coordinator.workspaces.capture()
+    coordinator.workspaces.show("Compute")
+    for module in ("docks", "workspaces"):
+        name = f"alignedcut_viewer.viewer.coordinator.{module}.room_of"
+        monkeypatch.setattr(name, lambda _: QRect(0, 0, 960, 540))
+    assert coordinator.workspaces.restore({**kept, "size": [960, 540]})
+    go_round()
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == (960, 540), timeout=5000)
+    assert coordinator.workspaces.current == "Look"
+    assert_fits(viewer, 960, 540)
+
+
+@pytest.mark.parametrize("name", ["Map", "Compute", "Segments"])
+def test_on_the_smallest_screen_panels_shrink_before_they_scroll(
+    qtbot, viewer, coordinator, bar, small_study, wait_idle, name
+):
+    coordinator.open_study(small_study)
+    wait_idle()
+    coordinator.workspaces.show(name)
+    go_round()
+    resize(viewer, 960, 540)
+    panel = dock_named(viewer, next(w for w in WORKSPACES if w.name == name).main[0]).inner_widget()
+    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1, timeout=60_000)
+    go_round()
+    area = panel.pages.currentWidget()
+    assert area.verticalScrollBar().maximum() == 0, f"{area.widget().height()} in {area.viewport().height()}"
+    assert area.horizontalScrollBar().maximum() == 0
+    assert area.widget().size() == area.viewport().size()
 
 
 def test_own_workspaces_are_saved_shown_and_deleted(viewer, coordinator, bar, tmp_path, monkeypatch):

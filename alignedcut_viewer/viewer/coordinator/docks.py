@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QRect, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow
 
 from ...choices import DISTRIBUTION
@@ -22,12 +22,15 @@ __all__ = [
     "open_panels",
     "panel_classes",
     "panel_names",
+    "room_of",
     "settle",
     "shorten_title",
     "show_panel",
 ]
 
 PLUGIN = DISTRIBUTION
+LEAST_PICTURES = 260
+"""Logical pixels of width that are left to the pictures where a panel is opened by hand."""
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
@@ -148,6 +151,22 @@ def _to_front(dock: "weakref.ref[QDockWidget]", window: "weakref.ref[QMainWindow
         if not found.isHidden():
             found.raise_()
         keep_on_screen(main)
+        _leave_room_for_pictures(main, found)
+
+
+def _leave_room_for_pictures(window: QMainWindow, dock: QDockWidget) -> None:
+    """Narrow docks that would squeeze the pictures: they were wide in a larger window, or ask for much."""
+    pictures = window.centralWidget()
+    lacking = 0 if pictures is None else LEAST_PICTURES - pictures.width()
+    beside = [dock, *(other for other in window.findChildren(QDockWidget) if not other.visibleRegion().isEmpty())]
+    narrowed = set()
+    for one in beside:
+        area = window.dockWidgetArea(one)
+        if lacking > 0 and area in (AREAS["left"], AREAS["right"]) and area not in narrowed and not one.isFloating():
+            narrowed.add(area)
+            less = min(lacking, max(one.width() - one.minimumSizeHint().width(), 0))
+            lacking -= less
+            window.resizeDocks([one], [one.width() - less], Qt.Orientation.Horizontal)
 
 
 def shorten_title(dock: QDockWidget, name: str) -> None:
@@ -170,13 +189,16 @@ def _shorten_again(dock: "weakref.ref[QDockWidget]", name: str, *_: Any) -> None
         shorten_title(found, name)
 
 
+def room_of(window: QMainWindow) -> QRect | None:
+    """The part of the screen that a window may fill, in logical pixels; None without a screen."""
+    screen = window.screen()
+    return None if screen is None else screen.availableGeometry()
+
+
 def keep_on_screen(window: QMainWindow) -> None:
     """Bring a window back that has grown beyond the screen, or lies outside it."""
-    screen = window.screen()
-    if screen is None or window.isFullScreen():
-        return
-    room, frame = screen.availableGeometry(), window.frameGeometry()
-    if room.contains(frame):
+    room, frame = room_of(window), window.frameGeometry()
+    if room is None or window.isFullScreen() or room.contains(frame):
         return
     inside = window.geometry()
     margins = frame.width() - inside.width(), frame.height() - inside.height()

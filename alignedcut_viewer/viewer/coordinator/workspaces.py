@@ -14,13 +14,23 @@ from ...atomic_files import replace_file
 from ...errors import InputError, StorageError
 from ..state.workspaces import NAPARI_PANELS, WORKSPACES, Workspace, arrange
 from ..work.dialogs import is_open, window_of
-from .docks import AREAS, dock_named, docks_of, keep_on_screen, open_panels, panel_names, shorten_title, show_panel
+from .docks import (
+    AREAS,
+    dock_named,
+    docks_of,
+    keep_on_screen,
+    open_panels,
+    panel_names,
+    room_of,
+    shorten_title,
+    show_panel,
+)
 
 __all__ = ["Workspaces", "fill_screen"]
 
 LEFT_WIDTH = 300
 BELOW_HEIGHT = 210
-LEAST_RIGHT = 360
+LEAST_RIGHT = 440
 UPPER_AND_LOWER = (0.58, 0.42)
 
 
@@ -183,7 +193,10 @@ class Workspaces:
         }
 
     def restore(self, kept: dict[str, Any]) -> bool:
-        """Arrange panels and window as they were captured; False where that cannot be read, and nothing happens."""
+        """Arrange panels and window as they were captured; False where that cannot be read, and nothing happens.
+
+        What does not fit a smaller screen is arranged anew, as the workspace was at first.
+        """
         window, viewer = self._window, self._viewer()
         try:
             panels = [str(name) for name in kept["panels"]]
@@ -209,6 +222,9 @@ class Workspaces:
         for name, dock in docks_of(viewer).items():
             shorten_title(dock, name)
         self.current = str(kept.get("workspace", ""))
+        room, least = room_of(window), window.minimumSizeHint()
+        if room is not None and (least.width() > room.width() or least.height() > room.height()):
+            self.reset()  # it was arranged on a larger screen
         keep_on_screen(window)
         QTimer.singleShot(0, lambda: keep_on_screen(window) if self._window is window else None)
         self.changed.emit()
@@ -243,9 +259,9 @@ class Workspaces:
 
 def fill_screen(window: QMainWindow) -> None:
     """Maximise a window, also where no window manager does it."""
-    screen = window.screen()
-    if screen is not None:
-        window.setGeometry(screen.availableGeometry())
+    room = room_of(window)
+    if room is not None:
+        window.setGeometry(room)
     window.showMaximized()
 
 

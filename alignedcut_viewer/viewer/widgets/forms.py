@@ -7,6 +7,7 @@ from typing import Any
 from magicgui.widgets import CheckBox, Container, Label, LineEdit, PushButton, Select
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -173,9 +174,17 @@ def column(*parts: QWidget) -> QWidget:
     return inside
 
 
-def in_scroll_area(inside: QWidget) -> QScrollArea:
-    """A widget in an area that scrolls up and down where it is too low, never sideways."""
-    area = _TallArea()
+def in_scroll_area(inside: QWidget, *, shrinking: bool = False) -> QScrollArea:
+    """A widget in an area that scrolls up and down where it is too low, never sideways.
+
+    Parameters
+    ----------
+    inside
+        The widget.
+    shrinking
+        Whether it is made as low as it can be before anything is scrolled; else it keeps the height that it asks for.
+    """
+    area = _ShrinkingArea() if shrinking else _TallArea()
     area.setWidget(inside)
     return area
 
@@ -200,6 +209,49 @@ class _TallArea(QScrollArea):
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+
+class _ShrinkingArea(_TallArea):
+    """Scrolls only where less than the least height is left.
+
+    Qt's own areas give a widget whose texts wrap the height that it would like to have.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(False)
+
+    def _fit(self) -> None:
+        inside = self.widget()
+        if inside is None:
+            return
+        room, least = self.maximumViewportSize(), inside.minimumSizeHint()
+        width, height = room.width(), room.height()
+        if least.width() > width and self.horizontalScrollBarPolicy() != Qt.ScrollBarPolicy.ScrollBarAlwaysOff:
+            height -= self.horizontalScrollBar().sizeHint().height()
+        if self._least_height(width) > height:
+            width -= self.verticalScrollBar().sizeHint().width()
+        width = max(width, least.width())
+        inside.resize(width, max(height, self._least_height(width)))
+
+    def _least_height(self, width: int) -> int:
+        inside = self.widget()
+        layout = inside.layout()
+        if layout is not None and layout.hasHeightForWidth():
+            return int(layout.minimumHeightForWidth(width))
+        return int(inside.minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit what is inside to the new size."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Fit what is inside when it wants another size."""
+        done = super().eventFilter(watched, event)
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
 
 
 def listing(select: Select) -> Select:

@@ -79,7 +79,7 @@ class Panel(View):
         self.pages = QStackedWidget()
         self.pages.addWidget(self._page(self.note, self.compute, self.study))
         self.contents = self.build()
-        self._scrolling = in_scroll_area(self.contents)
+        self._scrolling = in_scroll_area(self.contents, shrinking=True)
         self._scrolling.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.pages.addWidget(self._scrolling)
         self.pages.setCurrentWidget(self._scrolling)

@@ -25,6 +25,7 @@ from ..coordinator.coordinator import Coordinator
 from ..state.workspaces import WORKSPACES
 from ..work.dialogs import ask_text, window_of
 from ..work.task_runner import tell_error
+from .qt_warning import put_away_warning_of_qt
 from .view import View
 
 __all__ = ["WindowBar", "install_window_bar"]
@@ -216,4 +217,5 @@ def install_window_bar(coordinator: Coordinator) -> WindowBar | None:
     contents = WindowBar(coordinator)
     bar.addWidget(contents)
     window.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+    put_away_warning_of_qt(window)
     return contents

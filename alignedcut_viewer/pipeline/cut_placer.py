@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,7 +116,8 @@ class CutPlacer:
 
         state = kept_fit(self._store, self._path)
         if state is not None:
-            return NormalizedCut(device="cpu").restore(state)
+            with contextlib.suppress(StudyError):  # kept by another version, which keeps something else
+                return NormalizedCut(device="cpu").restore(state)
         report(progress, 0, 1, "The cut was made by an earlier version: its map to new pictures is made once")
         told = self._attributes["recipe"]["settings"]
         settings = CutSettings.from_dict({k: v for k, v in told.items() if k in CutSettings.__dataclass_fields__})

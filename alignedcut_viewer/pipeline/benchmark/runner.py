@@ -269,4 +269,10 @@ def _figure_scores(method: Method, features: PictureFeatures, truth: NDArray[np.
     guess = boxes_of(largest_component(saliency > 0.5))
     boxes = boxes_of(figure == 1)
     hit = bool(len(guess) and (box_iou(guess[0], boxes) > 0.5).any())
-    return {"max_f": score.max_f, "figure_iou": score.iou, "accuracy": score.accuracy, "corloc": float(hit)}
+    return {
+        "max_f": score.max_f,
+        "figure_iou": score.iou,
+        "accuracy": score.accuracy,
+        "figure_boundary_f": boundary_f(figure, saliency > 0.5),
+        "corloc": float(hit),
+    }

@@ -24,6 +24,7 @@ _COLUMNS = {
     "max_f": ("saliency", "max F"),
     "figure_iou": ("saliency", "figure IoU"),
     "accuracy": ("saliency", "accuracy"),
+    "figure_boundary_f": ("saliency", "boundary F of the figure"),
     "corloc": ("box", "CorLoc"),
 }
 _DRAWS = 2000

@@ -73,9 +73,11 @@ def test_every_method_on_every_picture_and_on_after_a_stop(data: Path, tmp_path:
         for key in ("miou", "many_to_one", "boundary_f"):
             assert 0 <= row[key] <= 1
         assert ("max_f" in row) == (row["family"] != "k-means")
+        assert 0 <= row.get("figure_boundary_f", 0) <= 1
     assert "| alignedcut |" in table
     assert "paired bootstrap" in table
     assert "CorLoc" in table
+    assert "boundary F of the figure" in table
     shown = list(csv.DictReader((out / "summary.csv").read_text(encoding="utf-8").splitlines()))
     own = [row["miou"] for row in after if row["method"] == "alignedcut" and row["half"] == "shown"]
     found = next(row for row in shown if row["method"] == "alignedcut" and row["score"] == "miou")

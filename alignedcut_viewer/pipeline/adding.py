@@ -329,7 +329,8 @@ def images_of(study: Study, files: PictureSet) -> list[int]:
     """
     numbers = []
     for number, path in enumerate(files.paths):
-        image = study.picture_files.find(path, files.digest(number))
+        image = study.picture_files.find(path, "")  # a file that has changed, too
+        image = study.picture_files.find(path, files.digest(number)) if image is None else image
         if image is None:
             raise PictureError(f"{path} is no picture of the study {study.path}.")
         numbers.append(image)

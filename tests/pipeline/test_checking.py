@@ -166,7 +166,8 @@ def test_what_cannot_be_mended_is_said(path: Path, capsys: pytest.CaptureFixture
 
 
 def test_damaged_segments_are_named_and_never_replaced(path: Path) -> None:
-    from alignedcut_viewer.study.segment_set import SEGMENTATIONS, SegmentWriter
+    from alignedcut_viewer.study.segment_names import SEGMENTATIONS
+    from alignedcut_viewer.study.segment_set import SegmentWriter
 
     with Study.open(path, writable=True) as study:
         writer = SegmentWriter(False, {"layers": {}, "settings": {}})

@@ -249,7 +249,8 @@ def test_the_mask_is_exported_as_it_is_seen(viewer, shown, coordinator, node, tm
         assert (mask != seen).mean() < 0.03  # the canvas has another resolution
         assert 0 < mask.mean() < 1
         before, plain = preview(image, lambda *told: None), shown.pictures.small(image, SIDE)
-        assert before.words == f"{100 * mask.mean():.0f} % of it inside"
+        share = 100 * mask.mean()
+        assert before.words == ("less than 1 %" if share < 1 else f"{share:.0f} %") + " of it inside"
         pale = (plain * 0.6).round()
         inside = np.abs(before.image - pale).max(axis=2) > 1
         rows, columns = (np.arange(n) * m // n for n, m in zip(plain.shape[:2], mask.shape, strict=True))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 import torch
 from PIL import Image, ImageOps
 
@@ -105,6 +106,7 @@ def main(count: int = PICTURES) -> None:
         print("Needs the photographs and weights of ../shared/data.")
         return
     torch.set_num_threads(1)
+    threadpoolctl.threadpool_limits(1)  # threads that wait for one another on a busy machine use processor time, too
     stages = Stages()
     from alignedcut_viewer.backbones.backbone import Backbone
 

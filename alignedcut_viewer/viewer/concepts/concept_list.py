@@ -71,7 +71,8 @@ class ConceptList(RowList["Concept", int]):
         """One line: how many pixels, in how many pictures, at which layers."""
         words = f"{row.size:,} pixels"
         if details is not None:
-            words += f" · {details.pictures:,} pictures · {spelled_layers(details.layers)}"
+            pictures = "1 picture" if details.pictures == 1 else f"{details.pictures:,} pictures"
+            words += f" · {pictures} · {spelled_layers(details.layers)}"
             if len(details.networks) < self.n_networks:
                 words += f" · {', '.join(details.networks)}"
         return words

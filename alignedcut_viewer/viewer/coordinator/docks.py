@@ -31,6 +31,8 @@ __all__ = [
 PLUGIN = DISTRIBUTION
 LEAST_PICTURES = 260
 """Logical pixels of width that are left to the pictures where a panel is opened by hand."""
+NARROW_PICTURES = 240
+"""Logical pixels of width that docks never take from the pictures, however small the window becomes."""
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
@@ -120,6 +122,7 @@ def settle(viewer: Any, dock: QDockWidget, name: str) -> None:
     if window is None or not isinstance(window, QMainWindow) or dock.isFloating():
         return
     shorten_title(dock, name)
+    window.centralWidget().setMinimumWidth(NARROW_PICTURES)
     if window.height() < TALL:
         _stack_naparis(window)
     area = AREAS[kind_of(name, window.width(), window.height())]

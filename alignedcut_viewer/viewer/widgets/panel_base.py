@@ -33,6 +33,8 @@ NO_RESULT = "<b>No result yet.</b> Run a study in the Study panel, or open one."
 MARGIN = 12
 WIDEST = 400
 """Pixels of width that a panel asks for at most."""
+ENOUGH = 340
+"""Pixels of width that do for every panel where there is no room: the rest is scrolled sideways."""
 
 
 class Panel(View):
@@ -216,13 +218,16 @@ class Panel(View):
     def minimumSizeHint(self) -> QSize:
         """As narrow as its texts are, within reason: what needs more room than that is scrolled."""
         hint = super().minimumSizeHint()
-        width = min(max(self.minimum_width, hint.width()), max(self.minimum_width, WIDEST))
-        return QSize(width, min(hint.height(), self.minimum_height))
+        return QSize(min(self._wanted_width, ENOUGH), min(hint.height(), self.minimum_height))
+
+    @property
+    def _wanted_width(self) -> int:
+        return min(max(self.minimum_width, super().minimumSizeHint().width()), WIDEST)
 
     def sizeHint(self) -> QSize:
         """Wide enough that no label is cut off."""
         width, height = self.usual_size
-        return QSize(max(width, self.minimumSizeHint().width()), height)
+        return QSize(max(width, self._wanted_width), height)
 
 
 def _settle(panel: "weakref.ref[Panel]", dock: "weakref.ref[QDockWidget]", *_: Any) -> None:

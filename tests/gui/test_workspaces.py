@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
-from alignedcut_viewer.viewer.coordinator.docks import dock_named, docks_of, open_panels, show_panel
+from alignedcut_viewer.viewer.coordinator.docks import AREAS, dock_named, docks_of, open_panels, show_panel
 from alignedcut_viewer.viewer.state.workspaces import KINDS, NAPARI_PANELS, WORKSPACES, arrange, kind_of
 from alignedcut_viewer.viewer.widgets.window_bar import install_window_bar
 from tests.gui.event_loop import go_round
@@ -87,8 +87,7 @@ def test_whatever_is_opened_from_the_menu_stays_on_the_screen(viewer, coordinato
         dock = dock_named(viewer, name)
         assert not dock.visibleRegion().isEmpty(), f"{name} is in front"
         assert dock.windowTitle() == name
-        areas = {"left": 1, "right": 2, "bottom": 8}
-        assert int(viewer.window._qt_window.dockWidgetArea(dock)) == areas[kind_of(name, *size)]
+        assert viewer.window._qt_window.dockWidgetArea(dock) == AREAS[kind_of(name, *size)]
 
 
 def test_the_cortex_has_room(qtbot, viewer, coordinator, bar, brain_study, wait_idle):

@@ -13,6 +13,7 @@ from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from alignedcut_viewer.viewer.widgets.commands import open_session, save_session
 from tests.gui.event_loop import go_round
 from tests.gui.frames.test_result import answer_dialog
+from tests.gui.segments.test_segments_panel import in_mask_dialog
 
 NETWORK = "dinov2-vit-s14-saliency@70x70"
 NONE = Qt.KeyboardModifier.NoModifier
@@ -90,6 +91,7 @@ def test_a_whole_sitting(
     assert coordinator.overlays.mask.visible
     folder = tmp_path / "masks"
     folder.mkdir()
+    in_mask_dialog(lambda dialog: None, ("png",))
     answer_dialog(qtbot, folder)
     selection.similar.export.native.click()
     wait_idle()

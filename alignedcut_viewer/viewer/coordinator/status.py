@@ -4,6 +4,7 @@ import time
 
 from psygnal import Signal
 
+from ..state.settings import shown_path
 from ..work.task_runner import TaskState
 from .node_selection import NodeSelection
 from .shown import Shown
@@ -90,7 +91,7 @@ class Status:
             return ""
         index = cut.index
         networks = "1 network" if len(index.networks) == 1 else f"{len(index.networks)} networks"
-        return f": {len(index):,} tokens of {len(index.images):,} pictures, {networks}, in {study.path}"
+        return f": {len(index):,} tokens of {len(index.images):,} pictures, {networks}, in {shown_path(study.path)}"
 
     def _on_selection(self, *_: object) -> None:
         self._message = ""

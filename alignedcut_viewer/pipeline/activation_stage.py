@@ -170,7 +170,7 @@ def _same_places(study: Study, index: NodeIndex, slot: Slot, network: str, known
 
 def has_readout(study: Study, alignment: str | None) -> bool:
     """Whether an alignment that the study holds was trained on brain data."""
-    return alignment is not None and load_alignment(study, alignment).readout is not None
+    return _slots_with_readout(study, alignment) is not None
 
 
 def _nothing_leads_there(study: Study, cut: Cut) -> str:

@@ -12,6 +12,7 @@ __all__ = [
     "AlignmentError",
     "Cancelled",
     "CheckpointError",
+    "ClusterError",
     "DamagedError",
     "FeatureError",
     "InputError",
@@ -66,6 +67,10 @@ class WeightsUnavailableError(AlignedCutError):
 
 class CheckpointError(AlignedCutError):
     """A checkpoint file does not fit the network it was given for."""
+
+
+class ClusterError(AlignedCutError):
+    """Workers cannot be reached or started, or are not fit for the work."""
 
 
 class AlignmentError(AlignedCutError):

@@ -20,6 +20,7 @@ HEAVY = ("numpy", "torch", "zarr", "scipy", "timm", "transformers", "matplotlib"
 
 FLOORS = {
     1: [
+        "cluster",
         "choices",
         "compiled",
         "errors",
@@ -49,6 +50,7 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 SAME_FLOOR = {
     "alignment": {"brain", "spectral"},
     "array_files": {"atomic_files"},
+    "cluster": {"errors", "parameters", "versions"},
     "backbones": {"images"},
     "progress": {"errors"},
     "farthest": {"compiled"},

@@ -1,11 +1,13 @@
 """Stop every stage at seeded random moments, and write what came of it into docs/reliability.md.
 
-``python -m tests.torture [--kills N] [--stops N] [--disks N] [--seed N] [--stages NAME ...] [--no-page]``.
+``python -m tests.torture [--kills N] [--stops N] [--disks N] [--seed N] [--stages NAME ...] [--results FILE]
+[--no-page]``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import signal
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,7 @@ from tests.torture.harness import Bench, Disk, Outcome
 from tests.torture.stages import STAGES
 
 DISKS = ("disk full", "read-only", "vanished")
-ON_DISKS = ("extract", "align", "cut", "concepts", "segment", "figures")
+ON_DISKS = ("extract", "align", "cut", "add", "concepts", "segment", "figures", "check")
 
 
 def main() -> int:
@@ -33,6 +36,9 @@ def main() -> int:
     parser.add_argument("--disks", type=int, default=5, help="faults of the disk a stage, of each kind (default: 5)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stages", nargs="+", default=[stage.name for stage in STAGES])
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="keep outcomes here, and tell those of other stages that it has"
+    )
     parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md as it is")
     chosen = parser.parse_args()
     begun = time.monotonic()
@@ -41,6 +47,7 @@ def main() -> int:
         bench = Bench(Path(folder) / "bench")
         mounts = os.name == "posix" and Disk.possible(_empty(Path(folder) / "mount"))
         for stage in (stage for stage in STAGES if stage.name in chosen.stages):
+            stage_begun = time.monotonic()
             rng = np.random.default_rng([chosen.seed, STAGES.index(stage)])
             signals = [signal.SIGKILL] * chosen.kills + [signal.SIGTERM, signal.SIGINT] * chosen.stops
             for how in signals:
@@ -49,7 +56,11 @@ def main() -> int:
                 for how in DISKS * chosen.disks:
                     outcomes.append(_told(bench.trial_of_disk(stage, how, rng)))
             _print(stage.name, outcomes)
+            if chosen.results is not None:
+                _keep(chosen.results, stage.name, outcomes, time.monotonic() - stage_begun)
     minutes = (time.monotonic() - begun) / 60
+    if chosen.results is not None:
+        outcomes, minutes = _kept(chosen.results)
     text = _page(outcomes, chosen.seed, minutes, mounts)
     print(text)
     if not chosen.no_page:
@@ -72,6 +83,22 @@ def _print(name: str, outcomes: list[Outcome]) -> None:
     own = [outcome for outcome in outcomes if outcome.stage == name]
     stopped, wrong = sum(o.stopped for o in own), sum(bool(o.faults) for o in own)
     print(f"{name}: {len(own)} runs, {stopped} stopped, {wrong} with a loss", flush=True)
+
+
+def _keep(file: Path, name: str, outcomes: list[Outcome], seconds: float) -> None:
+    """Put what came of a stage in the place of what the file knew of it."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    rows = [asdict(outcome) for outcome in outcomes if outcome.stage == name]
+    known[name] = {"outcomes": rows, "seconds": seconds}
+    file.write_text(json.dumps(known))
+
+
+def _kept(file: Path) -> tuple[list[Outcome], float]:
+    """Outcomes of all stages that a file knows, and how many minutes they took."""
+    known = json.loads(file.read_text())
+    order = [stage.name for stage in STAGES if stage.name in known]
+    outcomes = [Outcome(**row) for name in order for row in known[name]["outcomes"]]
+    return outcomes, sum(own["seconds"] for own in known.values()) / 60
 
 
 def _page(outcomes: list[Outcome], seed: int, minutes: float, mounts: bool) -> str:

@@ -266,7 +266,7 @@ class Bench:
                     done = np.flatnonzero(features.complete(layer, len(study.pictures)))
                     for chunk in np.unique(done // features.batch):
                         key = f"study/features/{name}/layer_{layer:03d}/c/{chunk}/0/0"
-                        if digest_of(folder / key) != wanted[key]:
+                        if digest_of(folder / key) not in (wanted[key], before.get(key)):
                             faults.append(f"{key} is not what it should be")
             for name in study.cuts:
                 cut = study.cut(name)
@@ -282,7 +282,8 @@ class Bench:
                     if not _partial(key) and held not in (wanted.get(key, held), before.get(key)):
                         faults.append(f"{key} is neither old nor new")
         except (StudyError, KeyError) as error:
-            faults.append(f"cannot be read: {error}")
+            if stage.sound:
+                faults.append(f"cannot be read: {error}")
         return faults
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from alignedcut_viewer.study import Study
 __all__ = ["STAGES", "USERS", "Stage", "prepare"]
 
 NETWORK = "random:vit_tiny_patch16_224"
-N_PICTURES = 6
+N_PICTURES = 7
+"""Not a multiple of the batch: pictures that are added join a chunk of features that stands."""
+N_NEW = 2
 USERS = ("dog", "kept")
 """Concepts of the cut that a user made: one named, one pinned."""
 
@@ -34,11 +37,14 @@ class Stage:
         The state that it begins from, a folder that :func:`prepare` makes.
     words
         The command; FOLDER and PICTURES stand for the folders.
+    sound
+        Whether the state that it begins from can be read.
     """
 
     name: str
     begins: str
     words: tuple[str, ...]
+    sound: bool = True
 
 
 _CUT = ("--alignment", "hyperalignment", "--perplexity", "5", "--device", "cpu")
@@ -48,30 +54,32 @@ STAGES = (
     Stage("extract", "nothing", ("extract", "PICTURES", "--study", "FOLDER/study", *_EXTRACT)),
     Stage("align", "extracted", ("align", "FOLDER/study", "--out", "FOLDER/maps.safetensors", "--device", "cpu")),
     Stage("cut", "cut", ("cut", "FOLDER/study", "--eigenvectors", "5", *_CUT)),
+    Stage("add", "cut", ("add", "FOLDER/study", "PICTURES/new", "--device", "cpu")),
     Stage("concepts", "cut", ("concepts", "FOLDER/study", "--number", "4", "--out", "FOLDER/out", "--crops", "2")),
     Stage("segment", "cut", ("segment", "FOLDER/study", "--segments", "2", "--out", "FOLDER/out")),
     Stage("figures", "cut", ("figures", "FOLDER/study", "--out", "FOLDER/out/mosaic.png", "FOLDER/out/mosaic.pdf")),
     Stage("report", "cut", ("report", "FOLDER/study", "FOLDER/out/report.html")),
     Stage("session", "cut", ("session", "FOLDER/study")),
+    Stage("check", "damaged", ("check", "FOLDER/study", "--repair"), sound=False),
 )
 
 
 def prepare(root: Path) -> None:
     """Make the pictures and the states that stages begin from, each in ``root/stock/NAME``."""
     pictures = root / "pictures"
-    pictures.mkdir(parents=True)
-    for number in range(N_PICTURES):
+    new = pictures / "new"
+    new.mkdir(parents=True)
+    for number in range(N_PICTURES + N_NEW):
         pixels = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        Image.fromarray(pixels).resize((40, 40)).save(pictures / f"p{number}.png")
+        folder = pictures if number < N_PICTURES else new
+        Image.fromarray(pixels).resize((40, 40)).save(folder / f"p{number}.png")
     stock = root / "stock"
     (stock / "nothing").mkdir(parents=True)
     for state in ("extracted", "cut"):
         study = stock / state / "study"
         study.parent.mkdir()
-        if main(["extract", str(pictures), "--study", str(study), *_EXTRACT]) != 0:
-            raise RuntimeError("The pictures could not be extracted.")
-    if main(["cut", str(study), "--eigenvectors", "4", *_CUT]) != 0:
-        raise RuntimeError("The study could not be cut.")
+        _done(["extract", str(pictures), "--study", str(study), *_EXTRACT])
+    _done(["cut", str(study), "--eigenvectors", "4", *_CUT])
     with Study.open(study, writable=True) as opened:
         found = pipeline.discover_concepts(opened, settings=ConceptSettings(n_concepts=3, min_size=2))
         ids = [concept.id for concept in found]
@@ -79,6 +87,30 @@ def prepare(root: Path) -> None:
             found.rename(id, name)
         found.pin(ids[1])
         pipeline.spectral_map(opened)
+    damaged = stock / "damaged" / "study"
+    shutil.copytree(stock / "cut", damaged.parent)
+    _done(["add", str(damaged), str(new), "--device", "cpu"])
+    _damage(damaged)
+
+
+def _done(words: list[str]) -> None:
+    if main(words) != 0:
+        raise RuntimeError(f"alignedcut {' '.join(words)} fails.")
+
+
+def _damage(study: Path) -> None:
+    """Flip a bit of features, cut a chunk of the cut that was made short, and delete one of its placed pictures."""
+    cut = Study.open(study).cut()
+    if cut.placed is None:
+        raise RuntimeError("No picture was placed.")
+    feature, *_ = sorted((study / "features").rglob("layer_002/c/1/0/0"))
+    data = bytearray(feature.read_bytes())
+    data[len(data) // 2] ^= 4
+    feature.write_bytes(data)
+    made, placed = study / "cuts" / cut.placed.of["cut"], study / "cuts" / cut.group
+    (vectors,) = made.glob("eigenvectors/c/0/0")
+    vectors.write_bytes(vectors.read_bytes()[:-1])
+    next(iter(sorted(placed.rglob("places/c/0/0")))).unlink()
 
 
 def save_sessions(study: Path) -> int:

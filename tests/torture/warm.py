@@ -1,6 +1,7 @@
 """What every torture process needs, imported once in the server that the processes are forked from."""
 
 import importlib
+import threading
 
 for _name in (
     "alignedcut_viewer.cli",
@@ -25,3 +26,6 @@ for _name in (
     "zarr",
 ):
     importlib.import_module(_name)
+
+# By default tqdm makes a semaphore in each process, which a process that is killed never gives back.
+importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())

@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +21,7 @@ from .errors import AlignedCutError, StorageError
 
 __all__ = [
     "abandoned",
+    "holds_no_more_than",
     "digest_of",
     "lock_file",
     "partial_path",
@@ -190,6 +191,22 @@ def abandoned(folder: Path) -> list[Path]:
             if found is not None and _is_abandoned(entry, found[1], int(found[2])):
                 left.append(Path(entry.path))
     return left
+
+
+def holds_no_more_than(folder: Path, known: Mapping[Path, Any]) -> bool:
+    """Whether a folder holds known JSON files at most, in folders of their own, and what killed writers prepared."""
+    places = {folder, *(path.parent for path in known)}
+    for place, _, names in os.walk(folder):
+        if Path(place) not in places:
+            return False
+        left = {partial.name for partial in abandoned(Path(place))}
+        for path in (Path(place, name) for name in names if name not in left):
+            try:
+                if path not in known or json.loads(path.read_text(encoding="utf-8")) != known[path]:
+                    return False
+            except (OSError, ValueError):
+                return False
+    return True
 
 
 def _is_abandoned(partial: os.DirEntry[str], host: str, process: int) -> bool:

@@ -19,7 +19,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .array_files import ARRAYS, chunk_of, entry_of, fault_of, write_chunk
-from .atomic_files import remove_abandoned, replace_file, replace_json, sync_file, writing
+from .atomic_files import holds_no_more_than, remove_abandoned, replace_file, replace_json, sync_file, writing
 from .choices import DISTRIBUTION
 from .errors import DamagedError, StudyError
 from .writer_lock import WriterLock
@@ -42,6 +42,7 @@ FORMAT_VERSION = 1
 ALIGNMENTS = "alignments"
 _MARK = "alignedcut_study"
 _GROUP = "zarr.json"
+_GROUP_HEAD = {"zarr_format": 3, "node_type": "group"}
 _HOLDER = f"{ALIGNMENTS}/writer.json"  # not in the study's own folder, where plain zarr wonders at what is not its own
 _ALWAYS_COMPARED = 64 * 2**20
 """Bytes up to which an array is compared with its checksum whenever it is first read; larger ones by the stages."""
@@ -76,7 +77,7 @@ class Store:
         Parameters
         ----------
         path
-            A folder that does not exist, or an empty one.
+            A folder that does not exist, or that is vacant.
         groups
             Attributes of the groups to begin with, by name.
 
@@ -92,8 +93,7 @@ class Store:
         root = Path(path).expanduser().absolute()
         with writing(root):  # a name that is too long, a folder that may not be looked into
             existed = root.exists()
-            is_taken = existed and (not root.is_dir() or any(root.iterdir()))
-        if is_taken:
+        if not cls.is_vacant(root, groups):
             what = "a study already" if (root / _GROUP).exists() else "not empty"
             raise StudyError(f"{root} is {what}; choose another folder for the new study.")
         try:
@@ -112,6 +112,15 @@ class Store:
         store = cls.open(root, writable=True)
         store.is_new = True
         return store
+
+    @staticmethod
+    def is_vacant(path: Path, groups: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether nothing is there but, at most, what :meth:`create` leaves when it is killed."""
+        with writing(path):
+            if not path.exists():
+                return True
+            begun = {path / name / _GROUP: {**_GROUP_HEAD, "attributes": own} for name, own in groups.items()}
+            return path.is_dir() and holds_no_more_than(path, begun)
 
     @classmethod
     def open(cls, path: str | Path, *, writable: bool = False) -> Store:
@@ -168,8 +177,8 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed run left unfinished."""
-        for pattern in ("", "*/", "*/*/"):
-            for folder in self.root.glob(pattern) if pattern else [self.root]:
+        for depth in range(5):  # not the chunks of features: they are swept as they are written again
+            for folder in self.root.glob("*/" * depth) if depth else [self.root]:
                 remove_abandoned(folder)  # not of those alive: a window keeps its session here without the lock
                 with contextlib.suppress(OSError):
                     (folder / f".{_GROUP}.partial").unlink()  # as version 0.1.0 called them
@@ -254,10 +263,7 @@ class Store:
 
     def _write_group(self, group: str, attributes: dict[str, Any]) -> None:
         folder = self.make_folder(group)
-        replace_json(
-            folder / _GROUP,
-            {"zarr_format": 3, "node_type": "group", "attributes": attributes},
-        )
+        replace_json(folder / _GROUP, {**_GROUP_HEAD, "attributes": attributes})
         self._cache.pop(group, None)
 
     def remove(self, group: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +61,35 @@ def test_create_leaves_nothing_behind_when_it_fails(tmp_path: Path, monkeypatch:
     with pytest.raises(StorageError, match="No space is left"):
         Store.create(tmp_path / "study", {"a": {}, "b": {}})
     assert not (tmp_path / "study").exists()
+
+
+def test_what_a_killed_creation_left_is_no_obstacle_and_all_else_is(tmp_path: Path) -> None:
+    groups: dict[str, dict[str, Any]] = {"a": {}, "b": {"c": []}}
+    path = tmp_path / "study"
+    code = (
+        "import os, sys\n"
+        "from alignedcut_viewer.store import Store\n"
+        "real = os.replace\n"
+        "def killed(source, target):\n"
+        "    os._exit(9) if 'b' in str(target).split('study')[1] else real(source, target)\n"
+        "os.replace = killed\n"
+        f"Store.create({str(path)!r}, {groups!r})\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    left = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    assert left[0] == "a/zarr.json"
+    assert ".partial" in left[1]
+    assert Store.is_vacant(path, groups)
+    assert not Store.is_vacant(path, {"a": {}})  # not of this version: somebody may want it
+    (path / "b" / "mine.txt").touch()
+    with pytest.raises(StudyError, match="not empty"):
+        Store.create(path, groups)
+    (path / "b" / "mine.txt").unlink()
+    Store.create(path, groups).close()
+    store = Store.open(path, writable=True)
+    store.close()
+    assert store.attributes("b") == {"c": []}
+    assert not list(path.rglob("*.partial"))
 
 
 def test_open_names_what_is_wrong(tmp_path: Path) -> None:
@@ -195,6 +225,10 @@ def test_a_writer_sweeps_away_what_a_killed_run_left(store: Store) -> None:
     store.save_array("cuts/half/values", np.ones(3))  # as of a run that was killed before it wrote the group
     (store.root / ".zarr.json.partial").write_text("{")
     (store.root / "cuts" / ".zarr.json.partial").write_text("{")
+    layer = store.root / "features" / "net" / "layer_000"
+    (layer / "c").mkdir(parents=True)
+    (layer / ".zarr.json.partial").write_text("{")
+    (layer / "c" / ".zarr.json.partial").write_text("{")
     with store.building("cuts/whole", {}):
         store.save_array("cuts/whole/values", np.ones(3))
     store.save_array("cuts/whole/half/values", np.ones(3))

@@ -16,7 +16,7 @@ from ..errors import AlignmentError
 from ..nodes import NodeIndex, Slot
 from ..progress import ProgressCallback, report
 from ..store import ALIGNMENTS
-from ..study.brain_activation import BRAIN_ACTIVATION, BrainActivation
+from ..study.brain_activation import BRAIN_ACTIVATION, BrainActivation, open_brain_activation
 from ..study.brain_sources import BrainSources
 from ..study.cut import Cut
 from ..study.cut_names import CUTS
@@ -24,7 +24,7 @@ from ..study.node_features import NodeFeatures
 from ..study.study import Study
 from .alignment_stage import load_alignment
 
-__all__ = ["brain_activation", "brain_sources", "has_readout", "to_regions"]
+__all__ = ["activation_of", "brain_activation", "brain_sources", "has_readout", "to_regions"]
 
 _BLOCK = 16_384
 _SAMPLED = 2048
@@ -68,7 +68,11 @@ def brain_activation(
     StudyError
         If there is no such cut.
     """
-    cut = study.cut(cut_name)
+    return activation_of(study, study.cut(cut_name), progress)
+
+
+def activation_of(study: Study, cut: Cut, progress: ProgressCallback | None = None) -> BrainActivation:
+    """As :func:`brain_activation`, of a cut that no name need stand for: one that pictures were placed in."""
     own = f"{CUTS}/{cut.group}/{BRAIN_ACTIVATION}"
     kept = None if study.writable and study.store.exists(own) and not study.store.intact(own) else cut.brain_activation
     found = brain_sources(study, cut)
@@ -97,14 +101,13 @@ def brain_activation(
         arrays |= {"table": table, **fold.means(sources)}
         sets = {slot.network: study.network(slot.network) for slot in sources.slots}
         return BrainActivation(description, arrays, cut.index, sets)
-    group = f"{CUTS}/{store.attributes(CUTS)['current'][cut_name]['cut']}/{BRAIN_ACTIVATION}"
-    store.remove(group)  # through another alignment, or of an earlier version, which kept less
-    with store.building(group, description):
-        store.save_rows(f"{group}/table", shape, dtype, _rows(streams, shape, dtype, progress))
+    store.remove(own)  # through another alignment, or of an earlier version, which kept less
+    with store.building(own, description):
+        store.save_rows(f"{own}/table", shape, dtype, _rows(streams, shape, dtype, progress))
         arrays |= fold.means(sources)
         for name, values in arrays.items():
-            store.save_array(f"{group}/{name}", values)
-    result = study.cut(cut_name).brain_activation
+            store.save_array(f"{own}/{name}", values)
+    result = open_brain_activation(store, f"{CUTS}/{cut.group}", cut.index)
     assert result is not None
     return result
 

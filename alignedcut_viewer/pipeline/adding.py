@@ -26,9 +26,18 @@ from .placed_cut import publish, regroup
 if TYPE_CHECKING:
     from ..images import PictureSet
 
-__all__ = ["AddedPictures", "KeptForAdding", "add_pictures", "covered_text", "images_of", "take_out_pictures"]
+__all__ = [
+    "PLACED_TOGETHER",
+    "AddedPictures",
+    "KeptForAdding",
+    "add_pictures",
+    "covered_text",
+    "images_of",
+    "take_out_pictures",
+]
 
-_BATCH = 8
+PLACED_TOGETHER = 8
+"""Pictures that go through the networks and into the cut in one step."""
 _WELL = 0.7
 """Coverage of photographs like those of the cut was .77 to .99 where that of noise was .57."""
 
@@ -158,8 +167,8 @@ def add_pictures(
     placer = kept.placer_of(study, cut_name, span(progress, 0.0, 0.2))
     networks = NewFeatures(study, placer.slots, weights=weights, device=device, announce=announce, loaded=kept.networks)
     joining = _Joining(study, cut_name, networks)
-    for start in range(0, len(files), _BATCH):
-        batch = files.subset(range(start, min(start + _BATCH, len(files))))
+    for start in range(0, len(files), PLACED_TOGETHER):
+        batch = files.subset(range(start, min(start + PLACED_TOGETHER, len(files))))
         part = 0.2 + 0.7 * start / len(files), 0.2 + 0.7 * (start + len(batch)) / len(files)
         new = joining.admitted(batch)
         if new:

@@ -70,8 +70,8 @@ def turn_onto_earlier(
     name
         Name of the cut. Where none of that name is there yet, colours follow the first cut of the study.
     group, part
-        Groups of the new eigenvectors, inside the group of all cuts, and of its colours inside that one. Where they are
-        those of the earlier cut, which is being repaired, they are turned as they were before, to the bit.
+        Groups of the new eigenvectors, inside the group of all cuts, and of its colours inside that one. Where colours
+        are there already and are being repaired, they are turned as they were before, to the bit.
     embedding
         (N, 3) of the new cut.
 
@@ -82,6 +82,9 @@ def turn_onto_earlier(
     turn
         What was done; None if nothing.
     """
+    if study.store.exists(f"{CUTS}/{group}/{part}"):
+        made = _recorded(study, f"{CUTS}/{group}/{part}")
+        return embedding if made is None else _turned(embedding, made.matrix), made
     earlier = name if name in study.cuts else next(iter(study.cuts), None)
     if earlier is None:
         return embedding, None
@@ -90,9 +93,6 @@ def turn_onto_earlier(
         before = old.embedding
     except StudyError:
         return embedding, None  # damaged, and about to be replaced
-    if old.identity == f"{CUTS}/{group}/{part}":
-        made = _recorded(study, old.identity)
-        return embedding if made is None else _turned(embedding, made.matrix), made
     index = NodeIndex.from_dict(study.store.attributes(f"{CUTS}/{group}")["index"])
     nodes = np.linspace(0, len(old.index) - 1, min(_MOST, len(old.index))).astype(np.int64)
     found = counterparts(nodes, old.index, index)

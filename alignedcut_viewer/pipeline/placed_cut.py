@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .cut_placer import PlacedRows
 
-__all__ = ["Regrouped", "publish", "regroup"]
+__all__ = ["Regrouped", "publish", "regroup", "write_rows_again"]
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,34 @@ def regroup(
     with store.building(path, {**kept, "recipe": recipe, "index": index.as_dict(), PLACED: new.as_dict()}):
         carried.save("eigenvectors", "eigenvectors")
         store.save_array(f"{path}/eigenvalues", np.asarray(cut.eigenvalues))
-    carried.part(entry[COLOUR], {"embedding": "embedding", "rgb": "rgb"})
-    if MAP in entry:
-        carried.part(entry[MAP], {"places": "places"})
-    carried.brain()
+    carried.parts_of_rows(entry)
     sets = carried.concepts()
     return Regrouped(_with_shown(entry, old, carried, sets), sets)
+
+
+def write_rows_again(study: Study, name: str, rows: Sequence[PlacedRows]) -> None:
+    """Write the arrays of a cut with placed pictures in their places again; concepts stay as they are.
+
+    Parameters
+    ----------
+    study
+        Open for writing.
+    name
+        Name of the cut.
+    rows
+        Of the pictures that were placed, in their order; those of the others are taken from the cut that was made.
+    """
+    cut, store = study.cut(name), study.store
+    if cut.placed is None:
+        return
+    entry = current_cuts(store)[name]
+    made = Cut(store, name, f"{CUTS}/{cut.placed.of['cut']}", cut.placed.of[COLOUR])
+    carried = _Carried(store, made, cut.index, entry, rows)
+    path = f"{CUTS}/{cut.group}"
+    with store.building(path, dict(store.attributes(path))):
+        carried.save("eigenvectors", "eigenvectors")
+        store.save_array(f"{path}/eigenvalues", np.asarray(made.eigenvalues))
+    carried.parts_of_rows(entry)
 
 
 def _with_shown(entry: dict[str, str], old: dict[str, str], carried: _Carried, sets: dict[str, str]) -> dict[str, str]:
@@ -159,6 +181,13 @@ class _Carried:
             for rows in self._rows:
                 new = getattr(rows, of_rows)[rows.index.slot_slice(*slot)]
                 yield np.asarray(new, dtype=values.dtype)
+
+    def parts_of_rows(self, entry: Mapping[str, str]) -> None:
+        """Write colours, the map and brain activation, as far as the cut has them."""
+        self.part(entry[COLOUR], {"embedding": "embedding", "rgb": "rgb"})
+        if MAP in entry:
+            self.part(entry[MAP], {"places": "places"})
+        self.brain()
 
     def part(self, part: str, arrays: Mapping[str, str]) -> None:
         """Write a part of the group whose arrays all have one row a node."""

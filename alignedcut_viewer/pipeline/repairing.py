@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,23 +16,25 @@ from ..progress import ProgressCallback, span
 from ..store import ALIGNMENTS
 from ..study.brain_activation import BRAIN_ACTIVATION
 from ..study.concept_set import COPY
-from ..study.cut_names import CONCEPTS, CUTS, MAP
+from ..study.cut import Cut
+from ..study.cut_names import COLOUR, CONCEPTS, CUTS, MAP, current_cuts
 from ..study.feature_set import FeatureSet
 from ..study.study import Study
 from . import alignment_stage
-from .activation_stage import brain_activation
-from .adding import add_pictures
+from .activation_stage import activation_of
+from .adding import PLACED_TOGETHER
 from .checking import SEALED, Finding, check_study
 from .concept_stage import aligned_features, save_concepts
+from .cut_placer import CutPlacer
 from .extraction import extract
 from .kept_fits import FIT
 from .layered_settings import LayeredSettings
 from .layered_sources import find_sources
 from .layered_stage import joint_group, layered_identity
 from .map_stage import build_map
-from .placed_cut import publish, regroup
+from .placed_cut import write_rows_again
 from .settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings, MapSettings
-from .stages import colour_engine, cut_identity, cut_stage, finish_cut
+from .stages import colour_engine, colour_stage, cut_identity, cut_stage, finish_cut
 
 __all__ = ["repair_study"]
 
@@ -122,33 +124,57 @@ def _align(study: Study, name: str, progress: ProgressCallback) -> None:
 
 
 def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCallback) -> None:
-    store = study.store
-    placed = study.cut(name).placed
-    if placed is not None:
-        # Copies all: the cut that was made is mended, and the pictures are placed in it once more.
-        files = study.picture_set().subset(placed.images)
-        publish(study, name, regroup(study, name, [i for i in study.cut(name).index.images if i not in placed.images]))
-        own = f"{CUTS}/{placed.of['cut']}/"
-        _cut(study, name, [f for f in findings if f"{f.part}/".startswith(own)], span(progress, 0.0, 0.5))
-        add_pictures(study, files, name, span(progress, 0.5, 1.0))
+    cut = study.cut(name)
+    if cut.placed is None:
+        _made_cut(study, cut, current_cuts(study.store)[name], findings, progress)
         return
-    entry = store.attributes(CUTS)["current"][name]
-    group = f"{CUTS}/{entry['cut']}"
+    # All is mended in its place: whoever stops this finds the pictures where they were.
+    made = Cut(study.store, name, f"{CUTS}/{cut.placed.of['cut']}", cut.placed.of[COLOUR])
+    of_made = [f for f in findings if f"{f.part}/".startswith(f"{CUTS}/{made.group}/")]
+    rows = _made_cut(study, made, cut.placed.of, of_made, span(progress, 0.0, 0.5))
+    damaged = _mend_parts(study, cut, [f for f in findings if f not in of_made], progress)
+    if rows or any(part.split("-")[0] in ("", COLOUR, MAP, BRAIN_ACTIVATION) for part in damaged):
+        _place_again(study, name, cut.placed.images, span(progress, 0.5, 1.0))
+
+
+def _made_cut(
+    study: Study, cut: Cut, entry: Mapping[str, str], findings: list[Finding], progress: ProgressCallback
+) -> bool:
+    """Mend a cut as it was made; whether anything was that has one row a node."""
+    damaged = _mend_parts(study, cut, findings, progress)
+    if FIT in damaged:
+        study.store.remove(f"{CUTS}/{cut.group}/{FIT}")  # the cut is fitted once more when a picture is added
+    if again := bool(damaged & {"", entry[COLOUR], entry.get(MAP)}):
+        _cut_again(study, cut.name, entry, progress)
+    if activation := BRAIN_ACTIVATION in damaged or (again and cut.brain_activation is not None):
+        activation_of(study, Cut(study.store, cut.name, f"{CUTS}/{cut.group}", entry[COLOUR]), progress)
+    return again or activation
+
+
+def _mend_parts(study: Study, cut: Cut, findings: list[Finding], progress: ProgressCallback) -> set[str]:
+    """Mend concepts and segments of a cut; names of all that is damaged inside it, "" for arrays of its own."""
+    group = f"{CUTS}/{cut.group}"
     damaged = {_part_of(finding.part, group) for finding in findings}
     for part in sorted(damaged):
         if part.split("-")[0] == CONCEPTS:
             _copy_back(study, f"{group}/{part}")
+            _statistics_again(study, cut, f"{group}/{part}", progress)
         elif part.startswith("segments"):
-            store.remove(f"{group}/{part}")  # they are computed again when somebody looks at them
-        elif part == FIT:
-            store.remove(f"{group}/{part}")  # the cut is fitted once more when a picture is added
-    if damaged & {"", entry["colour"], entry.get(MAP)}:
-        _cut_again(study, name, entry, progress)
-    elif BRAIN_ACTIVATION in damaged:
-        brain_activation(study, name, progress)
-    for part in sorted(damaged):
-        if part == entry.get(CONCEPTS):
-            _statistics_again(study, name, progress)
+            study.store.remove(f"{group}/{part}")  # they are computed again when somebody looks at them
+    return damaged
+
+
+def _place_again(study: Study, name: str, images: Sequence[int], progress: ProgressCallback) -> None:
+    """Place pictures of a cut in it once more, by the features that the study has of them."""
+    placer = CutPlacer(study, name, span(progress, 0.0, 0.3))
+    held = {slot: study.network(slot.network).tokens(slot.layer) for slot in placer.slots}
+    rows = []
+    for start in range(0, len(images), PLACED_TOGETHER):
+        batch = images[start : start + PLACED_TOGETHER]
+        features = {slot: np.stack([tokens[image] for image in batch]) for slot, tokens in held.items()}
+        part = span(progress, 0.3 + 0.6 * start / len(images), 0.3 + 0.6 * (start + len(batch)) / len(images))
+        rows.append(placer.place(features, part))
+    write_rows_again(study, name, rows)
 
 
 def _part_of(path: str, group: str) -> str:
@@ -160,7 +186,7 @@ def _part_of(path: str, group: str) -> str:
     return first if len(inside) > 1 or "-" in first or first in (BRAIN_ACTIVATION, FIT) else ""
 
 
-def _cut_again(study: Study, name: str, entry: dict[str, str], progress: ProgressCallback) -> None:
+def _cut_again(study: Study, name: str, entry: Mapping[str, str], progress: ProgressCallback) -> None:
     from ..spectral import NormalizedCut
 
     store = study.store
@@ -182,17 +208,18 @@ def _cut_again(study: Study, name: str, entry: dict[str, str], progress: Progres
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
     engine, colours = NormalizedCut(**settings.arguments(NormalizedCut)), colour_engine(settings.colour)
     cut_stage(study, index, settings, alignment, engine, span(progress, 0.0, 0.5))
-    finish_cut(study, name, entry["cut"], settings, colours, span(progress, 0.5, 0.9))
+    if entry["cut"] == current_cuts(store)[name]["cut"]:
+        finish_cut(study, name, entry["cut"], settings, colours, span(progress, 0.5, 1.0))
+        return
+    colour_stage(study, name, entry["cut"], settings.colour, colours, span(progress, 0.5, 0.8))
     if settings.map is not None:
-        build_map(study, entry["cut"], settings.map, span(progress, 0.9, 0.95))
-    if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
-        brain_activation(study, name, span(progress, 0.95, 1.0))
+        build_map(study, entry["cut"], settings.map, span(progress, 0.8, 1.0))
 
 
 def _joint_cut_again(
-    study: Study, name: str, entry: dict[str, str], attributes: dict[str, Any], progress: ProgressCallback
+    study: Study, name: str, entry: Mapping[str, str], attributes: dict[str, Any], progress: ProgressCallback
 ) -> None:
-    store, recipe = study.store, attributes["recipe"]
+    recipe = attributes["recipe"]
     group, every = f"{CUTS}/{entry['cut']}", FeatureSet.all_of(study.store)
     for features in (every[one] for one in attributes["derived"] if one in every):
         features.forget_at(features.damaged(len(study.pictures), thoroughly=True))
@@ -205,9 +232,7 @@ def _joint_cut_again(
     if f"cut-{digest_of(layered_identity(study, sources, settings))[:16]}" != entry["cut"]:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
     joint_group(study, sources, settings, settings.engine(), span(progress, 0.0, 0.6))
-    finish_cut(study, name, entry["cut"], settings, colour_engine(settings.colour), span(progress, 0.6, 0.95))
-    if store.exists(f"{group}/{BRAIN_ACTIVATION}"):
-        brain_activation(study, name, span(progress, 0.95, 1.0))
+    finish_cut(study, name, entry["cut"], settings, colour_engine(settings.colour), span(progress, 0.6, 1.0))
 
 
 def _settings_of(study: Study, group: str, part: str, kind: Any) -> dict[str, Any]:
@@ -235,15 +260,14 @@ def _copy_back(study: Study, group: str) -> None:
         replace_file(target, source.read_bytes(), safe=True)
 
 
-def _statistics_again(study: Study, name: str, progress: ProgressCallback) -> None:
-    """Compute the statistics of concepts' channels again, where they are damaged."""
+def _statistics_again(study: Study, cut: Cut, group: str, progress: ProgressCallback) -> None:
+    """Compute the statistics of the channels of a cut's concepts again, where they are damaged."""
     from ..concepts import Concepts, channel_statistics
 
-    store, cut = study.store, study.cut(name)
-    concepts = cut.concepts
-    if concepts is None or not store.faults(concepts.identity).keys() & {"means", "stds", "counts"}:
+    store = study.store
+    if not store.faults(group).keys() & {"means", "stds", "counts"}:
         return
-    group, settings = concepts.identity, concepts.recipe["settings"]
+    settings = store.attributes(group)["recipe"]["settings"]
     order, starts = store.view(f"{group}/order"), store.view(f"{group}/starts")
     sizes = np.diff(starts)
     labels = np.full(len(cut.index), -1, dtype=np.int32)

@@ -135,11 +135,11 @@ def open_study(path: str | os.PathLike[str], source: _Source | PictureSet) -> tu
 
     pictures = source if isinstance(source, PictureSet) else open_pictures(source)
     folder = Path(path).expanduser()
-    if folder.is_dir() and any(folder.iterdir()):
-        study = Study.open(folder, writable=True)
-        return study, study.add_pictures(pictures)
-    study = Study.create(folder, pictures)
-    return study, list(range(len(pictures)))
+    if Study.is_vacant(folder):
+        study = Study.create(folder, pictures)
+        return study, list(range(len(pictures)))
+    study = Study.open(folder, writable=True)
+    return study, study.add_pictures(pictures)
 
 
 @contextlib.contextmanager
@@ -264,7 +264,7 @@ def finish_cut(
     colours
         The engine of the colours; see :func:`colour_engine`.
     """
-    part = _colour_stage(study, name, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
+    part = colour_stage(study, name, group, settings.colour, colours, span(progress, 0.0, 0.67), on_update)
     places = None if settings.map is None else build_map(study, group, settings.map, span(progress, 0.67, 0.95))
     if name is None:
         name = name_of_cut(study.store, group, part)
@@ -353,14 +353,14 @@ def _remove_derived(study: Study, path: str) -> None:
             study.store.remove(f"{path}/{part}")
 
 
-def _colour_stage(
+def colour_stage(
     study: Study,
     name: str | None,
     group: str,
     settings: ColourSettings,
     engine: Any,
     progress: ProgressCallback,
-    on_update: Callable[[int, Any], None] | None,
+    on_update: Callable[[int, Any], None] | None = None,
 ) -> str:
     """Embedding and colours of a cut, in a group inside it named after the settings."""
     from ..spectral import rgb

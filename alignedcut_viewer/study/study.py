@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Study"]
 
+_BEGINNING: dict[str, dict[str, Any]] = {
+    PICTURES: {"pictures": []},
+    FEATURES: {},
+    ALIGNMENTS: {},
+    CUTS: {"current": {}},
+}
+
 
 class Study:
     """A folder on disk that holds all that was computed from some pictures.
@@ -70,7 +77,7 @@ class Study:
         Parameters
         ----------
         path
-            A folder that does not exist, or an empty one.
+            A folder that does not exist, or that is vacant.
         pictures
             The pictures; see :func:`alignedcut_viewer.images.open_pictures`.
 
@@ -85,12 +92,7 @@ class Study:
         """
         if not len(pictures):
             raise PictureError("A study needs at least one picture; none was given.")
-        study = cls(
-            Store.create(
-                Path(path),
-                {PICTURES: {"pictures": []}, FEATURES: {}, ALIGNMENTS: {}, CUTS: {"current": {}}},
-            )
-        )
+        study = cls(Store.create(Path(path), _BEGINNING))
         try:
             study.add_pictures(pictures)
         except BaseException:
@@ -98,6 +100,11 @@ class Study:
             shutil.rmtree(study.path, ignore_errors=True)
             raise
         return study
+
+    @staticmethod
+    def is_vacant(path: str | os.PathLike[str]) -> bool:
+        """Whether a new study can be made there: nothing is there, or what a run left that was killed as it began."""
+        return Store.is_vacant(Path(path), _BEGINNING)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], writable: bool = False) -> Study:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -106,6 +107,7 @@ class Bench:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._context = multiprocessing.get_context("forkserver")
+        importlib.import_module("tests.torture.warm")  # a module that is gone is noticed here; the server says nothing
         self._context.set_forkserver_preload(["tests.torture.warm"])
         self.log = root / "log.txt"
         self._known: dict[str, tuple[Tree, float, int]] = {}

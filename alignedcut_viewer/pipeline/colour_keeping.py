@@ -82,8 +82,9 @@ def turn_onto_earlier(
     turn
         What was done; None if nothing.
     """
-    if study.store.exists(f"{CUTS}/{group}/{part}"):
-        made = _recorded(study, f"{CUTS}/{group}/{part}")
+    recipe = _recipe(study, f"{CUTS}/{group}/{part}")
+    if "turned" in recipe:
+        made = None if recipe["turned"] is None else Turn.from_dict(recipe["turned"])
         return embedding if made is None else _turned(embedding, made.matrix), made
     earlier = name if name in study.cuts else next(iter(study.cuts), None)
     if earlier is None:
@@ -117,10 +118,9 @@ def _turned(embedding: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDAr
     return turned
 
 
-def _recorded(study: Study, path: str) -> Turn | None:
-    """The turn that the recipe of some colours holds."""
+def _recipe(study: Study, path: str) -> dict[str, Any]:
+    """The recipe of some colours; empty where there are none, or where it cannot be read."""
     try:
-        found = study.store.attributes(path)["recipe"].get("turned")
+        return dict(study.store.attributes(path)["recipe"])
     except (StudyError, KeyError):
-        return None
-    return None if found is None else Turn.from_dict(found)
+        return {}

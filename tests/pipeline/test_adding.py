@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -344,6 +345,28 @@ def test_damage_is_mended_with_the_pictures_in_place(path: Path, tmp_path: Path,
         for image, values in expected.items():
             for what, value in values_at(study.cut(), image).items():
                 np.testing.assert_allclose(value, values[what], rtol=1e-4, atol=1e-4, err_msg=what)
+
+
+def test_a_repair_that_is_stopped_leaves_pictures_in_their_cut(path: Path, tmp_path: Path) -> None:
+    add(path, draw(tmp_path / "new.png", 76))
+    group = path / "cuts" / Study.open(path).cut().group
+    made = path / "cuts" / Study.open(path).cut().placed.of["cut"]
+    files = [file for folder in (made, group) for file in sorted(folder.rglob("*")) if "/c/" in file.as_posix()]
+    wanted = {file: file.read_bytes() for file in files if file.is_file()}
+    for file in (made / "eigenvectors/c/0/0", group / "eigenvectors/c/0/0"):
+        file.write_bytes(file.read_bytes()[:-1])
+    for stop in ("Cutting", "Placing in the colours", None):
+
+        def told(done: int, total: int, text: str, stop: str | None = stop) -> None:
+            if stop is not None and text.startswith(stop):
+                raise Cancelled
+
+        with Study.open(path, writable=True) as study:
+            found = pipeline.check_study(study, weights=False)
+            with contextlib.nullcontext() if stop is None else pytest.raises(Cancelled):
+                assert pipeline.repair_study(study, found, told) == []
+        assert Study.open(path).cut().index.images == tuple(range(7))
+    assert {file: file.read_bytes() for file in wanted} == wanted, "to the bit"
 
 
 def test_other_pictures_of_the_study_need_no_network(

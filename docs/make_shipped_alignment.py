@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from alignedcut_viewer import pipeline
+from alignedcut_viewer.commands.extract import weights_by_network
 from alignedcut_viewer.commands.progress_bar import progress_bar
 from alignedcut_viewer.pipeline.settings import AlignSettings, ExtractSettings
 from alignedcut_viewer.progress import span
@@ -26,7 +27,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "resources" / "alignments"
 
 def make(arguments: argparse.Namespace, study_path: Path) -> Path:
     """Extract, fit, and write one file."""
-    extract = ExtractSettings(networks=tuple(arguments.networks), tap=arguments.tap, fallback=False)
+    weights = weights_by_network(arguments.weights, arguments.networks)
+    extract = ExtractSettings(networks=tuple(arguments.networks), tap=arguments.tap, weights=weights, fallback=False)
     align = AlignSettings(
         method="hyperalignment", n_samples=arguments.samples, n_channels=arguments.channels, seed=arguments.seed
     )
@@ -57,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", help="folder of pictures, several hundred at least")
     parser.add_argument("--networks", nargs="+", default=["dinov2-vit-s14-saliency"], metavar="NAME")
+    parser.add_argument("--weights", nargs="+", default=[], metavar="NETWORK=FILE", help="as for `alignedcut extract`")
     parser.add_argument("--tap", default="attention")
     parser.add_argument("--channels", type=int, default=128, help="width of the common space (default: 128)")
     parser.add_argument("--samples", type=int, default=20_000, help="places to fit to (default: 20000)")

@@ -30,6 +30,8 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 MEASURES = ("cka", "mutual_knn", "subspace")
 """Names of the measures that :func:`layer_matrix` knows."""
+_BLOCK = 256
+"""Places whose Gram matrices are held at once."""
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike, *, debiased: bool = True) -> float:
@@ -247,8 +249,11 @@ def layer_matrix(
     if callable(measure):
         compare, first, second = measure, list(layers_a), list(layers_b)
     elif measure == "cka":
+        _same_places(layers_a, layers_b)
         compare, first = _cka_of(debiased), _each(layers_a, _centred)
         second = first if alike else _each(layers_b, _centred)
+        if len(first[0]) >= 4 and _by_grams(first if alike else [*first, *second]):
+            return _cka_matrix(first, second, debiased, progress)
     elif measure == "subspace":
         first = _each(layers_a, lambda values: _orthonormal(_centred(values)))
         second = first if alike else _each(layers_b, lambda values: _orthonormal(_centred(values)))
@@ -284,6 +289,43 @@ def _same_places(*layers: Sequence[ArrayLike]) -> None:
 
 def _each(layers: Sequence[ArrayLike], prepare: Callable[[ArrayLike], FloatArray]) -> list[FloatArray]:
     return [prepare(values) for values in layers]
+
+
+def _by_grams(layers: list[FloatArray]) -> bool:
+    """Whether the Gram matrices of layers take fewer operations than the products of all pairs."""
+    n, widths = len(layers[0]), [layer.shape[1] for layer in layers]
+    by_pairs = n * sum(a * b for number, a in enumerate(widths) for b in widths[number:])
+    return (sum(widths) + len(layers) ** 2) * n * n / 2 < by_pairs
+
+
+def _cka_matrix(
+    first: list[FloatArray], second: list[FloatArray], debiased: bool, progress: ProgressCallback | None
+) -> FloatArray:
+    """CKA of each of some centred layers with each of others by their Gram matrices; the same list is taken once.
+
+    Each Gram matrix is computed once, block by block, and all pairs are one product.
+    """
+    layers = first if first is second else [*first, *second]
+    n = len(layers[0])
+    scores = np.zeros((len(layers), len(layers)))
+    for start in range(0, n, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        for left in range(start, n, _BLOCK):
+            columns = slice(left, left + _BLOCK)
+            grams = np.stack([(layer[rows] @ layer[columns].T).ravel() for layer in layers])
+            scores += (1 if left == start else 2) * (grams @ grams.T)
+        report(progress, min(rows.stop, n), n, "Comparing layers")
+    if debiased:
+        own = np.stack([np.einsum("nd,nd->n", layer, layer) for layer in layers])
+        sums = own.sum(axis=1)
+        scores += np.outer(sums, sums) / ((n - 1) * (n - 2)) - n / (n - 2) * (own @ own.T)
+    here, there = (slice(0, len(part)) for part in (first, second))
+    if first is not second:
+        there = slice(len(first), None)
+    scale = np.outer(np.diagonal(scores)[here], np.diagonal(scores)[there])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: FloatArray = np.where(scale > 0, scores[here, there] / np.sqrt(scale), np.nan)
+    return found
 
 
 def _cka_of(debiased: bool) -> Callable[[FloatArray, FloatArray], float]:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .page import PAGE_WIDTH, TEXT, Page
-from .save import figure_bytes
+from .save import figure_pixels
 from .text import line_height
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["beside", "pixels_of"]
+__all__ = ["beside"]
 
 _GAP = 0.2
 _DPI = 150
-
-
-def pixels_of(figure: Figure, *, dpi: float = _DPI) -> NDArray[np.uint8]:
-    """A figure as a picture, uint8 (H, W, 3)."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(figure_bytes(figure, ".png", dpi=dpi))) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def beside(
@@ -45,7 +35,7 @@ def beside(
     width
         In inches; narrower figures keep their size.
     """
-    pictures = [pixels_of(figure, dpi=dpi) for figure in (left, right)]
+    pictures = [figure_pixels(figure, dpi=dpi) for figure in (left, right)]
     if pictures[0].shape == pictures[1].shape and np.array_equal(pictures[0], pictures[1]):
         return None
     wide = [figure.get_figwidth() for figure in (left, right)]

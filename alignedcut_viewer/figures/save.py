@@ -2,38 +2,81 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic_files import replacing, writing
+import numpy as np
+from numpy.typing import NDArray
+
+from ..atomic_files import replace_file, writing
 from ..choices import DISTRIBUTION, FIGURE_SUFFIXES
 from ..errors import InputError
+from .pdf_fonts import plain_subsets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "figure_bytes", "save_figure"]
+__all__ = ["FIGURE_SUFFIXES", "figure_bytes", "figure_pixels", "png_bytes", "save_figure"]
 
 # Text stays text, and equal figures make equal files.
 _SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "alignedcut", "pdf.fonttype": 42}
 _METADATA: dict[str, dict[str, Any]] = {
-    ".png": {"Software": DISTRIBUTION},
     ".svg": {"Creator": DISTRIBUTION, "Date": None},
     ".pdf": {"Creator": DISTRIBUTION, "CreationDate": None, "ModDate": None},
 }
+_COMPRESSION = 2
+"""Of PNG files: a third of the time of the usual 6, for a tenth more bytes."""
 _lock = threading.Lock()
+
+
+def figure_pixels(figure: Figure, *, dpi: float | None = None) -> NDArray[np.uint8]:
+    """A figure as a picture on white, uint8 (H, W, 3).
+
+    Parameters
+    ----------
+    figure
+        A matplotlib figure.
+    dpi
+        Dots an inch; by default the figure's own.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    own_dpi, own_canvas, own_face = figure.dpi, figure.canvas, figure.get_facecolor()
+    with _lock:
+        try:
+            canvas = FigureCanvasAgg(figure)  # of its own, so that its pixels are let go of
+            figure.dpi = dpi or own_dpi
+            figure.set_facecolor("white")
+            canvas.draw()
+            return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        finally:
+            figure.dpi = own_dpi
+            figure.set_facecolor(own_face)
+            figure.set_canvas(own_canvas)
+
+
+def png_bytes(pixels: NDArray[np.uint8], dpi: float) -> bytes:
+    """A picture, uint8 (H, W, 3), as the content of a PNG file."""
+    from PIL import Image, PngImagePlugin
+
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Software", DISTRIBUTION)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", dpi=(dpi, dpi), pnginfo=told, compress_level=_COMPRESSION)
+    return buffer.getvalue()
 
 
 def figure_bytes(figure: Figure, suffix: str, *, dpi: float | None = None) -> bytes:
     """A figure as the content of a file of that ending; see :func:`save_figure`."""
-    import io
-
     import matplotlib
 
+    if suffix == ".png":
+        return png_bytes(figure_pixels(figure, dpi=dpi), dpi or figure.dpi)
     buffer = io.BytesIO()
     # matplotlib reads these settings from a global while it draws.
-    with _lock, matplotlib.rc_context(_SETTINGS):
+    with _lock, matplotlib.rc_context(_SETTINGS), plain_subsets():
         figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=_METADATA[suffix], facecolor="white")
     return buffer.getvalue()
 
@@ -62,8 +105,6 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -
     StorageError
         If the file cannot be written.
     """
-    import matplotlib
-
     target = Path(path).expanduser().absolute()
     suffix = target.suffix.lower()
     if suffix not in FIGURE_SUFFIXES:
@@ -72,7 +113,5 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -
         )
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    # matplotlib reads these settings from a global while it draws.
-    with replacing(target) as partial, _lock, matplotlib.rc_context(_SETTINGS):
-        figure.savefig(partial, format=suffix[1:], dpi=dpi or figure.dpi, metadata=_METADATA[suffix], facecolor="white")
+    replace_file(target, figure_bytes(figure, suffix, dpi=dpi))
     return target

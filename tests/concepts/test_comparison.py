@@ -208,3 +208,17 @@ def test_layers_among_themselves_are_compared_pair_by_pair(measure: str) -> None
     np.testing.assert_array_equal(own, own.T)
     if measure == "mutual_knn":
         assert own[2, 1] == mutual_knn(layers[2], layers[1], 5, groups=pictures, debiased=True)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("debiased", [True, False])
+def test_cka_of_many_layers_is_that_of_each_pair(debiased: bool) -> None:
+    """Many wide layers are compared by their Gram matrices, block by block: two full blocks and a part of one."""
+    rng = np.random.default_rng(8)
+    common = rng.standard_normal((600, 5))
+    widths = (40, 90, 200, 300, 350, 400, 380, 390)
+    layers = [common @ rng.standard_normal((5, d)) + 2 * rng.standard_normal((600, d)) for d in widths]
+    for others in (layers, layers[2:5]):
+        found = layer_matrix(layers, others, "cka", debiased=debiased)
+        expected = [[linear_cka(one, other, debiased=debiased) for other in others] for one in layers]
+        np.testing.assert_allclose(found, expected, atol=1e-10)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,8 +13,11 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from alignedcut_viewer import atomic_files
 from alignedcut_viewer.errors import InputError, StorageError
 from alignedcut_viewer.figures import FIGURE_SUFFIXES, mosaic_from_arrays, save_figure
+from alignedcut_viewer.figures.pdf_fonts import plain_subsets
+from alignedcut_viewer.figures.save import figure_pixels
 
 pytestmark = pytest.mark.quick
 
@@ -58,11 +63,12 @@ def test_a_full_disk_leaves_the_old_figure(figure: Figure, tmp_path: Path, monke
     path = save_figure(figure, tmp_path / "figure.png")
     before = path.read_bytes()
 
-    def full(target: Path, **_: object) -> None:
-        Path(target).write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            super().write(memoryview(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(figure, "savefig", full)
+    monkeypatch.setattr(atomic_files, "open", lambda file, mode, **_: Full(file, mode), raising=False)
     with pytest.raises(StorageError, match="No space is left"):
         save_figure(figure, path)
     assert path.read_bytes() == before
@@ -73,3 +79,42 @@ def test_a_folder_that_cannot_be_made(figure: Figure, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
         save_figure(figure, tmp_path / "file" / "figure.png")
+
+
+def test_fonts_of_pdf_files_have_the_letters_that_matplotlib_gives_them(figure: Figure, tmp_path: Path) -> None:
+    from matplotlib import font_manager
+    from matplotlib.backends import _backend_pdf_ps as module
+
+    own = module.get_glyphs_subset
+    path = font_manager.findfont("DejaVu Sans")
+    face = font_manager.get_font(path)
+    glyphs = {face.get_char_index(ord(letter)) for letter in "fi Ångström −0.5"}
+    with own(path, glyphs) as theirs, plain_subsets():
+        assert module.get_glyphs_subset is not own, "matplotlib makes its subsets in another way now; see pdf_fonts.py"
+        with module.get_glyphs_subset(path, glyphs) as ours:
+            assert "GPOS" in theirs.font
+            assert "GPOS" not in ours.font
+            assert set(ours.glyph_index_map) >= glyphs
+            for glyph in glyphs:
+                here, there = (
+                    subset.font["glyf"][subset.font.getGlyphName(subset.glyph_index_map[glyph])]
+                    for subset in (ours, theirs)
+                )
+                assert here == there
+                widths = [
+                    subset.font["hmtx"][subset.font.getGlyphName(subset.glyph_index_map[glyph])]
+                    for subset in (ours, theirs)
+                ]
+                assert widths[0] == widths[1]
+    assert module.get_glyphs_subset is own
+    assert save_figure(figure, tmp_path / "figure.pdf").read_bytes().count(b"/FontFile2") >= 1
+
+
+def test_pixels_are_those_of_matplotlib_and_the_figure_stays_as_it_was(figure: Figure) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, facecolor="white")
+    before = figure.dpi, figure.canvas, figure.get_facecolor()
+    pixels = figure_pixels(figure, dpi=120)
+    assert (figure.dpi, figure.canvas, figure.get_facecolor()) == before
+    with Image.open(buffer) as image:
+        np.testing.assert_array_equal(pixels, np.asarray(image.convert("RGB")))

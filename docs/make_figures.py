@@ -130,7 +130,7 @@ def main() -> int:
             keep(folder, [kind.name for kind in figure_kinds() if kind.name != "roi-maps"])
     if arguments.paper:
         folder = arguments.study.with_name(f"{arguments.study.stem}-figures") / "paper"
-        beside = ["--beside", "paper", "--out", folder, "--formats", "png", "--dpi", DPI]
+        beside = ["--beside", "paper", "--out", folder, "--formats", "png", "--dpi", str(DPI)]
         run("figures", arguments.study, "--all", *beside, *masks)
         keep(folder, [kind.name for kind in figure_kinds()], "-paper")
     return 0

@@ -114,9 +114,9 @@ def figures(
         draw_figures,
         figure_table,
         fitting_kinds,
-        save_figure,
         write_report,
     )
+    from ..figures.figure_writer import FigureWriter
 
     chosen = FigureOptions(
         None if networks is None else tuple(networks),
@@ -142,37 +142,46 @@ def figures(
         )
         if all:
             kinds = fitting_kinds(kinds, ready.material.cut)
-        end = 0.9 if beside is None else 0.6
-        drawn = draw_figures(kinds, ready.material, span(progress, 0.5, end))
-        if beside is not None:
-            told = MaskOptions(masks, figure_labels, unlabelled)
-            other = prepared(study, beside, kinds, told, about, chosen, span(progress, 0.6, 0.8))
-            others = draw_figures(kinds, other.material, span(progress, 0.8, 0.9))
-            drawn = {name: _pair(drawn[name], others[name], (cut, beside)) for name in drawn}
-        written = []
-        for kind in kinds:
-            figure = drawn[kind.name]
-            if isinstance(figure, Lacking):
-                continue
+        written: dict[Path, Path] = {}  # as named, and in full
+
+        def write(kind: FigureKind, figure: Figure) -> None:
             for file in targets[kind.name]:
                 if file.suffix.lower() != ".csv":
-                    written.append(save_figure(figure, file, dpi=dpi))
+                    written[file] = writer.save(figure, file, dpi=dpi)
                     continue
                 rows = figure_table(kind, ready.material)
                 if rows is not None:
-                    written.append(write_table(file, rows))
+                    written[file] = write_table(file, rows)
                 elif not all and len(targets) == 1:
                     raise InputError(f"{kind.name} has no table; leave .csv out.")
+
+        with FigureWriter(reports=report is not None) as writer:
+            if beside is None:
+                drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 1.0), each=write)
+            else:
+                drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.6))
+                told = MaskOptions(masks, figure_labels, unlabelled)
+                other = prepared(study, beside, kinds, told, about, chosen, span(progress, 0.6, 0.8))
+                others = draw_figures(kinds, other.material, span(progress, 0.8, 1.0))
+                drawn = {name: _pair(drawn[name], others[name], (cut, beside)) for name in drawn}
+                for kind in kinds:
+                    figure = drawn[kind.name]
+                    if not isinstance(figure, Lacking):
+                        write(kind, figure)
         if report is not None:
-            pictures = {kind.name: file for kind in kinds for file in targets[kind.name] if file.suffix == ".png"}
-            known = {name: file for name, file in pictures.items() if not isinstance(drawn[name], Lacking)}
+            shown = {
+                kind.name: writer.reported[written[file]]
+                for kind in kinds
+                for file in targets[kind.name]
+                if written.get(file) in writer.reported
+            }
             study_read, cut_read = ready.material.study, ready.material.cut
-            write_report(study_read, cut_read, drawn, Path(report), notes=ready.notes, drawn=known)
+            write_report(study_read, cut_read, drawn, Path(report), notes=ready.notes, drawn=shown)
     for note in ready.notes:
         print(f"Note: {note}")
     lacking = {name: figure.reason for name, figure in drawn.items() if isinstance(figure, Lacking)}
     if not all:
-        for file in written:
+        for file in written.values():
             print(file)
         if lacking:
             raise InputError(" ".join(f"{name} cannot be drawn: {reason}" for name, reason in lacking.items()))

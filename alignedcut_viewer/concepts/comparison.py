@@ -295,7 +295,8 @@ def _by_grams(layers: list[FloatArray]) -> bool:
     """Whether the Gram matrices of layers take fewer operations than the products of all pairs."""
     n, widths = len(layers[0]), [layer.shape[1] for layer in layers]
     by_pairs = n * sum(a * b for number, a in enumerate(widths) for b in widths[number:])
-    return (sum(widths) + len(layers) ** 2) * n * n / 2 < by_pairs
+    by_grams = (sum(widths) + len(layers) ** 2) * n * n / 2
+    return bool(by_grams < by_pairs)
 
 
 def _cka_matrix(

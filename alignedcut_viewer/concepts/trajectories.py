@@ -18,6 +18,8 @@ from .places import path_nodes
 __all__ = ["Bifurcation", "PaceCurve", "bifurcation_layer", "length", "pace", "pace_curve", "paths"]
 
 FloatArray = NDArray[np.float32]
+_AT_ONCE = 16
+"""Permutations that are judged together."""
 _FOLDS = 5
 
 
@@ -186,7 +188,7 @@ def bifurcation_layer(
     seed
         Of folds, permutations and draws.
     progress
-        Called after every permutation.
+        Told now and then.
 
     Returns
     -------
@@ -218,17 +220,20 @@ def bifurcation_layer(
     sizes = np.bincount(number)
     judge = _LinearJudge(along, number)
 
-    hits, counts = judge.hits(known)
+    hits, counts = (found[0] for found in judge.hits(known[None]))
     accuracy = _balanced(hits, counts, np.ones((1, len(sizes))))[0]
     exchange = len(sizes) >= 6 and (sizes == sizes[0]).all()
     null = np.empty((n_permutations, along.shape[1]))
-    for i in range(n_permutations):
-        if exchange:
-            mixed = known.reshape(len(sizes), -1)[rng.permutation(len(sizes))].reshape(-1)
-        else:
-            mixed = known[np.lexsort((rng.random(len(known)), number))]
-        null[i] = _balanced(*judge.hits(mixed), np.ones((1, len(sizes))))[0]
-        report(progress, i + 1, n_permutations, "Where paths part")
+    for start in range(0, n_permutations, _AT_ONCE):
+        mixed = np.empty((min(_AT_ONCE, n_permutations - start), len(known)), dtype=np.int64)
+        for row in mixed:
+            if exchange:
+                row[:] = known.reshape(len(sizes), -1)[rng.permutation(len(sizes))].reshape(-1)
+            else:
+                row[:] = known[np.lexsort((rng.random(len(known)), number))]
+        for i, (right, there) in enumerate(zip(*judge.hits(mixed), strict=True), start):
+            null[i] = _balanced(right, there, np.ones((1, len(sizes))))[0]
+        report(progress, start + len(mixed), n_permutations, "Where paths part")
     most = null.max(axis=1)
     p_values = (1 + (most[:, None] >= accuracy[None, :]).sum(axis=0)) / (1 + n_permutations)
     significant = p_values <= max(alpha, 1 / (1 + n_permutations))
@@ -285,24 +290,32 @@ class _LinearJudge:
             self._inverses.append(inverses)
 
     def hits(self, groups: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Paths of each group judged right, (L, 2, pictures), and how many there are, (2, pictures)."""
-        members = np.stack([groups == 0, groups == 1]).astype(np.float32)
-        counts: NDArray[np.float64] = np.stack([np.bincount(self._number, row, self._n_pictures) for row in members])
-        n = np.stack([members[:, fold].sum(axis=1) for fold in self._folds]).astype(np.float64)
-        hits = np.zeros((len(self._layers), 2, self._n_pictures))
-        for layer, inverses, right in zip(self._layers, self._inverses, hits, strict=True):
-            sums = np.stack([members[:, fold] @ layer[fold] for fold in self._folds]).astype(np.float64)
+        """Paths of each group judged right, (draws, L, 2, pictures), and how many there are, (draws, 2, pictures).
+
+        Parameters
+        ----------
+        groups
+            (draws, paths), of which each is judged by discriminants of its own.
+        """
+        first = np.searchsorted(self._number, np.arange(self._n_pictures))  # paths are sorted by picture
+        members = np.stack([groups == 0, groups == 1], axis=1).astype(np.float32)
+        counts = np.add.reduceat(members, first, axis=2, dtype=np.float64)
+        n = np.stack([members[..., fold].sum(axis=2) for fold in self._folds]).astype(np.float64)
+        hits = np.zeros((len(groups), len(self._layers), 2, self._n_pictures))
+        for number, (layer, inverses) in enumerate(zip(self._layers, self._inverses, strict=True)):
+            sums = np.stack([members[..., fold] @ layer[fold] for fold in self._folds]).astype(np.float64)
             for position, fold in enumerate(self._folds):
                 others = n.sum(axis=0) - n[position]
-                if not others.all():
-                    continue  # a group has no path left to be fitted to; its paths here count as missed
-                means = (sums.sum(axis=0) - sums[position]) / others[:, None]
-                direction = inverses[position] @ (means[1] - means[0])
-                boundary = direction @ (means[0] + means[1]) / 2
-                side = layer[fold] @ direction.astype(np.float32) > boundary
-                for group, judged in enumerate((~side, side)):
-                    weights = members[group, fold] * judged
-                    right[group] += np.bincount(self._number[fold], weights, self._n_pictures)
+                # where a group has no path left to be fitted to, its paths here count as missed
+                means = (sums.sum(axis=0) - sums[position]) / np.maximum(others, 1)[..., None]
+                direction = (means[:, 1] - means[:, 0]) @ inverses[position]
+                boundary = (direction * (means[:, 0] + means[:, 1])).sum(axis=1) / 2
+                side = direction.astype(np.float32) @ layer[fold].T > boundary[:, None]
+                judged = np.stack([~side, side], axis=1) & others.all(axis=1)[:, None, None]
+                pictures = slice(int(self._number[fold.start]), int(self._number[fold.stop - 1]) + 1)
+                right = members[..., fold] * judged
+                starts = first[pictures] - fold.start
+                hits[:, number, :, pictures] = np.add.reduceat(right, starts, axis=2, dtype=np.float64)
         return hits, counts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
@@ -343,7 +343,11 @@ def all_figures(
 
 
 def draw_figures(
-    kinds: Sequence[FigureKind], material: Material, progress: ProgressCallback | None = None
+    kinds: Sequence[FigureKind],
+    material: Material,
+    progress: ProgressCallback | None = None,
+    *,
+    each: Callable[[FigureKind, Figure], object] | None = None,
 ) -> dict[str, Figure | Lacking]:
     """Draw some kinds of figure.
 
@@ -355,6 +359,8 @@ def draw_figures(
         What they are drawn from.
     progress
         Called before each figure.
+    each
+        Given every figure as soon as it is drawn, to write it, say.
 
     Returns
     -------
@@ -366,10 +372,14 @@ def draw_figures(
         stage = span(progress, number / len(kinds), (number + 1) / len(kinds))
         report(stage, 0, 1, f"Drawing {kind.name}")
         try:
-            result[kind.name] = draw_figure(kind, material, stage)
+            figure = draw_figure(kind, material, stage)
         except DamagedError:
             raise
         except AlignedCutError as error:
             result[kind.name] = Lacking(" ".join(str(error).split()))
+            continue
+        result[kind.name] = figure
+        if each is not None:
+            each(kind, figure)
     report(progress, 1, 1, "Figures")
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from ..network_nodes import NetworkNodes
 from ..versions import software_version
 from .catalogue import figure_kinds
 from .figure_kind import FigureKind
+from .figure_writer import REPORT_DPI
 from .lacking import Lacking
 from .provenance import brief_provenance, made_with_simulated_data, network_provenance, without_folders
 from .save import figure_bytes
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["report_html", "write_report"]
 
-_DPI = 170
-
 
 def write_report(
     study: Study,
@@ -41,7 +39,7 @@ def write_report(
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
-    drawn: Mapping[str, Path] | None = None,
+    drawn: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write the report of a study; see :func:`report_html`.
 
@@ -70,7 +68,7 @@ def report_html(
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
-    drawn: Mapping[str, Path] | None = None,
+    drawn: Mapping[str, bytes] | None = None,
 ) -> str:
     """A study on one page, as HTML with everything inside: nothing is fetched, no script runs.
 
@@ -85,7 +83,8 @@ def report_html(
     notes
         Sentences that the reader should know.
     drawn
-        PNG files of figures that were written already; they are made smaller instead of drawn once more.
+        Figures that were drawn at :data:`~alignedcut_viewer.figures.figure_writer.REPORT_DPI` already, as the content
+        of PNG files, by name.
 
     Returns
     -------
@@ -164,31 +163,18 @@ def _numbers(cut: Cut) -> list[tuple[str, str]]:
 
 
 def _entry(
-    kind: FigureKind, figure: Figure, simulated: bool, provenance: str, file: Path | None = None
+    kind: FigureKind, figure: Figure, simulated: bool, provenance: str, content: bytes | None = None
 ) -> dict[str, Any]:
-    wide, high = (round(_DPI * side) for side in figure.get_size_inches())
-    content = None if file is None else _smaller(file, wide, high)
+    wide, high = (round(REPORT_DPI * side) for side in figure.get_size_inches())
     return {
         "kind": kind,
-        "data": base64.b64encode(content or figure_bytes(figure, ".png", dpi=_DPI)).decode("ascii"),
+        "data": base64.b64encode(content or figure_bytes(figure, ".png", dpi=REPORT_DPI)).decode("ascii"),
         "width": wide,
         "height": high,
         "narrow": figure.get_figwidth() < 4.5,
         "simulated": simulated,
         "told": _small_print(figure, provenance),
     }
-
-
-def _smaller(file: Path, wide: int, high: int) -> bytes | None:
-    """A picture of that size as PNG, from a larger one; None where it is smaller already."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        if image.width < wide:
-            return None
-        buffer = io.BytesIO()
-        image.convert("RGB").resize((wide, high), Image.Resampling.LANCZOS).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _small_print(figure: Figure, provenance: str) -> str:

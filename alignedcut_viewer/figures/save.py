@@ -18,7 +18,7 @@ from .pdf_fonts import plain_subsets
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "figure_bytes", "figure_pixels", "png_bytes", "save_figure"]
+__all__ = ["FIGURE_SUFFIXES", "checked_target", "figure_bytes", "figure_pixels", "png_bytes", "save_figure"]
 
 # Text stays text, and equal figures make equal files.
 _SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "alignedcut", "pdf.fonttype": 42}
@@ -46,7 +46,7 @@ def figure_pixels(figure: Figure, *, dpi: float | None = None) -> NDArray[np.uin
     own_dpi, own_canvas, own_face = figure.dpi, figure.canvas, figure.get_facecolor()
     with _lock:
         try:
-            canvas = FigureCanvasAgg(figure)  # of its own, so that its pixels are let go of
+            canvas: Any = FigureCanvasAgg(figure)  # of its own, so that its pixels are let go of
             figure.dpi = dpi or own_dpi
             figure.set_facecolor("white")
             canvas.draw()
@@ -105,6 +105,13 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -
     StorageError
         If the file cannot be written.
     """
+    target = checked_target(path)
+    replace_file(target, figure_bytes(figure, target.suffix.lower(), dpi=dpi))
+    return target
+
+
+def checked_target(path: str | Path) -> Path:
+    """Where a figure goes, with its folder made; see :func:`save_figure`."""
     target = Path(path).expanduser().absolute()
     suffix = target.suffix.lower()
     if suffix not in FIGURE_SUFFIXES:
@@ -113,5 +120,4 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -
         )
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(target, figure_bytes(figure, suffix, dpi=dpi))
     return target

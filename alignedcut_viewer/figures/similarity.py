@@ -212,11 +212,14 @@ def heat_over(
     """
     from matplotlib import colormaps
 
-    smooth = upsample_scores(values, picture.shape[:2])
-    share = np.clip((smooth - low) / max(high - low, 1e-12), 0, 1)
-    heat = np.asarray(colormaps[_MAP](share))[..., :3] * 255
-    grey = picture.mean(-1, keepdims=True)
-    return np.asarray(np.rint(opacity * heat + (1 - opacity) * grey), dtype=np.uint8)
+    smooth = upsample_scores(values, picture.shape[:2]).astype(np.float32)
+    colours = colormaps[_MAP]
+    table = (255 * opacity * np.asarray(colours(np.arange(colours.N)))[:, :3]).astype(np.float32)
+    share = (smooth - np.float32(low)) * np.float32(colours.N / max(high - low, 1e-12))
+    heat = table[np.clip(share, 0, colours.N - 1).astype(np.intp)]
+    heat += np.float32(1 - opacity) * picture.mean(-1, keepdims=True, dtype=np.float32)
+    shown: NDArray[np.uint8] = np.rint(heat, out=heat).astype(np.uint8)
+    return shown
 
 
 def similarity_from_arrays(

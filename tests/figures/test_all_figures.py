@@ -19,7 +19,7 @@ from PIL import Image
 
 from alignedcut_viewer import cli, pipeline
 from alignedcut_viewer.brain import paper_rois
-from alignedcut_viewer.errors import InputError, StudyError
+from alignedcut_viewer.errors import InputError, StorageError, StudyError
 from alignedcut_viewer.figures import (
     FigureGround,
     FigureKind,
@@ -36,6 +36,7 @@ from alignedcut_viewer.figures import (
     similarity,
     trajectories,
 )
+from alignedcut_viewer.figures.figure_writer import FigureWriter
 from alignedcut_viewer.study import Study
 
 BRAIN = {
@@ -421,9 +422,17 @@ def test_the_report_takes_figures_that_were_drawn_already(study: Study, tmp_path
     cut = study.cut()
     figure = all_figures(study, cut, names=["mosaic"])["mosaic"]
     assert isinstance(figure, Figure)
-    file = save_figure(figure, tmp_path / "mosaic.png", dpi=300)
+    with FigureWriter(reports=True) as writer:
+        file = writer.save(figure, tmp_path / "mosaic.png", dpi=300)
+        small = writer.save(figure, tmp_path / "small.png", dpi=60)
+        page = writer.save(figure, tmp_path / "mosaic.pdf")
+    # the files are those of save_figure, and what is smaller than the page needs is left to be drawn anew
+    assert file.read_bytes() == save_figure(figure, tmp_path / "alone.png", dpi=300).read_bytes()
+    assert page.read_bytes() == save_figure(figure, tmp_path / "alone.pdf").read_bytes()
+    assert small.exists()
+    assert list(writer.reported) == [file]
     shown = []
-    for drawn in (None, {"mosaic": file}):
+    for drawn in (None, {"mosaic": writer.reported[file]}):
         parsed = _Page()
         parsed.feed(report_html(study, cut, {"mosaic": figure}, drawn=drawn))
         data = str(parsed.pictures[0]["src"]).split(",", 1)[1]
@@ -431,11 +440,15 @@ def test_the_report_takes_figures_that_were_drawn_already(study: Study, tmp_path
             shown.append(np.asarray(image.convert("L"), dtype=float))
     assert shown[0].shape == shown[1].shape
     assert np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1] > 0.97
-    # what is smaller than the page needs is drawn anew
-    small = save_figure(figure, tmp_path / "small.png", dpi=60)
-    assert report_html(study, cut, {"mosaic": figure}, drawn={"mosaic": small}) == report_html(
-        study, cut, {"mosaic": figure}
-    )
+
+
+def test_a_figure_that_cannot_be_written_is_told_of(study: Study, tmp_path: Path) -> None:
+    figure = all_figures(study, study.cut(), names=["mosaic"])["mosaic"]
+    assert isinstance(figure, Figure)
+    target = tmp_path / "mosaic.png"
+    target.mkdir()
+    with pytest.raises(StorageError, match=r"mosaic\.png"), FigureWriter() as writer:
+        writer.save(figure, target)
 
 
 def test_the_report_says_what_is_lacking(study: Study) -> None:

@@ -214,15 +214,25 @@ class SheetBoard(Board):
     def _draw_position(self, position: Position | None) -> None:
         sheet = self.sheet
         sheet.shown = None
-        network, layer, image = position or (None, -1, -1)
-        slots = sheet.slots
-        if sheet.tiles is not None and (network, layer) in slots:
+        if sheet.tiles is not None and position is not None:
+            network, layer, image = position
+            self._follow_network(network)
             row = sheet.row_of(sheet.tiles.cut.index.images.index(image))
             if row is not None:
-                sheet.shown = Cell(row, slots.index((network, layer)) + 1)
+                if (network, layer) in sheet.slots:
+                    sheet.shown = Cell(row, sheet.slots.index((network, layer)) + 1)
                 if not self._going:
-                    sheet.reveal(sheet.shown)
+                    sheet.reveal(sheet.shown or Cell(row, 0))
         self._update()
+
+    def _follow_network(self, network: str) -> None:
+        """Show the network in view, unless the user has chosen which to show."""
+        if "network" in self.state or network in self.sheet.networks or network not in self.network.choices:
+            return
+        with self.network.changed.blocked():
+            self.network.value = network
+        self._offer_beside(list(self.network.choices))
+        self._show_rows(self.sheet.tiles)
 
     def _draw_smooth(self, smooth: bool) -> None:
         self.sheet.smooth = smooth
@@ -245,7 +255,7 @@ class SheetBoard(Board):
             self._draw_position(self.coordinator.view.position)
 
     def _choose_beside(self, name: str) -> None:
-        self.state["beside"] = name
+        self.state |= {"beside": name, "network": self.network.value}
         self._show_rows(self.sheet.tiles)
         self._draw_position(self.coordinator.view.position)
 

@@ -25,7 +25,7 @@ from ...progress import ProgressCallback
 from ..coordinator.segments import OpenSegments, load_segments
 from ..frames.segment_work import Keep, PictureScore, empty_work, free_name, import_work, score_segments, segment_work
 from ..widgets.commands import export_masks
-from ..widgets.forms import scrolled
+from ..widgets.forms import narrow_box, scrolled
 from ..widgets.panel_base import Panel
 from ..widgets.view import View
 from ..work.dialogs import ask_existing_file, ask_folder, ask_text, window_of
@@ -65,8 +65,7 @@ class SegmentsPanel(Panel):
         self._scores: dict[int, PictureScore] = {}
         self._scored: tuple[Any, ...] | None = None
         self.sets = QComboBox()
-        self.sets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.sets.setMinimumContentsLength(10)
+        narrow_box(self.sets, 10)
         self.sets.setToolTip("Segments that the study holds")
         self.select = QPushButton("Click to choose")
         self.select.setCheckable(True)

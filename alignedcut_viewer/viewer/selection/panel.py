@@ -57,7 +57,7 @@ class SimilarityView(View):
         narrow(self.space)
         self.scope = ComboBox(
             name="scope",
-            label="compare with",
+            label="among",
             choices=[(title, key) for key, title in SCOPES.items()],
             tooltip="Which nodes the selection is compared with; the others stay uncoloured",
         )

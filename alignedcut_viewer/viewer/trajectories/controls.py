@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from ...nodes import NodeIndex
 from ..state.history import SELECTION_COLOURS
+from ..widgets.forms import narrow_box
 from ..widgets.painting import Colours, swatch
 from .colours import COLOUR_BY
 from .paths import MapChoice
@@ -97,8 +98,7 @@ class MapControls(QWidget):
         for key, words in COLOUR_BY.items():
             self.colour_by.addItem(words, key)
         self.colour_by.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.colour_by.setMinimumContentsLength(10)
+        narrow_box(self.colour_by, 10)
         self.colour_by.currentIndexChanged.connect(lambda at: self._change(colour_by=self.colour_by.itemData(at)))
         second = QHBoxLayout()
         second.addWidget(QLabel("Colour"))

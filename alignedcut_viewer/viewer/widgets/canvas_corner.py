@@ -3,6 +3,7 @@
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QFont, QFontMetricsF
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import AlignedCutError
@@ -17,7 +18,8 @@ from .view import View
 __all__ = ["CanvasCorner", "show_canvas_corner"]
 
 MARGIN = 8
-CAPTION = 480
+WIDER = 1.35
+"""A line of the canvas is so many times as wide as Qt's of the same size in points (measured: 1.31)."""
 
 
 class CanvasCorner(View):
@@ -63,7 +65,12 @@ class CanvasCorner(View):
         self.follow(coordinator.canvas.changed, self._draw)
         self.follow(coordinator.canvas.labels_changed, self._draw)
         self.follow(coordinator.heat_map.changed, self._draw)
+        if coordinator.viewer is not None:
+            self.follow(coordinator.viewer.canvas.overlays.text.events.text, self._follow_caption)
         self.follow_theme(self.redraw)
+
+    def _follow_caption(self, *_: Any) -> None:
+        self.place()
 
     def redraw(self, *_: Any) -> None:
         """Be there where there is a result."""
@@ -81,8 +88,18 @@ class CanvasCorner(View):
         """Lie in the corner."""
         self.adjustSize()
         left = max(self._canvas.width() - self.width() - MARGIN, 0)
-        self.move(left, MARGIN if left > CAPTION else 6 * MARGIN)  # the name of the picture stands at the left
+        self.move(left, MARGIN if left > self._end_of_caption() else 6 * MARGIN)
         self.raise_()
+
+    def _end_of_caption(self) -> float:
+        """How far the name of the picture, which stands at the left, reaches into the canvas."""
+        viewer = self.coordinator.viewer
+        overlay = None if viewer is None else viewer.canvas.overlays.text
+        if overlay is None or not overlay.visible:
+            return 0.0
+        font = QFont(self.font())
+        font.setPointSizeF(float(overlay.font_size))
+        return WIDER * QFontMetricsF(font).horizontalAdvance(overlay.text) + 2 * MARGIN
 
     def showEvent(self, event: Any) -> None:
         """Follow the size of the canvas; only while seen, so that a window that goes is let go of before."""

@@ -35,6 +35,7 @@ __all__ = [
     "in_scroll_area",
     "listing",
     "narrow",
+    "narrow_box",
     "note",
     "row",
     "scrolled",
@@ -310,9 +311,13 @@ def row(*widgets: Any) -> Container:
 
 def narrow(widget: Any) -> Any:
     """Let a widget be narrower than its longest entry."""
-    native = widget.native
-    if isinstance(native, QComboBox):
-        native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        native.setMinimumContentsLength(8)
-    native.setMinimumWidth(80)
+    if isinstance(widget.native, QComboBox):
+        narrow_box(widget.native)
+    widget.native.setMinimumWidth(80)
     return widget
+
+
+def narrow_box(box: QComboBox, letters: int = 8) -> None:
+    """Let a box be narrower than its longest entry, down to some letters; its list is as wide as ever."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(letters)

@@ -11,6 +11,7 @@ from ..frames.node_crops import NodeCrop, NodeCrops
 from ..frames.ranking import Ranking
 from ..work.task_runner import tell_error
 from .crop_strip import CropStrip
+from .forms import narrow_box
 from .painting import Colours, choice, shown_number
 from .view import View
 
@@ -34,6 +35,7 @@ class WhereElseView(View):
     def __init__(self, coordinator: Coordinator, rows: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self.place = choice(PLACES, coordinator.where_else.place, "Where the best place of each picture is sought")
+        narrow_box(self.place)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
@@ -41,9 +43,8 @@ class WhereElseView(View):
         self._reader = self.latest_task("Reading crops", self._keep)
         head = QHBoxLayout()
         head.setContentsMargins(0, 0, 0, 0)
-        head.addWidget(QLabel("<b>Where else is this?</b>"))
-        head.addStretch(1)
-        head.addWidget(self.place)
+        head.addWidget(QLabel("<b>Where else?</b>"))
+        head.addWidget(self.place, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 2)
         layout.setSpacing(3)

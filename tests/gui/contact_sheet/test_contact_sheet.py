@@ -99,9 +99,17 @@ def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinato
     assert board.sheet.shown == Cell(900, 8)
     assert 900 in board.sheet.visible_rows()
     viewer.dims.set_current_step(0, 1)
-    assert board.sheet.shown is None
-    board.network.value = "two"
+    assert board.network.value == "two"
     assert board.sheet.shown == Cell(900, 8)
+    viewer.dims.set_current_step(2, 400)
+    board.network.native.setFocus()
+    qtbot.keyClick(board.network.native, Qt.Key.Key_Up)  # what is chosen by hand stays, and shows the picture at least
+    assert board.sheet.networks[0] == "one"
+    assert board.sheet.shown is None
+    assert 400 in board.sheet.visible_rows()
+    viewer.dims.set_current_step(2, 900)
+    assert board.network.value == "one"
+    assert 900 in board.sheet.visible_rows()
     coordinator.open_pictures(coordinator.shown.study.study.picture_path(0))
     qtbot.waitUntil(lambda: not coordinator.tasks.state.busy)
     assert board.sheet.tiles is None
@@ -149,6 +157,7 @@ def test_two_networks_side_by_side_fill_the_width(qtbot, viewer, board, coordina
     index = coordinator.shown.study.cut.index
     assert coordinator.selection.of().nodes.tolist() == [index.node("two", 7, 3, row=1, column=0)]
     qtbot.keyClick(board.beside.native, Qt.Key.Key_Up)
+    assert sheet.networks == ("one",)  # though what is in view is of the other
     dock = board.parentWidget()
     while not isinstance(dock, QDockWidget):
         dock = dock.parentWidget()
@@ -161,8 +170,8 @@ def test_two_networks_side_by_side_fill_the_width(qtbot, viewer, board, coordina
     sheet.setFocus()
     qtbot.keyClick(sheet, Qt.Key.Key_Down)
     assert sheet.current.row == 2
-    box = sheet.layout_.box(Cell(1, 5), 1.0)
-    node = sheet.node_at(QPointF(box.left + 5, box.top + 5 + sheet.header))
+    sheet.reveal(Cell(1, 5))
+    node = sheet.node_at(QPointF(place_of(sheet, Cell(1, 5))))
     assert (index.locate(node).image, index.locate(node).layer) == (1, 4)
 
 

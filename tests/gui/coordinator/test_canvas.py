@@ -58,6 +58,22 @@ def middle_of(cut, layout, node):
     return box.top + (place.row + 0.5) / 5 * box.height, box.left + (place.column + 0.5) / 5 * box.width
 
 
+def test_the_corner_never_covers_the_name_of_the_picture(viewer, corner):
+    overlay, canvas = viewer.canvas.overlays.text, viewer.window._qt_viewer.canvas.native
+    overlay.text = "a picture"
+    assert corner.y() == 8
+    overlay.text = "m" * 200
+    assert corner.y() > 2 * 8
+    # as long as just fits: nothing of what the canvas paints lies behind the buttons
+    while corner.y() > 8:
+        overlay.text = overlay.text[:-1]
+    assert len(overlay.text) > 5
+    go_round()
+    painted = viewer.screenshot(canvas_only=True, flash=False)[:30, :, :3].max(axis=2) > 100
+    scale = painted.shape[1] / canvas.width()
+    assert np.flatnonzero(painted.any(axis=0))[-1] < corner.x() * scale
+
+
 def test_one_switch_for_what_lies_over_the_pictures(qtbot, viewer, coordinator, corner, canvas_colour, notifications):
     cut = coordinator.shown.cut
     assert corner.isVisible()

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea
 
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from alignedcut_viewer.viewer.coordinator.where_else import PLACES
@@ -82,3 +83,10 @@ def test_the_latest_of_many_picks_is_what_is_shown(qtbot, coordinator, where):
         coordinator.selection.select([node])
     qtbot.waitUntil(lambda: where.strip.nodes[:1] == [nodes[-1]])
     assert where.strip.nodes[0] == nodes[-1]
+
+
+def test_the_selection_panel_fits_into_the_narrowest_dock(qtbot, viewer, where):
+    panel = show_panel(viewer, "Selection")
+    panel.resize(panel.minimumSizeHint())
+    for area in panel.findChildren(QScrollArea):
+        assert area.widget().minimumSizeHint().width() <= panel.minimumSizeHint().width()

@@ -1,8 +1,8 @@
 """Make the pictures of README and docs out of the real window: ``make screenshots``.
 
 The sample pictures are computed on the network that needs no download, as a user would: with the Study panel's Run.
-With ``--photographs STUDY`` (or ``ALIGNEDCUT_PHOTOGRAPHS=STUDY make screenshots``), the linked panels are shown on a
-study of photographs as well.
+With ``--photographs STUDY`` (or ``ALIGNEDCUT_PHOTOGRAPHS=STUDY make screenshots``), the contact sheet is shown on a
+study of photographs.
 """
 
 import argparse
@@ -32,13 +32,13 @@ LAYER = 8
 PATIENCE = 900.0
 
 
-def at_home(home: Path, study: str | None) -> str:
+def at_home(home: Path, study: str | None, name: str = "sample-pictures.zarr") -> str:
     """Let a folder be home for this program, so that pictures show no place of this machine; the study in it.
 
     A study that is kept elsewhere is linked there.
     """
     os.environ["HOME"] = str(home)
-    place = home / "alignedcut" / "sample-pictures.zarr"
+    place = home / "alignedcut" / name
     place.parent.mkdir()
     if study is not None:
         Path(study).mkdir(parents=True, exist_ok=True)
@@ -101,24 +101,17 @@ def only(viewer: napari.Viewer, *names: str) -> list[QWidget]:
 
 def samples(viewer: napari.Viewer, study: str) -> bool:
     """The demo: from pictures to colours, picks and the contact sheet."""
-    coordinator, panel = Coordinator.of(viewer), show_study_panel(viewer)
+    coordinator = Coordinator.of(viewer)
+    show_study_panel(viewer)
     coordinator.open_pictures("sample pictures")
     turn_until(lambda: not coordinator.tasks.state.busy)
-    keep(viewer, "window-pictures.png", few_colours=True)
     coordinator.run()
     turn_until(lambda: not coordinator.tasks.state.busy)
     if coordinator.shown.study is None or coordinator.shown.study.cut is None:
         print("the run failed; see the notifications above", file=sys.stderr)
         return False
     go(coordinator, PICTURE, LAYER)
-    keep(viewer, "window.png")
-    coordinator.view.smooth = True
-    panel = only(viewer, "Study")[0]
-    panel.tabs.setCurrentWidget(panel.view_tab)
-    keep(viewer, "window-smooth.png")
-    coordinator.view.smooth = False
-    panel.tabs.setCurrentWidget(panel.export_tab)
-    keep(viewer, "window-export.png")
+    only(viewer, "Study")
     show_panel(viewer, "Selection")
     settle()
     viewer.reset_view()
@@ -133,32 +126,24 @@ def samples(viewer: napari.Viewer, study: str) -> bool:
 
 
 def photographs(viewer: napari.Viewer, study: str, picture: str, place: tuple[float, float], layer: int) -> None:
-    """The linked panels, and the contact sheet."""
+    """The contact sheet, with what was picked in all layers."""
     coordinator = Coordinator.of(viewer)
     coordinator.open_study(study)
     turn_until(lambda: not coordinator.tasks.state.busy)
     coordinator.sessions.close()
     viewer.window.resize(*LARGE)
     go(coordinator, picture, layer)
-    coordinator.panel_state["trajectories"] = {"colour_by": "alignedcut"}
-    panels = only(viewer, "Trajectories", "Brain")
-    docks = [d for d in viewer.window._wrapped_dock_widgets.values() if any(d.isAncestorOf(p) for p in panels)]
-    viewer.window._qt_window.resizeDocks(docks, [620] * 2, Qt.Orientation.Horizontal)
-    viewer.window._qt_window.resizeDocks(docks, [360, 600], Qt.Orientation.Vertical)
     settle()
     viewer.reset_view()
     pick(coordinator, *place, 1)
     coordinator.selection.set_active("ground")
     pick(coordinator, 0.08, 0.08, 1)
     coordinator.selection.set_active("figure")
-    settle(2)
     turn_until(lambda: not coordinator.tasks.state.busy)
-    settle(4)
-    keep(viewer, "window-linked.png", few_colours=True)
     only(viewer, "Contact sheet")
     board = show_panel(viewer, "Contact sheet").board
     dock = next(d for d in viewer.window._wrapped_dock_widgets.values() if d.isAncestorOf(board))
-    viewer.window._qt_window.resizeDocks([dock], [1010], Qt.Orientation.Horizontal)
+    viewer.window._qt_window.resizeDocks([dock], [560], Qt.Orientation.Vertical)
     board.sheet.reveal(board.sheet.shown)
     settle(4)
     keep(viewer, "window-sheet.png", few_colours=True)

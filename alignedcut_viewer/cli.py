@@ -11,7 +11,9 @@ import textwrap
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import Command, all_commands
+from .cluster import computing_on
+from .commands import Command, all_commands, options
+from .commands.progress_bar import say
 from .errors import AlignedCutError, Cancelled
 
 __all__ = ["main"]
@@ -63,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         words[:2] = [" ".join(words[:2])]  # for `align`, a study in a folder called export is ./export
     try:
         arguments = vars(_parser(tuple(commands.values())).parse_args(words))
-        commands[arguments.pop("command")].run(**arguments)
+        command = commands[arguments.pop("command")]
+        with computing_on(arguments.pop("workers", None), arguments.pop("scheduler", None), announce=say):
+            command.run(**arguments)
         sys.stdout.flush()
         return 0
     except AlignedCutError as error:
@@ -104,6 +108,8 @@ def _parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
             formatter_class=_Help,
         )
         command.options(own)
+        if command.spreads:
+            options.computers(own)
     return parser
 
 

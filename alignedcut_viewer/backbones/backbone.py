@@ -6,6 +6,7 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..errors import InputError
 from .spec import TAPS, NetworkSpec, Tap
 from .taps import TapPoint, capture
 
-__all__ = ["Backbone", "check_input_size", "weights_digest"]
+__all__ = ["Backbone", "LoadedWith", "check_input_size", "weights_digest"]
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -80,6 +81,22 @@ def weights_digest(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class LoadedWith:
+    """What a network was loaded with that does not show in the network itself.
+
+    Attributes
+    ----------
+    device
+        As it was asked for: another machine makes its own of ``"auto"``.
+    weights
+        The checkpoint file; None where the weights are those of the hub or of a package.
+    """
+
+    device: str
+    weights: str | None
+
+
 class Backbone(ABC):
     """A network with weights, ready to give features.
 
@@ -102,7 +119,11 @@ class Backbone(ABC):
     ----------
     spec, input_size, device, dtype, source_note
         As above.
+    loaded_with
+        What :func:`~alignedcut_viewer.backbones.load_backbone` was given, so that another process can load the same.
     """
+
+    loaded_with: LoadedWith | None = None
 
     def __init__(
         self,

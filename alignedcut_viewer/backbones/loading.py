@@ -12,7 +12,7 @@ from torch import nn
 
 from ..device import resolve_device, resolve_precision
 from ..errors import CheckpointError, WeightsUnavailableError
-from .backbone import Backbone, check_input_size
+from .backbone import Backbone, LoadedWith, check_input_size
 from .checkpoint import CHECKPOINT_SUFFIXES
 from .families import family_of
 from .registry import get_spec
@@ -90,7 +90,7 @@ def load_backbone(
         spec = get_spec(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec
         size = check_input_size(spec, input_size)
         seen = size if window is None else check_input_size(spec, window)
-        model, note = _load(spec, seen, Path(weights) if weights is not None else None, announce or _logger.info)
+        model, note, file = _load(spec, seen, Path(weights) if weights is not None else None, announce or _logger.info)
     except WeightsUnavailableError as reason:
         if not fallback or asked == OFFLINE_NETWORK or weights is not None:
             raise WeightsUnavailableError(_how_to_get(asked, reason)) from reason
@@ -99,7 +99,7 @@ def load_backbone(
         seen = size if window is None else _nearest_size(spec, window)
         why = str(reason).rstrip(".")
         try:
-            model, origin = _load(spec, seen, None, lambda _line: None)
+            model, origin, file = _load(spec, seen, None, lambda _line: None)
         except WeightsUnavailableError as missing:
             message = f"{_how_to_get(asked, reason)} {spec.name} cannot stand in for it either: {missing}"
             raise WeightsUnavailableError(message) from reason
@@ -108,7 +108,9 @@ def load_backbone(
             f"{asked}: no trained weights, since {why}; using {spec.name} instead ({origin})."
         )
     made = family_of(spec).adapter_class(spec, model, input_size=seen, device=where, dtype=dtype, source_note=note)
-    return made if window is None else WindowedBackbone(made, size)
+    made = made if window is None else WindowedBackbone(made, size)
+    made.loaded_with = LoadedWith(str(device), None if file is None else str(file.expanduser().absolute()))
+    return made
 
 
 def _how_to_get(asked: str, reason: Exception) -> str:
@@ -126,15 +128,17 @@ def _nearest_size(spec: NetworkSpec, input_size: int | Sequence[int] | None) -> 
     return check_input_size(spec, [max(round(side / spec.patch), 1) * spec.patch for side in sides])
 
 
-def _load(spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announce: Announce) -> tuple[nn.Module, str]:
-    """The model with its weights, and where they came from."""
+def _load(
+    spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announce: Announce
+) -> tuple[nn.Module, str, Path | None]:
+    """The model with its weights, where they came from, and the checkpoint if it was one."""
     load = family_of(spec).loader
     if weights is not None:
         loaded = load(spec, size, weights, announce)
         announce(f"{spec.name}: weights from the checkpoint {weights}.")
-        return loaded
+        return *loaded, weights
     try:
-        return load(spec, size, None, announce)
+        return *load(spec, size, None, announce), None
     except WeightsUnavailableError as reason:
         path, named = weights_on_disk(spec)
         if path is None:
@@ -147,7 +151,7 @@ def _load(spec: NetworkSpec, size: tuple[int, int], weights: Path | None, announ
                 raise
             raise WeightsUnavailableError(f"{why}, and ${WEIGHTS_VARIABLE} is of another network") from misfit
         announce(f"{spec.name}: {why}; using the checkpoint {path} of ${WEIGHTS_VARIABLE}.")
-        return model, f"{note}, since {why}"
+        return model, f"{note}, since {why}", path
 
 
 def weights_on_disk(spec: NetworkSpec) -> tuple[Path | None, bool]:

@@ -80,5 +80,6 @@ COMMANDS = (
         example="alignedcut add my-study new/cat.jpg",
         options=_options,
         run=add,
+        spreads=True,
     ),
 )

@@ -268,5 +268,6 @@ COMMANDS = (
         example="alignedcut align my-study --brain algonauts/subj01 --out my-alignment.safetensors",
         options=_options,
         run=align,
+        spreads=True,
     ),
 )

@@ -142,5 +142,6 @@ COMMANDS = (
         example="alignedcut benchmark VOC2012/ --networks dinov2-vit-s14 --protocol hungarian --out voc-scores",
         options=_options,
         run=benchmark,
+        spreads=True,
     ),
 )

@@ -52,5 +52,6 @@ COMMANDS = (
         example="alignedcut check my-study --repair",
         options=_options,
         run=check,
+        spreads=True,
     ),
 )

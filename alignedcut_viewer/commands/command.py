@@ -23,6 +23,9 @@ class Command:
         Adds the command's own options to its parser.
     run
         Does it; takes every option by name. Whatever is heavy is imported inside it, so that help comes at once.
+    spreads
+        Whether its long passes can go to other processes and machines: it then has the options ``--workers`` and
+        ``--scheduler``, and runs where they say, without seeing them.
     """
 
     name: str
@@ -31,3 +34,4 @@ class Command:
     example: str
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[..., None]
+    spreads: bool = False

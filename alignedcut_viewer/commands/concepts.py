@@ -212,5 +212,6 @@ COMMANDS = (
         example="alignedcut concepts my-study --networks clip-vit-b16 --layers 9 --number 20",
         options=_options,
         run=concepts,
+        spreads=True,
     ),
 )

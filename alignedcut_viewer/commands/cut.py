@@ -166,5 +166,6 @@ COMMANDS = (
         example="alignedcut cut my-study --layers 6-11 --eigenvectors 10 --name late",
         options=_options,
         run=_cut_either,
+        spreads=True,
     ),
 )

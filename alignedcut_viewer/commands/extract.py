@@ -178,5 +178,6 @@ COMMANDS = (
         example="alignedcut extract photos/ --networks clip-vit-b16 mae-vit-b16 --study my-study --layers 0-11",
         options=_options,
         run=extract,
+        spreads=True,
     ),
 )

@@ -14,6 +14,7 @@ from ..layer_text import parse_layers
 
 __all__ = [
     "about",
+    "computers",
     "cut",
     "device",
     "figure_and_ground",
@@ -72,6 +73,22 @@ def device(parser: argparse.ArgumentParser) -> None:
     """Where to compute."""
     parser.add_argument(
         "--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1 or mps (default: auto)"
+    )
+
+
+def computers(parser: argparse.ArgumentParser) -> None:
+    """Which processes and machines take part; read by :func:`alignedcut_viewer.cli.main` alone."""
+    group = parser.add_argument_group("several processes or machines (docs/scale.md)")
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="compute in N processes on this machine; the result is the same to the bit",
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute on the workers of a Dask scheduler that runs already, such as tcp://10.0.0.1:8786",
     )
 
 

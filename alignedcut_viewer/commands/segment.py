@@ -166,5 +166,6 @@ COMMANDS = (
         example="alignedcut segment my-study --segments auto --formats png coco csv",
         options=_options,
         run=_segment_either,
+        spreads=True,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,23 +14,15 @@ from ..choices import CUT_SEGMENT_METHODS
 from ..errors import InputError
 from ..images import PictureSet, find_masks, load_mask
 from ..progress import ProgressCallback, report, span
-from ..segmentation import (
-    Clusters,
-    RefineSettings,
-    class_probabilities,
-    confusion_matrix,
-    refine,
-    segment_colours,
-    upsample_scores,
-)
-from ..segmentation.objects import ObjectSettings, find_objects
-from ..segmentation.regions import find_regions
-from ..segmentation.semantics import ClassMatch, cluster_places, match_classes, unit_places
-from ..study.cut import Cut
+from ..segmentation import RefineSettings, confusion_matrix, segment_colours
+from ..segmentation.objects import ObjectSettings
+from ..segmentation.semantics import ClassMatch, cluster_places, match_classes
 from ..study.mask_labels import usual_unlabelled
 from ..study.segment_set import SegmentSet, SegmentWriter
 from ..study.study import Study
 from ..versions import versions
+from .cut_picture_segments import CutPicture, CutPlaces, SemanticPicture, instances_of, regions_of, semantics_of
+from .spreading import in_order
 
 __all__ = ["CutSegmentSettings", "segment_cut"]
 
@@ -144,7 +137,7 @@ def segment_cut(
     strange = [image for image in chosen if image not in cut.index.images]
     if strange:
         raise InputError(f"Picture {strange[0]} is not part of the cut {cut_name!r}.")
-    source = _Source(study, cut, cut.layered.joint, not of_pictures)
+    source = CutPlaces(study, cut_name)
     recipe: dict[str, Any] = {
         "cut": {"name": cut_name, "identity": cut.identity},
         "layers": {network: sorted({g.layer for g in cut.layered.graphs if g.network == network})
@@ -158,67 +151,16 @@ def segment_cut(
     if settings.method == "semantics":
         _semantics(source, settings, chosen, writer, progress)
     else:
-        made = _regions if settings.method == "regions" else _instances
-        for number, image in enumerate(chosen):
-            report(progress, number, len(chosen), f"Segments of {study.pictures.names[image]}")
-            labels, confidence, reason = made(source, settings, image)
-            writer.add(image, *_sure(labels, confidence, settings.min_confidence), reason)
+        names = study.pictures.names
+        task = CutPicture(source, settings.segments, settings.objects, settings.refine, settings.seed)
+        made = in_order(regions_of if settings.method == "regions" else instances_of, task, chosen)
+        with contextlib.closing(made):
+            for number, image in enumerate(chosen):
+                report(progress, number, len(chosen), f"Segments of {names[image]}")
+                labels, confidence, reason = next(made)
+                writer.add(image, *_sure(labels, confidence, settings.min_confidence), reason)
         report(progress, len(chosen), len(chosen), "Segments")
     return writer.publish(study.store, name)
-
-
-class _Source:
-    """Features of the places of a cut's pictures: the joint solution times what its columns are worth."""
-
-    def __init__(self, study: Study, cut: Cut, joint: str, scaled: bool) -> None:
-        self.study, self._cut, self._joint = study, cut, joint
-        grid = cut.index.grid(joint, 0)
-        self.grid = (grid.rows, grid.columns)
-        # rows of single pictures are scaled already, see layered_rows
-        worth = np.clip(cut.eigenvalues, 0, None) if scaled else np.ones(len(cut.eigenvalues))
-        self._worth = worth.astype(np.float32)
-
-    def features(self, image: int) -> NDArray[np.float32]:
-        """float32 (places, C)."""
-        rows = self._cut.eigenvectors[self._cut.index.patch_slice(self._joint, 0, image)]
-        return np.asarray(rows, dtype=np.float32) * self._worth
-
-
-_Made = tuple[NDArray[np.int32], dict[int, float], str]
-
-
-def _regions(source: _Source, settings: CutSegmentSettings, image: int) -> _Made:
-    counts = range(2, 10) if settings.segments is None else [settings.segments]
-    features = source.features(image)
-    found = find_regions(features, source.grid, counts=counts, seed=settings.seed)
-    clusters = Clusters.from_labels(features, found.labels.ravel(), metric="euclidean")
-    picture = source.study.picture(image)
-    scores = clusters.scores(features).reshape(*source.grid, -1)
-    labels, _ = refine(class_probabilities(scores, picture.shape[:2]), picture, settings.refine)
-    return _numbered(labels, found.silhouettes, found.reason)
-
-
-def _instances(source: _Source, settings: CutSegmentSettings, image: int) -> _Made:
-    found = find_objects(source.features(image), source.grid, settings.objects)
-    picture = source.study.picture(image)
-    # One channel for what is no thing, then one a thing: what is nowhere else is nobody's.
-    inside = (found.labels[..., None] == np.arange(len(found.scores) + 1)).astype(np.float32)
-    labels, _ = refine(upsample_scores(inside, picture.shape[:2]), picture, settings.refine)
-    confidence = {
-        i: float(np.clip(score, 0, 1)) for i, score in enumerate(found.scores, start=1) if (labels == i).any()
-    }
-    reason = f"{len(found.scores)} instances of {found.n_candidates} parts that were looked at"
-    return labels.astype(np.int32), confidence, reason
-
-
-def _numbered(labels: NDArray[np.int32], silhouettes: NDArray[np.float64], reason: str) -> _Made:
-    """Regions numbered from 1 by their pixels."""
-    counts = np.bincount(labels.ravel(), minlength=len(silhouettes))
-    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
-    numbers = np.zeros(len(silhouettes), dtype=np.int32)
-    numbers[order] = np.arange(1, len(order) + 1, dtype=np.int32)
-    sure = np.clip(np.nan_to_num(silhouettes, nan=0.0), 0, 1)
-    return numbers[labels], {int(numbers[i]): float(sure[i]) for i in order}, reason
 
 
 def _sure(
@@ -252,7 +194,7 @@ class _Truth:
 
 
 def _semantics(
-    source: _Source,
+    source: CutPlaces,
     settings: CutSegmentSettings,
     images: Sequence[int],
     writer: SegmentWriter,
@@ -265,40 +207,21 @@ def _semantics(
     flat = features.reshape(-1, features.shape[-1])
     clusters = cluster_places(flat, wanted, seed=settings.seed, progress=span(progress, 0.0, 0.3))
     counts = None if truth is None else np.zeros((len(truth.classes), wanted), dtype=np.int64)
-    for picture, (image, labels, confidence) in enumerate(_places(source, settings, images, features, clusters)):
-        own = truth.of(image, labels.shape) if truth is not None else None
-        if counts is not None and own is not None:
-            known = own >= 0
-            counts += confusion_matrix(own[known], labels[known] - 1, n_classes=len(counts), n_labels=wanted)
-        writer.add(image, *_sure(labels, confidence, settings.min_confidence), f"{wanted} segments of all pictures")
-        report(span(progress, 0.3, 1.0), picture + 1, len(images), f"Segments of {source.study.pictures.names[image]}")
+    task = SemanticPicture(source, clusters, settings.refine)
+    names = source.study.pictures.names
+    with contextlib.closing(in_order(semantics_of, task, zip(images, features, strict=True))) as made:
+        for picture, image in enumerate(images):
+            labels, confidence = next(made)
+            own = truth.of(image, labels.shape) if truth is not None else None
+            if counts is not None and own is not None:
+                known = own >= 0
+                counts += confusion_matrix(own[known], labels[known] - 1, n_classes=len(counts), n_labels=wanted)
+            writer.add(image, *_sure(labels, confidence, settings.min_confidence), f"{wanted} segments of all pictures")
+            report(span(progress, 0.3, 1.0), picture + 1, len(images), f"Segments of {names[image]}")
     if truth is not None and counts is not None:
         match = match_classes(counts)
         writer.recipe["scores"] = _scores(match, truth)
         writer.edited = _names(match, truth)
-
-
-def _places(
-    source: _Source,
-    settings: CutSegmentSettings,
-    images: Sequence[int],
-    features: NDArray[np.float32],
-    clusters: Clusters,
-) -> Iterator[tuple[int, NDArray[np.int32], dict[int, float]]]:
-    """Each picture's segments at its own size, and how sure they are there."""
-    for image, rows in zip(images, features, strict=True):
-        scores = clusters.scores(unit_places(rows, len(clusters.centres)))
-        nearest = np.sort(np.sqrt(np.clip(-scores, 0, None)), axis=1)[:, :2]
-        margin = np.divide(
-            nearest[:, 1] - nearest[:, 0], nearest[:, 1], out=np.zeros(len(rows)), where=nearest[:, 1] > 0
-        )
-        places = scores.argmax(axis=1)
-        picture = source.study.picture(image)
-        probabilities = class_probabilities(scores.reshape(*source.grid, -1), picture.shape[:2])
-        labels, _ = refine(probabilities, picture, settings.refine)
-        numbers = np.unique(labels).tolist()
-        sure = {n + 1: float(margin[places == n].mean()) if (places == n).any() else 0.0 for n in numbers}
-        yield image, labels.astype(np.int32) + 1, sure
 
 
 def _scores(match: ClassMatch, truth: _Truth) -> dict[str, Any]:

@@ -1,31 +1,30 @@
-"""Features of a study's pictures: decoded ahead, run through a network, written behind."""
+"""Features of a study's pictures: decoded ahead and run through a network, here or on a cluster, written behind."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cluster import current_cluster
 from ..device import physical_memory
-from ..errors import FeatureError, InputError, PictureError, StorageError, UnreachablePictureError
+from ..errors import InputError, PictureError, StorageError
 from ..progress import ProgressCallback, report, span
 from ..study.feature_set import FeatureSet
 from ..study.pooled_features import POOLED_CHUNK, PooledFeatures
 from ..study.study import Study
 from ..versions import versions
-from .feature_writer import BATCHES_BEHIND, Features, FeatureWriter
-from .pooling import pooled_kind, pooled_rows
+from .batch_features import Batch, BatchFeatures, BatchTask, Decoded, batch_features, decode, features_of, n_cpus
+from .feature_writer import BATCHES_BEHIND, FeatureWriter
+from .pooling import HeldPlaces, pooled_kind
 from .settings import ExtractSettings
 
 if TYPE_CHECKING:
-    import torch
-
     from ..backbones import Backbone, Tap
     from ..images import PictureSet
 
@@ -136,24 +135,6 @@ def extract_with(
     return _Extraction(study, backbone, settings, announce).run(progress)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Images that go through the network together, and the places (layer, tap) that all of them lack."""
-
-    images: tuple[int, ...]
-    places: tuple[tuple[int, str], ...]
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    """One picture, ready for the network; or the reason why there is none."""
-
-    image: int
-    prepared: torch.Tensor | None
-    record: dict[str, Any]
-    unreachable: str | None = None
-
-
 class _Extraction:
     """One network over one study."""
 
@@ -223,16 +204,15 @@ class _Extraction:
                 features.prepare({layer: self._widths[tap][layer] for layer in layers}, n_images)
         report(progress, 0, max(total, 1), text)
         done = 0
-        n_threads = _n_cpus()
-        decoders = ThreadPoolExecutor(n_threads, thread_name_prefix="decode")
         writer = FeatureWriter(self._study, self._features)
         try:
-            for batch, decoded in self._decoded(decoders, batches):
-                self._one_batch(batch, decoded, writer)
-                done += len(batch.images)
-                report(progress, done, total, f"{network}: {done} of {total} pictures")
+            with contextlib.closing(self._computed(self._task(layers), batches)) as computed:
+                for batch, found in zip(batches, computed, strict=True):
+                    self._tell_of(found)
+                    writer.put(found.values, found.images, found.records)
+                    done += len(batch.images)
+                    report(progress, done, total, f"{network}: {done} of {total} pictures")
         finally:
-            decoders.shutdown(wait=True, cancel_futures=True)
             writer.close()
         failed = self._study.skipped | self._unreachable
         if len(failed) == n_images and not any(self._complete(place).any() for place in self._places(layers)):
@@ -240,10 +220,10 @@ class _Extraction:
         report(progress, max(total, 1), max(total, 1), text)
         return tuple(features.name for features in self._features.values())
 
-    def _places(self, layers: Sequence[int]) -> list[tuple[int, str]]:
-        return [(layer, tap) for tap in self._features for layer in layers]
+    def _places(self, layers: Sequence[int]) -> list[tuple[int, Tap]]:
+        return [(layer, cast("Tap", tap)) for tap in self._features for layer in layers]
 
-    def _complete(self, place: tuple[int, str]) -> NDArray[np.bool_]:
+    def _complete(self, place: tuple[int, Tap]) -> NDArray[np.bool_]:
         """Which images are there at a layer and tap."""
         return self._features[place[1]].complete(place[0], len(self._study.pictures))
 
@@ -258,7 +238,12 @@ class _Extraction:
             )
         return chosen
 
-    def _missing(self, layers: Sequence[int]) -> list[_Batch]:
+    def _task(self, layers: Sequence[int]) -> BatchTask:
+        pooled = {tap: kind for tap, kind in self._features.items() if isinstance(kind, PooledFeatures)}
+        held = {tap: HeldPlaces.of(features, layers) for tap, features in pooled.items()}
+        return BatchTask(self._backbone, self._settings.storage, held)
+
+    def _missing(self, layers: Sequence[int]) -> list[Batch]:
         """What is to be done, in batches whose composition depends on image numbers alone."""
         places = self._places(layers)
         lacks = ~np.stack([self._complete(place) for place in places])
@@ -270,9 +255,13 @@ class _Extraction:
             # within one chunk of every feature set
             together = tuple((image // chunk, image % chunk // size) for chunk in chunks)
             groups.setdefault((together, wanted), []).append(image)
-        return [_Batch(tuple(images), wanted) for (_, wanted), images in groups.items()]
+        paths, names = self._files.paths, self._files.names
+        return [
+            Batch(tuple(images), wanted, tuple(paths[i] for i in images), tuple(names[i] for i in images))
+            for (_, wanted), images in groups.items()
+        ]
 
-    def _check_space(self, batches: Sequence[_Batch]) -> None:
+    def _check_space(self, batches: Sequence[Batch]) -> None:
         itemsize = np.dtype(self._settings.storage).itemsize
         needed = 0
         for tap, features in self._features.items():
@@ -311,66 +300,32 @@ class _Extraction:
         fitting = max(physical_memory() // 4 // each, 1)
         return min(asked, max(len(self._study.pictures), usual), max(fitting, 1))
 
-    # -- decoding, ahead of the network --------------------------------------------------------------------------
+    # -- one batch after another --------------------------------------------------------------------------------
 
-    def _decoded(
-        self, decoders: ThreadPoolExecutor, batches: Sequence[_Batch]
-    ) -> Iterator[tuple[_Batch, list[_Decoded]]]:
-        ahead: list[list[Future[_Decoded]]] = []
-        for i, batch in enumerate(batches):
-            for later in batches[i + len(ahead) : i + 1 + _BATCHES_AHEAD]:
-                ahead.append([decoders.submit(self._decode, image) for image in later.images])
-            yield batch, [future.result() for future in ahead.pop(0)]
+    def _computed(self, task: BatchTask, batches: Sequence[Batch]) -> Generator[BatchFeatures]:
+        """What becomes of each batch, in their order: on the workers of a cluster, where there is one, or here."""
+        cluster = current_cluster()
+        if cluster is not None:
+            yield from cluster.in_order(batch_features, task, batches)
+            return
+        with ThreadPoolExecutor(n_cpus(), thread_name_prefix="decode") as decoders:
+            ahead: list[list[Future[Decoded]]] = []
+            try:
+                for i, batch in enumerate(batches):
+                    for later in batches[i + len(ahead) : i + 1 + _BATCHES_AHEAD]:
+                        ahead.append([decoders.submit(decode, task.backbone, file) for file in later.files])
+                    yield features_of(task, batch, [future.result() for future in ahead.pop(0)])
+            finally:
+                decoders.shutdown(wait=True, cancel_futures=True)
 
-    def _decode(self, image: int) -> _Decoded:
-        height, width = self._backbone.input_size
-        try:
-            # A JPEG of many times the network's input is decoded at reduced scale: still twice as fine as needed.
-            picture, digest = self._files.load_with_digest(image, at_least=(2 * height, 2 * width))
-            size = self._files.size(image)
-            prepared = self._backbone.prepare(picture)
-        except UnreachablePictureError as error:
-            return _Decoded(image, None, {"reason": None}, unreachable=str(error))
-        except MemoryError:
-            text = f"{self._files.paths[image]} does not fit into the memory that is free now; free some."
-            return _Decoded(image, None, {"reason": None}, unreachable=text)
-        except PictureError as error:
-            return _Decoded(image, None, {"reason": str(error)})
-        return _Decoded(image, prepared, {"digest": digest, "height": size[0], "width": size[1], "reason": None})
-
-    # -- one batch -----------------------------------------------------------------------------------------------
-
-    def _one_batch(self, batch: _Batch, decoded: Sequence[_Decoded], writer: FeatureWriter) -> None:
-        import torch
-
-        for picture in decoded:
-            if picture.unreachable is not None:
-                self._unreachable[picture.image] = picture.unreachable
-                self._tell(f"Not reached, to be tried again by the next run: {picture.unreachable}")
-            elif picture.prepared is None:
-                self._tell(f"Skipped: {picture.record['reason']}")
-        values: Features = {}
-        good = [picture for picture in decoded if picture.prepared is not None]
-        if good:
-            stacked = torch.stack([picture.prepared for picture in good if picture.prepared is not None])
-            tensors = self._backbone.features_at(stacked, cast("list[tuple[int, Tap]]", batch.places))
-            storage = getattr(torch, self._settings.storage)
-            for (layer, tap), tensor in zip(batch.places, tensors, strict=True):
-                features = self._features[tap]
-                if isinstance(features, PooledFeatures):
-                    kept = pooled_rows(tensor, features, layer, [picture.image for picture in good], storage)
-                else:
-                    kept = tensor.to(storage)
-                values.setdefault(tap, {})[layer] = kept.cpu().numpy()
-            for (layer, _), tensor in zip(batch.places, tensors, strict=True):
-                if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
-                    raise FeatureError(
-                        f"{self._backbone.name} gives NaN or infinite values at layer {layer} for one of the pictures "
-                        f"{', '.join(self._files.names[p.image] for p in good)}; run it in single precision "
-                        "(precision='float32')."
-                    )
-        records = {picture.image: picture.record for picture in decoded}
-        writer.put(values, [picture.image for picture in good], records)
+    def _tell_of(self, found: BatchFeatures) -> None:
+        """Name the pictures of a batch that are skipped or out of reach."""
+        for image, record in found.records.items():
+            if image in found.unreachable:
+                self._unreachable[image] = found.unreachable[image]
+                self._tell(f"Not reached, to be tried again by the next run: {found.unreachable[image]}")
+            elif record["reason"] is not None:
+                self._tell(f"Skipped: {record['reason']}")
 
     def _tell(self, line: str) -> None:
         if self._announce is not None:
@@ -381,12 +336,6 @@ def _heads(backbone: Backbone) -> int | list[int | None] | None:
     """Attention heads of the layers: one number where all have as many."""
     heads = [backbone.heads_of(layer) for layer in range(backbone.n_layers)]
     return heads[0] if len(set(heads)) == 1 else heads
-
-
-def _n_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(len(os.sched_getaffinity(0)), 1)
-    return os.cpu_count() or 1
 
 
 def _size(n_bytes: int) -> str:

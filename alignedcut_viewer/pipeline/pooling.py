@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..nodes import NetworkNodes
+from ..nodes import NetworkNodes, TokenGrid
 from ..study.pooled_features import PooledFeatures
 from ..study.study import Study
 from .brain_settings import DEFAULT_SAMPLES
@@ -15,7 +16,31 @@ from .brain_settings import DEFAULT_SAMPLES
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["pooled_kind", "pooled_rows"]
+__all__ = ["HeldPlaces", "pooled_kind", "pooled_rows"]
+
+
+@dataclass(frozen=True)
+class HeldPlaces:
+    """Which tokens of a picture are held.
+
+    Attributes
+    ----------
+    places
+        Places of a picture.
+    class_share
+        With which share of class tokens they were drawn.
+    grids
+        The tokens of a picture at each layer.
+    """
+
+    places: int
+    class_share: float
+    grids: Mapping[int, TokenGrid]
+
+    @classmethod
+    def of(cls, features: PooledFeatures, layers: Iterable[int]) -> HeldPlaces:
+        """Those of a feature set."""
+        return cls(features.places, features.class_share, {layer: features.grid(layer) for layer in layers})
 
 
 def pooled_kind(study: Study, rows: int, columns: int, class_token: bool) -> dict[str, Any]:
@@ -34,7 +59,7 @@ def pooled_kind(study: Study, rows: int, columns: int, class_token: bool) -> dic
 
 
 def pooled_rows(
-    tokens: torch.Tensor, features: PooledFeatures, layer: int, images: Sequence[int], storage: torch.dtype
+    tokens: torch.Tensor, held: HeldPlaces, layer: int, images: Sequence[int], storage: torch.dtype
 ) -> torch.Tensor:
     """What is held of some pictures at one layer.
 
@@ -42,8 +67,8 @@ def pooled_rows(
     ----------
     tokens
         All tokens of the pictures, (n, token, channel).
-    features
-        Where they go.
+    held
+        What is held of a picture.
     layer
         Number of the layer.
     images
@@ -54,7 +79,7 @@ def pooled_rows(
     Returns
     -------
     torch.Tensor
-        (n, `features.n_held`, channel) in that type.
+        (n, 2 + places, channel) in that type.
     """
     import torch
 
@@ -63,13 +88,13 @@ def pooled_rows(
     mean = tokens.float().mean(dim=1)
     high = mean.to(storage)
     rows = [high, (mean - high.float()).to(storage)]
-    drawn = [picture_places(image, features.places, class_share=features.class_share) for image in images]
+    drawn = [picture_places(image, held.places, class_share=held.class_share) for image in images]
     y, x = (np.concatenate([places[axis] for places in drawn]) for axis in (0, 1))
-    if not features.class_token:
+    grid = held.grids[layer]
+    if not grid.class_token:
         y, x = np.nan_to_num(y), np.nan_to_num(x)  # a patch stands in, which no training takes
-    places = Positions(np.repeat(np.arange(len(images)), features.places), y, x)
-    grid = features.grid(layer)
-    which = torch.from_numpy(places.tokens(grid.rows, grid.columns, class_token=features.class_token))
-    which = which.view(len(images), features.places).to(tokens.device)
+    places = Positions(np.repeat(np.arange(len(images)), held.places), y, x)
+    which = torch.from_numpy(places.tokens(grid.rows, grid.columns, class_token=grid.class_token))
+    which = which.view(len(images), held.places).to(tokens.device)
     chosen = tokens.gather(1, which[:, :, None].expand(-1, -1, tokens.shape[2]))
     return torch.cat([torch.stack(rows, dim=1), chosen.to(storage)], dim=1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,16 @@ from ..segmentation import (
     Clusters,
     PictureSegments,
     SegmentChoice,
-    class_probabilities,
     cluster_eigenvectors,
-    refine,
-    segment_eigenvectors,
     segment_tokens,
 )
 from ..segmentation.counting import choose_count
-from ..segmentation.picture_segments import is_blank
 from ..segmentation.upsampler import LearnedUpsampler
-from ..study.feature_set import FeatureSet
 from ..study.segment_set import SegmentSet, SegmentWriter
 from ..study.study import Study
 from ..versions import versions
-
-if TYPE_CHECKING:
-    from ..spectral.layered.layer_tokens import LayerTokens
+from .picture_segmenting import LayersOfPictures, PicturesAlone, PicturesTogether, segment_alone, segment_together
+from .spreading import in_order
 
 __all__ = ["GAMMA", "MOST_EIGENVECTORS", "SegmentSettings", "segment", "segment_layers", "segmented"]
 
@@ -85,17 +79,6 @@ class SegmentSettings:
             raise InputError(f"gamma must be positive; got {self.gamma}.")
         if self.scope == "joint" and (self.choice.method != "k-way" or self.choice.instances):
             raise InputError("Segments of all pictures together are k-way; levels and instances are made a picture.")
-
-
-class _Chosen:
-    """Features of some pictures of a study as one array."""
-
-    def __init__(self, tokens: Any, images: Sequence[int]) -> None:
-        self._tokens, self._images = tokens, images
-        self.shape = (len(images), *tokens.shape[1:])
-
-    def __getitem__(self, pictures: slice) -> NDArray[Any]:
-        return np.stack([self._tokens[image] for image in self._images[pictures]])
 
 
 def segment_layers(study: Study, settings: SegmentSettings) -> dict[str, tuple[int, ...]]:
@@ -192,67 +175,22 @@ def segmented(
     study: Study, settings: SegmentSettings, images: Sequence[int], progress: ProgressCallback | None = None
 ) -> Iterator[tuple[int, PictureSegments]]:
     """Segments of some pictures whose features are complete, one by one, without keeping them in the study."""
-    layers = segment_layers(study, settings)
-    made = _joint if settings.scope == "joint" else _each
+    layers = LayersOfPictures(study, segment_layers(study, settings))
     upsampler = LearnedUpsampler(settings.upsampler) if settings.upsampler else None
-    sets = {name: study.network(name) for name in layers}
-    return made(study, sets, layers, images, settings, upsampler, progress)
-
-
-def _tokens(
-    sets: Mapping[str, FeatureSet], layers: Mapping[str, Sequence[int]], images: Sequence[int]
-) -> list[LayerTokens]:
-    from ..spectral.layered.layer_tokens import LayerTokens
-
-    return [
-        LayerTokens(
-            _Chosen(sets[name].tokens(layer), images),
-            sets[name].grid(layer).rows,
-            sets[name].grid(layer).columns,
-            leading=int(sets[name].class_token),
-            name=f"{name}/{layer}",
-        )
-        for name, own in layers.items()
-        for layer in own
-    ]
-
-
-def _each(
-    study: Study,
-    sets: Mapping[str, FeatureSet],
-    layers: Mapping[str, Sequence[int]],
-    images: Sequence[int],
-    settings: SegmentSettings,
-    upsampler: LearnedUpsampler | None,
-    progress: ProgressCallback | None,
-) -> Iterator[tuple[int, PictureSegments]]:
-    """Pictures one by one."""
-    from ..device import resolve_device
-    from ..spectral.layered.graph_settings import GraphSettings
-    from ..spectral.layered.uniform_cut import uniform_cut
-
-    graph = GraphSettings(affinity="kernel", centred=True, gamma=settings.gamma, n_inside=None)
-    device = resolve_device(settings.device)
-    tokens = _tokens(sets, layers, images)
-    wanted = min(settings.choice.n_eigenvectors, max(len(layer.grid) for layer in tokens))
-    for i, image in enumerate(images):
-        report(progress, i, len(images), f"Segments of {study.pictures.names[image]}")
-        cut = uniform_cut(tokens, wanted, graph, picture=i, device=device)
-        grid = (cut.grid.rows, cut.grid.columns)
-        picture = study.picture(image)
-        yield (
-            image,
-            segment_eigenvectors(
-                cut.eigenvectors, cut.eigenvalues, grid, picture, settings.choice, upsampler=upsampler
-            ),
-        )
+    if settings.scope == "joint":
+        yield from _together(layers, images, settings, upsampler, progress)
+        return
+    names = study.pictures.names
+    task = PicturesAlone(layers, settings.gamma, settings.choice, upsampler, settings.device)
+    with contextlib.closing(in_order(segment_alone, task, images)) as made:
+        for i, image in enumerate(images):
+            report(progress, i, len(images), f"Segments of {names[image]}")
+            yield image, next(made)
     report(progress, len(images), len(images), "Segments")
 
 
-def _joint(
-    study: Study,
-    sets: Mapping[str, FeatureSet],
-    layers: Mapping[str, Sequence[int]],
+def _together(
+    layers: LayersOfPictures,
     images: Sequence[int],
     settings: SegmentSettings,
     upsampler: LearnedUpsampler | None,
@@ -262,9 +200,8 @@ def _joint(
     from ..spectral import LayeredCut
     from ..spectral.layered.graph_settings import GraphSettings
 
-    tokens = _tokens(sets, layers, images)
-    choice = settings.choice
-    nearest = min(_NEIGHBOURS, *(len(layer.grid) - 1 for layer in tokens))
+    choice, study = settings.choice, layers.study
+    nearest = min(_NEIGHBOURS, layers.coarsest - 1)
     cut = LayeredCut(
         min(choice.n_eigenvectors, MOST_EIGENVECTORS),
         scope="data set",
@@ -272,27 +209,18 @@ def _joint(
         seed=choice.seed,
         device=settings.device,
         memory=settings.memory,
-    ).fit(tokens, span(progress, 0.0, 0.7))
-    rows, columns = cut.grid_.rows, cut.grid_.columns
+    ).fit(layers.of(images), span(progress, 0.0, 0.7))
     vectors = cut.eigenvectors_.reshape(-1, cut.eigenvectors_.shape[-1])
     clusters, reason = _joint_clusters(vectors, cut.eigenvalues_, choice)
-    width = clusters.centres.shape[1]
     scale = np.float32(np.sqrt(len(vectors)))
-    for i, image in enumerate(images):
-        picture = study.picture(image)
-        maps = (cut.eigenvectors_[i][:, 1 : width + 1] * scale).reshape(rows, columns, width)
-        scores = clusters.scores(upsampler(maps, picture) if upsampler else maps)
-        probabilities = class_probabilities(scores, picture.shape[:2])
-        labels, after = refine(probabilities, picture, choice.refine)
-        sure = {}
-        for number in np.unique(labels).tolist():
-            sure[number + 1] = float(after[..., number][labels == number].mean())
-        weak = [number for number, value in sure.items() if value < choice.min_confidence or is_blank(picture)]
-        shown = np.where(np.isin(labels + 1, weak), 0, labels + 1).astype(np.int32)
-        kept = {number: value for number, value in sure.items() if number not in weak}
-        tokens_of = clusters.scores(maps).argmax(-1).astype(np.int32) + 1
-        yield image, PictureSegments(shown, tokens_of, kept, None, reason)
-        report(span(progress, 0.7, 1.0), i + 1, len(images), f"Segments of {study.pictures.names[image]}")
+    grid = (cut.grid_.rows, cut.grid_.columns)
+    task = PicturesTogether(study, clusters, grid, scale, reason, choice, upsampler)
+    rows = zip(images, cut.eigenvectors_, strict=True)
+    names = study.pictures.names
+    with contextlib.closing(in_order(segment_together, task, rows)) as made:
+        for i, image in enumerate(images):
+            yield image, next(made)
+            report(span(progress, 0.7, 1.0), i + 1, len(images), f"Segments of {names[image]}")
 
 
 def _joint_clusters(

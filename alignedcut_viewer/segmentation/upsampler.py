@@ -43,6 +43,9 @@ class LearnedUpsampler:
         except Exception as error:  # whatever the reader stumbles over
             raise CheckpointError(f"{self.path} is no TorchScript module of an upsampler ({error}).") from error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LearnedUpsampler, (self.path.absolute(),)  # read again where it arrives
+
     def __call__(self, maps: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Maps ``(rows, columns, C)`` at the size of a picture uint8 ``(H, W, 3)``: float32 ``(H, W, C)``.
 

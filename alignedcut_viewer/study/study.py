@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -123,6 +122,10 @@ class Study:
             If there is no study, if it is of a newer version, read-only, or being written by another run.
         """
         return cls(Store.open(Path(path), writable=writable))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, a study is its place: where it arrives it is opened again, for reading."""
+        return _opened_again, (str(self.path), self._for_training)
 
     def close(self) -> None:
         """Give the lock back; the study can still be read."""
@@ -258,8 +261,8 @@ class Study:
 
     def for_training(self) -> Study:
         """The same study, whose feature sets are what alignments are trained on; see :class:`.PooledFeatures`."""
-        same = copy.copy(self)
-        same._for_training = True
+        same = Study.__new__(Study)  # with the lock, where there is one: copying goes by way of __reduce__
+        vars(same).update(vars(self), _for_training=True)
         return same
 
     def network(self, name: str) -> FeatureSet:
@@ -429,3 +432,8 @@ class Study:
     def segments(self, name: str = "default") -> SegmentSet:
         """Segments that are kept; a StudyError if there are none of that name."""
         return open_segments(self.store, name)
+
+
+def _opened_again(path: str, for_training: bool) -> Study:
+    study = Study.open(path)
+    return study.for_training() if for_training else study

@@ -319,7 +319,7 @@ class ConceptsPanel(Panel):
         if study is None or cut is None:
             return
         work = partial(_discover, study.study, cut.name, self.form.settings(self.coordinator.view.position))
-        self.coordinator.tasks.start("Discovering concepts", work, self._discovered)
+        self.coordinator.tasks.start("Discovering concepts", work, self._discovered, spreads=True)
 
     def _discovered(self, _: Any) -> None:
         self.coordinator.shown.concepts_changed.emit()

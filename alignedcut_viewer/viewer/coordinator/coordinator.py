@@ -129,7 +129,7 @@ class Coordinator:
         self.picking.tools = {"segment": self.segments, **dict.fromkeys(PROMPT_TOOLS, self.prompting)}
         # What the viewer calls must not keep the coordinator, which the viewer keeps.
         still_open = _weakly(self._is_open)
-        self.tasks = TaskRunner(still_open)
+        self.tasks = TaskRunner(still_open, computers=self.settings.computers)
         self.display = Display(viewer, _weakly(self._on_move))
         self.overlays = Overlays(self.display)
         mouse = (_weakly(method) for method in (self.picking.hover, self.picking.click, self.picking.drag))

@@ -80,7 +80,7 @@ class NewPictures:
                 step = Step(partial(self._take_out, images), partial(self._start, sources, images), lasting=True)
                 self._timeline.add(step)
 
-        self._tasks.start(_ADDING, work, then)
+        self._tasks.start(_ADDING, work, then, spreads=True)
 
     def _take_out(self, images: list[int]) -> None:
         try:

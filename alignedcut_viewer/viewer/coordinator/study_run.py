@@ -80,7 +80,7 @@ class StudyRun:
                 for sentence in result.stand_ins:
                     show_warning(sentence)
 
-        self._tasks.start("AlignedCut", guarded, then)
+        self._tasks.start("AlignedCut", guarded, then, spreads=True)
 
     def _ask_what_instead(self, missing: dict[str, str], settings: StudySettings) -> None:
         """Weights are not available: ask for a stand-in, or to leave networks out."""

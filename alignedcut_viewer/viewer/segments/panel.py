@@ -292,7 +292,7 @@ class SegmentsPanel(Panel):
             tell_error(error)
             return
         name = free_name(self.form.name.text() or "segments", self.coordinator.segments.names)
-        self._keep("Making segments", study, lambda: segment_work(study.path, settings, name))
+        self._keep("Making segments", study, lambda: segment_work(study.path, settings, name), spreads=True)
 
     def make_empty(self) -> None:
         """Make segments without pixels, to be painted or prompted."""
@@ -301,7 +301,7 @@ class SegmentsPanel(Panel):
             name = free_name("by hand", self.coordinator.segments.names)
             self._keep("Making empty segments", study, lambda: empty_work(study.path, name))
 
-    def _keep(self, title: str, study: "LoadedStudy", make: Any) -> None:
+    def _keep(self, title: str, study: "LoadedStudy", make: Any, *, spreads: bool = False) -> None:
         """Make segments in the background, and open them."""
 
         def begin() -> None:
@@ -310,7 +310,7 @@ class SegmentsPanel(Panel):
             def work(progress: ProgressCallback) -> OpenSegments:
                 return load_segments(study.path, keep(progress), progress)
 
-            self.coordinator.tasks.start(title, work, self._on_made)
+            self.coordinator.tasks.start(title, work, self._on_made, spreads=spreads)
 
         self._then_saved(begin)
 

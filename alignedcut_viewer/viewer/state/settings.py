@@ -6,10 +6,13 @@ number is no error.
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...choices import OFFLINE_NETWORK
+from ...cluster import computing_on
 from ...errors import InputError
 from .evented import Evented
 
@@ -107,6 +110,10 @@ class StudySettings(Evented):
         Seed of everything random.
     device, precision, batch_size, memory
         Where and how to compute.
+    workers
+        Processes on this machine that long work goes to; 0 for none beside this one.
+    scheduler
+        Address of a Dask scheduler whose workers it goes to instead; "" for none.
     figure_pictures
         How many pictures an exported figure shows at most.
     mask_formats
@@ -143,6 +150,8 @@ class StudySettings(Evented):
     precision: str = "auto"
     batch_size: int = 8
     memory: str = "4GiB"
+    workers: int = 0
+    scheduler: str = ""
     figure_pictures: int = 12
     mask_formats: tuple[str, ...] = ("png",)
 
@@ -159,6 +168,10 @@ class StudySettings(Evented):
         if not names:
             raise InputError("Choose at least one network in the Study panel.")
         return names
+
+    def computers(self) -> AbstractContextManager[Any]:
+        """Where long work is computed, as it is set now: a context for the thread of the work."""
+        return computing_on(self.workers or None, self.scheduler.strip() or None)
 
     def without(self, names: Sequence[str]) -> "StudySettings":
         """The same settings without some networks."""

@@ -228,9 +228,20 @@ class ComputeTab(View):
             "precision": ComboBox(choices=PRECISIONS, tooltip="auto: half on a GPU, single on the CPU"),
             "batch_size": SpinBox(label="batch", min=1, max=4096, tooltip="Pictures per forward pass"),
             "memory": LineEdit(tooltip="How much memory the cut may use, such as 4GiB"),
+            "workers": SpinBox(
+                max=1024,
+                tooltip="Processes on this machine that long work goes to; 0: none beside this window. "
+                "The result is the same",
+            ),
+            "scheduler": LineEdit(
+                tooltip="Or the address of a Dask scheduler whose workers it goes to, such as tcp://10.0.0.1:8786 "
+                "(docs/scale.md)"
+            ),
         }
         for name in ("input_size", "n_landmarks"):
             fields[name].native.setSpecialValueText("automatic")
+        fields["workers"].native.setSpecialValueText("none")
+        fields["scheduler"].native.setPlaceholderText("none")
         for name, widget in fields.items():
             widget.name = name
             if isinstance(widget, ComboBox):

@@ -1,5 +1,6 @@
 """The Study panel: pictures to colours in one place."""
 
+import os
 from collections.abc import Sequence
 
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
@@ -39,6 +40,21 @@ class StudyPanel(Panel):
         layout.addWidget(self.place)
         layout.addWidget(self.task_bar)
         return contents
+
+    def listen(self) -> None:
+        """Find the number of processes again, and keep it with the session.
+
+        Not the address of a scheduler: whoever computes for us can have this process run anything, so that the address
+        must not come out of a file that somebody else may have made.
+        """
+        super().listen()
+        workers = self.state.get("workers")
+        if isinstance(workers, int) and 0 < workers <= (os.cpu_count() or 1):
+            self.coordinator.settings.update(workers=workers)
+        self.follow(self.coordinator.settings.events.workers, self._keep_workers)
+
+    def _keep_workers(self, workers: int) -> None:
+        self.state["workers"] = workers
 
     @property
     def parts(self) -> Sequence[View]:

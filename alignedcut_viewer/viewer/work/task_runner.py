@@ -1,6 +1,7 @@
 """Work in the background of one viewer: one thing at a time, with progress, Cancel, and its end told to the user."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from napari.utils.notifications import notification_manager, show_error, show_in
 from psygnal import Signal
 
 from ...errors import AlignedCutError
+from ...progress import ProgressCallback
 from .outcome import Outcome, Task, Work
 
 __all__ = ["TaskRunner", "TaskState", "tell_error"]
@@ -52,6 +54,8 @@ class TaskRunner:
         Whether there is still a window to tell; after it is closed nothing is told and no result is shown.
     task_of
         Makes a task of work and its title; by default one in a thread beside Qt's event loop.
+    computers
+        A context in which work that spreads is done: the processes and machines that take part; None for this process.
 
     Attributes
     ----------
@@ -65,9 +69,13 @@ class TaskRunner:
     ended = Signal(str, str)
 
     def __init__(
-        self, is_open: Callable[[], bool] = lambda: True, task_of: Callable[[Work, str], Task] | None = None
+        self,
+        is_open: Callable[[], bool] = lambda: True,
+        task_of: Callable[[Work, str], Task] | None = None,
+        computers: Callable[[], AbstractContextManager[Any]] | None = None,
     ) -> None:
         self._is_open = is_open
+        self._computers = computers
         self._task_of = task_of or _in_background
         self._state = TaskState()
         self._task: Task | None = None
@@ -80,7 +88,9 @@ class TaskRunner:
         """What the background does now."""
         return self._state
 
-    def start(self, title: str, work: Work, then: Callable[[Any], None] | None = None) -> bool:
+    def start(
+        self, title: str, work: Work, then: Callable[[Any], None] | None = None, *, spreads: bool = False
+    ) -> bool:
         """Do something in the background.
 
         Parameters
@@ -91,6 +101,8 @@ class TaskRunner:
             Called with a progress callback, in another thread; must not touch the viewer.
         then
             Called with what `work` returned, in the window's thread; not called after an error or a cancellation.
+        spreads
+            Whether its long passes can go to other processes and machines.
 
         Returns
         -------
@@ -100,6 +112,8 @@ class TaskRunner:
         if self._task is not None:
             show_warning(f"Please wait, or cancel first: {self._state.title} is still running.")
             return False
+        if spreads and self._computers is not None:
+            work = _on_computers(work, self._computers())
         task = self._task_of(work, title)
         self._task, self._then = task, then
         self._bar = activity(total=1000, desc=title)
@@ -170,6 +184,17 @@ class TaskRunner:
             return
         if self._task is None:  # else one thing led to another
             self.ended.emit(title, "done")
+
+
+def _on_computers(work: Work, computers: AbstractContextManager[Any]) -> Work:
+    """The work, done where the settings of this moment say."""
+
+    def placed(progress: ProgressCallback) -> Any:
+        progress(0, 0, "looking for those who compute")
+        with computers:
+            return work(progress)
+
+    return placed
 
 
 def _in_background(work: Work, title: str) -> Task:

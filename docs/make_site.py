@@ -22,7 +22,7 @@ PAGES = {
         *("first_ten_minutes", "from_pictures_to_figures", "window", "figures", "gallery"),
         *("what_and_where", "segmentation", "concepts", "brain", "diffusion"),
     ],
-    "Background": ["method", "alignment", "data", "reliability", "performance", "benchmarks"],
+    "Background": ["method", "alignment", "data", "scale", "reliability", "performance", "benchmarks"],
     "Project": ["design", "CONTRIBUTING", "CHANGELOG"],
 }
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")

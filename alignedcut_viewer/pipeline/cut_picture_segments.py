@@ -122,7 +122,7 @@ def instances_of(task: CutPicture, image: int) -> Made:
 def semantics_of(
     task: SemanticPicture, item: tuple[int, NDArray[np.float32]]
 ) -> tuple[NDArray[np.int32], dict[int, float]]:
-    """Segments of a picture from clusters of all, and how sure they are; `item` is its number and features of places."""
+    """Segments of a picture from clusters of all, and how sure they are; of its number and its places' features."""
     image, rows = item
     scores = task.clusters.scores(unit_places(rows, len(task.clusters.centres)))
     nearest = np.sort(np.sqrt(np.clip(-scores, 0, None)), axis=1)[:, :2]

@@ -306,7 +306,8 @@ class _Extraction:
         """What becomes of each batch, in their order: on the workers of a cluster, where there is one, or here."""
         cluster = current_cluster()
         if cluster is not None:
-            yield from cluster.in_order(batch_features, task, batches)
+            if batches:
+                yield from cluster.in_order(batch_features, task, batches)
             return
         with ThreadPoolExecutor(n_cpus(), thread_name_prefix="decode") as decoders:
             ahead: list[list[Future[Decoded]]] = []

@@ -190,17 +190,22 @@ def main() -> None:
         ],
         faster,
     )
-    write_section(
-        "million",
-        f"{TITLE}, attention outputs of all {LAYERS} layers, half precision on disk; segments as in "
-        f"[segmentation](segmentation.md#time), of two networks at 336 px, one thread. Measured on {machine_description()}. "
-        "Each figure of one picture was measured by the command beside it, or computed from one that was; those of a "
-        f"million are products.\n\n{table}\n\nOn several machines such as this one, if they were that many times as fast "
-        "(computed; what is measured of that stands [above](#when-it-helps-and-when-it-does-not)). Where the last column is "
-        "above 1, or the one before it above what disk and network take, the writer is the limit: extract "
-        f"`--for-alignment`, or into several studies.\n\n{more}\n\nMade by `python -m tests.benchmarks million`.",
-        DOCS / "scale.md",
-    )
+    text = f"""
+{TITLE}, attention outputs of all {LAYERS} layers, half precision on disk; segments as in
+[segmentation](segmentation.md#time), of two networks at 336 px, one thread. Measured on {machine_description()}. Each
+figure of one picture was measured by the command beside it, or computed from one that was; those of a million are products.
+
+{table}
+
+On several machines such as this one, if they were that many times as fast (computed; what is measured of that stands
+[above](#when-it-helps-and-when-it-does-not)). Where the last column is above 1, or the one before it above what disk and
+network take, the writer is the limit: extract `--for-alignment`, or into several studies.
+
+{more}
+
+Made by `python -m tests.benchmarks million`.
+"""
+    write_section("million", text, DOCS / "scale.md")
 
 
 if __name__ == "__main__":

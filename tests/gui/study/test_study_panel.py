@@ -201,6 +201,41 @@ def test_an_unknown_network_is_a_notification_with_the_nearest(
     assert opened.task_bar.run.enabled
 
 
+def test_a_wrong_address_of_a_scheduler_is_a_notification(
+    qtbot, opened, coordinator, tmp_path, wait_idle, notifications
+):
+    pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    compute = opened.compute_tab
+    type_text(qtbot, compute.form._widgets["scheduler"], "nowhere")
+    coordinator.settings.update(study=str(tmp_path / "no.zarr"))
+    click(qtbot, opened.task_bar.run)
+    wait_idle()
+    severity, message = notifications[-1]
+    assert severity == "error"
+    assert "nowhere" in message
+    assert not (tmp_path / "no.zarr").exists()
+    compute.form._widgets["workers"].value = 2
+    click(qtbot, opened.task_bar.run)
+    wait_idle()
+    assert "not both" in notifications[-1][1]
+
+
+def test_processes_are_kept_with_the_session_and_addresses_are_not(panel, coordinator):
+    coordinator.settings.update(workers=1, scheduler="tcp://10.0.0.1:8786")
+    assert coordinator.panel_state["study"] == {"workers": 1}
+    panel.stop()
+    coordinator.settings.update(workers=0)
+    coordinator.panel_state["study"] = {"workers": 10**6, "scheduler": "tcp://10.0.0.2:8786"}  # of somebody's file
+    panel.start()
+    assert coordinator.settings.workers == 0
+    assert coordinator.settings.scheduler == "tcp://10.0.0.1:8786"
+    panel.stop()
+    coordinator.panel_state["study"] = {"workers": 1}
+    panel.start()
+    assert coordinator.settings.workers == 1
+    assert panel.compute_tab.form._widgets["workers"].value == 1
+
+
 def test_a_bug_in_the_background_is_a_notification_too(panel, coordinator, wait_idle, notifications):
     def work(progress):
         progress(1, 2, "half")

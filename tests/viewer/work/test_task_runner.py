@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from napari.utils.notifications import notification_manager
@@ -135,6 +136,35 @@ def test_an_error_is_a_sentence_and_the_next_work_may_begin(runner, tasks, said)
     runner.start("Counting", lambda progress: 1, values.append)
     tasks[1].run()
     assert values == [1]
+
+
+def test_work_that_spreads_is_done_where_the_settings_say(tasks, said):
+    where = []
+
+    @contextmanager
+    def computers(place):
+        if place == "nowhere":
+            raise InputError("Nobody answers at nowhere.")
+        where.append(place)
+        yield
+        where.pop()
+
+    def task_of(work, title):
+        tasks.append(ByHand(work, title))
+        return tasks[-1]
+
+    place = "here"
+    runner, seen = TaskRunner(task_of=task_of, computers=lambda: computers(place)), []
+    runner.start("Counting", lambda progress: list(where), seen.append, spreads=True)
+    place = "nowhere"  # too late for the work that was begun
+    tasks[0].run()
+    runner.start("Drawing", lambda progress: list(where), seen.append)
+    tasks[1].run()
+    assert seen == [["here"], []]
+    assert where == []
+    runner.start("Counting", lambda progress: list(where), seen.append, spreads=True)
+    tasks[2].run()
+    assert said == [("error", "Nobody answers at nowhere.")]
 
 
 def test_what_follows_may_fail_too(runner, tasks, said):

@@ -26,7 +26,7 @@ def test_the_script_for_slurm_asks_for_what_the_page_says() -> None:
     script = next(code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "SLURMCluster" in code)
     names: dict[str, Any] = {"__name__": "on_slurm"}
     exec(compile(script, "on_slurm.py", "exec"), names)
-    options = names["JOB"] | {"host": "127.0.0.1", "scheduler_options": {"dashboard": False, "dashboard_address": None}}
+    options = names["JOB"] | {"scheduler_options": names["JOB"]["scheduler_options"] | {"host": "127.0.0.1"}}
     with queue.SLURMCluster(**options) as cluster:  # submits nothing before it is told to scale
         job = cluster.job_script()
         address = cluster.scheduler_address

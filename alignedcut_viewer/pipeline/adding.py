@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from .coverage import USUAL
 from .cut_placer import CutPlacer, PlacedRows
 from .new_pictures import NewFeatures, NewPicture, decoded
 from .placed_cut import publish, regroup
+from .spreading import in_order
 
 if TYPE_CHECKING:
     from ..images import PictureSet
@@ -167,19 +169,66 @@ def add_pictures(
     placer = kept.placer_of(study, cut_name, span(progress, 0.0, 0.2))
     networks = NewFeatures(study, placer.slots, weights=weights, device=device, announce=announce, loaded=kept.networks)
     joining = _Joining(study, cut_name, networks)
-    for start in range(0, len(files), PLACED_TOGETHER):
-        batch = files.subset(range(start, min(start + PLACED_TOGETHER, len(files))))
-        part = 0.2 + 0.7 * start / len(files), 0.2 + 0.7 * (start + len(batch)) / len(files)
-        new = joining.admitted(batch)
-        if new:
-            features = joining.features(new, span(progress, *part))
-            joining.take(new, features, placer.place(features, span(progress, part[1], part[1])))
+    work = _Placing(networks, placer, span(progress, 0.2, 0.9))
+    with contextlib.closing(in_order(_placed, work, joining.batches(files))) as batches:
+        for batch in batches:
+            joining.take(batch)
+            report(work.progress, batch.new.done, len(files), "Placed")
     if not joining.images and not joining.already:
         raise PictureError(joining.unusable[0])
     report(progress, 100, 100, "Storing")  # the last word, so that whoever cancels has changed nothing
     cut = joining.publish() if joining.images else study.cut(cut_name)
     placed = dict(zip(joining.images, joining.coverage, strict=True))
     return AddedPictures(cut, placed, tuple(dict.fromkeys(joining.already)), tuple(joining.unusable))
+
+
+@dataclass(frozen=True)
+class _New:
+    """Some pictures that are new to a cut.
+
+    Attributes
+    ----------
+    images, pictures
+        Their image numbers to be, and what was read.
+    held
+        Their features, where the study has them.
+    done, part
+        How many of the files are read with them, and from where to where in the whole.
+    """
+
+    images: list[int]
+    pictures: list[NewPicture]
+    held: dict[Slot, NDArray[np.floating[Any]]] | None
+    done: int
+    part: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """What places pictures. Sent to another process, it takes the cut up again there, and reports nothing."""
+
+    networks: NewFeatures
+    placer: CutPlacer
+    progress: ProgressCallback | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Placing, (self.networks, self.placer, None)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """New pictures with their features and their rows of the cut."""
+
+    new: _New
+    features: dict[Slot, NDArray[np.floating[Any]]]
+    rows: PlacedRows
+
+
+def _placed(work: _Placing, new: _New) -> _Placed:
+    features = new.held
+    if features is None:
+        features = work.networks.of(new.pictures, span(work.progress, *new.part))
+    return _Placed(new, features, work.placer.place(features, span(work.progress, new.part[1], new.part[1])))
 
 
 class _Joining:
@@ -226,15 +275,22 @@ class _Joining:
             new.append((image, picture))
         return new
 
-    def features(
-        self, new: Sequence[tuple[int, NewPicture]], progress: ProgressCallback
-    ) -> dict[Slot, NDArray[np.floating[Any]]]:
-        """Features of some pictures: those that the study has, where it has them, else from the networks."""
-        images = [image for image, _ in new]
-        if all(self._has(image) for image in images):
-            held = {slot: self._networks.sets[slot.network].tokens(slot.layer) for slot in self._networks.slots}
-            return {slot: np.stack([tokens[image] for image in images]) for slot, tokens in held.items()}
-        return self._networks.of([picture for _, picture in new], progress)
+    def batches(self, files: PictureSet) -> Iterator[_New]:
+        """Those of some files that are new to the cut, a few at a time."""
+        for start in range(0, len(files), PLACED_TOGETHER):
+            stop = min(start + PLACED_TOGETHER, len(files))
+            new = self.admitted(files.subset(range(start, stop)))
+            if new:
+                images = [image for image, _ in new]
+                part = (start / len(files), stop / len(files))
+                yield _New(images, [picture for _, picture in new], self._held(images), stop, part)
+
+    def _held(self, images: Sequence[int]) -> dict[Slot, NDArray[np.floating[Any]]] | None:
+        """Features of some pictures, where the study has all of them."""
+        if not all(self._has(image) for image in images):
+            return None
+        held = {slot: self._networks.sets[slot.network].tokens(slot.layer) for slot in self._networks.slots}
+        return {slot: np.stack([tokens[image] for image in images]) for slot, tokens in held.items()}
 
     def _has(self, image: int) -> bool:
         """Whether the study has the features of an image, made of the content that it has now."""
@@ -242,13 +298,11 @@ class _Joining:
         slots = self._networks.slots
         return known and all(self._networks.sets[s.network].complete(s.layer, image + 1)[image] for s in slots)
 
-    def take(
-        self, new: Sequence[tuple[int, NewPicture]], features: Mapping[Slot, NDArray[Any]], rows: PlacedRows
-    ) -> None:
+    def take(self, batch: _Placed) -> None:
         """Put features on disk, where they do not count yet, and remember the rest."""
-        numbers = [image for image, _ in new]
+        numbers = batch.new.images
         for name, features_of in self._networks.sets.items():
-            values = {slot.layer: array for slot, array in features.items() if slot.network == name}
+            values = {slot.layer: array for slot, array in batch.features.items() if slot.network == name}
             features_of.prepare({layer: array.shape[2] for layer, array in values.items()}, max(numbers) + 1)
             for chunk in dict.fromkeys(image // features_of.batch for image in numbers):
                 at = [i for i in np.argsort(numbers) if numbers[i] // features_of.batch == chunk]
@@ -257,8 +311,8 @@ class _Joining:
                 for layer in values:
                     self._stored[name].setdefault(layer, []).extend(here)
         self.images.extend(numbers)
-        self.coverage.extend(rows.coverage)
-        self._rows.append(rows)
+        self.coverage.extend(batch.rows.coverage)
+        self._rows.append(batch.rows)
 
     def publish(self) -> Cut:
         """Make them part of the study: results beside those that stand, then records, then the name, in one step."""

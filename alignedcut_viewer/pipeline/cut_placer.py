@@ -93,7 +93,7 @@ class CutPlacer:
                 "AlignedCut to place them in."
             )
         self.entry = dict(current_cuts(study.store)[name] if cut.placed is None else cut.placed.of)
-        self._store = study.store
+        self._study, self._name, self._store = study, name, study.store
         self._path = f"{CUTS}/{self.entry['cut']}"
         self._attributes = study.store.attributes(self._path)
         self.index = NodeIndex.from_dict(self._attributes["index"])
@@ -107,6 +107,10 @@ class CutPlacer:
         report(progress, 1, 2, "Taking up the cut")
         self._coverage = Coverage(study.node_features(self.index, self._alignment))
         report(progress, 2, 2, "Taking up the cut")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it takes the cut up again there."""
+        return CutPlacer, (self._study, self._name)
 
     def _view(self, path: str) -> NDArray[Any]:
         return self._store.view(f"{self._path}/{path}")

@@ -103,11 +103,16 @@ class NewFeatures:
     ) -> None:
         self.sets: dict[str, FeatureSet] = {slot.network: study.network(slot.network) for slot in slots}
         self.slots = list(slots)
+        self._study = study
         self._weights, self._device, self._announce = dict(weights or {}), device, announce
         self._loaded: MutableMapping[Any, Backbone] = {} if loaded is None else loaded
         heights, widths = zip(*(features.input_size for features in self.sets.values()), strict=True)
         self.at_least = (2 * max(heights), 2 * max(widths))
         """Size of a picture that is as fine as extraction takes it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it loads the networks there, and does not say where from."""
+        return _elsewhere, (self._study, self.slots, self._weights, self._device)
 
     def of(
         self, pictures: Sequence[NewPicture], progress: ProgressCallback | None = None
@@ -176,3 +181,7 @@ class NewFeatures:
             )
         self._loaded[told] = backbone
         return backbone
+
+
+def _elsewhere(study: Study, slots: Sequence[Slot], weights: Mapping[str, str], device: str) -> NewFeatures:
+    return NewFeatures(study, slots, weights=weights, device=device, announce=lambda _line: None)

@@ -192,14 +192,15 @@ def main() -> None:
     )
     text = f"""
 {TITLE}, attention outputs of all {LAYERS} layers, half precision on disk; segments as in
-[segmentation](segmentation.md#time), of two networks at 336 px, one thread. Measured on {machine_description()}. Each
-figure of one picture was measured by the command beside it, or computed from one that was; those of a million are products.
+[segmentation](segmentation.md#time), of two networks at 336 px, one thread. Measured on {machine_description()}.
+Each figure of one picture was measured by the command beside it, or computed from one that was; those of a million are
+products.
 
 {table}
 
 On several machines such as this one, if they were that many times as fast (computed; what is measured of that stands
-[above](#when-it-helps-and-when-it-does-not)). Where the last column is above 1, or the one before it above what disk and
-network take, the writer is the limit: extract `--for-alignment`, or into several studies.
+[above](#when-it-helps-and-when-it-does-not)). Where the last column is above 1, or the one before it above what disk
+and network take, the writer is the limit: extract `--for-alignment`, or into several studies.
 
 {more}
 

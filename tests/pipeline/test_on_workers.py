@@ -24,10 +24,11 @@ from alignedcut_viewer.errors import Cancelled, CheckpointError, InputError
 from alignedcut_viewer.pipeline.cut_segments import CutSegmentSettings, segment_cut
 from alignedcut_viewer.pipeline.layered_settings import LayeredSettings
 from alignedcut_viewer.pipeline.segment_stage import SegmentSettings, segment
-from alignedcut_viewer.pipeline.settings import ColourSettings, ExtractSettings
+from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.progress import ProgressCallback
 from alignedcut_viewer.segmentation import SegmentChoice
 from alignedcut_viewer.study import Study
+from tests.planted import noise_pictures
 
 NETWORK = "random:vit_tiny_patch16_224"
 EXTRACT = ExtractSettings((NETWORK,), (0, 2), tap=("attention", "v"), input_size=96, batch_size=4, device="cpu")
@@ -223,6 +224,27 @@ def test_a_worker_killed_during_segmentation_costs_nothing(cluster: Any, with_cu
     with computing_on(scheduler=cluster.scheduler_address):
         assert segments(with_cut, tmp_path / "many", "alone", killer) == expected
     assert killer.happened
+
+
+def test_pictures_that_join_a_cut_are_placed_as_in_one_process(cluster: Any, alone: Path, tmp_path: Path) -> None:
+    colour = ColourSettings(n_landmarks=60, perplexity=5, n_neighbors=4, device="cpu")
+    cut = CutSettings(n_components=4, device="cpu", colour=colour, map=None)
+    new = noise_pictures(tmp_path / "new", 10)
+    shutil.copytree(alone, tmp_path / "one")
+    with Study.open(tmp_path / "one", writable=True) as study:
+        pipeline.cut(study, cut, align=AlignSettings("none"))
+    shutil.copytree(tmp_path / "one", tmp_path / "many")
+
+    def add(path: Path) -> tuple[dict[str, str], list[bytes], Any]:
+        with Study.open(path, writable=True) as study:
+            added = pipeline.add_pictures(study, new, device="cpu")
+        arrays = [array[:].tobytes() for array in (added.cut.eigenvectors, added.cut.embedding, added.cut.rgb)]
+        return content(path, "features"), arrays, added.placed
+
+    expected = add(tmp_path / "one")
+    with computing_on(scheduler=cluster.scheduler_address):
+        assert add(tmp_path / "many") == expected
+    assert len(expected[2]) == 10
 
 
 def test_cancelled_segments_leave_the_study_as_it_was(cluster: Any, with_cut: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Sequence
 
 from . import __version__
-from .cluster import computing_on
 from .commands import Command, all_commands, options
 from .commands.progress_bar import say
 from .errors import AlignedCutError, Cancelled
@@ -66,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = vars(_parser(tuple(commands.values())).parse_args(words))
         command = commands[arguments.pop("command")]
+        from .cluster import computing_on  # only now: help has ended the program before
+
         with computing_on(arguments.pop("workers", None), arguments.pop("scheduler", None), announce=say):
             command.run(**arguments)
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import TypeVar
 
 from ..cluster import current_cluster
@@ -20,7 +21,8 @@ def in_order(task: Callable[[Shared, Item], Result], shared: Shared, items: Iter
     Parameters
     ----------
     task
-        A function of a module without side effects.
+        A function of a module without side effects. Linear algebra of NumPy and SciPy has one thread in it: the last
+        bits of an eigenvector depend on how many there are.
     shared
         What all tasks need; can be pickled, where there is a cluster.
     items
@@ -31,9 +33,16 @@ def in_order(task: Callable[[Shared, Item], Result], shared: Shared, items: Iter
     object
         What the task returned.
     """
-    cluster = current_cluster()
+    cluster, alone = current_cluster(), partial(_with_one_thread, task)
     if cluster is not None:
-        yield from cluster.in_order(task, shared, items)
+        yield from cluster.in_order(alone, shared, items)
     else:
         for item in items:
-            yield task(shared, item)
+            yield alone(shared, item)
+
+
+def _with_one_thread(task: Callable[[Shared, Item], Result], shared: Shared, item: Item) -> Result:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        return task(shared, item)

@@ -35,11 +35,16 @@ def planted_features(
     storage: str = "float16",
     note: Mapping[str, Any] | None = None,
     grids: Mapping[int, tuple[int, int]] | None = None,
+    tap: str = "attention",
+    batch: int | None = None,
 ) -> FeatureSet:
-    """Keep the tokens of each layer, (pictures, tokens, channels), as if a network had computed them."""
+    """Keep the tokens of each layer, (pictures, tokens, channels), as if a network had computed them.
+
+    A chunk on disk holds `batch` pictures; None is all.
+    """
     key = {
         "network": network,
-        "tap": "attention",
+        "tap": tap,
         "input_size": [grid[0] * 14, grid[1] * 14],
         "default_size": True,
         "precision": "float32",
@@ -53,11 +58,13 @@ def planted_features(
         rows=grid[0],
         columns=grid[1],
         class_token=class_token,
-        batch=n_pictures,
+        batch=batch or n_pictures,
         note=dict(note or {}),
         grids=None if grids is None else dict(grids),
     )
     features.prepare({layer: values.shape[2] for layer, values in tokens.items()}, n_pictures)
     for layer, values in tokens.items():
-        features.write({layer: values.astype(storage)}, range(n_pictures))
+        for start in range(0, n_pictures, features.batch):
+            images = range(start, min(start + features.batch, n_pictures))
+            features.write({layer: values[start : images.stop].astype(storage)}, images)
     return features

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cluster.row_blocks import tasks_in_order
 from ..errors import FeatureError, InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report
@@ -27,6 +29,7 @@ __all__ = [
 
 # Cells of the lattice that positions are drawn from; as fine as the finest grid of the usual networks at 224 px.
 _LATTICE = 16
+_PICTURES_OF_A_TASK = 4
 
 
 class TokenSource(Protocol):
@@ -70,6 +73,10 @@ class Positions:
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def part(self, which: slice) -> Positions:
+        """Some of the places."""
+        return Positions(self.image[which], self.y[which], self.x[which])
 
     def tokens(self, rows: int, columns: int, *, class_token: bool = True) -> NDArray[np.int64]:
         """Number of the token that covers each place on a grid.
@@ -214,7 +221,7 @@ def corresponding_features(
     positions
         The places, from :func:`sample_positions`.
     progress
-        Called after each picture.
+        Called after every few pictures.
 
     Returns
     -------
@@ -226,16 +233,35 @@ def corresponding_features(
     FeatureError
         If the number of tokens does not fit the grid.
     """
+    import torch
+
     by_name: dict[Any, tuple[int, int]] = dict(grids.items())
+    slots = {Slot(*key): source for key, source in sources.items()}
+    shared = [(slot, source, by_name.get(slot) or by_name[slot.network]) for slot, source in slots.items()]
+    _, starts = np.unique(positions.image, return_index=True)
+    bounds = [*starts[::_PICTURES_OF_A_TASK].tolist(), len(positions)]
+    parts = [positions.part(slice(start, stop)) for start, stop in pairwise(bounds)]
+    on_disk = all(getattr(source, "on_disk", False) for source in slots.values())
+    gathered: dict[Slot, NDArray[Any]] = {}
+    found = tasks_in_order(_tokens_at, shared, parts, device=torch.device("cpu"), on_disk=on_disk)
+    report(progress, 0, len(starts), "Sampling features")
+    for step, (start, tokens) in enumerate(zip(bounds, found, strict=False)):
+        for slot, rows in zip(slots, tokens, strict=True):
+            if slot not in gathered:
+                gathered[slot] = np.empty((len(positions), rows.shape[1]), rows.dtype)
+            gathered[slot][start : start + len(rows)] = rows
+        report(progress, min((step + 1) * _PICTURES_OF_A_TASK, len(starts)), len(starts), "Sampling features")
+    return gathered
+
+
+def _tokens_at(shared: Sequence[tuple[Slot, TokenSource, tuple[int, int]]], positions: Positions) -> list[NDArray[Any]]:
+    """Tokens of every slot at places in some pictures, each (n, D_i)."""
     images, starts = np.unique(positions.image, return_index=True)
     stops = np.append(starts[1:], len(positions))
-    gathered: dict[Slot, NDArray[Any]] = {}
-    tokens: dict[tuple[int, int, int], NDArray[np.int64]] = {}
-    for step, (image, start, stop) in enumerate(zip(images, starts, stops, strict=True)):
-        report(progress, step, len(images), "Sampling features")
-        for key, source in sources.items():
-            slot = Slot(*key)
-            rows, columns = by_name[slot] if slot in by_name else by_name[slot.network]
+    gathered: list[list[NDArray[Any]]] = [[] for _ in shared]
+    for image, start, stop in zip(images, starts, stops, strict=True):
+        places = positions.part(slice(start, stop))
+        for (slot, source, (rows, columns)), found in zip(shared, gathered, strict=True):
             features = np.asarray(source[int(image)])
             n_extra = len(features) - rows * columns
             if features.ndim != 2 or n_extra not in (0, 1):
@@ -243,12 +269,5 @@ def corresponding_features(
                     f"Features of {slot}, picture {image}, have shape {features.shape}; expected "
                     f"{rows * columns} patches of a {rows} × {columns} grid, with or without a class token."
                 )
-            which = tokens.get((rows, columns, n_extra))
-            if which is None:
-                which = positions.tokens(rows, columns, class_token=bool(n_extra))
-                tokens[rows, columns, n_extra] = which
-            if slot not in gathered:
-                gathered[slot] = np.empty((len(positions), features.shape[1]), features.dtype)
-            gathered[slot][start:stop] = features[which[start:stop]]
-    report(progress, len(images), len(images), "Sampling features")
-    return gathered
+            found.append(features[places.tokens(rows, columns, class_token=bool(n_extra))])
+    return [np.concatenate(found) for found in gathered]

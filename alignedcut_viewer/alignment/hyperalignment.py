@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from ..cluster.row_blocks import tasks_in_order
 from ..device import parse_memory, resolve_device
 from ..errors import AlignmentError, InputError
 from ..nodes import Slot
@@ -219,10 +220,11 @@ class Hyperalignment(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         is_held = np.isin(rows, held)
         training = fitting.samples(rows[~is_held])
         test = fitting.samples(rows[is_held], means=training.means)
-        for strength in candidates:
-            maps = fitting.procrustes(training, min(width, _CHANNELS_TO_CHOOSE), strength, 0)
-            known, unknown = (agreement(one, maps, of_picture_means=True).mean() for one in (training, test))
-            self.scores_[strength] = (float(agreement(test, maps).mean()), float(known - unknown))
+        shared = (training, test, min(width, _CHANNELS_TO_CHOOSE))
+        tried = tasks_in_order(_tried, shared, candidates, device=fitting.device, on_disk=True)
+        for strength, score in zip(candidates, tried, strict=True):
+            self.scores_[strength] = score
+            fitting.round_done()
         fair = {strength: score for strength, (score, optimism) in self.scores_.items() if optimism <= _OPTIMISM}
         best = max(fair.values(), default=0.0)
         return max((strength for strength, score in fair.items() if score >= best - _COST), default=max(candidates))
@@ -328,9 +330,23 @@ class _Fit:
         self.done = self.end
         return matrices
 
+    def round_done(self) -> None:
+        """A round over all slots was computed elsewhere."""
+        self.end += len(self.features)
+        self.done = self.end
+        report(self.progress, min(self.done, self.total), self.total, _TEXT)
+
     def _step(self) -> None:
         self.done += 1
         report(self.progress, min(self.done, self.total), self.total, _TEXT)
+
+
+def _tried(shared: tuple[UnitSamples, UnitSamples, int], strength: float) -> tuple[float, float]:
+    """Mean agreement in held-out pictures, and optimism, of maps that are fitted with a strength."""
+    training, test, n_channels = shared
+    maps = generalised_procrustes(training, n_channels, strength=strength, n_iterations=0)
+    known, unknown = (agreement(one, maps, of_picture_means=True).mean() for one in (training, test))
+    return float(agreement(test, maps).mean()), float(known - unknown)
 
 
 def _per_picture(rows: NDArray[np.int64], pictures: NDArray[np.int64], count: int) -> NDArray[np.int64]:

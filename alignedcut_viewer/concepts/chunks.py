@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cluster.row_blocks import row_blocks_in_order
 from ..errors import FeatureError
 
-__all__ = ["CHUNK", "chunks_of", "rows_of", "shape_of"]
+__all__ = ["CHUNK", "chunks_in_order", "chunks_of", "rows_of", "shape_of"]
+
+Shared = TypeVar("Shared")
+Result = TypeVar("Result")
 
 CHUNK = 16_384
 """Nodes that are read at a time; 50 MB at 768 channels in single precision."""
@@ -38,6 +42,38 @@ def chunks_of(features: Any, size: int = CHUNK) -> Iterator[tuple[int, NDArray[n
         return
     for start in range(0, len(features), size):
         yield start, np.asarray(features[start : start + size], dtype=np.float32)
+
+
+def chunks_in_order(
+    task: Callable[[Shared, tuple[int, NDArray[np.float32]]], Result], shared: Shared, features: Any, size: int = CHUNK
+) -> Iterator[Result]:
+    """Results of ``task(shared, (start, rows))`` for all chunks in order, wherever they are computed.
+
+    Parameters
+    ----------
+    task
+        A function of a module, without side effects.
+    shared
+        What it needs beside the rows.
+    features, size
+        As for :func:`chunks_of`.
+    """
+    import torch
+
+    return row_blocks_in_order(
+        task,
+        shared,
+        features,
+        chunks_of(features, size),
+        block=size,
+        read=size,
+        convert=_single,
+        device=torch.device("cpu"),
+    )
+
+
+def _single(rows: Any) -> NDArray[np.float32]:
+    return np.asarray(rows, dtype=np.float32)
 
 
 def rows_of(features: Any, nodes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import FeatureError, InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report
-from .chunks import CHUNK, chunks_of, shape_of
+from .chunks import CHUNK, chunks_in_order, shape_of
 
 __all__ = ["PicturePlaces", "best_per_image", "cosine_similarity", "feature_norms", "top_nodes"]
 
@@ -81,11 +81,8 @@ def cosine_similarity(
     columns = np.ascontiguousarray(directions.T)
     keep_columns = reduce is None and not single
     out = np.empty((n_nodes, columns.shape[1]) if keep_columns else n_nodes, dtype=np.float32)
-    for start, rows in chunks_of(features, chunk):
-        stop = start + len(rows)
-        length = _norms(rows) if lengths is None else lengths[start:stop]
-        values = rows @ columns
-        values *= _inverse(length)[:, None]
+    for start, values in chunks_in_order(_cosines, (columns, lengths), features, chunk):
+        stop = start + len(values)
         out[start:stop] = values if keep_columns else values.max(axis=1) if reduce == "max" else values[:, 0]
         report(progress, stop, n_nodes, "Similarity")
     np.clip(out, -1, 1, out=out)
@@ -96,10 +93,24 @@ def feature_norms(features: Any, *, chunk: int = CHUNK, progress: ProgressCallba
     """Length of every node's features, float32 (N,), for repeated calls of :func:`cosine_similarity`."""
     n_nodes, _ = shape_of(features)
     out = np.empty(n_nodes, dtype=np.float32)
-    for start, rows in chunks_of(features, chunk):
-        out[start : start + len(rows)] = _norms(rows)
-        report(progress, start + len(rows), n_nodes, "Lengths of features")
+    for start, lengths in chunks_in_order(_lengths, None, features, chunk):
+        out[start : start + len(lengths)] = lengths
+        report(progress, start + len(lengths), n_nodes, "Lengths of features")
     return out
+
+
+def _cosines(shared: tuple[FloatArray, FloatArray | None], item: tuple[int, FloatArray]) -> tuple[int, FloatArray]:
+    """Cosines (n, k) of some rows to k directions, which are columns."""
+    columns, lengths = shared
+    start, rows = item
+    values: FloatArray = rows @ columns
+    values *= _inverse(_norms(rows) if lengths is None else lengths[start : start + len(rows)])[:, None]
+    return start, values
+
+
+def _lengths(shared: None, item: tuple[int, FloatArray]) -> tuple[int, FloatArray]:
+    start, rows = item
+    return start, _norms(rows)
 
 
 def _norms(rows: FloatArray) -> FloatArray:

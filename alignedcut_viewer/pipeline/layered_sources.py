@@ -86,6 +86,8 @@ def _heads(features: FeatureSet, layer: int) -> int:
 class _Pictures:
     """Some pictures of a token array, as an array of their own."""
 
+    on_disk = True
+
     def __init__(self, tokens: TokenArray, images: Sequence[int]) -> None:
         self._tokens, self._images = tokens, np.asarray(images, dtype=np.int64)
         self.shape = (len(images), *tokens.shape[1:])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cluster.row_blocks import tasks_in_order
 from ..errors import AlignmentError
 from ..study.feature_set import FeatureSet
 from ..study.pooled_features import PooledFeatures
@@ -131,13 +132,25 @@ def pooled_means(
     tell
         Told how many pictures are done.
     """
+    import torch
+
     tokens = features.tokens(layer)
     means = np.empty((len(images), tokens.shape[2]), dtype=np.float32)
     chunk = min(tokens.chunks[0], 64)
-    for first in np.unique(images // chunk) * chunk:
-        here = np.flatnonzero((images >= first) & (images < first + chunk))
-        block = tokens[int(images[here[0]]) : int(images[here[-1]]) + 1][images[here] - images[here[0]]]
-        pooled = isinstance(features, PooledFeatures)
-        means[here] = PooledFeatures.means(block) if pooled else block.mean(axis=1, dtype=np.float32)
-        tell(int(here[-1]) + 1)
+    parts = np.split(images, np.flatnonzero(np.diff(images // chunk)) + 1) if len(images) else []
+    shared = (tokens, isinstance(features, PooledFeatures))
+    done = 0
+    cpu = torch.device("cpu")
+    for found in tasks_in_order(_means_of, shared, parts, device=cpu, on_disk=tokens.on_disk):
+        means[done : done + len(found)] = found
+        done += len(found)
+        tell(done)
+    return means
+
+
+def _means_of(shared: tuple[TokenArray, bool], images: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Means over all tokens of some neighbouring pictures."""
+    tokens, pooled = shared
+    block = tokens[int(images[0]) : int(images[-1]) + 1][images - images[0]]
+    means: NDArray[np.float32] = PooledFeatures.means(block) if pooled else block.mean(axis=1, dtype=np.float32)
     return means

@@ -43,6 +43,9 @@ class FeatureChunks(Protocol):
     An implementation may also have an attribute ``block_rows``: how many neighbouring rows are read at once whichever
     of them is asked for (the chunk length of a compressed store). Samples are then drawn from a part of the blocks
     only, so that sampling does not read the whole store. Where it is missing, every row can be read alone.
+
+    One that can be pickled and reads from disk has an attribute ``on_disk``, True, and a method ``between(start,
+    stop)`` for the rows between two numbers: workers of a cluster then read for themselves.
     """
 
     @property
@@ -106,22 +109,32 @@ class FileFeatures:
         The file under it, and where its first element lies, in bytes.
     """
 
+    on_disk = True
+
     def __init__(self, array: np.memmap[Any, Any], path: Path, offset: int) -> None:
-        self._array = array
-        self._path = path
+        self._path = path.absolute()
         self._offset = offset
         self.shape = cast("tuple[int, int]", array.shape)
         self.dtype = array.dtype
 
     def chunks(self, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
         """Every row once and in order, at most `size` at a time."""
-        n_nodes, n_channels = self.shape
+        n_nodes = self.shape[0]
         with self._path.open("rb", buffering=0) as file:
             file.seek(self._offset)
             for start in range(0, n_nodes, size):
-                rows = np.empty((min(size, n_nodes - start), n_channels), self.dtype)
-                _read_into(file, memoryview(cast(Any, rows)).cast("B"), self._path)
-                yield start, rows
+                yield start, self._next(file, min(size, n_nodes - start))
+
+    def between(self, start: int, stop: int) -> NDArray[Any]:
+        """The rows from `start` to before `stop`."""
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(self._offset + start * self.shape[1] * self.dtype.itemsize)
+            return self._next(file, stop - start)
+
+    def _next(self, file: Any, count: int) -> NDArray[Any]:
+        rows = np.empty((count, self.shape[1]), self.dtype)
+        _read_into(file, memoryview(cast(Any, rows)).cast("B"), self._path)
+        return rows
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of the given, ascending numbers."""

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..cluster.threads import in_order
 from ..progress import ProgressCallback, report, span
 from .columns import Scratch, Spare, Writer
 from .extension import Extension
 from .features import FeatureChunks
+from .machine import solver_device, trim_memory
 from .node_pass import columns_of
 from .problem import NULL, CutFit, Problem
-from .workers import in_order, solver_device, trim_memory
 
 __all__ = ["FittedCut", "finish_cut", "in_turn", "rayleigh_ritz"]
 
@@ -51,11 +52,14 @@ class FittedCut:
         """Write the eigenvectors (n, C) of nodes into `target`."""
         writer = Writer(target)
 
-        def finish(start: int, columns: torch.Tensor) -> torch.Tensor:
-            return self.spare.rotate(*self.spare.split(columns), self.rotation)
-
         for start, _, rows in columns_of(
-            features, self.extension, finish, memory=memory, device=self.rotation.device, progress=progress
+            features,
+            self.extension,
+            _rotated,
+            (self.spare, self.rotation),
+            memory=memory,
+            device=self.rotation.device,
+            progress=progress,
         ):
             writer.put(start, rows)
         writer.flush()
@@ -96,23 +100,14 @@ def finish_cut(
         beside = problem.memory // 2
         shape = (problem.features.shape[0], count)
         scratch = Scratch(*shape, spare, target, memory=beside, device=problem.device)
-    put_by_workers = scratch is not None and not scratch.in_file
-    Parts = tuple[torch.Tensor, torch.Tensor]
-
-    def keep(start: int, columns: torch.Tensor) -> tuple[torch.Tensor, Parts | None]:
-        main, few = spare.split(columns)
-        columns = spare.join(main, few)
-        if scratch is not None and put_by_workers:
-            scratch.put(start, main, few)
-        return columns.T @ columns, None if scratch is None or put_by_workers else (main, few)
-
     gram = torch.zeros((count, count), dtype=torch.float64, device=solver_device(problem.device))
     bounds: list[tuple[int, int]] = []
     try:
         for start, stop, (part, columns) in columns_of(
             problem.features,
             fit.extension,
-            keep,
+            _kept,
+            (spare, scratch is not None),
             memory=problem.memory,
             device=problem.device,
             progress=span(progress, 0.0, 0.9),
@@ -131,6 +126,22 @@ def finish_cut(
         if scratch is not None:
             scratch.close()
     return fitted
+
+
+def _rotated(shared: tuple[Spare, torch.Tensor], columns: torch.Tensor) -> torch.Tensor:
+    """Eigenvectors of a block from its columns."""
+    spare, rotation = shared
+    return spare.rotate(*spare.split(columns), rotation)
+
+
+def _kept(
+    shared: tuple[Spare, bool], columns: torch.Tensor
+) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor] | None]:
+    """The Gram matrix of a block of columns as they are held, and the columns where they are wanted."""
+    spare, wanted = shared
+    main, few = spare.split(columns)
+    joined = spare.join(main, few)
+    return joined.T @ joined, (main.contiguous(), few) if wanted else None
 
 
 def _rotate(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..progress import report
 from .affinity import Kernel
 from .exact import graph_eigenvectors, stored_affinity_bytes
+from .machine import solver_device
 from .problem import NULL, Approximation, CutFit, Problem
 from .sampling import (
     density_of,
@@ -31,7 +32,6 @@ from .sampling import (
     sample_rows,
 )
 from .streaming import sampled_points
-from .workers import solver_device
 
 __all__ = ["NeighbourExtension", "fit_knn", "paper_samples"]
 

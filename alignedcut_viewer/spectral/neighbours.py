@@ -67,8 +67,8 @@ def nearest(
     """
     import torch
 
+    from ..cluster.threads import in_order
     from .neighbour_kernels import nearest_rows
-    from .workers import in_order
 
     if not 1 <= k <= len(references):
         raise InputError(f"Cannot find {k} neighbours among {len(references)} points.")

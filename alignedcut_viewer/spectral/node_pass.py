@@ -8,14 +8,15 @@ from typing import TypeVar
 
 import torch
 
+from ..cluster.row_blocks import row_blocks_in_order
 from ..progress import ProgressCallback, report
 from .extension import Extension
-from .features import FeatureChunks, raise_not_finite
+from .features import FeatureChunks, as_tensor, raise_not_finite
 from .streaming import blocks
-from .workers import in_order
 
 __all__ = ["columns_of"]
 
+Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 
 _BLOCK_ROWS = 1024
@@ -47,7 +48,8 @@ class _Plan:
 def columns_of(
     features: FeatureChunks,
     extension: Extension,
-    finish: Callable[[int, torch.Tensor], Result],
+    finish: Callable[[Shared, torch.Tensor], Result],
+    shared: Shared,
     *,
     memory: int,
     device: torch.device,
@@ -59,8 +61,9 @@ def columns_of(
     ----------
     features, extension
         What to run over what.
-    finish
-        ``finish(start, columns)`` is called in the worker with every block of columns (n, C) float32.
+    finish, shared
+        ``finish(shared, columns)`` is called, in a thread or in a worker of a cluster, with every block of columns (n,
+        C) float32; a function of a module, without side effects.
     memory, device, progress
         Bytes to stay within, where to compute, and whom to report to.
 
@@ -79,15 +82,19 @@ def columns_of(
     n_nodes = features.shape[0]
     plan = _Plan.within(memory, features, extension, device)
 
-    def work(item: tuple[int, torch.Tensor]) -> tuple[int, int, torch.Tensor, Result]:
-        start, rows = item
-        columns = extension(rows)
-        return start, start + len(rows), torch.isfinite(columns.sum()), finish(start, columns)
-
     report(progress, 0, n_nodes, "computing eigenvectors")
     fine = torch.ones((), dtype=torch.bool, device=device)
-    source = blocks(features, plan.block, device, read=plan.read)
-    for start, stop, finite, result in in_order(work, source, device):
+    found = row_blocks_in_order(
+        _columns,
+        (extension, finish, shared),
+        features,
+        blocks(features, plan.block, device, read=plan.read),
+        block=plan.block,
+        read=plan.read,
+        convert=as_tensor,
+        device=device,
+    )
+    for start, stop, finite, result in found:
         if device.type != "cpu":
             fine &= finite  # asked for once, after the pass: every question waits for the device
         elif not bool(finite):
@@ -96,3 +103,13 @@ def columns_of(
         report(progress, stop, n_nodes, "computing eigenvectors")
     if not bool(fine):
         raise_not_finite(features)
+
+
+def _columns(
+    shared: tuple[Extension, Callable[[Shared, torch.Tensor], Result], Shared], item: tuple[int, torch.Tensor]
+) -> tuple[int, int, torch.Tensor, Result]:
+    """One block: its rows, whether its columns are finite, and what becomes of them."""
+    extension, finish, own = shared
+    start, rows = item
+    columns = extension(rows)
+    return start, start + len(rows), torch.isfinite(columns.sum()), finish(own, columns)

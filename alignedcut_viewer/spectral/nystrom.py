@@ -25,12 +25,13 @@ import math
 import numpy as np
 import torch
 
+from ..cluster.threads import in_order
 from ..progress import report
 from .extension import Coordinates, Density, KernelExtension
+from .machine import solver_device
 from .problem import NULL, Approximation, CutFit, Problem, too_sharp
 from .sampling import cell_masses, farthest_landmarks, kmeans_landmarks, principal_directions, sample_rows
 from .streaming import sampled_points
-from .workers import in_order, solver_device
 
 __all__ = ["fit_nystrom"]
 

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..cluster.threads import in_order
 from ..farthest import farthest_points
 from .affinity import Kernel
 from .extension import Density
 from .features import FeatureChunks
-from .workers import in_order, solver_device
+from .machine import solver_device
 
 __all__ = [
     "cell_masses",

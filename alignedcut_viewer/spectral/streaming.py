@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..cluster.row_blocks import chosen_rows_in_order
 from ..errors import FeatureError
 from .affinity import Kernel
 from .features import FeatureChunks, as_tensor, raise_not_finite
-from .workers import in_order
 
 __all__ = ["blocks", "gather", "sampled_points"]
 
@@ -92,15 +92,15 @@ def _arrived(pending: tuple[int, torch.Tensor, torch.cuda.Event], device: torch.
     return start, rows
 
 
-def gather(features: FeatureChunks, index: NDArray[np.int64], device: torch.device) -> torch.Tensor:
-    """Rows of the given numbers (ascending) on the device, in the type they are stored in.
+def gather(features: FeatureChunks, index: NDArray[np.int64]) -> torch.Tensor:
+    """Rows of the given numbers (ascending), in the type they are stored in.
 
     Raises
     ------
     FeatureError
         If the stream gives another number of rows.
     """
-    rows = as_tensor(features.rows(index)).to(device)
+    rows = as_tensor(features.rows(index))
     if rows.shape != (len(index), features.shape[1]):
         raise FeatureError(
             f"The features gave an array of shape {tuple(rows.shape)} for {len(index)} rows "
@@ -125,14 +125,20 @@ def sampled_points(
     """
     points = torch.empty((len(index), features.shape[1]), dtype=dtype, device=device)
 
-    def put(item: tuple[int, torch.Tensor]) -> bool:
-        start, rows = item
-        part = kernel.points(rows, dtype)
-        points[start : start + len(part)] = part
-        return bool(torch.isfinite(part).all())
-
     size = _GATHER_ROWS if device.type == "cpu" else _GATHER_ROWS_ON_DEVICE
-    gathered = ((start, gather(features, index[start : start + size], device)) for start in range(0, len(index), size))
-    if not all(in_order(put, gathered, device)):
-        raise_not_finite(features)
+    parts = [index[start : start + size] for start in range(0, len(index), size)]
+    start = 0
+    found = chosen_rows_in_order(_points, (kernel, dtype), features, parts, gather=gather, device=device)
+    for part, finite in found:
+        if not finite:
+            raise_not_finite(features)
+        points[start : start + len(part)] = part
+        start += len(part)
     return points
+
+
+def _points(shared: tuple[Kernel, torch.dtype], rows: torch.Tensor) -> tuple[torch.Tensor, bool]:
+    """What the kernel compares of some rows, and whether all of it is finite."""
+    kernel, dtype = shared
+    part = kernel.points(rows, dtype)
+    return part, bool(torch.isfinite(part).all())

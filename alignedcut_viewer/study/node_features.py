@@ -49,6 +49,8 @@ class Tokens(Protocol):
     def gather(self, images: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[Any]:
         """Single tokens, (n, D)."""
 
+    # One that names a place on disk, rather than holding tokens, has an attribute ``on_disk``, True.
+
 
 class NodeFeatures:
     """All nodes of an index as a stream of chunks; the whole matrix is never in memory.
@@ -103,6 +105,11 @@ class NodeFeatures:
         return self.shape[0]
 
     @property
+    def on_disk(self) -> bool:
+        """Whether this names what is read, so that another process can read it, too."""
+        return all(getattr(array, "on_disk", False) for array in self._arrays.values())
+
+    @property
     def ndim(self) -> int:
         """Number of dimensions, 2."""
         return 2
@@ -138,6 +145,25 @@ class NodeFeatures:
                         start += filled
                         filled = 0
                         buffer = self._empty(min(size, len(self) - start))
+
+    def between(self, start: int, stop: int) -> NDArray[Any]:
+        """Features of the nodes from `start` to before `stop`, to the last bit as :meth:`chunks` gives them there."""
+        result = self._empty(stop - start)
+        for slot, nodes in self.index.iter_slots():
+            if nodes.stop <= start or nodes.start >= stop:
+                continue
+            n_tokens = self.index.grid(*slot).n_tokens
+            first = nodes.start
+            for images in _runs(self.index.images, self._arrays[slot].chunks[0]):
+                last = first + len(images) * n_tokens
+                a, b = max(first, start), min(last, stop)
+                if a < b:
+                    skipped = (a - first) // n_tokens
+                    tokens = self._tokens(slot, images[skipped : -(-(b - first) // n_tokens)])
+                    origin = first + skipped * n_tokens
+                    self._put(result, slice(a - start, b - start), slot, tokens[a - origin : b - origin])
+                first = last
+        return result
 
     def rows(self, nodes: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Features of some nodes, in the order given.
@@ -189,17 +215,19 @@ class NodeFeatures:
 
     def _blocks(self, slot: Slot) -> Iterator[NDArray[Any]]:
         """Tokens of one slot in node order, read chunk by chunk."""
-        array = self._arrays[slot]
-        skip = self._skip[slot.network]
-        for images in _runs(self.index.images, array.chunks[0]):
-            first, last = min(images), max(images)
-            block = np.asarray(array[first : last + 1])
-            if list(images) != list(range(first, last + 1)):
-                block = block[np.asarray(images) - first]
-            tokens = block[:, skip:].reshape(-1, block.shape[2])
-            if block.dtype.kind == "f" and np.isnan(tokens[:, 0]).any():
-                raise StudyError(f"Features of {slot} are not complete; extract them again.")
-            yield tokens
+        for images in _runs(self.index.images, self._arrays[slot].chunks[0]):
+            yield self._tokens(slot, images)
+
+    def _tokens(self, slot: Slot, images: Sequence[int]) -> NDArray[Any]:
+        """Tokens of some images of one chunk on disk, (images × tokens, D)."""
+        first, last = min(images), max(images)
+        block = np.asarray(self._arrays[slot][first : last + 1])
+        if list(images) != list(range(first, last + 1)):
+            block = block[np.asarray(images) - first]
+        tokens: NDArray[Any] = block[:, self._skip[slot.network] :].reshape(-1, block.shape[2])
+        if block.dtype.kind == "f" and np.isnan(tokens[:, 0]).any():
+            raise StudyError(f"Features of {slot} are not complete; extract them again.")
+        return tokens
 
 
 def _runs(images: Sequence[int], n_chunk: int) -> Iterator[Sequence[int]]:

@@ -28,6 +28,8 @@ class TokenArray:
         Where it lies on disk.
     """
 
+    on_disk = True
+
     def __init__(self, array: zarr.Array[Any], folder: Path) -> None:
         self._folder = folder / "c"
         self.shape: tuple[int, ...] = tuple(array.shape)

@@ -203,7 +203,7 @@ def test_progress_runs_from_start_to_end(rng: np.random.Generator) -> None:
     done = [d for d, _ in seen]
     assert done == sorted(done)
     assert seen[-1][0] == seen[-1][1]
-    assert len(seen) > 20
+    assert len(seen) > 12  # one for each strength that is tried, then one for each slot of each round
 
 
 @pytest.mark.parametrize(

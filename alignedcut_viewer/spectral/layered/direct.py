@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from ...cluster.row_blocks import tasks_in_order
 from ...errors import InputError
 from ...progress import ProgressCallback, report, span
 from .fit_parts import LayeredFit, LayeredProblem, mean_projections, terms_of, with_signs
@@ -29,6 +33,8 @@ __all__ = [
 EXACT_UP_TO = 20_480
 """Where landmarks are not named, graphs of up to this many tokens a layer are of exact nearest neighbours."""
 DEFAULT_LANDMARKS = 2048
+_PICTURES_OF_A_CORE = 4
+"""Pictures that a core cuts at once."""
 
 
 def picture_graphs(problem: LayeredProblem, pictures: slice) -> list[DenseGraph]:
@@ -42,38 +48,82 @@ def picture_graphs(problem: LayeredProblem, pictures: slice) -> list[DenseGraph]
 
 def fit_pictures(problem: LayeredProblem, progress: ProgressCallback | None) -> LayeredFit:
     """Cut every picture by itself."""
-    n, n_graphs, first = problem.n_pictures, len(problem.graph_layers), problem.first_weights()
+    n, n_graphs = problem.n_pictures, len(problem.graph_layers)
     vectors = np.empty((n, len(problem.grid), problem.n_components), np.float32)
     values = np.empty((n, problem.n_components))
     weights = np.empty((n, n_graphs))
     agreement, eigen, orthogonality = np.empty_like(weights), np.empty_like(weights), np.empty_like(weights)
     projections = [np.empty((n, len(layer.grid), problem.n_components), np.float32) for layer in problem.layers]
-    size = _pictures_at_once(problem)
+    parts = _parts(problem)
     report(progress, 0, n, "Joint cuts")
-    for start in range(0, n, size):
-        part = slice(start, min(start + size, n))
-        graphs = picture_graphs(problem, part)
-        found = solve_pictures(
-            [graph.operators for graph in graphs],
-            problem.poolings(problem.metric),
-            first,
-            problem.rule,
-            problem.n_components,
-            metric=problem.metric,
-            power=problem.power,
-        )
-        signed = with_signs(found.vectors, together=False).float()
-        vectors[part], values[part] = signed.cpu().numpy(), found.values.cpu().numpy()
-        weights[part], agreement[part] = found.weights.cpu().numpy(), found.agreement.cpu().numpy()
-        for i in range(part.stop - part.start):
-            terms = terms_of(problem, [graph.picture(i) for graph in graphs], signed[i : i + 1])
-            eigen[start + i], orthogonality[start + i] = terms.eigen, terms.orthogonality
-        if problem.projections:
-            for moved, kept in zip(mean_projections(problem, graphs, signed), projections, strict=True):
-                kept[part] = moved.cpu().numpy()
+    for part, found in zip(parts, _each_part(problem, parts), strict=True):
+        vectors[part], values[part] = found.vectors, found.values
+        weights[part], agreement[part] = found.weights, found.agreement
+        eigen[part], orthogonality[part] = found.eigen, found.orthogonality
+        for moved, kept in zip(found.projections, projections, strict=problem.projections):
+            kept[part] = moved
         report(progress, part.stop, n, "Joint cuts")
     terms = LayerTerms(eigen.mean(axis=0), orthogonality.mean(axis=0), problem.grids, problem.names)
     return LayeredFit(vectors, values, weights, agreement, terms, projections if problem.projections else None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The joint cuts of some pictures, each of its own; arrays as those of :class:`.fit_parts.LayeredFit`."""
+
+    vectors: NDArray[np.float32]
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    agreement: NDArray[np.float64]
+    eigen: NDArray[np.float64]
+    orthogonality: NDArray[np.float64]
+    projections: list[NDArray[np.float32]]
+
+
+def _parts(problem: LayeredProblem) -> list[slice]:
+    """Pictures that are cut at once: few where every core has its own, as many as fit into the memory elsewhere."""
+    n, size = problem.n_pictures, _pictures_at_once(problem)
+    if _on_many_cores(problem):
+        size = min(_PICTURES_OF_A_CORE, size // torch.get_num_threads())
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _on_many_cores(problem: LayeredProblem) -> bool:
+    """Whether the memory holds the graphs of a picture for every core."""
+    return problem.device.type == "cpu" and _pictures_at_once(problem) >= torch.get_num_threads()
+
+
+def _each_part(problem: LayeredProblem, parts: list[slice]) -> Iterator[_Part]:
+    if not _on_many_cores(problem):
+        return (_cut_pictures(problem, part) for part in parts)
+    on_disk = all(layer.on_disk for layer in problem.layers)
+    return tasks_in_order(_cut_pictures, problem, parts, device=problem.device, on_disk=on_disk)
+
+
+def _cut_pictures(problem: LayeredProblem, part: slice) -> _Part:
+    """Cut some pictures, each by itself."""
+    graphs = picture_graphs(problem, part)
+    found = solve_pictures(
+        [graph.operators for graph in graphs],
+        problem.poolings(problem.metric),
+        problem.first_weights(),
+        problem.rule,
+        problem.n_components,
+        metric=problem.metric,
+        power=problem.power,
+    )
+    signed = with_signs(found.vectors, together=False).float()
+    pictures = range(part.stop - part.start)
+    terms = [terms_of(problem, [graph.picture(i) for graph in graphs], signed[i : i + 1]) for i in pictures]
+    return _Part(
+        signed.cpu().numpy(),
+        found.values.cpu().numpy(),
+        found.weights.cpu().numpy(),
+        found.agreement.cpu().numpy(),
+        np.stack([of_picture.eigen for of_picture in terms]),
+        np.stack([of_picture.orthogonality for of_picture in terms]),
+        [moved.cpu().numpy() for moved in mean_projections(problem, graphs, signed)] if problem.projections else [],
+    )
 
 
 def _pictures_at_once(problem: LayeredProblem) -> int:

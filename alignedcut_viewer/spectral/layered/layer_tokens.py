@@ -100,6 +100,11 @@ class LayerTokens:
         """Whether tokens are compared with themselves."""
         return self.right is None or self.right is self.left
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether this names what is read, so that another process can read it, too."""
+        return all(getattr(side, "on_disk", False) for side in (self.left, self.right) if side is not None)
+
     def sides(self, pictures: slice, device: torch.device, *, leading: bool = False) -> list[torch.Tensor]:
         """Both sides of some pictures, float32 (pictures, tokens, channels); one tensor where they are the same.
 
@@ -165,6 +170,11 @@ class AttentionMaps:
     def heads(self) -> int:
         """Number of attention heads."""
         return int(self.probabilities.shape[1])
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether this names what is read, so that another process can read it, too."""
+        return bool(getattr(self.probabilities, "on_disk", False))
 
     def maps(self, pictures: slice, device: torch.device) -> torch.Tensor:
         """Probabilities between patches of some pictures, float32 (pictures, heads, patches, patches).

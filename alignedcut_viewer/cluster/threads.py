@@ -6,8 +6,6 @@ works through whole blocks that stay in its cache, and nobody waits, so that a b
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["in_order", "solver_device", "trim_memory"]
+__all__ = ["in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -77,16 +75,3 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], device: torc
     finally:
         for future in waiting:
             future.cancel()
-
-
-def trim_memory() -> None:
-    """Give memory that was freed back to the system, where its allocator (glibc's) would keep it."""
-    if sys.platform.startswith("linux"):
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
-        if trim is not None:
-            trim(0)
-
-
-def solver_device(device: torch.device) -> torch.device:
-    """Where small problems are solved in double precision: the device itself, unless it has none (MPS)."""
-    return device if device.type in ("cpu", "cuda") else torch.device("cpu")

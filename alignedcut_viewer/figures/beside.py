@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["beside"]
 
 _GAP = 0.2
-_DPI = 150
+_DPI = 300
+"""So many that the page may be drawn smaller without losing lines and strokes of letters."""
 
 
 def beside(
@@ -48,6 +49,6 @@ def beside(
     for picture, name, own, tall in zip(pictures, names, wide, high, strict=True):
         shown = min(scale * own, page.width - x)
         page.text(x + shown / 2, 0, name, TEXT, ha="center", weight="bold")
-        page.picture(picture, x, head, shown, tall, label=name)
+        page.picture(picture, x, head, shown, tall, label=name, smooth=True)
         x += scale * own + _GAP
     return page.finished()

@@ -267,6 +267,6 @@ def _draw_flow(
                     axes.add_patch(PathPatch(Path(corners, codes), facecolor=colours[stage][a], alpha=0.6, linewidth=0))
                 leaving[a] += high
                 arriving[b] += high
-    axes.set_xlim(0, len(steps) + bar)
+    axes.set_xlim(0, len(steps) + bar + 0.01)
     axes.set_ylim(1, 0)
     axes.set_axis_off()

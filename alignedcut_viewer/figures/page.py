@@ -164,11 +164,19 @@ class Page:
         return axes
 
     def picture(
-        self, pixels: NDArray[np.uint8], left: float, top: float, width: float, height: float, *, label: str = ""
+        self,
+        pixels: NDArray[np.uint8],
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        label: str = "",
+        smooth: bool = False,
     ) -> Axes:
-        """A picture in a box, stretched to it, without ticks."""
+        """A picture in a box, stretched to it, without ticks; smoothed where it is drawn smaller, if that is said."""
         axes = self.axes(left, top, width, height, label=label)
-        axes.imshow(pixels, interpolation="none", aspect="auto")
+        axes.imshow(pixels, interpolation="antialiased" if smooth else "none", aspect="auto")
         axes.set_axis_off()
         return axes
 

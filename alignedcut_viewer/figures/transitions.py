@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ConceptPlaces", "concepts_of_layer", "transitions", "transitions_from_arrays"]
 
 _MOST_POINTS = 6000
+_APART = 2.5
+"""How many times smaller than the distance between layers what they have on the map is, if it is enlarged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,19 +298,26 @@ def transitions_from_arrays(
     return page.finished()
 
 
-def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> None:
-    """The map of each layer with its concepts as circles, on one scale."""
-    if not places:
-        return
-    from matplotlib.patches import Circle
-
+def _frame(places: Sequence[ConceptPlaces]) -> tuple[NDArray[np.floating], float]:
+    """Middle and half the side of the square around what layers have on the map."""
     every = np.concatenate([place.points for place in places])
     low, high = np.quantile(every, 0.01, axis=0), np.quantile(every, 0.99, axis=0)
     for place in places:
         if len(place.centres):
             low = np.minimum(low, place.centres.min(0) - place.radius)
             high = np.maximum(high, place.centres.max(0) + place.radius)
-    centre, reach = (low + high) / 2, 0.53 * float(max((high - low).max(), 1e-9))
+    return (low + high) / 2, 0.53 * float(max((high - low).max(), 1e-9))
+
+
+def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> None:
+    """The map of each layer with its concepts as circles: on one scale, or each enlarged where they lie far apart."""
+    if not places:
+        return
+    from matplotlib.patches import Circle
+
+    together, own = _frame(places), [_frame([place]) for place in places]
+    times = together[1] / max(reach for _, reach in own)
+    frames = [(middle, together[1] / times) for middle, _ in own] if times >= _APART else [together] * len(places)
     gap = 0.3
     left = (page.width - len(places) * side - (len(places) - 1) * gap) / 2
     rng = np.random.default_rng(0)
@@ -316,6 +325,9 @@ def _draw_places(page: Page, places: Sequence[ConceptPlaces], side: float) -> No
     for number, place in enumerate(places):
         x = left + number * (side + gap)
         page.text(x, 0, place.title, TEXT, weight="bold")
+        if times >= _APART:
+            page.text(x + side, 0, "enlarged: far from the other layer", SMALL, ha="right")
+        centre, reach = frames[number]
         axes = page.axes(x, line_height(TEXT) + 0.04, side, side, label=f"places {place.title}")
         order = rng.permutation(len(place.points))[:_MOST_POINTS]
         table = np.array(["#B0B0B0", GROUND_COLOUR, FIGURE_COLOUR])

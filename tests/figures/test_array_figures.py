@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 from alignedcut_viewer.brain import paper_rois
 from alignedcut_viewer.errors import InputError
+from alignedcut_viewer.figures.beside import beside
 from alignedcut_viewer.figures.brain_scores import brain_scores_from_arrays, brain_scores_table_from_arrays
 from alignedcut_viewer.figures.comparison import comparison_from_arrays
 from alignedcut_viewer.figures.concept_gallery import ConceptRow, concept_gallery_from_arrays, crop_around
@@ -24,10 +25,11 @@ from alignedcut_viewer.figures.provenance import made_with_simulated_data
 from alignedcut_viewer.figures.roi_activation import figure_ground_activation_from_arrays, roi_activation_from_arrays
 from alignedcut_viewer.figures.roi_bars import symmetric_limit
 from alignedcut_viewer.figures.roi_maps import roi_maps_from_arrays
+from alignedcut_viewer.figures.save import figure_pixels
 from alignedcut_viewer.figures.similarity import heat_over, similarity_from_arrays
 from alignedcut_viewer.figures.text import text_width
 from alignedcut_viewer.figures.trajectories import NetworkPaths, trajectories_from_arrays
-from alignedcut_viewer.figures.transitions import transitions_from_arrays
+from alignedcut_viewer.figures.transitions import ConceptPlaces, transitions_from_arrays
 from alignedcut_viewer.nodes import Slot
 
 pytestmark = pytest.mark.quick
@@ -407,3 +409,40 @@ def test_data_are_called_simulated_only_where_they_are() -> None:
 
 def test_column_width_is_the_papers() -> None:
     assert FIGURES["pace"]().get_figwidth() == pytest.approx(COLUMN_WIDTH)
+
+
+@pytest.mark.parametrize("apart", [0.0, 100.0])
+def test_layers_that_lie_far_apart_on_the_map_are_enlarged(apart: float) -> None:
+    islands = [
+        ConceptPlaces(name, RNG.normal(size=(300, 2)) + at, np.ones(300, int), np.zeros((1, 2)) + at, 1.0, [name])
+        for name, at in (("A", 0.0), ("B", apart))
+    ]
+    figure = transitions_from_arrays(
+        {"all": [[1.0]]}, from_names="A", to_names="B", from_title="1", to_title="2", places=islands
+    )
+    boxes = [axes for axes in figure.axes if str(axes.get_label()).startswith("places")]
+    assert len(boxes) == 2
+    limits = [axes.get_xlim() for axes in boxes]
+    for (low, high), place in zip(limits, islands, strict=True):
+        assert low < place.centres[0, 0] < high
+        assert high - low < 12  # both are as large as the panel, wherever they lie
+    assert (limits[0] == limits[1]) == (apart == 0)
+    said = [text.get_text() for text in figure.texts if "enlarged" in text.get_text()]
+    assert len(said) == (2 if apart else 0)
+
+
+def test_thin_lines_stay_where_two_figures_stand_side_by_side() -> None:
+    def lines(colour: str) -> Figure:
+        page = Page(2.0)
+        axes = page.axes(0, 0, page.width, 2.0)
+        axes.set_axis_off()
+        axes.vlines(np.linspace(0, 1, 101), 0, 1, color=colour, linewidth=0.5)
+        return page.finished()
+
+    both = beside(lines("black"), lines("blue"), ("one", "other"))
+    assert both is not None
+    dark = 255 - figure_pixels(both, dpi=150)[200, :, 0].astype(float)
+    for half in np.array_split(dark, 2):
+        blots = np.add.reduceat(half, np.flatnonzero(np.diff((half > 8).astype(int), prepend=0) == 1))
+        assert len(blots) == 101
+        assert blots.min() > 0.5 * blots.max()

@@ -177,27 +177,19 @@ def main() -> None:
         ],
     ]
     table = markdown_table(["", "a picture", "a million", "measured by"], rows)
+    alone = picture.value * MILLION
     faster = [
         [
             workers,
-            duration(picture.value * MILLION / workers),
+            duration(alone / workers),
+            duration(max(alone / workers, found["work"] * MILLION)),
+            f"{amount(min(workers / picture.value, 1 / found['work']) * found['tokens'])}/s",
             duration(segment.value * MILLION / workers),
-            f"{workers / picture.value:,.0f} pictures/s",
-            f"{amount(workers / picture.value * found['tokens'])}/s",
-            f"{workers / picture.value * found['work']:.2f}",
         ]
         for workers in WORKERS
     ]
     more = markdown_table(
-        [
-            "machines",
-            "extraction",
-            "segments",
-            "pace of extraction",
-            "to be written, all tokens",
-            "of the writer's core",
-        ],
-        faster,
+        ["machines", "extraction `--for-alignment`", "with all tokens", "of which are written", "segments"], faster
     )
     text = f"""
 {TITLE}, attention outputs of all {LAYERS} layers, half precision on disk; segments as in
@@ -208,8 +200,9 @@ products.
 {table}
 
 On several machines such as this one, if they were that many times as fast (computed; what is measured of that stands
-[above](#when-it-helps-and-when-it-does-not)). Where the last column is above 1, or the one before it above what disk
-and network take, the writer is the limit: extract `--for-alignment`, or into several studies.
+[above](#when-it-helps-and-when-it-does-not)). With all tokens the one process that writes is the limit sooner or later,
+or before it disk and network, which must take so many bytes a second (receiving them is not counted): extract
+`--for-alignment`, or into several studies.
 
 {more}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...errors import AlignedCutError
@@ -17,6 +18,7 @@ __all__ = ["NewPictures"]
 
 _ADDING = "Adding pictures"
 _TAKING_OUT = "Taking pictures out"
+_FEW = 8
 
 
 class NewPictures:
@@ -80,7 +82,9 @@ class NewPictures:
                 step = Step(partial(self._take_out, images), partial(self._start, sources, images), lasting=True)
                 self._timeline.add(step)
 
-        self._tasks.start(_ADDING, work, then, spreads=True)
+        # A picture or two are placed before the first worker has started.
+        many = len(sources) > _FEW or any(Path(source).is_dir() for source in sources)
+        self._tasks.start(_ADDING, work, then, spreads=many)
 
     def _take_out(self, images: list[int]) -> None:
         try:

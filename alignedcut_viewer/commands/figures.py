@@ -280,7 +280,6 @@ COMMANDS = (
         "  alignedcut figures my-study --all --masks masks/ --formats png svg csv",
         options=_figures_options,
         run=figures,
-        spreads=True,
     ),
     Command(
         name="report",

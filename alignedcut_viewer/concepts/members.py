@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..cluster.row_blocks import tasks_in_order
 from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report
 from .chunks import rows_of, shape_of
@@ -47,21 +49,35 @@ def channel_statistics(
     means, stds
         float32 (K, D); the standard deviation divides by the number of members.
     """
+    import torch
+
     n_nodes, n_channels = shape_of(features)
     if n_nodes != len(concepts.labels):
         raise FeatureError(f"The concepts are over {len(concepts.labels)} nodes, but features hold {n_nodes}.")
     means = np.zeros((len(concepts), n_channels), dtype=np.float32)
     stds = np.zeros_like(means)
     rng = np.random.default_rng(seed)
-    for i in range(len(concepts)):
-        members = concepts.members(i)
-        if most is not None and len(members) > most:
-            members = np.sort(rng.choice(members, most, replace=False))
-        rows = rows_of(features, members)
-        means[i] = rows.mean(axis=0, dtype=np.float64)
-        stds[i] = np.sqrt(np.square(rows - means[i]).mean(axis=0, dtype=np.float64))
+
+    def drawn() -> Iterator[IntArray]:
+        for i in range(len(concepts)):
+            members = concepts.members(i)
+            if most is not None and len(members) > most:
+                members = np.sort(rng.choice(members, most, replace=False))
+            yield members
+
+    on_disk = bool(getattr(features, "on_disk", False))
+    found = tasks_in_order(_mean_and_spread, features, drawn(), device=torch.device("cpu"), on_disk=on_disk)
+    for i, (mean, spread) in enumerate(found):
+        means[i], stds[i] = mean, spread
         report(progress, i + 1, len(concepts), "Channels of concepts")
     return means, stds
+
+
+def _mean_and_spread(features: Any, members: IntArray) -> tuple[FloatArray, FloatArray]:
+    rows = rows_of(features, members)
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = np.sqrt(np.square(rows - mean).mean(axis=0, dtype=np.float64)).astype(np.float32)
+    return mean, spread
 
 
 def representatives(

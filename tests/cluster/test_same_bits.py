@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alignedcut_viewer.alignment import ChannelAlignment
 from alignedcut_viewer.cluster import Cluster, engine
-from alignedcut_viewer.concepts import cosine_similarity, feature_norms
+from alignedcut_viewer.concepts import channel_statistics, cosine_similarity, discover, feature_norms
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.pipeline.alignment_stage import _fit
@@ -208,3 +208,17 @@ def test_what_brain_alignment_is_trained_on(study: Study, sent: list[str], monke
         return [pooled_means(features, layer, images, tell) for layer in features.layers]
 
     same(stage, sent, monkeypatch, kill="Pooling")
+
+
+def test_what_the_members_of_concepts_have_in_common(
+    study: Study, aligned: ChannelAlignment, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = study.node_features(study.node_index(["planted"]), aligned)
+    places = np.random.default_rng(3).standard_normal((len(features), 3)).astype(np.float32)
+    concepts = discover(places, radius=0.5, n_concepts=12)
+    assert len(concepts) == 12
+
+    def stage(progress: Any) -> list[Any]:
+        return list(channel_statistics(features, concepts, most=100, progress=progress))
+
+    same(stage, sent, monkeypatch, kill="Channels of concepts")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import AlignedCutError, StorageError
+from .places import shown
 
 __all__ = [
     "abandoned",
@@ -61,20 +62,23 @@ def writing(path: str | Path) -> Iterator[None]:
     except AlignedCutError:
         raise
     except OSError as error:
+        name = shown(path)
         full = (errno.ENOSPC, getattr(errno, "EDQUOT", None))
         refused = (errno.EACCES, errno.EPERM, errno.EROFS)
         if error.errno in full:
-            text = f"No space is left on the disk while writing {path}; free some space and run again: "
+            text = f"No space is left on the disk while writing {name}; free some space and run again: "
             text += "what is finished is kept."
+            if name != str(path):  # its working copy is what fills the disk
+                text += f" Its working copy is in {path}; ALIGNEDCUT_CACHE names a folder on another disk."
         elif error.errno == errno.EFBIG:
-            text = f"{path} grew beyond the largest file that is allowed here; choose another disk or raise the limit."
+            text = f"{name} grew beyond the largest file that is allowed here; choose another disk or raise the limit."
         elif error.errno in refused:
-            text = f"{path} cannot be written: permission is denied; choose a folder that you may write to."
+            text = f"{name} cannot be written: permission is denied; choose a folder that you may write to."
         elif error.errno in (errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", None)):
-            text = f"Writing {path} failed: {error.strerror}; make its folder or bring it back, and run again: "
+            text = f"Writing {name} failed: {error.strerror}; make its folder or bring it back, and run again: "
             text += "what is finished is kept."
         else:
-            text = f"Writing {path} failed: {error.strerror or error}."
+            text = f"Writing {name} failed: {error.strerror or error}."
         raise StorageError(text) from error
 
 

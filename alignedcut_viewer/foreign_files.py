@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from .errors import AlignedCutError, Cancelled, InputError
+from .places import shown
 
 __all__ = ["MOST_PIXELS", "checked_name", "checked_size", "reading_foreign"]
 
@@ -32,17 +33,18 @@ def reading_foreign(path: Path, what: str, raising: type[AlignedCutError] = Inpu
     AlignedCutError
         Of type `raising`; an AlignedCutError raised inside keeps its own, with the file's name before it.
     """
+    name = shown(path)
     try:
         yield
     except Cancelled:
         raise
     except AlignedCutError as error:
-        if str(path) in str(error):
+        if name in str(error):
             raise
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     except Exception as error:  # of a hostile file a parser may raise anything, MemoryError and RecursionError included
         reason = " ".join(str(error).split())[:200]
-        raise raising(f"{path} is damaged or not {what} ({type(error).__name__}: {reason}).") from error
+        raise raising(f"{name} is damaged or not {what} ({type(error).__name__}: {reason}).") from error
 
 
 def checked_name(name: object) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from alignedcut_viewer.errors import InputError, StorageError
 from alignedcut_viewer.node_ranges import as_ranges, from_ranges, translate
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex
+from alignedcut_viewer.study_files import LocalFiles
 from alignedcut_viewer.viewer.state.named_selections import NamedSelections
 from alignedcut_viewer.viewer.state.session_file import SessionState, read_session, write_session
 
@@ -47,36 +48,36 @@ def test_nodes_find_their_places_in_another_numbering(nodes):
 
 
 def test_names_are_kept_and_found_again_by_their_places(tmp_path):
-    named = NamedSelections(tmp_path, "default", OLD)
+    named = NamedSelections(LocalFiles(tmp_path), "default", OLD)
     eye = OLD.node("wide", 2, 9, row=1, column=1)
     named.put(" eye ", np.array([eye, OLD.node("wide", 0, 9, row=1, column=1)]))
     named.put("bee", np.array([3]))
     named.remove("bee")
-    assert list(NamedSelections(tmp_path, "default", OLD)) == ["eye"]
-    again = NamedSelections(tmp_path, "default", NEW)
+    assert list(NamedSelections(LocalFiles(tmp_path), "default", OLD)) == ["eye"]
+    again = NamedSelections(LocalFiles(tmp_path), "default", NEW)
     assert again["eye"].tolist() == [NEW.node("wide", 2, 9, row=1, column=1)]
-    other = NamedSelections(tmp_path, "other", OLD)
+    other = NamedSelections(LocalFiles(tmp_path), "other", OLD)
     assert len(other) == 0
     other.put("bee", np.array([1]))
-    assert list(NamedSelections(tmp_path, "default", OLD)) == ["eye"]
+    assert list(NamedSelections(LocalFiles(tmp_path), "default", OLD)) == ["eye"]
     assert named.free_name("eye") == "eye 1"
 
 
 def test_what_cannot_be_kept_is_told(tmp_path):
-    named = NamedSelections(tmp_path, "default", OLD)
+    named = NamedSelections(LocalFiles(tmp_path), "default", OLD)
     with pytest.raises(InputError, match="Enter a name"):
         named.put(" ", np.array([1]))
     with pytest.raises(InputError, match="empty"):
         named.put("a", np.array([], dtype=np.int64))
     with pytest.raises(InputError, match="no selection called"):
         named["b"]
-    gone = NamedSelections(tmp_path / "gone", "default", OLD)
+    gone = NamedSelections(LocalFiles(tmp_path / "gone"), "default", OLD)
     with pytest.raises(StorageError, match="is gone"):
         gone.put("a", np.array([1]))
     assert "a" in gone  # as long as the window is open
     (tmp_path / "selections.json").write_text("{")
     with pytest.raises(StorageError, match="damaged"):
-        NamedSelections(tmp_path, "default", OLD)
+        NamedSelections(LocalFiles(tmp_path), "default", OLD)
 
 
 def test_a_session_is_read_as_it_was_written(tmp_path):

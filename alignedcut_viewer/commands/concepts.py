@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from ..progress import ProgressCallback, span
 from ..tables import write_table
 from . import options
 from .command import Command
+from .files import put_beside
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def concepts(
         n_concepts=number,
         seed=seed,
     )
-    folder = Path(out or f"{study.rstrip('/' + os.sep)}-concepts")
+    folder = Path(out) if out else put_beside(study, "concepts")
     opened = Study.open(study)
     with progress_bar() as progress:
         chosen = opened.cut(cut)

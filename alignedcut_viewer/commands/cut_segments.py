@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 from ..choices import CUT_SEGMENT_METHODS
 from ..errors import InputError
+from .files import put_beside
 from .progress_bar import progress_bar
 
 __all__ = ["add_cut_options", "segment_joint_cut"]
@@ -69,7 +69,7 @@ def segment_joint_cut(study: str, cut: str, values: dict[str, Any]) -> None:
         refine=RefineSettings(filter=values["refine"]),
         seed=values["seed"],
     )
-    folder = Path(values["out"] or f"{study.rstrip('/' + os.sep)}-masks")
+    folder = Path(values["out"]) if values["out"] else put_beside(study, "masks")
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
         if not values["replace"]:
             check_target(opened, folder, values["formats"])  # before the work, not after it

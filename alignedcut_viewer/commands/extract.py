@@ -26,7 +26,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
     options.preset(parser)
     parser.add_argument(
-        "--study", required=True, metavar="STUDY", help="the study's folder; created if it does not exist"
+        "--study",
+        required=True,
+        metavar="STUDY",
+        help="the study's folder, or a URL such as s3://bucket/my-study; created if it does not exist",
     )
     parser.add_argument("--recursive", action="store_true", help="search subfolders as well")
     options.layers(parser)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..tables import write_table
 from . import options
 from .command import Command
 from .figure_material import MaskOptions, prepared
-from .files import check_ending
+from .files import check_ending, put_beside
 from .progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def figures(
     kinds = chosen_kinds(None if all else figures or ("mosaic",))
     for kind in () if all else kinds:
         chosen.of(kind, kind.draw)  # says what does not fit before anything is computed
-    targets = _targets(kinds, out, formats, Path(f"{study.rstrip('/' + os.sep)}-figures"), several=all)
+    targets = _targets(kinds, out, formats, put_beside(study, "figures"), several=all)
     with progress_bar() as progress:
         ready = prepared(
             study, cut, kinds, MaskOptions(masks, figure_labels, unlabelled), about, chosen, span(progress, 0.0, 0.5)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
+import os
+from pathlib import Path
 
-__all__ = ["check_ending"]
+from ..errors import InputError
+from ..places import Url, as_place
+
+__all__ = ["check_ending", "put_beside"]
+
+
+def put_beside(study: str, what: str) -> Path:
+    """Where files of a study go if nobody says: beside it, or in the present folder if it is elsewhere."""
+    place = as_place(study)
+    return Path(f"{place.name if isinstance(place, Url) else study.rstrip('/' + os.sep)}-{what}")
 
 
 def check_ending(out: str | None, *endings: str) -> None:

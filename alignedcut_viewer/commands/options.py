@@ -35,7 +35,7 @@ def none(parser: argparse.ArgumentParser) -> None:
 
 def study(parser: argparse.ArgumentParser, *, with_cut: bool = True) -> None:
     """The study, and which cut of it."""
-    parser.add_argument("study", metavar="STUDY", help="the study's folder, as given to `extract --study`")
+    parser.add_argument("study", metavar="STUDY", help="the study's folder or URL, as given to `extract --study`")
     if with_cut:
         cut(parser)
 

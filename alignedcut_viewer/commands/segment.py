@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ..errors import InputError
 from . import options
 from .command import Command
 from .cut_segments import add_cut_options, segment_joint_cut
+from .files import put_beside
 from .progress_bar import progress_bar
 
 __all__ = ["COMMANDS"]
@@ -141,7 +141,7 @@ def segment(
         upsampler=upsampler,
         device=device,
     )
-    folder = Path(out or f"{study.rstrip('/' + os.sep)}-masks")
+    folder = Path(out) if out else put_beside(study, "masks")
     with Study.open(study, writable=True) as opened, progress_bar() as progress:
         if not replace:
             check_target(opened, folder, formats)  # before the work, not after it

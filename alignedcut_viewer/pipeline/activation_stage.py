@@ -151,7 +151,7 @@ def _slots_with_readout(study: Study, alignment: str | None) -> set[Slot] | None
     if alignment is None:
         return None
     try:
-        description = read_description(study.store.folder(f"{ALIGNMENTS}/{alignment}/safetensors") / "c" / "0")
+        description = read_description(study.store.chunk(f"{ALIGNMENTS}/{alignment}/safetensors"))
     except AlignmentError:
         return None
     return {Slot(s["network"], int(s["layer"])) for s in description["slots"]} if "readout" in description else None

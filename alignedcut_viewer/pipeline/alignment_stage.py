@@ -139,8 +139,7 @@ def load_alignment(study: Study, name: str) -> ChannelAlignment:
 
     path = f"{ALIGNMENTS}/{name}/safetensors"
     study.store.require_intact(f"{ALIGNMENTS}/{name}")
-    study.store.array(path)  # says what is missing
-    return ChannelAlignment.load(study.store.folder(path) / "c" / "0")
+    return ChannelAlignment.load(study.store.chunk(path))
 
 
 def portable_alignment(study: Study, name: str) -> ChannelAlignment:

@@ -276,7 +276,7 @@ class _Extraction:
             new = [layer for layer, chunk in chunks if not features.holds(layer, chunk)]
             values = sum(self._widths[tap][layer] * features.n_held_at(layer) for layer in new)
             needed += values * features.batch * itemsize
-        free = self._study.store.free_bytes()
+        free = self._study.store.files.free_bytes()
         if needed > free:
             raise StorageError(
                 f"The features of {self._backbone.name} need {_size(needed)}, but only {_size(free)} are free on "

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..array_files import ARRAYS, chunk_of
-from ..atomic_files import digest_of, replace_file
+from ..array_files import ARRAYS
+from ..atomic_files import digest_of
 from ..errors import AlignedCutError, StudyError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, span
@@ -252,12 +252,7 @@ def _copy_back(study: Study, group: str) -> None:
         other = array.removesuffix(COPY) if array.endswith(COPY) else array + COPY
         if other not in entries or other in store.faults(group):
             raise StudyError("its concepts are damaged in both places where they are kept; discover them anew.")
-        store.copy_metadata(f"{group}/{other}", f"{group}/{array}")
-        n_dimensions = len(entries[array]["shape"])
-        source = chunk_of(store.folder(f"{group}/{other}"), n_dimensions)
-        target = chunk_of(store.folder(f"{group}/{array}"), n_dimensions)
-        store.make_folder(target.parent.relative_to(store.root).as_posix())
-        replace_file(target, source.read_bytes(), safe=True)
+        store.copy_chunk(f"{group}/{other}", f"{group}/{array}")
 
 
 def _statistics_again(study: Study, cut: Cut, group: str, progress: ProgressCallback) -> None:

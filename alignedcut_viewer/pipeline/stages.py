@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,11 +132,10 @@ def open_study(path: str | os.PathLike[str], source: _Source | PictureSet) -> tu
     from ..images import PictureSet, open_pictures
 
     pictures = source if isinstance(source, PictureSet) else open_pictures(source)
-    folder = Path(path).expanduser()
-    if Study.is_vacant(folder):
-        study = Study.create(folder, pictures)
+    if Study.is_vacant(path):
+        study = Study.create(path, pictures)
         return study, list(range(len(pictures)))
-    study = Study.open(folder, writable=True)
+    study = Study.open(path, writable=True)
     return study, study.add_pictures(pictures)
 
 
@@ -150,8 +147,7 @@ def removed_if_empty(study: Study) -> Iterator[None]:
     except BaseException:
         n_images, sets = len(study.pictures), study.networks.values()
         if study.store.is_new and not any(s.complete(layer, n_images).any() for s in sets for layer in s.layers):
-            study.close()
-            shutil.rmtree(study.path, ignore_errors=True)
+            study.store.discard()
         raise
 
 

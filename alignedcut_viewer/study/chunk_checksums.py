@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from ..atomic_files import writing
+from ..study_files import LocalFiles
 
 __all__ = ["ChunkChecksums"]
 
@@ -21,10 +22,13 @@ class ChunkChecksums:
     ----------
     folder
         Of the layer's array.
+    files
+        The files of the study.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "checksums"
+    def __init__(self, folder: Path, files: LocalFiles) -> None:
+        self._files = files
+        self._path = files.bring(folder / "checksums")
 
     def put(self, number: int, data: bytes | memoryview) -> None:
         """Note the checksum of a chunk that is on disk."""
@@ -33,6 +37,7 @@ class ChunkChecksums:
             with self._path.open("r+b") as file:
                 file.seek(number * _ENTRY.size)
                 file.write(_ENTRY.pack(_KNOWN | zlib.crc32(data)))
+        self._files.changed(self._path)
 
     def fits(self, number: int, data: bytes | memoryview) -> bool:
         """Whether a chunk is what was written; True where that was not noted, as version 0.1.0 did not."""

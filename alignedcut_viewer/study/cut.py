@@ -68,6 +68,14 @@ class Cut:
             self._views[path] = values
         return self._views[path]
 
+    def bring(self) -> None:
+        """Have at hand what a window shows of the cut, where the study is elsewhere; nothing is looked at."""
+        arrays = [f"{self._group}/eigenvectors", f"{self._group}/eigenvalues"]
+        arrays += [f"{self._colour}/embedding", f"{self._colour}/rgb"]
+        place = self.attached(MAP)
+        for path in arrays if place is None else [*arrays, f"{place}/places"]:
+            self._store.files.bring_folder(self._store.folder(path))
+
     @property
     def group(self) -> str:
         """Name of the group that holds the eigenvectors, inside the group of all cuts."""

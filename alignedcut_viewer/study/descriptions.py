@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import AlignedCutError, StudyError
+from ..errors import AlignedCutError, StorageError, StudyError
+from ..places import shown
 
 __all__ = ["check_array", "check_feature_set", "check_picture", "reading", "require"]
 
@@ -26,12 +27,16 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except AlignedCutError as error:
-        if isinstance(error, StudyError):
+        if isinstance(error, StudyError | StorageError):  # damaged, or out of reach
             raise
-        raise StudyError(f"{path} was edited or damaged ({error}); restore it, or make the study anew.") from error
+        raise StudyError(
+            f"{shown(path)} was edited or damaged ({error}); restore it, or make the study anew."
+        ) from error
     except _FAULTS as error:
         what = f"{type(error).__name__}: {error}"
-        raise StudyError(f"{path} was edited or damaged ({what}); restore it, or make the study anew.") from error
+        raise StudyError(
+            f"{shown(path)} was edited or damaged ({what}); restore it, or make the study anew."
+        ) from error
 
 
 def require(condition: bool, what: str) -> None:

@@ -63,8 +63,9 @@ class StudyPictures:
 
     def _find(self, record: PictureRecord) -> Path:
         path = Path(record.path)
-        if record.relative is not None and not path.exists():
-            moved = Path(os.path.normpath(self._store.root / record.relative))
+        root = self._store.root
+        if record.relative is not None and isinstance(root, Path) and not path.exists():
+            moved = Path(os.path.normpath(root / record.relative))
             if moved.exists():
                 return moved
         return path
@@ -279,6 +280,8 @@ class StudyPictures:
         self._store.set_attributes(PICTURES, {"pictures": table.as_json()})
 
     def _relative(self, path: Path) -> str | None:
+        if not isinstance(self._store.root, Path):
+            return None  # elsewhere
         try:
             return Path(os.path.relpath(path, self._store.root)).as_posix()
         except ValueError:  # another drive

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -45,15 +44,15 @@ _BEGINNING: dict[str, dict[str, Any]] = {
 
 
 class Study:
-    """A folder on disk that holds all that was computed from some pictures.
+    """A folder, on a disk or at a URL, that holds all that was computed from some pictures.
 
     Use :meth:`create` and :meth:`open`. A study that is open for writing holds a lock until :meth:`close`; any number
     of readers may look at it meanwhile, and see each result as soon as it is complete.
 
     Attributes
     ----------
-    path : Path
-        The study's folder, a zarr group.
+    path : Path or Url
+        The study's folder, a zarr group; what :meth:`open` takes.
     store : Store
         The store underneath.
     names : ResultNames
@@ -76,7 +75,7 @@ class Study:
         Parameters
         ----------
         path
-            A folder that does not exist, or that is vacant.
+            A folder that does not exist, or that is vacant; or a URL of one, such as ``s3://bucket/my-study``.
         pictures
             The pictures; see :func:`alignedcut_viewer.images.open_pictures`.
 
@@ -91,19 +90,18 @@ class Study:
         """
         if not len(pictures):
             raise PictureError("A study needs at least one picture; none was given.")
-        study = cls(Store.create(Path(path), _BEGINNING))
+        study = cls(Store.create(path, _BEGINNING))
         try:
             study.add_pictures(pictures)
         except BaseException:
-            study.close()
-            shutil.rmtree(study.path, ignore_errors=True)
+            study.store.discard()
             raise
         return study
 
     @staticmethod
     def is_vacant(path: str | os.PathLike[str]) -> bool:
         """Whether a new study can be made there: nothing is there, or what a run left that was killed as it began."""
-        return Store.is_vacant(Path(path), _BEGINNING)
+        return Store.is_vacant(path, _BEGINNING)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], writable: bool = False) -> Study:
@@ -112,7 +110,7 @@ class Study:
         Parameters
         ----------
         path
-            The study's folder.
+            The study's folder, or its URL.
         writable
             Whether to take the lock and write to it.
 
@@ -121,7 +119,7 @@ class Study:
         StudyError
             If there is no study, if it is of a newer version, read-only, or being written by another run.
         """
-        return cls(Store.open(Path(path), writable=writable))
+        return cls(Store.open(path, writable=writable))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, a study is its place: where it arrives it is opened again, for reading."""

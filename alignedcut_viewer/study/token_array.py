@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..study_files import LocalFiles
+
 if TYPE_CHECKING:
     import zarr
 
 __all__ = ["TokenArray"]
+
+_AHEAD = 8
+"""Chunks that are brought at a time from a study that is elsewhere."""
 
 
 class TokenArray:
@@ -26,12 +32,16 @@ class TokenArray:
         The zarr array.
     folder
         Where it lies on disk.
+    files
+        The files of the study; where they are elsewhere, chunks are brought when they are first read.
     """
 
     on_disk = True
 
-    def __init__(self, array: zarr.Array[Any], folder: Path) -> None:
-        self._folder = folder / "c"
+    def __init__(self, array: zarr.Array[Any], folder: Path, files: LocalFiles) -> None:
+        self._files = files
+        self._last = -1
+        self._inside = (folder / "c").relative_to(files.folder)  # another machine has its copy in another folder
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.chunks: tuple[int, ...] = tuple(array.chunks)
         self.dtype: np.dtype[Any] = np.dtype(array.dtype)
@@ -57,11 +67,20 @@ class TokenArray:
 
     def _file(self, number: int) -> Path | None:
         """The file of a chunk, where it is whole."""
-        file = self._folder / str(number) / "0" / "0"
+        file = self._files.bring(self._path(number))
         size = int(np.prod(self.chunks, dtype=np.int64)) * self.dtype.itemsize
         return file if file.is_file() and file.stat().st_size == size else None
 
+    def _path(self, number: int) -> Path:
+        return self._files.folder / self._inside / str(number) / "0" / "0"
+
+    def _bring(self, numbers: Iterable[int]) -> None:
+        self._files.bring_all([self._path(int(number)) for number in numbers])
+
     def _images(self, number: int, place: int, n: int) -> NDArray[Any] | float:
+        if number == self._last + 1:  # who reads in order wants the next ones, too
+            self._bring(range(number, min(number + _AHEAD, -(-self.shape[0] // self.chunks[0]))))
+        self._last = number
         file = self._file(number)
         if file is None:
             return float("nan")
@@ -84,7 +103,10 @@ class TokenArray:
         """
         result = np.empty((len(images), self.shape[2]), dtype=self.dtype)
         chunks = images // self.chunks[0]
-        for number in np.unique(chunks):
+        numbers = np.unique(chunks)
+        for place, number in enumerate(numbers):
+            if place % _AHEAD == 0:
+                self._bring(numbers[place : place + _AHEAD])
             here = np.flatnonzero(chunks == number)
             file = self._file(int(number))
             if file is None:

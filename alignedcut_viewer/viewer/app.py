@@ -40,7 +40,7 @@ def launch(study_path: str | Path | None = None, *, block: bool = True) -> "napa
     from .frames.loading import load_study
 
     # Read before the window opens, so that the command line can say what is wrong with the study.
-    loaded = None if study_path is None else load_study(Path(study_path).expanduser())
+    loaded = None if study_path is None else load_study(study_path)
     keep_from_warning_of_qt()
     viewer = napari.Viewer(title="AlignedCut")
     coordinator = Coordinator.of(viewer)

@@ -5,6 +5,7 @@ another; a panel that is closed and opened again is a new widget and finds every
 window's thread.
 """
 
+import os
 import weakref
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -16,6 +17,7 @@ from napari.utils.notifications import show_info, show_warning
 from ...backbones import list_networks
 from ...errors import InputError
 from ...node_ranges import translate
+from ...places import as_place
 from ..frames.loading import LoadedPictures, LoadedStudy, load_pictures, load_study
 from ..frames.stacks import PictureStack
 from ..layers.display import Display
@@ -329,9 +331,8 @@ class Coordinator:
         self.settings.update(source=loaded.source, study=shown_path(loaded.suggested_study))
         self.shown.changed.emit()
 
-    def open_study(self, path: str | Path, cut: str | None = None) -> None:
+    def open_study(self, path: str | os.PathLike[str], cut: str | None = None) -> None:
         """Show a study as it was last looked at; `cut` is the name of the cut to show, by default the same as then."""
-        path = Path(path)
         self.tasks.start("Opening the study", lambda report: load_study(path, cut, report), self.show_opened_study)
 
     def open_session(self, path: str | Path) -> None:
@@ -340,8 +341,8 @@ class Coordinator:
 
         def work(report: Any) -> LoadedStudy:
             session = read_session(path)
-            study = Path(session.study)
-            if not study.is_dir() and (path.parent / study.name).is_dir():
+            study = as_place(session.study)
+            if isinstance(study, Path) and not study.is_dir() and (path.parent / study.name).is_dir():
                 study = path.parent / study.name  # both were moved together
             return replace(load_study(study, session.cut or None, report), session=session)
 

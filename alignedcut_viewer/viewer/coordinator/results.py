@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from psygnal import Signal
 
 from ...errors import AlignedCutError, StudyError
+from ...places import Location
 from ..state.timeline import Step, Timeline
 from .cut_steps import CutSteps
 from .shown import Shown
@@ -42,14 +42,14 @@ class Results:
     def __init__(
         self,
         shown: Shown,
-        open_study: Callable[[Path, str | None], None],
+        open_study: Callable[[Location, str | None], None],
         cut_steps: CutSteps,
         timeline: Timeline,
     ) -> None:
         self._shown, self._open_study = shown, open_study
         self._cut_steps, self._timeline = cut_steps, timeline
         self._deletions: list[Step] = []
-        self._touched: set[Path] = set()
+        self._touched: set[Location] = set()
 
     @property
     def can_restore(self) -> bool:

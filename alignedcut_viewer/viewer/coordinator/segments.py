@@ -5,7 +5,6 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ...errors import AlignedCutError, InputError
+from ...places import Location
 from ...progress import ProgressCallback, report
 from ..frames.picture_layout import Place
 from ..frames.segment_stack import repainted
@@ -38,7 +38,7 @@ SAMPLES = 4
 class OpenSegments:
     """Segments of a study with the list to work with."""
 
-    study: Path
+    study: Location
     kept: "SegmentSet"
     edits: "Segmentation"
 
@@ -85,7 +85,7 @@ class Segments:
         self._saved = 0
         self._chosen: tuple[SegmentKey, ...] = ()
         self._deletions: list[Step] = []
-        self._touched: set[Path] = set()
+        self._touched: set[Location] = set()
 
     # -- which ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Segments:
         return None if self._open is None else self._open.edits
 
     @property
-    def study_path(self) -> Path | None:
+    def study_path(self) -> Location | None:
         """The study whose segments are open."""
         return None if self._open is None else self._open.study
 
@@ -408,7 +408,7 @@ def _shares(labels: NDArray[np.integer], number: int, rows: int, columns: int) -
     return np.asarray(inside.reshape(rows, SAMPLES, columns, SAMPLES).mean((1, 3)).ravel())
 
 
-def load_segments(study: Path, name: str, progress: ProgressCallback) -> OpenSegments:
+def load_segments(study: Location, name: str, progress: ProgressCallback) -> OpenSegments:
     """Read segments of a study, with the list to work with."""
     from ...study.study import Study
 

@@ -51,7 +51,7 @@ class SelectionNames:
         self.sets = NamedSelections()
         try:
             if study is not None and study.cut is not None:
-                self.sets = NamedSelections(study.path, study.cut.name, study.cut.index)
+                self.sets = NamedSelections(study.study.store.files, study.cut.name, study.cut.index)
         except StorageError as error:
             # They stay without a file: what is damaged is not written over.
             self.failed.emit(error)

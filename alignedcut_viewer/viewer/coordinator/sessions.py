@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from psygnal import Signal
 
 from ...errors import StorageError
+from ...places import Location
 from ..state.history import SELECTIONS, Selection
 from ..state.session_file import AUTOSAVE, SessionState, write_session
 from ..state.similarity import SCOPES, SPACES, SimilaritySettings
@@ -48,7 +49,7 @@ class SessionWindow(Protocol):
         """Workspace, size of the window, and places of the panels."""
 
     def arrange(self, kept: dict[str, Any]) -> None:
-        """Place window and panels as they were, as far as that is known."""
+        """Location window and panels as they were, as far as that is known."""
 
     def go(self, position: Position) -> None:
         """Move the sliders, as far as there are such a network, layer and image."""
@@ -87,7 +88,7 @@ class Sessions:
     ) -> None:
         self._shown, self._selection, self._similarity, self._view = shown, selection, similarity, view
         self._canvas, self._panel_state, self._window = canvas, panel_state, window
-        self._unwritable: Path | None = None
+        self._unwritable: Location | None = None
         self._changed = self._closed = False
         for signal in (selection.changed, selection.active_changed, similarity.settings.events, view.events):
             signal.connect(self.touch)
@@ -106,10 +107,11 @@ class Sessions:
         if self._closed or not (self._changed or always) or study is None:
             return
         self.stop()
-        if study.path == self._unwritable or not study.path.is_dir():
+        kept = study.study.store.files.own(AUTOSAVE)
+        if study.path == self._unwritable or not kept.parent.is_dir():
             return
         try:
-            write_session(study.path / AUTOSAVE, self.capture())
+            write_session(kept, self.capture())
         except StorageError:
             # Nobody asked for it; names that the user gives are another matter, and told.
             self._unwritable = study.path

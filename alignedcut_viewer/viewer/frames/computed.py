@@ -1,10 +1,10 @@
 """What is computed for a cut after it was made, and kept with it where the study may be written. No Qt."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...errors import StorageError, StudyError
+from ...places import Location
 from ...progress import ProgressCallback, report
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Computed(Generic[Value]):
     def __init__(self, read: "Callable[[Cut], Value | None]") -> None:
         self._read = read
         # Of studies that may not be written, for as long as the program runs; the latest ones.
-        self._unkept: dict[tuple[Path, str], Value] = {}
+        self._unkept: dict[tuple[Location, str], Value] = {}
 
     def known(self, shown: "LoadedStudy") -> Value | None:
         """What was computed for the cut that is shown, or None."""

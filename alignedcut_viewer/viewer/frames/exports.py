@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...choices import FIGURE_SUFFIXES
 from ...errors import InputError
+from ...places import Location
 from ...progress import ProgressCallback, report
 from ..state.node_values import NodeValues
 from ..state.settings import StudySettings
@@ -54,7 +55,7 @@ def figure_work(
 
 
 def masks_work(
-    study: Path, name: str, folder: Path, settings: StudySettings, *, replace: bool = False
+    study: Location, name: str, folder: Path, settings: StudySettings, *, replace: bool = False
 ) -> Callable[[ProgressCallback], Path]:
     """The work of writing segments of a study as masks of all their pictures, at the size of these.
 

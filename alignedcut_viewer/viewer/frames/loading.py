@@ -1,6 +1,7 @@
 """What the window shows, read from disk away from the window's thread. Knows neither Qt nor napari."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import AlignedCutError, PictureError, StorageError
 from ...images import PictureSet, open_pictures, sample_pictures
+from ...places import Location, as_place, folder_around
 from ...progress import ProgressCallback, report
 from ..state.session_file import AUTOSAVE, SessionState, read_session
 from ..state.settings import SAMPLES
@@ -129,9 +131,14 @@ class LoadedStudy:
     session: SessionState | None = None
 
     @property
-    def path(self) -> Path:
-        """The study's folder."""
+    def path(self) -> Location:
+        """The study's folder, or its URL."""
         return self.study.path
+
+    @property
+    def around(self) -> Path:
+        """The folder of this machine in which its exports are put first."""
+        return folder_around(self.path)
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -141,7 +148,7 @@ class LoadedStudy:
         return tuple(image for image in range(len(self.study.pictures)) if image not in self.study.skipped)
 
     @property
-    def identity(self) -> tuple[Path, str]:
+    def identity(self) -> tuple[Location, str]:
         """Changes whenever nodes are numbered anew."""
         return self.path, "" if self.cut is None else self.cut.identity
 
@@ -240,7 +247,9 @@ def load_pictures(source: str, progress: ProgressCallback | None = None) -> Load
     return LoadedPictures(source, files, PictureLayout(size, len(files)), unreadable)
 
 
-def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallback | None = None) -> LoadedStudy:
+def load_study(
+    path: str | os.PathLike[str], cut: str | None = None, progress: ProgressCallback | None = None
+) -> LoadedStudy:
     """Open a study for reading.
 
     Parameters
@@ -261,13 +270,14 @@ def load_study(path: str | Path, cut: str | None = None, progress: ProgressCallb
     """
     from ...study.study import Study
 
-    report(progress, 0, 1, f"opening {Path(path).name}")
+    report(progress, 0, 1, f"opening {as_place(path).name}")
     study = Study.open(path)
     session: SessionState | None = None
     warnings: tuple[str, ...] = ()
-    if (study.path / AUTOSAVE).is_file():
+    kept = study.store.files.own(AUTOSAVE)
+    if kept.is_file():
         try:
-            session = read_session(study.path / AUTOSAVE)
+            session = read_session(kept)
         except StorageError as error:
             warnings = (str(error),)
     if cut is None and session is not None and session.cut in study.cuts:
@@ -281,6 +291,8 @@ def prepare_study(study: "Study", cut: str | None = None) -> LoadedStudy:
     cuts = tuple(study.cuts)
     name = cut or ("default" if "default" in cuts else next(iter(cuts), None))
     shown = None if name is None else study.cut(name)
+    if shown is not None:
+        shown.bring()
     table = study.pictures
     skipped = {table[image].name: reason for image, reason in study.skipped.items()}
     images = [i for i in range(len(table)) if i not in study.skipped] if shown is None else list(shown.index.images)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ReadOnlyError
 from ...images import SUFFIXES
+from ...places import Location
 from ...progress import ProgressCallback, span
 from ...study.study import Study
 from ...study.temporary_copy import temporary_copy
@@ -54,7 +55,7 @@ class Adding:
     _copies: "dict[Path, tempfile.TemporaryDirectory[str]]" = field(default_factory=dict)
 
     def add(
-        self, path: Path, cut: str, sources: Sequence[str], weights: dict[str, str], device: str
+        self, path: Location, cut: str, sources: Sequence[str], weights: dict[str, str], device: str
     ) -> Callable[[ProgressCallback], Joined]:
         """The work of placing pictures in a cut.
 
@@ -85,7 +86,7 @@ class Adding:
 
         return work
 
-    def take_out(self, path: Path, cut: str, images: Sequence[int]) -> Callable[[ProgressCallback], Joined]:
+    def take_out(self, path: Location, cut: str, images: Sequence[int]) -> Callable[[ProgressCallback], Joined]:
         """The work of taking pictures out of a cut again."""
 
         def work(progress: ProgressCallback) -> Joined:
@@ -98,11 +99,13 @@ class Adding:
 
         return work
 
-    def _writable(self, path: Path) -> tuple[Study, tuple[str, ...]]:
+    def _writable(self, path: Location) -> tuple[Study, tuple[str, ...]]:
         """The study, open for writing, or a copy of it for the time being; and what the user should know of that."""
         try:
             return Study.open(path, writable=True), ()
         except ReadOnlyError:
+            if not isinstance(path, Path):
+                raise  # to copy all of it here would be a surprise
             folder = tempfile.TemporaryDirectory(prefix="alignedcut-", ignore_cleanup_errors=True)
             copy = temporary_copy(Study.open(path), Path(folder.name) / path.name)
             self._copies[copy] = folder

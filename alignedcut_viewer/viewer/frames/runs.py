@@ -13,6 +13,7 @@ from ...layer_text import parse_layers
 from ...pipeline.layered_settings import LayeredSettings
 from ...pipeline.presets import PAPER, paper_brain, paper_cut, paper_layered
 from ...pipeline.settings import AlignSettings, BrainSettings, CutSettings, ExtractSettings
+from ...places import Location
 from ...progress import ProgressCallback
 from ..state.settings import SAMPLES, StudySettings, parse_number
 from .loading import LoadedStudy, prepare_study
@@ -235,11 +236,11 @@ def run_work(
     return work
 
 
-def _check_name(path: Path, name: str | None) -> None:
+def _check_name(path: Location, name: str | None) -> None:
     """Raise an InputError where the study has a result of that name, which nobody said to replace."""
     from ...study.study import Study
 
-    if name is None or not path.is_dir() or not any(path.iterdir()):
+    if name is None or Study.is_vacant(path):
         return
     with Study.open(path) as study:
         if name in study.cuts:

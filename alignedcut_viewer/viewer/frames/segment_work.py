@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...places import Location
 from ...progress import ProgressCallback, report, span
 from ..state.node_values import NodeValues
 from .loading import LoadedStudy
@@ -34,7 +35,7 @@ def free_name(wanted: str, names: Sequence[str]) -> str:
     return free
 
 
-def segment_work(study: Path, settings: dict[str, Any], name: str) -> Keep:
+def segment_work(study: Location, settings: dict[str, Any], name: str) -> Keep:
     """The work of segmenting the pictures of a study.
 
     Parameters
@@ -61,7 +62,7 @@ def segment_work(study: Path, settings: dict[str, Any], name: str) -> Keep:
     return work
 
 
-def import_work(study: Path, source: Path, name: str) -> Keep:
+def import_work(study: Location, source: Path, name: str) -> Keep:
     """The work of reading masks as segments of a study."""
 
     def work(progress: ProgressCallback) -> str:
@@ -74,7 +75,7 @@ def import_work(study: Path, source: Path, name: str) -> Keep:
     return work
 
 
-def empty_work(study: Path, name: str) -> Keep:
+def empty_work(study: Location, name: str) -> Keep:
     """The work of making segments that are drawn by hand."""
 
     def work(progress: ProgressCallback) -> str:

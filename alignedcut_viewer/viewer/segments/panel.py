@@ -343,7 +343,7 @@ class SegmentsPanel(Panel):
 
     def _beside(self) -> Path | str:
         study = self.coordinator.shown.study
-        return "" if study is None else study.path.parent
+        return "" if study is None else study.around
 
     # -- scores --------------------------------------------------------------------------------------------------
 

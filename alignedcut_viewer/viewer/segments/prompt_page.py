@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import AlignedCutError, InputError
+from ...places import Location
 from ...progress import ProgressCallback, span
 from ..coordinator.coordinator import Coordinator
 from ..coordinator.segments import OpenSegments, load_segments
@@ -30,7 +31,7 @@ from ..widgets.view import View
 from ..work.task_runner import tell_error
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 __all__ = ["PromptPage"]
 
@@ -257,7 +258,7 @@ class PromptPage(View):
         segments.choose([key for key in keys if key.image in (None, segments.image)])
 
 
-def _made_empty(study: "Path", name: str, progress: ProgressCallback) -> OpenSegments:
+def _made_empty(study: Location, name: str, progress: ProgressCallback) -> OpenSegments:
     return load_segments(study, empty_work(study, name)(progress), progress)
 
 

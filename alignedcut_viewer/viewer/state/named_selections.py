@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...atomic_files import replace_file
 from ...errors import InputError, StorageError
 from ...foreign_files import reading_foreign
 from ...node_ranges import as_ranges, from_ranges, translate
 from ...nodes import NodeIndex
+from ...study_files import LocalFiles
 
 __all__ = ["NamedSelections"]
 
@@ -28,21 +28,21 @@ class NamedSelections:
 
     Parameters
     ----------
-    study
-        The study's folder; None keeps nothing.
+    files
+        The study's files; None keeps nothing.
     cut
         Name of the cut.
     index
         Its nodes.
     """
 
-    def __init__(self, study: Path | None = None, cut: str = "", index: NodeIndex | None = None) -> None:
-        self._path = None if study is None else study / FILE
+    def __init__(self, files: LocalFiles | None = None, cut: str = "", index: NodeIndex | None = None) -> None:
+        self._files = files
         self._cut, self._index = cut, index
         self._sets: dict[str, NDArray[np.int64]] = {}
         entry = self._read().get(cut)
         if entry is not None and index is not None:
-            with reading_foreign(self._path or Path(FILE), "a file of named selections", StorageError):
+            with reading_foreign(self._place, "a file of named selections", StorageError):
                 numbered = NodeIndex.from_dict(entry["index"])
                 for name, ranges in entry["selections"].items():
                     nodes = from_ranges(ranges, len(numbered))
@@ -97,23 +97,28 @@ class NamedSelections:
             number += 1
         return f"{stem} {number}"
 
+    @property
+    def _place(self) -> Path:
+        return Path(FILE) if self._files is None else self._files.folder / FILE
+
     def _read(self) -> dict[str, Any]:
         """Entries of all cuts; none where there is no file."""
-        if self._path is None or not self._path.is_file():
+        data = None if self._files is None else self._files.read(FILE)
+        if data is None:
             return {}
-        with reading_foreign(self._path, "a file of named selections", StorageError):
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+        with reading_foreign(self._place, "a file of named selections", StorageError):
+            content = json.loads(data)
             version, cuts = int(content["format"]), dict(content["cuts"])
         if version > FORMAT:
-            raise StorageError(f"{self._path} was written by a newer version; named selections cannot be read.")
+            raise StorageError(f"{self._place} was written by a newer version; named selections cannot be read.")
         return cuts
 
     def _write(self) -> None:
-        if self._path is None or self._index is None:
+        if self._files is None or self._index is None:
             return
         selections = {name: as_ranges(nodes) for name, nodes in self._sets.items()}
         entry = {"index": self._index.as_dict(), "selections": selections}
         content = {"format": FORMAT, "cuts": {**self._read(), self._cut: entry}}
-        if not self._path.parent.is_dir():
-            raise StorageError(f"The study {self._path.parent} is gone; the selection is kept only in this window.")
-        replace_file(self._path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), safe=True)
+        if not self._files.there:
+            raise StorageError(f"The study {self._files.place} is gone; the selection is kept only in this window.")
+        self._files.write(FILE, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())

@@ -14,6 +14,7 @@ from typing import Any
 from ...choices import OFFLINE_NETWORK
 from ...cluster import computing_on
 from ...errors import InputError
+from ...places import Location, Url, as_place
 from .evented import Evented
 
 __all__ = [
@@ -180,8 +181,8 @@ class StudySettings(Evented):
         return replace(self, networks=kept, other_networks=", ".join(left)) if names else self
 
     @property
-    def study_path(self) -> Path:
-        """Folder of the study.
+    def study_path(self) -> Location:
+        """Folder of the study, or its URL.
 
         Raises
         ------
@@ -190,11 +191,13 @@ class StudySettings(Evented):
         """
         if not self.study.strip():
             raise InputError("Enter a folder for the study in the Study panel.")
-        return Path(self.study.strip()).expanduser()
+        return as_place(self.study.strip())
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: Location) -> str:
     """A path as it is shown and may be typed: what lies in the user's home begins with ``~``."""
+    if isinstance(path, Url):
+        return str(path)
     place = path.expanduser().absolute()
     try:
         return str(Path("~") / place.relative_to(Path.home()))

@@ -132,9 +132,8 @@ class BrainFields(View):
         if shown is None:
             tell_error(InputError("Compute or open a study first; the simulated subject sees its pictures."))
             return
-        path = Path(shown.path)
         number = 1
-        while (folder := path.parent / f"{path.stem}-simulated" / f"subj{number:02d}").exists():
+        while (folder := shown.around / f"{shown.path.stem}-simulated" / f"subj{number:02d}").exists():
             number += 1
 
         def work(progress: ProgressCallback) -> Path:

@@ -85,7 +85,9 @@ def save_session(viewer: napari.viewer.Viewer) -> None:
     coordinator = Coordinator.of(viewer)
     try:
         study, _ = coordinator.shown.study_and_cut()
-        path = ask_new_file(window_of(viewer), "Save session", study.path.with_suffix(ENDING), SESSION_FILES)
+        path = ask_new_file(
+            window_of(viewer), "Save session", study.around / f"{study.path.stem}{ENDING}", SESSION_FILES
+        )
         if path is not None:
             coordinator.sessions.save(path)
             coordinator.segments.save_now()
@@ -129,7 +131,7 @@ def export_figure(viewer: napari.viewer.Viewer) -> None:
     coordinator = Coordinator.of(viewer)
 
     def ask() -> Path | None:
-        start = coordinator.shown.study_and_cut()[0].path.parent / "alignedcut.png"
+        start = coordinator.shown.study_and_cut()[0].around / "alignedcut.png"
         return ask_new_file(window_of(viewer), "Export figure", start, FIGURE_FILES)
 
     def begin(path: Path) -> None:
@@ -228,7 +230,7 @@ def _ask_for_masks(viewer: napari.viewer.Viewer, what: str, preview: Preview) ->
     if not formats:
         return None
     settings.update(mask_formats=formats)
-    return ask_folder(window, "Export masks into a folder", study.path.parent)
+    return ask_folder(window, "Export masks into a folder", study.around)
 
 
 def _may_replace(viewer: napari.viewer.Viewer, folder: Path) -> bool | None:

@@ -66,7 +66,7 @@ def export_panel(parent: QWidget, figure: Drawing, table: Callable[[], Table], n
     global _last_folder
     coordinator: Coordinator | None = getattr(parent, "coordinator", None)
     study = None if coordinator is None else coordinator.shown.study
-    folder = _last_folder or (Path.home() if study is None else study.path.parent)
+    folder = _last_folder or (Path.home() if study is None else study.around)
     path = ask_new_file(parent.window(), f"Export {name.replace('-', ' ')}", folder / f"{safe_name(name)}.png", KINDS)
     if path is None:
         return None

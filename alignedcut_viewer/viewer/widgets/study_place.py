@@ -7,6 +7,8 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 from superqt import QElidingLabel
 
+from ...errors import InputError
+from ...places import Location, as_place
 from ..coordinator.coordinator import Coordinator
 from ..state.settings import shown_path
 from .view import View
@@ -48,29 +50,33 @@ class StudyPlace(View):
         self._draw()
 
     @property
-    def place(self) -> Path | None:
-        """The folder of the study; None where none was chosen yet."""
+    def place(self) -> Location | None:
+        """The folder of the study, or its URL; None where none was chosen yet, or what is typed is neither."""
         text = self.coordinator.settings.study.strip()
-        return Path(text).expanduser().absolute() if text else None
+        try:
+            return as_place(text) if text else None
+        except InputError:  # a URL that is still being typed
+            return None
 
     def _draw(self) -> None:
         place = self.place
         for widget in (self.open, self.copy):
             widget.setEnabled(place is not None)
+        self.open.setEnabled(isinstance(place, Path))
         if place is None:
             self.words.setText("Results go into a study; choose pictures first.")
             self.path.setText("")
             return
         study = self.coordinator.shown.study
-        is_shown = study is not None and study.path.absolute() == place
-        there = is_shown or (place / "zarr.json").is_file()
+        is_shown = study is not None and study.path == place
+        there = is_shown or (isinstance(place, Path) and (place / "zarr.json").is_file())
         self.words.setText("Written to" if is_shown else "Run adds to" if there else "Run will write")
         self.path.setText(shown_path(place))
         self.setToolTip(f"{self.words.text()} {place}")
 
     def _open(self) -> None:
         place = self.place
-        if place is not None:
+        if isinstance(place, Path):
             there = next(folder for folder in (place, *place.parents) if folder.is_dir())
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(there)))
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from .atomic_files import lock_file, replace_json
-from .errors import ReadOnlyError, StorageError, StudyError
+from ..atomic_files import lock_file, replace_json
+from ..errors import ReadOnlyError, StorageError, StudyError
 
 __all__ = ["WriterLock"]
 

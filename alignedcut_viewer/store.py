@@ -94,11 +94,8 @@ class Store:
             files.begin(groups)
             for name, attributes in groups.items():
                 store._write_group(name, attributes)
-            mark = {
-                "format": FORMAT_VERSION,
-                "software": __version__,
-                "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            }
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            mark = {"format": FORMAT_VERSION, "software": __version__, "created": now}
             store._write_group("", {_MARK: mark})  # last: only now is it a study
         except BaseException:
             store.discard()
@@ -273,6 +270,7 @@ class Store:
         with writing(self.folder(path)):
             # What is there already was found to be damaged, or left by a run that was killed.
             (self.folder(path) / _GROUP).unlink(missing_ok=True)
+            self.files.changed(self.folder(path) / _GROUP)
             array = zarr.create_array(
                 store=self.files.zarr_store(self.folder(path)),
                 shape=shape,

@@ -321,10 +321,10 @@ def test_what_a_run_killed_before_there_was_a_study_left_is_no_obstacle(memory: 
     memory.pipe_file("/studies/one/pictures/zarr.json", b"{}")
     memory.pipe_file("/studies/one/alignments/writer.json", json.dumps({"copy": "?"}).encode())
     with pytest.raises(StudyError, match="being written by another run"):  # on another machine, for all one knows
-        Store.create(PLACE, {"cuts": {}})
+        Store.create(PLACE, {"cuts": {}, "pictures": {}})
     memory.rm("/studies/one/alignments/writer.json")
-    Store.create(PLACE, {"cuts": {}}).close()
-    assert held(memory) == ["cuts/zarr.json", "zarr.json"]
+    Store.create(PLACE, {"cuts": {}, "pictures": {}}).close()
+    assert held(memory) == ["cuts/zarr.json", "pictures/zarr.json", "zarr.json"]
 
 
 def test_small_files_beside_the_results_need_no_lock(store: Store, memory: Any) -> None:

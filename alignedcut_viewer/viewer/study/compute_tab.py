@@ -9,6 +9,7 @@ from superqt import QCollapsible
 
 from ...backbones import TAPS, list_networks
 from ...choices import PRECISIONS
+from ...errors import InputError
 from ...spectral.methods import CUT_METHODS
 from ..coordinator.coordinator import Coordinator
 from ..frames.loading import list_skipped
@@ -16,7 +17,8 @@ from ..frames.runs import preset_fields
 from ..state.settings import ALIGNMENTS, JOINT_SCOPES, JOINT_SOLVERS, KINDS, PRESETS, SAMPLES
 from ..widgets.forms import PathField, SettingsForm, listing, narrow, note, row, scrolled, section, show_row
 from ..widgets.view import View
-from ..work.dialogs import ask_existing_file, ask_folder
+from ..work.dialogs import ask_existing_file, ask_folder, ask_study
+from ..work.task_runner import tell_error
 from .brain_fields import BrainFields
 from .network_badges import NetworkBadges
 
@@ -130,14 +132,21 @@ class ComputeTab(View):
         )
 
         self.study = PathField(
-            "study", "study", "The folder that keeps all results; computed once, opened again later", self._ask_study
+            "study",
+            "study",
+            "The folder that keeps all results, or a URL such as s3://bucket/my-study",
+            self._ask_study,
         )
         self.cut_name = LineEdit(
             name="cut_name",
             label="result",
             tooltip="Name of the next result. Results stand side by side; the View tab shows, renames and deletes them",
         )
-        self.open_study = PushButton(name="open_study", text="Open study…", tooltip="Show a study computed before")
+        self.open_study = PushButton(
+            name="open_study",
+            text="Open study…",
+            tooltip="Show a study computed before: a folder, or the URL entered above",
+        )
 
         for box in (
             *(self.preset, self.alignment, self.kind),
@@ -307,7 +316,12 @@ class ComputeTab(View):
             self.coordinator.open_pictures(self.source.text.strip())
 
     def _open_study(self) -> None:
-        path = ask_folder(self, "Open study", self.study.text)
+        shown = self.coordinator.shown.study
+        try:
+            path = ask_study(self, self.study.text, None if shown is None else shown.path)
+        except InputError as error:
+            tell_error(error)
+            return
         if path is not None:
             self.coordinator.open_study(path)
 

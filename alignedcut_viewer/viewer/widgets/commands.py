@@ -19,7 +19,15 @@ from ..frames.stacks import AXES
 from ..state.node_values import NodeValues
 from ..state.session_file import ENDING
 from ..state.settings import SAMPLES
-from ..work.dialogs import ask_existing_file, ask_existing_files, ask_folder, ask_new_file, ask_whether, window_of
+from ..work.dialogs import (
+    ask_existing_file,
+    ask_existing_files,
+    ask_folder,
+    ask_new_file,
+    ask_study,
+    ask_whether,
+    window_of,
+)
 from ..work.task_runner import tell_error
 from .mask_dialog import ask_formats
 
@@ -59,10 +67,15 @@ def open_image_folder(viewer: napari.viewer.Viewer) -> None:
 def open_study(viewer: napari.viewer.Viewer) -> None:
     """Ask for a study and show it."""
     coordinator = Coordinator.of(viewer)
-    folder = ask_folder(window_of(viewer), "Open study", coordinator.settings.study)
-    if folder is not None:
+    shown = coordinator.shown.study
+    try:
+        place = ask_study(window_of(viewer), coordinator.settings.study, None if shown is None else shown.path)
+    except InputError as error:
+        tell_error(error)
+        return
+    if place is not None:
         coordinator.workspaces.show("Compute")
-        coordinator.open_study(folder)
+        coordinator.open_study(place)
 
 
 def add_pictures(viewer: napari.viewer.Viewer) -> None:

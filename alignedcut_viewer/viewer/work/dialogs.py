@@ -6,12 +6,15 @@ from pathlib import Path
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
+from ...places import Location, Url, as_place
+
 __all__ = [
     "ask_choice",
     "ask_existing_file",
     "ask_existing_files",
     "ask_folder",
     "ask_new_file",
+    "ask_study",
     "ask_text",
     "ask_whether",
     "is_open",
@@ -40,6 +43,20 @@ def ask_folder(parent: QWidget | None, title: str, start: str | Path = "") -> Pa
     """Ask for a folder, which may be a new one; None if the user thought better of it."""
     chosen = QFileDialog.getExistingDirectory(parent, title, _start(start))
     return Path(chosen) if chosen else None
+
+
+def ask_study(parent: QWidget | None, typed: str, shown: Location | None) -> Location | None:
+    """The study to open: at the URL that was typed, unless it is shown already; else ask for a folder.
+
+    Raises
+    ------
+    InputError
+        If what was typed begins like a URL and is none.
+    """
+    place = as_place(typed) if typed.strip() else None
+    if isinstance(place, Url) and place != shown:
+        return place
+    return ask_folder(parent, "Open study", typed)
 
 
 def ask_existing_file(parent: QWidget | None, title: str, start: str | Path = "", kinds: str = "") -> Path | None:

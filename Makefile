@@ -19,7 +19,7 @@ $(VENV)/.installed-$(QT): pyproject.toml install_system_libraries.sh
 	sh install_system_libraries.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[$(QT),cluster,diffusion,offline,test]"
+	$(BIN)/python -m pip install --quiet --editable ".[$(QT),cluster,diffusion,offline,remote,test]"
 	touch $@
 
 demo: $(VENV)/.installed-$(QT)  ## sample pictures, offline network: study, figure, masks, window

@@ -286,7 +286,7 @@ class FeatureSet:
                 self._store.set_attributes(self._group, {**attributes, "complete": complete})
 
     def _file(self, layer: int, chunk: int) -> Path:
-        return self._store.folder(self._array_path(layer)) / "c" / str(chunk) / "0" / "0"
+        return self._store.folder(f"{self._array_path(layer)}/c/{chunk}/0/0")
 
     def holds(self, layer: int, chunk: int) -> bool:
         """Whether a chunk of a layer has its place, written wholly or in part."""
@@ -430,9 +430,8 @@ class FeatureSet:
 
     def _write_chunk(self, layer: int, values: NDArray[Any], images: Sequence[int]) -> None:
         # A plain file of its numbers: a tenth of the time it takes through zarr, and there wholly or not at all.
-        number = images[0] // self.batch
+        number, shape = images[0] // self.batch, (self.batch, *values.shape[1:])
         file = self._file(layer, number)
-        shape = (self.batch, *values.shape[1:])
         checksums = ChunkChecksums(self._store.folder(self._array_path(layer)), self._store.files)
         if len(images) == self.batch:
             block = np.ascontiguousarray(values)

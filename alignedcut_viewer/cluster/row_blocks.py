@@ -22,6 +22,11 @@ Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_MOST_READS = 4
+"""Stretches of rows that a task of a worker reads one after the other, at most…"""
+_TASKS_OF_A_WORKER = 8
+"""…and fewer where each worker would have fewer tasks than this."""
+
 
 def tasks_in_order(
     task: Callable[[Shared, Item], Result],
@@ -76,7 +81,7 @@ def row_blocks_in_order(
     here
         The same blocks as they are read in this process.
     block, read
-        Rows of a block, and rows that are read at once, a task of a worker.
+        Rows of a block, and rows that are read at once.
     convert
         Makes a block of what was read; a function of a module.
     device
@@ -87,17 +92,21 @@ def row_blocks_in_order(
         yield from in_order(partial(task, shared), here, device)
         return
     n_rows = int(features.shape[0])
-    bounds = ((start, min(start + read, n_rows)) for start in range(0, n_rows, read))
-    for results in cluster.in_order(_stretch, (task, shared, features, block, convert), bounds):
+    # Several reads a task, as every task costs some hundredths of a second to send, unless workers would stand idle.
+    reads = max(1, min(_MOST_READS, n_rows // read // (_TASKS_OF_A_WORKER * cluster.n_workers)))
+    bounds = ((start, min(start + reads * read, n_rows)) for start in range(0, n_rows, reads * read))
+    for results in cluster.in_order(_stretch, (task, shared, features, block, read, convert), bounds):
         yield from results
 
 
-def _stretch(shared: tuple[Any, Any, Any, int, Callable[[Any], Any]], bounds: tuple[int, int]) -> list[Any]:
+def _stretch(shared: tuple[Any, Any, Any, int, int, Callable[[Any], Any]], bounds: tuple[int, int]) -> list[Any]:
     """All blocks of a stretch of rows, in a worker."""
-    task, own, features, block, convert = shared
-    start, stop = bounds
-    rows = convert(features.between(start, stop))
-    return [task(own, (start + offset, rows[offset : offset + block])) for offset in range(0, len(rows), block)]
+    task, own, features, block, read, convert = shared
+    results = []
+    for start in range(*bounds, read):
+        rows = convert(features.between(start, min(start + read, bounds[1])))
+        results += [task(own, (start + first, rows[first : first + block])) for first in range(0, len(rows), block)]
+    return results
 
 
 def chosen_rows_in_order(

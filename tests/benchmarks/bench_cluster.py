@@ -51,7 +51,7 @@ def cut(path: str, threads: int, workers: int, kill: bool) -> dict[str, Any]:
     torch.set_num_threads(threads)
     features = np.load(path, mmap_mode="r")
     began = time.perf_counter()
-    found: dict[str, Any] = {"recovery": None, "share": None}
+    found: dict[str, Any] = {"recovery": None}
     seen: dict[str, float] = {}
     with computing_on(workers or None) as cluster:
         if cluster is not None:  # every worker has loaded torch

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import numpy as np
 import pytest
 import torch
@@ -88,10 +89,11 @@ def same(stage: Stage, sent: list[str], monkeypatch: pytest.MonkeyPatch, *, kill
 
     def progress(done: int, total: int, text: str) -> None:
         if text == kill and done and not killed:
-            process = next(nanny.pid for nanny in cluster._client.cluster.workers.values() if nanny.pid)
-            os.kill(process, signal.SIGKILL)
-            killed.append(process)
+            nannies = cluster._client.cluster.workers.values()
+            killed.append(next(nanny.pid for nanny in nannies if nanny.status is distributed.Status.running))
+            os.kill(killed[0], signal.SIGKILL)
 
+    cluster._client.wait_for_workers(2, timeout=100)  # the one that was killed before has been replaced
     assert_equal(stage(progress), expected)
     assert killed
 

@@ -43,7 +43,9 @@ def extract(
 
     What is on disk already (same pictures, weights and settings) is not computed again. Pictures that could not be
     read, or not be reached, in an earlier run are tried again. When the run is cancelled or
-    killed, the next one goes on where it stopped, with the same result to the bit.
+    killed, the next one goes on where it stopped, with the same result to the bit. Within
+    :func:`~alignedcut_viewer.cluster.computing_on` pictures are read and networks run by its workers, and this process
+    writes.
 
     Parameters
     ----------

@@ -127,7 +127,8 @@ def segment(
     """Segment the pictures of a study and keep the segments in it.
 
     The graphs of all chosen layers and networks are cut together (:class:`alignedcut_viewer.spectral.LayeredCut`): one
-    layer at the paper's kernel segments no better than k-means, many layers with a sharper kernel do.
+    layer at the paper's kernel segments no better than k-means, many layers with a sharper kernel do. Within
+    :func:`~alignedcut_viewer.cluster.computing_on` each picture is the work of one of its workers.
 
     Parameters
     ----------

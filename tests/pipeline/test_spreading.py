@@ -29,4 +29,4 @@ def test_linear_algebra_of_a_task_has_one_thread() -> None:
             after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
             assert before == after
     assert {bits for bits, _ in found} == {found[0][0]}
-    assert all(threads == {1} for _, threads in found)
+    assert all(threads <= {1} for _, threads in found)  # none, where the library cannot be told (Accelerate)

@@ -21,6 +21,7 @@ from PIL import Image
 from alignedcut_viewer import cli, commands
 from alignedcut_viewer.store import FORMAT_VERSION
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study_files import LocalFiles
 
 NETWORK = "random:vit_tiny_patch16_224"
 SMALL = ["--networks", NETWORK, "--layers", "0,2", "5", "--size", "32", "--batch", "4", "--device", "cpu"]
@@ -293,12 +294,11 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(tiny_disk: Path, folder: Path, study: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alignedcut_viewer.store import Store
-
     line = fails(*extract(folder, tiny_disk / "s", "--networks", NETWORK))
     assert "MiB are free on the disk" in line
     assert list(tiny_disk.iterdir()) == []
-    monkeypatch.setattr(Store, "free_bytes", lambda self: 2**40)  # as when another program fills the disk meanwhile
+    # as when another program fills the disk meanwhile
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda self: 2**40)
     line = fails(*extract(folder, tiny_disk / "s", "--networks", NETWORK))
     assert "No space is left on the disk" in line
     assert list(tiny_disk.iterdir()) == []

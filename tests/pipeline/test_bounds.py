@@ -14,8 +14,8 @@ from alignedcut_viewer.errors import InputError, StorageError
 from alignedcut_viewer.layer_text import parse_layers
 from alignedcut_viewer.pipeline import extraction
 from alignedcut_viewer.pipeline.settings import AlignSettings, CutSettings, ExtractSettings
-from alignedcut_viewer.store import Store
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study_files import LocalFiles
 from tests.planted import noise_pictures
 
 EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (0, 2), input_size=32, batch_size=4, device="cpu")
@@ -52,12 +52,12 @@ def test_a_batch_is_no_larger_than_memory(folder: Path, tmp_path: Path, monkeypa
 def test_space_is_counted_in_whole_chunks(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # ten pictures in chunks of 8 take two whole chunks a layer
     whole = 2 * 2 * 8 * 5 * 192 * 2
-    monkeypatch.setattr(Store, "free_bytes", lambda _self: whole - 1)
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda _self: whole - 1)
     with pytest.raises(StorageError, match="free some space"):
         extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8))
-    monkeypatch.setattr(Store, "free_bytes", lambda _self: whole)
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda _self: whole)
     extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8))
-    monkeypatch.setattr(Store, "free_bytes", lambda _self: 0)
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda _self: 0)
     Image.fromarray(np.zeros((9, 9, 3), dtype=np.uint8)).save(folder / "q.png")
     assert extract(folder, tmp_path / "study", replace(EXTRACT, batch_size=8)).status == ("done",) * 11
 

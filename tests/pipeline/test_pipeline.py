@@ -34,8 +34,8 @@ from alignedcut_viewer.images import sample_pictures
 from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.pipeline.settings import AlignSettings, ColourSettings, CutSettings, ExtractSettings
 from alignedcut_viewer.spectral import NormalizedCut
-from alignedcut_viewer.store import Store
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study_files import LocalFiles
 
 NETWORK = "random:vit_tiny_patch16_224"
 LAYERS = (0, 2, 5)
@@ -231,7 +231,7 @@ def test_a_killed_run_goes_on_with_the_same_bits(folder: Path, tmp_path: Path, i
 def test_too_little_space_is_said_before_the_work(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images_seen: list[Any]
 ) -> None:
-    monkeypatch.setattr(Store, "free_bytes", lambda self: 10_000)
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda self: 10_000)
     with pytest.raises(StorageError, match=r"need 0\.1 MiB, but only 0\.0 MiB are free"):
         pipeline.run(folder, tmp_path / "study", EXTRACT, NONE, CUT)
     assert images_seen == []

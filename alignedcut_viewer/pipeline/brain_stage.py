@@ -194,7 +194,8 @@ class BrainTraining:
                 device=settings.device,
             )
         except AlignmentError as error:
-            raise AlignmentError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from None
+            text = str(error)
+            raise AlignmentError(text if text.startswith(file) else f"{file}: {text}") from None
 
     def table(self, weights: Sequence[float], progress: ProgressCallback | None = None) -> dict[float, BrainScore]:
         """Held-out score for some weights of the eigen-constraint, as in the paper's Table 1.

@@ -108,9 +108,12 @@ class At:
 
 
 def kill_a_worker(cluster: Any) -> Callable[[], None]:
+    """What kills one of two running workers; the one that was killed before is replaced by then."""
+    cluster.wait_for_workers(2, timeout=100)
+
     def act() -> None:
-        nanny = next(iter(cluster.workers.values()))
-        os.kill(nanny.pid, signal.SIGKILL)
+        nannies = cluster.workers.values()
+        os.kill(next(nanny.pid for nanny in nannies if nanny.status.name == "running"), signal.SIGKILL)
 
     return act
 
@@ -261,7 +264,7 @@ def test_the_command_line_from_pictures_to_masks(cluster: Any, folder: Path, tmp
         place.mkdir()
         study, few = str(place / "study"), [str(folder / f"p{number}.png") for number in range(6)]
         network = ["--networks", NETWORK, "--layers", "0", "2", "--size", "96", "--device", "cpu"]
-        assert cli.main(["extract", *few, "--study", study, *network, *workers]) == 0
+        assert cli.main(["extract", *few, "--study", study, *network, *scheduler]) == 0
         aligned = str(place / "maps.safetensors")
         assert cli.main(["align", study, "--out", aligned, "--samples", "100", "--device", "cpu", *scheduler]) == 0
         cut = ["--alignment", aligned, "--eigenvectors", "5", "--device", "cpu"]

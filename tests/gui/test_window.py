@@ -49,7 +49,7 @@ def n_listeners(coordinator):
 
     corner = show_canvas_corner(coordinator.viewer)
     lasting = 0 if corner is None else sum(signal is not None for signal, _ in corner._followed)
-    lasting -= corner is not None  # one of them is napari's, the theme
+    lasting -= 2 * (corner is not None)  # two of them are napari's, the theme and the caption
     bar = coordinator.viewer.window._qt_window.findChild(WindowBar)  # stays as long as the window
     if bar is not None:
         bar.stop()

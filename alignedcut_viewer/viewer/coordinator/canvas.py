@@ -67,7 +67,7 @@ class Canvas:
         self._region_of: tuple[str, Centring] | None = None
         self._makers: dict[str, Callable[[], NodeLabels | None]] = {"concepts": self._concepts}
         self._layers: dict[str, tuple[Callable[[], bool], Callable[[], None]]] = {}
-        self._layer = ""
+        self._layer = self._covered = ""
         self._told = ""
         heat_map.changed.connect(self._on_values)
         shown.concepts_changed.connect(self.refresh)
@@ -124,6 +124,28 @@ class Canvas:
         finally:
             self._tell()
 
+    def came(self, name: str) -> None:
+        """Show a layer because there is something new on it, until something is picked; needs a result."""
+        if self._shown.cut is not None and self._show_layer(name):
+            self._tell()
+
+    def gone(self, name: str) -> None:
+        """Show a layer no longer, because nothing is left on it."""
+        if self._covered == name:
+            self._covered = ""
+        if self._layer == name:
+            self._leave_layer()
+            self._tell()
+
+    def _show_layer(self, name: str) -> bool:
+        show, _ = self._layers[name]
+        if not show():
+            return False
+        self._set(None)
+        show()  # what was there before has brought the colours back
+        self._layer = name
+        return True
+
     def _show(self, name: str) -> bool:
         """Show an entry; whether it has something to show."""
         settings = self._similarity.settings
@@ -134,12 +156,9 @@ class Canvas:
             settings.update(show=False)
             self._set(labels, name)
         elif name in self._layers:
-            if not self._layers[name][0]():
+            if not self._show_layer(name):
                 return False
             settings.update(show=False)
-            self._set(None)
-            self._layers[name][0]()  # what was there before has brought the colours back
-            self._layer = name
         elif name == "colours":
             settings.update(show=False)
             self._set(None)
@@ -234,9 +253,8 @@ class Canvas:
 
     def _set(self, labels: NodeLabels | None, name: str = "") -> None:
         before = self._labels
-        if self._layer:
-            self._layers[self._layer][1]()
-            self._layer = ""
+        self._leave_layer()
+        self._covered = ""
         self._labels, self._labels_of = labels, name if labels is not None else ""
         self._heat_map.clear()
         if labels is not before:
@@ -246,11 +264,20 @@ class Canvas:
         if values is not None:
             if values.kind == "region":
                 self._region = values
-            self._layer = ""
+            self._covered = self._layer or self._covered
+            self._leave_layer()
             if self._labels is not None:
                 self._labels, self._labels_of = None, ""
                 self.labels_changed.emit(None)
+        elif self._covered:  # by what was picked, which was taken away again
+            covered, self._covered = self._covered, ""
+            self._show_layer(covered)
         self._tell()
+
+    def _leave_layer(self) -> None:
+        left, self._layer = self._layer, ""
+        if left:
+            self._layers[left][1]()
 
     def _tell(self) -> None:
         if self.current != self._told:

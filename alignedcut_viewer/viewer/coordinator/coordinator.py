@@ -160,6 +160,7 @@ class Coordinator:
             segments=self.segments,
             prompting=self.prompting,
             view=self.view,
+            canvas=self.canvas,
             tell=tell_error,
         )
         offer_segments(self.canvas, self.segment_layers, self.overlays)

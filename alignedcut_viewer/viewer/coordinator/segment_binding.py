@@ -8,6 +8,7 @@ from ..frames.prompt_stack import PromptStack
 from ..frames.segment_stack import SegmentStack
 from ..layers.segment_layers import SegmentLayers
 from ..state.view_state import ViewState
+from .canvas import Canvas
 from .prompting import Prompting
 from .segments import Segments
 from .shown import Shown
@@ -24,7 +25,7 @@ class SegmentBinding:
         The layers.
     is_open
         Whether there is still a window to draw in.
-    shown, segments, prompting, view
+    shown, segments, prompting, view, canvas
         The state.
     tell
         Called with what went wrong with a stroke.
@@ -39,9 +40,10 @@ class SegmentBinding:
         segments: Segments,
         prompting: Prompting,
         view: ViewState,
+        canvas: Canvas,
         tell: Callable[[BaseException], None],
     ) -> None:
-        self._layers, self._is_open, self._tell = layers, is_open, tell
+        self._layers, self._is_open, self._tell, self._canvas = layers, is_open, tell, canvas
         self._shown, self._segments, self._prompting, self._view = shown, segments, prompting, view
         self._prompts: PromptStack | None = None
         segments.changed.connect(self.draw_segments)
@@ -65,21 +67,26 @@ class SegmentBinding:
         study, edits = self._shown.study, self._segments.edits
         if not self._is_open():
             return
+        layer: Any = self._layers.segments
         if study is None or edits is None:
             self._layers.hide_segments()
+            if layer is not None:
+                layer.metadata.pop("segments", None)
+            self._canvas.gone("segments")
             return
         stack = self._layers.stack
-        if stack is not None and stack.images == study.images and stack.layout is study.pictures.layout:
-            layer: Any = self._layers.segments
-            if not layer.visible and layer.metadata.get("segments") != self._segments.name:
-                layer.visible = True
+        fresh = stack is None or stack.images != study.images or stack.layout is not study.pictures.layout
+        if not fresh:
             self._layers.refresh_segments()
             self.draw_colours()
         else:
             made = SegmentStack(self._labels, study.images, study.pictures.layout)
             self._layers.show_segments(made, "Segments", self._colours())
-        if self._layers.segments is not None:
-            self._layers.segments.metadata["segments"] = self._segments.name
+        layer = self._layers.segments
+        if layer is not None and (fresh or layer.metadata.get("segments") != self._segments.name):
+            layer.metadata["segments"] = self._segments.name
+            layer.visible = True
+            self._canvas.came("segments")
 
     def _labels(self, image: int) -> Any:
         edits = self._segments.edits

@@ -1,7 +1,7 @@
 """Segments as an entry of the switch over the pictures."""
 
 from ..layers.overlays import Overlays
-from ..layers.segment_layers import SegmentLayers
+from ..layers.segment_layers import SEGMENTS, SegmentLayers
 from .canvas import Canvas
 
 __all__ = ["offer_segments"]
@@ -14,11 +14,11 @@ def offer_segments(canvas: Canvas, layers: SegmentLayers, overlays: Overlays) ->
         if layers.segments is None:
             return False
         layers.segments.visible = True
-        overlays.hide_colours()
+        overlays.hide_colours(SEGMENTS)
         return True
 
     def hide() -> None:
         layers.hide_segments()
-        overlays.show_colours()
+        overlays.show_colours(SEGMENTS)
 
     canvas.attach("segments", show, hide)

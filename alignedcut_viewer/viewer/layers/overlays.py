@@ -41,6 +41,7 @@ class Overlays:
     def __init__(self, display: Display) -> None:
         self._display = display
         self._hid_colours = self._is_empty = False
+        self._in_their_place: set[str] = set()
 
     @property
     def values(self) -> "Image | None":
@@ -82,6 +83,7 @@ class Overlays:
         fresh = layer is None or not layer.visible or self._is_empty
         self._is_empty = False
         self._hide(self.labels)
+        self._in_their_place.discard(LABELS)
         if layer is None:
             self._add_values(values, index, layout, smooth=smooth)
         else:
@@ -94,7 +96,7 @@ class Overlays:
                 layer.data = ValueStack(index, layout, values, smooth=smooth)
             _show_anew(layer)
         if fresh:
-            self.hide_colours()
+            self.hide_colours(VALUES)
 
     def _add_values(self, values: NodeValues, index: NodeIndex, layout: PictureLayout, *, smooth: bool) -> None:
         self._add(
@@ -111,18 +113,21 @@ class Overlays:
     def hide_values(self) -> None:
         """Hide the values, and show the colours again if they had to make room."""
         self._hide(self.values)
-        if self.labels is None or not self.labels.visible:
-            self.show_colours()
+        self.show_colours(VALUES)
 
-    def hide_colours(self) -> None:
-        """Two colour scales above one another cannot be read."""
+    def hide_colours(self, what: str) -> None:
+        """Hide the colours for what is shown in their place: two colour scales above one another cannot be read."""
         colours = self._display.colours
+        self._in_their_place.add(what)
         if colours is not None and colours.visible:
             colours.visible = False
             self._hid_colours = True
 
-    def show_colours(self) -> None:
-        """Show the colours again where they had to make room."""
+    def show_colours(self, what: str) -> None:
+        """Show the colours again where they had to make room and nothing else is in their place."""
+        self._in_their_place.discard(what)
+        if self._in_their_place:
+            return
         colours = self._display.colours
         if self._hid_colours and colours is not None:
             colours.visible = True
@@ -139,6 +144,7 @@ class Overlays:
         """Lay groups over the pictures, each in its colour, in the place of colours and values."""
         layer = self.labels
         self._hide(self.values)
+        self._in_their_place.discard(VALUES)
         if layer is None:
             stack = LabelStack(index, layout, labels)
             self._add(LABELS, stack, name=labels.title, opacity=LABELS_OPACITY, rgb=True)
@@ -149,13 +155,12 @@ class Overlays:
                 layer.data = LabelStack(index, layout, labels)
             layer.name = labels.title
             _show_anew(layer)
-        self.hide_colours()
+        self.hide_colours(LABELS)
 
     def hide_labels(self) -> None:
         """Hide the groups, and show the colours again if they had to make room."""
         self._hide(self.labels)
-        if self.values is None or not self.values.visible or self._is_empty:
-            self.show_colours()
+        self.show_colours(LABELS)
 
     # -- mask ----------------------------------------------------------------------------------------------------
 

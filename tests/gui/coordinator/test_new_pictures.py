@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtTest import QTest
 
 from alignedcut_viewer.study import Study
 from tests.gui.event_loop import go_round
@@ -30,6 +31,8 @@ def drop(viewer):
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         place, button = QPoint(200, 200), Qt.MouseButton.LeftButton
+        # Qt remembers the keys that were held in the last click of an earlier test, until the next.
+        QTest.mouseClick(viewer.window._qt_window.statusBar(), button)
         entered = QDragEnterEvent(place, Qt.DropAction.CopyAction, data, button, modifiers)
         QCoreApplication.sendEvent(target, entered)
         assert entered.isAccepted()

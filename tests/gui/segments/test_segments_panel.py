@@ -451,3 +451,26 @@ def test_scored_by_masks_that_people_drew(qtbot, coordinator, opened, segments_p
     # Of two halves, each gets one of its two quarters: half of it; many to one they fit.
     assert "IoU 0.50, many to one 1.00" in segments_panel.summary.text()
     assert "mIoU of 3 pictures 0.833, many to one 1.000" in segments_panel.summary.text()
+
+
+def test_segments_that_were_opened_lie_over_the_pictures_alone_until_a_pick(qtbot, coordinator, opened, wait_idle):
+    layers, display, canvas = coordinator.segment_layers, coordinator.display, coordinator.canvas
+    assert canvas.current == "segments"
+    assert layers.segments.visible
+    assert not display.colours.visible
+    cut = coordinator.shown.cut
+    network, layer, image = coordinator.view.position
+    coordinator.selection.select([cut.index.node(network, layer, image, row=2, column=2)])
+    qtbot.waitUntil(lambda: canvas.current == "similarity")
+    assert not layers.segments.visible
+    assert coordinator.overlays.values.visible
+    assert not display.colours.visible
+    coordinator.selection.select([])
+    qtbot.waitUntil(lambda: canvas.current == "segments")
+    assert layers.segments.visible
+    assert not coordinator.overlays.values.visible
+    assert not display.colours.visible
+    opened.close()
+    assert canvas.current == "colours"
+    assert not layers.segments.visible
+    assert display.colours.visible

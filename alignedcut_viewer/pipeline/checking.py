@@ -79,6 +79,7 @@ def check_study(study: Study, progress: ProgressCallback | None = None, *, weigh
     list of Finding
         What is not as it was; empty where all is well.
     """
+    study.store.files.read_anew()
     results = _results(study)
     sets = list(study.networks.values())
     derived = _derived(study)

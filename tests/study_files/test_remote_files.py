@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alignedcut_viewer import pipeline
 from alignedcut_viewer.errors import DamagedError, InputError, StorageError, StudyError
 from alignedcut_viewer.images import open_pictures
 from alignedcut_viewer.places import Url
@@ -282,6 +283,18 @@ def test_damaged_chunks_are_found_where_the_study_is(study: Study, memory: Any) 
     assert features.damaged(16, thoroughly=True) == {0: [6, 7]}
     memory.rm(path)
     assert Study.open(PLACE).network("net").damaged(16) == {0: [6, 7]}
+
+
+def test_who_checks_reads_the_study_and_no_copy(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    study.close()
+    got: list[str] = []
+    real = Connection.get
+    monkeypatch.setattr(Connection, "get", lambda self, name, target: (got.append(name), real(self, name, target))[1])
+    reader = Study.open(PLACE)
+    assert reader.network("net").damaged(16, thoroughly=True) == {}
+    assert not [name for name in got if "/c/" in name]  # all of it is here, from when it was written
+    assert pipeline.check_study(reader, weights=False) == []
+    assert len([name for name in got if "/c/" in name]) == 8
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class SessionWindow(Protocol):
         """Workspace, size of the window, and places of the panels."""
 
     def arrange(self, kept: dict[str, Any]) -> None:
-        """Location window and panels as they were, as far as that is known."""
+        """Place window and panels as they were, as far as that is known."""
 
     def go(self, position: Position) -> None:
         """Move the sliders, as far as there are such a network, layer and image."""

@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, NamedTuple
@@ -257,7 +257,7 @@ def _entry(info: dict[str, Any]) -> Entry:
         value = info.get(name)
         if value:
             if isinstance(value, datetime):
-                value = value.astimezone(UTC).isoformat()
+                value = value.timestamp()  # a list and a look at one file may tell it in different ways
             return Entry(f"{str(value).strip(chr(34))} {size}", size)
     return Entry(str(size), size)
 

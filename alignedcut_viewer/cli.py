@@ -59,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding, and file names in none
     words = list(sys.argv[1:] if argv is None else argv)
-    commands = {command.name: command for command in all_commands()}
-    if " ".join(words[:2]) in commands:
-        words[:2] = [" ".join(words[:2])]  # for `align`, a study in a folder called export is ./export
     try:
+        commands = {command.name: command for command in all_commands()}
+        if " ".join(words[:2]) in commands:
+            words[:2] = [" ".join(words[:2])]  # for `align`, a study in a folder called export is ./export
         arguments = vars(_parser(tuple(commands.values())).parse_args(words))
         command = commands[arguments.pop("command")]
         from .cluster import computing_on  # only now: help has ended the program before

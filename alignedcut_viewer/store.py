@@ -261,26 +261,24 @@ class Store:
 
     def create_array(
         self, path: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: DTypeLike, fill_value: float
-    ) -> zarr.Array[Any]:
-        """A new, uncompressed zarr array; what is not written reads as `fill_value`."""
+    ) -> None:
+        """Describe a new, uncompressed zarr array; what is not written reads as `fill_value`."""
         import zarr
 
         self.require_writable()
+        made: dict[str, Any] = {}  # in memory: zarr would make folders where a share has vanished
+        zarr.create_array(
+            store=zarr.storage.MemoryStore(made),
+            shape=shape,
+            chunks=chunks,
+            dtype=np.dtype(dtype),
+            compressors=None,
+            fill_value=fill_value,
+        )
         self.make_folder(path)
-        with writing(self.folder(path)):
-            # What is there already was found to be damaged, or left by a run that was killed.
-            (self.folder(path) / _GROUP).unlink(missing_ok=True)
-            self.files.changed(self.folder(path) / _GROUP)
-            array = zarr.create_array(
-                store=self.files.zarr_store(self.folder(path)),
-                shape=shape,
-                chunks=chunks,
-                dtype=np.dtype(dtype),
-                compressors=None,
-                fill_value=fill_value,
-            )
+        # What is there already was found to be damaged, or left by a run that was killed.
+        replace_file(self.folder(path) / _GROUP, made[_GROUP].to_bytes())
         self.files.changed(self.folder(path) / _GROUP)
-        return array
 
     def copy_metadata(self, source: str, target: str) -> None:
         """An empty array of the shape and type of another; many times faster than through zarr."""

@@ -369,6 +369,18 @@ def test_without_the_offline_extra_the_demo_says_how_to_get_it(
     assert not (tmp_path / "d" / "study").exists()
 
 
+@pytest.mark.quick
+def test_ctrl_c_before_anything_has_begun_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alignedcut_viewer.cli.all_commands", interrupted)
+    assert main(["networks"]) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send Ctrl-C to one process")
 def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path) -> None:
     for i in range(6, 200):

@@ -282,6 +282,26 @@ def test_the_second_writer_is_told_who_the_first_is(store: Store) -> None:
     again.close()
 
 
+def test_an_array_makes_no_folders_where_a_share_has_vanished(tmp_path: Path) -> None:
+    """The share goes in the moment in which zarr has the word, which is the first that it has in a process."""
+    code = (
+        "import sys, zarr, numpy, pathlib\n"
+        "from alignedcut_viewer.errors import StorageError\n"
+        "from alignedcut_viewer.store import Store\n"
+        f"root = pathlib.Path({str(tmp_path / 'study')!r})\n"
+        "store, real = Store.create(root, dict(a={})), zarr.create_array\n"
+        "def vanishing(**options):\n"
+        "    root.rename(root.with_name('elsewhere'))\n"
+        "    return real(**options)\n"
+        "zarr.create_array = vanishing\n"
+        "try:\n"
+        "    store.create_array('a/b', (4, 2), (1, 2), numpy.float32, 7)\n"
+        "except StorageError:\n"
+        "    sys.exit(3 if not root.exists() else 4)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 3
+
+
 def test_a_study_whose_share_vanished_is_not_begun_anew_in_its_place(store: Store, tmp_path: Path) -> None:
     store.root.rename(tmp_path / "elsewhere")
     for write in (

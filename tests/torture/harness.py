@@ -60,6 +60,8 @@ def _run(words: list[str], folder: str, log: str, at: int, number: int, told: Co
                 os.kill(os.getpid(), number)
 
     sys.addaudithook(watch)
+    from alignedcut_viewer.cli import main
+
     told.send("begun")
     if words[0] == "session":
         try:
@@ -67,8 +69,6 @@ def _run(words: list[str], folder: str, log: str, at: int, number: int, told: Co
         except KeyboardInterrupt:
             code = 130
     else:
-        from alignedcut_viewer.cli import main
-
         code = main(words)
     told.send(steps)
     sys.stdout.flush()
@@ -234,8 +234,9 @@ class Bench:
                 code, _, _ = self.run(stage, folder)
                 watch.join()
                 # Where none was begun before the disk vanished, one may be begun on what is there instead.
-                if (folder / "study").exists() and (disk.real / "study" / "zarr.json").exists():
-                    outcome.faults.append("a second study was begun where the first had been")
+                begun = sorted(tree(folder)) if (folder / "study").exists() else []
+                if begun and (disk.real / "study" / "zarr.json").exists():
+                    outcome.faults.append(f"{', '.join(begun[:6])} were begun where the first study had been")
                 disk.come_back()
             outcome.stopped = code != 0
             said = self.last_words()

@@ -377,7 +377,7 @@ def test_ctrl_c_before_anything_has_begun_is_one_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("alignedcut_viewer.cli.all_commands", interrupted)
-    assert main(["networks"]) == 130
+    assert cli.main(["networks"]) == 130
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 

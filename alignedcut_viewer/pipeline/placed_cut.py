@@ -102,8 +102,9 @@ def regroup(
     group = f"{PLACED}-{digest_of([made_of, recipe, software_version()])[:16]}"
     entry = {**{kind: old[kind] for kind in (COLOUR, MAP) if kind in old}, "cut": group}
     path = f"{CUTS}/{group}"
-    if store.exists(path):
-        store.remove(path)  # of a run that was stopped
+    left = store.attributes(path)[PLACED] if store.exists(path) else None
+    if left is not None:  # by a run that was stopped, perhaps when the study knew its pictures already
+        brought = [*brought, *PlacedPictures.from_dict(left).brought]
     carried = _Carried(store, cut, index, entry, rows)
     now = {image: shares[image] for image in recipe[PLACED]}
     by_placing = {*placed.brought, *brought}

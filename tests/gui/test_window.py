@@ -416,3 +416,22 @@ def test_the_window_stays_fluid_during_a_run(qtbot, viewer, panel, coordinator, 
         f"\nevent-loop turns: {len(late)}; late by p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, max {max(late):.0f} ms"
     )
     assert len(late) > 20
+
+
+def test_a_closed_window_lets_go_of_all_it_showed(no_viewer, small_study, qtbot):
+    """What napari keeps of closed windows (their tasks, callbacks of themes) must not keep the study's arrays."""
+    viewer = launch(small_study, block=False)
+    shown = Coordinator.of(viewer).shown
+    qtbot.waitUntil(lambda: shown.cut is not None, timeout=30_000)
+    left, cut = weakref.ref(viewer), weakref.ref(shown.cut)
+    viewer.close()
+    WorkerBase.await_workers(60_000)
+    del viewer, shown
+
+    def gone():
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        return left() is None and cut() is None
+
+    qtbot.waitUntil(gone, timeout=30_000)

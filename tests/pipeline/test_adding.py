@@ -347,6 +347,28 @@ def test_damage_is_mended_with_the_pictures_in_place(path: Path, tmp_path: Path,
                 np.testing.assert_allclose(value, values[what], rtol=1e-4, atol=1e-4, err_msg=what)
 
 
+def test_a_picture_that_was_brought_goes_again_although_adding_it_was_stopped(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at the worst moment: the study knows the picture, and the cut does not."""
+    from alignedcut_viewer.pipeline import adding
+
+    def killed(*_: object) -> None:
+        raise Cancelled
+
+    new = draw(tmp_path / "new.png", 77)
+    with monkeypatch.context() as patched:
+        patched.setattr(adding, "publish", killed)
+        with pytest.raises(Cancelled):
+            add(path, new)
+    assert len(Study.open(path).pictures) == 7
+    add(path, new)
+    with Study.open(path, writable=True) as study:
+        assert study.cut().placed.brought == (6,)
+        pipeline.take_out_pictures(study, [6])
+        assert len(study.pictures) == 6
+
+
 def test_a_repair_that_is_stopped_leaves_pictures_in_their_cut(path: Path, tmp_path: Path) -> None:
     add(path, draw(tmp_path / "new.png", 76))
     group = path / "cuts" / Study.open(path).cut().group

@@ -55,7 +55,6 @@ class Workspaces:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._turn = 0
-        self._held: tuple[QDockWidget, ...] = ()
         self.current = ""
         self.own: dict[str, dict[str, Any]] = _read_own()
 
@@ -158,11 +157,13 @@ class Workspaces:
     def _present(self) -> list[tuple[str, QDockWidget]]:
         """Our panels and napari's, hidden ones included.
 
-        A dock that is taken out of the window belongs to who holds it in Python, and napari holds it weakly: without
-        us, what is hidden would be collected, with all that was typed into it.
+        A dock that is taken out of the window belongs to who holds it in Python, and napari holds it weakly: what is
+        hidden would be collected, with all that was typed into it. The window holds them. We must not: docks hold the
+        viewer, so that it, and all it shows, would never be let go of.
         """
         present = [*docks_of(self._viewer()).items(), *self._naparis()]
-        self._held = tuple(dock for _, dock in present)
+        if (window := self._window) is not None:
+            vars(window)["_alignedcut_docks"] = tuple(dock for _, dock in present)
         return present
 
     @staticmethod

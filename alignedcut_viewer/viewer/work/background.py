@@ -30,15 +30,18 @@ SWITCH_INTERVAL = 0.001
 NICENESS = 10
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Titled:
-    """A function with a name for people."""
+    """A function with a name for people; napari keeps it as long as its window, which must not keep the function."""
 
-    work: Work
+    work: Work | None
     title: str
 
     def __call__(self, progress: ProgressCallback) -> Any:
-        return self.work(progress)
+        work, self.work = self.work, None
+        if work is None:
+            raise Cancelled
+        return work(progress)
 
     def __str__(self) -> str:
         return self.title
@@ -103,11 +106,18 @@ class BackgroundTask(WorkerBase):
         finally:
             QThreadPool.globalInstance().reserveThread()
 
+    def take_outcome(self) -> Outcome | None:
+        """How it ended, once; napari keeps every task as long as its window, which must not keep every result."""
+        outcome, self.outcome = self.outcome, None
+        return outcome
+
     def _run_function(self) -> None:
         _lower_priority()
         function, self._function = self._function, None
         try:
             if function is None or self.abort_requested:
+                if isinstance(function, _Titled):
+                    function.work = None
                 raise Cancelled
             keep_triton_apart()
             self.outcome = Outcome(value=function(self._report))

@@ -77,19 +77,20 @@ class LatestTask:
 
     def _finished(self) -> None:
         task, self._task = self._task, None
+        outcome = None if task is None else task.take_outcome()
         work, self._next = self._next, None
         if work is not None:
             self.start(work)
             return
         then, rest = _alive(self._then), _alive(self._on_rest)
-        if task is None or task.outcome is None or self._dropped or then is None:
+        if outcome is None or self._dropped or then is None:
             return
         if rest is not None:
             rest()
-        if task.outcome.error is not None:
-            tell_error(task.outcome.error)
-        elif not task.outcome.cancelled:
-            then(task.outcome.value)
+        if outcome.error is not None:
+            tell_error(outcome.error)
+        elif not outcome.cancelled:
+            then(outcome.value)
 
 
 def _alive(method: "weakref.WeakMethod[Callable[..., None]] | None") -> Callable[..., None] | None:

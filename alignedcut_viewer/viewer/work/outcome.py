@@ -30,18 +30,18 @@ class Task(Protocol):
     warned
         Signal (message, category, file name, line) of Python warnings of the work.
     finished
-        Signal when the function has ended; from then on there is an `outcome`.
-    outcome
-        How it ended.
+        Signal when the function has ended; from then on it has an outcome.
     """
 
     progressed: Any
     warned: Any
     finished: Any
-    outcome: Outcome | None
 
     def start(self) -> None:
         """Begin."""
+
+    def take_outcome(self) -> Outcome | None:
+        """How it ended, once: the task lets go of it."""
 
     def quit(self) -> None:
         """Stop at the next report."""

@@ -161,7 +161,7 @@ class TaskRunner:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        outcome = task.outcome or Outcome(cancelled=True)
+        outcome = task.take_outcome() or Outcome(cancelled=True)
         if not self._is_open():
             return
         self._set_state(TaskState())

@@ -37,6 +37,10 @@ class ByHand:
             raise Cancelled
         self.progressed.emit(done, total, text)
 
+    def take_outcome(self):
+        outcome, self.outcome = self.outcome, None
+        return outcome
+
     def run(self):
         try:
             self.outcome = Outcome(value=self.work(self.report))

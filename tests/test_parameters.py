@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,21 @@ def test_choices_and_seeds() -> None:
     for wrong in (-1, 2.5, 2**63, None):
         with pytest.raises(InputError, match="seed must be"):
             seed(wrong)
+
+
+def test_functions_that_draw_refuse_a_seed_that_is_none_in_a_sentence() -> None:
+    from alignedcut_viewer import concepts, segmentation
+
+    values = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
+    grid, images = (np.arange(40) % 3).reshape(5, 8), np.arange(40) // 8
+    calls: tuple[Callable[[Any], Any], ...] = (
+        lambda drawn: concepts.representatives(values, np.arange(40), images, 3, most=20, seed=drawn),
+        lambda drawn: concepts.find_recurrence(grid, grid[::-1], 3, 3, n_permutations=9, seed=drawn),
+        lambda drawn: concepts.channel_consistency(np.abs(values.T) + 1, np.abs(values.T) + 2, seed=drawn),
+        lambda drawn: segmentation.segment_tokens(values, 3, seed=drawn),
+    )
+    for call in calls:
+        call(0)
+        for wrong in (-1, 2.5):
+            with pytest.raises(InputError, match="seed must be"):
+                call(wrong)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..cluster.row_blocks import tasks_in_order
 from ..errors import FeatureError, InputError
 from ..nodes import Slot
@@ -133,7 +134,7 @@ def picture_places(
     y, x
         As of :class:`Positions`, (count,).
     """
-    rng = np.random.default_rng([seed, image])
+    rng = np.random.default_rng([parameters.seed(seed), image])
     draw = rng.random()
     # Distinct cells first, then a place inside the cell: no token of the finest grid is taken twice.
     row, column = np.divmod(rng.permutation(_LATTICE**2), _LATTICE)
@@ -195,7 +196,7 @@ def sample_positions(
     if not 0 <= class_share <= 1:
         raise InputError(f"The share of class tokens must lie between 0 and 1; got {class_share}.")
     if len(numbers) > n_samples:
-        numbers = np.sort(np.random.default_rng(seed).choice(numbers, n_samples, replace=False))
+        numbers = np.sort(np.random.default_rng(parameters.seed(seed)).choice(numbers, n_samples, replace=False))
     each = places_a_picture(n_samples, len(numbers), class_share)
     each = each if at_most is None else min(each, at_most)
     drawn = [picture_places(int(image), each, class_share=class_share, seed=seed) for image in numbers]

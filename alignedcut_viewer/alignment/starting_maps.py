@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..errors import FeatureError
 from .brain_samples import BrainSamples
 from .procrustes import polar
@@ -168,7 +169,7 @@ def _coefficients(
     most_pictures: int,
 ) -> torch.Tensor:
     """Ridge coefficients of the responses' leading principal directions, (sum D_i, at most n_channels)."""
-    rng = np.random.default_rng([seed, 2])
+    rng = np.random.default_rng([parameters.seed(seed), 2])
     most_held_out = max(2, most_pictures * len(held_out) // (len(train) + len(held_out)))
     if len(train) > most_pictures - most_held_out:
         train = np.sort(rng.choice(train, max(2, most_pictures - most_held_out), replace=False))
@@ -268,7 +269,9 @@ def consensus_isometries(
     total_nodes = next(iter(samples.nodes.values())).shape[0]
     rows = np.arange(total_nodes)
     if total_nodes > CONSENSUS_NODES:
-        rows = np.sort(np.random.default_rng([seed, 4]).choice(total_nodes, CONSENSUS_NODES, replace=False))
+        rows = np.sort(
+            np.random.default_rng([parameters.seed(seed), 4]).choice(total_nodes, CONSENSUS_NODES, replace=False)
+        )
     units = []
     for slot in samples.slots:
         nodes = torch.from_numpy(samples.sampled(slot, rows)).to(maps.device)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError
 from ..progress import ProgressCallback
 from .arrays import ArrayLike2D, Problem, SideBySide, find_faults
@@ -318,7 +319,7 @@ class BrainDataset:
         n_test = round(test * self.n_pictures) if test < 1 else int(test)
         if not 0 < n_test < self.n_pictures:
             raise InputError(f"{n_test} of {self.n_pictures} pictures cannot be set aside for testing.")
-        order = np.random.default_rng(seed).permutation(self.n_pictures)
+        order = np.random.default_rng(parameters.seed(seed)).permutation(self.n_pictures)
         return np.sort(order[n_test:]), np.sort(order[:n_test])
 
     def check(self, progress: ProgressCallback | None = None) -> list[Problem]:

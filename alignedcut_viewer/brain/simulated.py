@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError, PictureError, StorageError
 from ..progress import ProgressCallback, report, span
 from .algonauts import (
@@ -235,7 +236,7 @@ def _make_map(
     shared: float,
     seed: int,
 ) -> TrueMap:
-    rng = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng([parameters.seed(seed), 0])
     n_channels, n_voxels = features.shape[1], len(labels)
     centre = features.mean(axis=0, dtype=np.float64)
     spread = features.std(axis=0, dtype=np.float64)
@@ -278,7 +279,7 @@ def _write_responses(
         start += count
         beta, intercept = truth.beta[:, columns], truth.intercept[columns]
         noise = np.sqrt(1 - truth.r2[columns])
-        rng = np.random.default_rng([seed, 1 + number])
+        rng = np.random.default_rng([parameters.seed(seed), 1 + number])
         step = max(1, memory // (8 * count))
         stage = span(progress, number / 2, (number + 1) / 2)
         with responses_file(folder, hemisphere).open("wb") as file:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError
 from ..progress import ProgressCallback, report
 from .arrays import ArrayLike2D
@@ -54,7 +55,7 @@ def bootstrap_weights(n: int, n_draws: int = 1000, *, seed: int = 0) -> FloatArr
 
 @lru_cache(maxsize=4)
 def _weights(n: int, n_draws: int, seed: int) -> FloatArray:
-    rng = np.random.default_rng([seed, 11])
+    rng = np.random.default_rng([parameters.seed(seed), 11])
     drawn = rng.multinomial(n, np.full(n, 1.0 / n), size=n_draws).astype(np.float64)
     drawn.flags.writeable = False
     return drawn
@@ -139,7 +140,7 @@ def sign_flip_p_values(differences: ArrayLike, *, n_draws: int = 10_000, seed: i
         signs = np.array([(1, *rest) for rest in itertools.product((1, -1), repeat=n - 1)], dtype=np.float64)
         share: FloatArray = (np.abs(signs @ flat) >= threshold).mean(axis=0).astype(np.float64)
     else:
-        rng = np.random.default_rng([seed, 12])
+        rng = np.random.default_rng([parameters.seed(seed), 12])
         block = 1000
         share = np.full(flat.shape[1], 1 / (1 + n_draws))
         for start in range(0, n_draws, block):
@@ -291,7 +292,7 @@ def score_statistics(
     table = RoiTable({}, n_voxels) if rois is None else rois
     names = (*table.names, "all")
     masks = np.stack([*(table.mask(name) for name in table.names), np.ones(n_voxels, dtype=bool)]).astype(np.float64)
-    rng = np.random.default_rng([seed, 13])
+    rng = np.random.default_rng([parameters.seed(seed), 13])
     orders = np.stack([rng.permutation(n) for _ in range(n_draws)])
     weights = bootstrap_weights(n, n_draws, seed=seed)
     p_values = np.full(n_voxels, np.nan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
+
 __all__ = ["bootstrap_weights"]
 
 
@@ -25,7 +27,7 @@ def bootstrap_weights(n_pictures: int, count: int, seed: int) -> NDArray[np.floa
     array
         float64 (count, n_pictures); rows sum to `n_pictures`.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     weights = np.empty((count, n_pictures))
     for row in weights:
         row[:] = np.bincount(rng.integers(0, n_pictures, n_pictures), minlength=n_pictures)

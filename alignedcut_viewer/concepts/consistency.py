@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError
 
 __all__ = ["Consistency", "channel_consistency"]
@@ -90,7 +91,7 @@ def channel_consistency(mean: ArrayLike, std: ArrayLike, *, seed: int = 0) -> Co
         raise InputError("Means or standard deviations hold NaN or infinite values.")
     fit = _Quadratic(x, y)
     whole = _r2(y, fit(x))
-    folds = np.random.default_rng(seed).permutation(len(x)) % _FOLDS
+    folds = np.random.default_rng(parameters.seed(seed)).permutation(len(x)) % _FOLDS
     held_out = _held_out(x, y, folds, _Quadratic)
     monotone = max(_held_out(x, y, folds, _Isotonic, rising) for rising in (True, False))
     peak = fit.peak

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import FeatureError, InputError
 from ..farthest import farthest_points
 from ..kmeans import lloyd
@@ -154,7 +155,7 @@ def discover(
     wanted = _check(radius, n_concepts, min_size)
     report(progress, 0, 10, "Seeking concepts")
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     drawn = np.arange(n_nodes) if n_nodes <= _SAMPLE else np.sort(rng.choice(n_nodes, _SAMPLE, replace=False))
     sample = np.ascontiguousarray(columns[:, drawn].T)
     candidates = np.flatnonzero(_not_isolated(sample))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..cluster.row_blocks import tasks_in_order
 from ..errors import FeatureError, InputError
 from ..progress import ProgressCallback, report
@@ -56,7 +57,7 @@ def channel_statistics(
         raise FeatureError(f"The concepts are over {len(concepts.labels)} nodes, but features hold {n_nodes}.")
     means = np.zeros((len(concepts), n_channels), dtype=np.float32)
     stds = np.zeros_like(means)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
 
     def drawn() -> Iterator[IntArray]:
         for i in range(len(concepts)):
@@ -114,7 +115,7 @@ def representatives(
     if nodes.shape != pictures.shape:
         raise InputError(f"There are {len(nodes)} members, but image numbers of shape {pictures.shape}.")
     if len(nodes) > most:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(nodes), most, replace=False))
+        drawn = np.sort(np.random.default_rng(parameters.seed(seed)).choice(len(nodes), most, replace=False))
         nodes, pictures = nodes[drawn], pictures[drawn]
     if not len(nodes):
         return nodes

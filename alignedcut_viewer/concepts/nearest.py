@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError
 from .chunks import rows_of
 
@@ -58,7 +59,7 @@ def nearest_concepts(
         raise InputError("There is no concept that a place could be like.")
     if not 0 <= quantile < 1:
         raise InputError(f"The quantile must lie between 0 and 1; got {quantile:g}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     order = np.argsort(known, kind="stable")
     starts = np.searchsorted(known[order], np.arange(n_concepts + 1))
     directions, least = [], np.full(n_concepts, np.inf, dtype=np.float32)

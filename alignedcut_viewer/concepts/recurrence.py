@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report
@@ -137,7 +138,7 @@ def find_recurrence(
     if a.ndim != 2 or a.shape != b.shape or len(a) < 2:
         raise InputError(f"Labels must be pictures × places, of at least two pictures; got {a.shape} and {b.shape}.")
     overlap = overlap_matrix(a, b, n_a, n_b)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     total, above = np.zeros_like(overlap), np.zeros_like(overlap)
     best, best_above = overlap.max(axis=1) - 1e-12, np.zeros(n_a)
     for i in range(n_permutations):

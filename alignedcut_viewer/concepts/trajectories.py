@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import FeatureError, InputError
 from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report
@@ -213,7 +214,7 @@ def bifurcation_layer(
     if len(sizes) < 2:
         raise InputError("Paths of at least two pictures are needed: the boundary is judged on pictures apart.")
     # Pictures in random order, the paths of each together; folds are runs of pictures.
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     number = rng.permutation(len(sizes))[number]
     order = np.argsort(number, kind="stable")
     along, known, number = along[order], known[order], number[order]

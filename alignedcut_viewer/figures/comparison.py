@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import parameters
 from ..errors import InputError
 from ..nodes import Slot
 from ..progress import ProgressCallback, report, span
@@ -64,7 +65,7 @@ def comparison(
     if len(index.slots) < 2:
         raise InputError("A comparison needs at least two layers.")
     rows, columns = common_grid(index, tuple(network.name for network in index.networks))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     n_images = min(len(index.images), max(2, -(-n_places * 8 // (rows * columns))))
     images = sorted(int(i) for i in rng.choice(index.images, n_images, replace=False))
     total = n_images * rows * columns

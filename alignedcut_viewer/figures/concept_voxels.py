@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..brain.centring import DEFAULT_CENTRING, Centring, centring_info
 from ..errors import InputError
 from .concept_gallery import concepts_of
@@ -50,7 +51,7 @@ def voxel_statistics(
         Of the draw.
     """
     if len(nodes) > _MOST_MEMBERS:
-        nodes = np.random.default_rng(seed).choice(nodes, _MOST_MEMBERS, replace=False)
+        nodes = np.random.default_rng(parameters.seed(seed)).choice(nodes, _MOST_MEMBERS, replace=False)
     features = brain.aligned(nodes, about=about).astype(np.float64)
     mean = features.mean(axis=0)
     centred = features - mean
@@ -167,7 +168,7 @@ def concept_voxels_from_arrays(
     each = (page.width - 0.62 - gap * (len(shown) - 1)) / len(shown)
     reach = symmetric_limit(1.05 * np.quantile(np.abs(x), 0.9995))
     top = symmetric_limit(1.08 * np.quantile(y, 0.9995))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     for number, (side, of) in enumerate(members.items()):
         left = 0.5 + number * (each + gap)
         page.text(left + each / 2, 0, _SIDES[side], TEXT, ha="center", weight="bold")

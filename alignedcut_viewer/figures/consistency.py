@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import parameters
 from ..errors import InputError
 from .concept_gallery import concepts_of
 from .page import COLUMN_WIDTH, SERIES_COLOURS, SMALL, Page
@@ -107,7 +108,7 @@ def consistency_from_arrays(
         raise InputError("There is nothing to draw: no mean and standard deviation is finite.")
     shown = np.arange(x.size)
     if x.size > _MOST_POINTS:
-        shown = np.random.default_rng(seed).choice(x.size, _MOST_POINTS, replace=False)
+        shown = np.random.default_rng(parameters.seed(seed)).choice(x.size, _MOST_POINTS, replace=False)
     page = Page(2.35, width=width, title=title, note=note, simulated=simulated)
     axes = page.axes(0.5, 0.05, page.width - 0.58, 1.75, label="consistency")
     size = 1.0 if shown.size > 2000 else 4.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..errors import InputError
 from ..progress import ProgressCallback, report, span
 from .page import COLUMN_WIDTH, FIGURE_COLOUR, GROUND_COLOUR, SERIES_COLOURS, SMALL, TEXT, Page, shortened, thinned
@@ -88,7 +89,7 @@ def pace(
     places, index = map_of(cut), cut.index
     names = [network.name for network in networks_with_paths(index, "Pace")]
     labels = path_labels(cut, figure_ground)
-    some = np.random.default_rng(seed).permutation(index.images)[:max_images]
+    some = np.random.default_rng(parameters.seed(seed)).permutation(index.images)[:max_images]
     found, words = [], []
     for number, name in enumerate(names):
         layers = index.network(name).layers

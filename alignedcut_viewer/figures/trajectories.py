@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..errors import InputError, StudyError
 from .page import FIGURE_COLOUR, GROUND_COLOUR, PAGE_WIDTH, SMALL, TEXT, Page, layer_colours, shortened
 from .provenance import brief_provenance
@@ -211,7 +212,7 @@ def trajectories_from_arrays(
         titles = ["all tokens, by layer", "paths over the layers"]
     for column, words in enumerate(titles):
         page.text(column * (side + gap) + side / 2, 0, words, TEXT, ha="center", weight="bold")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     everything = np.concatenate([row.places.reshape(-1, 2) for row in networks])
     low, high = np.quantile(everything, 0.001, axis=0), np.quantile(everything, 0.999, axis=0)
     centre, reach = (low + high) / 2, 0.54 * float((high - low).max())

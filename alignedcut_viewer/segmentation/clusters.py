@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import parameters
 from ..errors import FeatureError, InputError
 from ..kmeans import Metric, kmeans, lloyd, means_of, nearest_centres, scores_of, unit_rows
 from ..progress import ProgressCallback, report, span
@@ -174,7 +175,7 @@ def segment_tokens(
         raise InputError(f"The number of segments must lie between 1 and the {len(points)} nodes; got {k}.")
     if n_starts < 1 or max_iterations < 1:
         raise InputError("k-means needs at least one start and one iteration.")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(parameters.seed(seed))
     sample = points
     if len(points) > max(_SEEDING_SAMPLE, 10 * k):
         chosen = np.sort(generator.choice(len(points), max(_SEEDING_SAMPLE, 10 * k), replace=False))

@@ -97,6 +97,7 @@ def export_masks(
         made = _make_folders(target)
         staging = partial_path(target / "masks")
         staging.mkdir()
+    placed: list[Path] = []
     try:
         with writing(target):
             writers = [make_writer(kind, staging, colours, categories, info) for kind in dict.fromkeys(formats)]
@@ -104,10 +105,16 @@ def export_masks(
             # Where an earlier run was killed, what it had put into place is the same; else it is somebody's.
             _refuse(target, [file for file in kept if not _same(staging / file, target / file)])
             for file in files:
+                if not (target / file).parent.exists():
+                    made.insert(0, (target / file).parent)
                 (target / file).parent.mkdir(exist_ok=True)
+                placed.append(target / file)
                 os.replace(staging / file, target / file)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
+        for file in [] if replace else placed:  # half of an export is none, and would be in the way of the next
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
         for empty in made:  # only folders that were made here, and only while nothing is in them
             with contextlib.suppress(OSError):
                 empty.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..progress import ProgressCallback
 from .neighbours import nearest
 from .threads import for_row_blocks
@@ -39,7 +40,7 @@ class Buckets:
 
     def __init__(self, points: FloatArray, size: int = 400, seed: int = 0) -> None:
         m = len(points)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(parameters.seed(seed))
         n_buckets = max(1, m // size)
         sample = points if m <= _SAMPLE * n_buckets else points[np.sort(rng.choice(m, _SAMPLE * n_buckets, False))]
         self.middles: FloatArray = sample[np.sort(rng.choice(len(sample), n_buckets, replace=False))]

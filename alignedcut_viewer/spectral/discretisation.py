@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parameters
 from ..errors import InputError
 from ..kmeans import kmeans
 from ..progress import ProgressCallback, report
@@ -151,7 +152,7 @@ def fit_segmenter(features: FeatureChunks, k: int, method: Method, seed: int) ->
             f"A rotation into {k} segments needs {k} eigenvectors, but there are {columns}; compute more eigenvectors "
             "or use method='kmeans'."
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(parameters.seed(seed))
     rows = unit_rows(as_tensor(features.rows(sample_rows(features, _SAMPLE, rng))), min(k, columns))
     if not bool(torch.isfinite(rows).all()):
         raise_not_finite(features)

@@ -81,7 +81,7 @@ def cycle(study: Path, number: int) -> str:
     QTest.mouseClick(bar.run.native, Qt.MouseButton.LeftButton)
     until(lambda: not coordinator.tasks.state.busy, "the end of the computation")
     viewer.close()
-    WorkerBase.await_workers(60_000)
+    WorkerBase.await_workers(600_000)
     for _ in range(5):
         QApplication.processEvents()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -11,12 +11,14 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from napari.qt.threading import WorkerBase
 from psygnal import Signal
 from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QDialog, QDockWidget, QRadioButton
 
 import alignedcut_viewer
+from alignedcut_viewer.viewer import launch
 from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
 from alignedcut_viewer.viewer.coordinator.docks import open_panels, panel_classes, show_panel
 from alignedcut_viewer.viewer.reader import get_reader
@@ -420,18 +422,21 @@ def test_the_window_stays_fluid_during_a_run(qtbot, viewer, panel, coordinator, 
 
 def test_a_closed_window_lets_go_of_all_it_showed(no_viewer, small_study, qtbot):
     """What napari keeps of closed windows (their tasks, callbacks of themes) must not keep the study's arrays."""
-    viewer = launch(small_study, block=False)
-    shown = Coordinator.of(viewer).shown
-    qtbot.waitUntil(lambda: shown.cut is not None, timeout=30_000)
-    left, cut = weakref.ref(viewer), weakref.ref(shown.cut)
-    viewer.close()
+
+    def opened():
+        viewer = launch(small_study, block=False)
+        coordinator = Coordinator.of(viewer)
+        qtbot.waitUntil(lambda: coordinator.shown.cut is not None, timeout=30_000)
+        viewer.close()
+        return weakref.ref(viewer), weakref.ref(coordinator.shown.cut)
+
+    viewer, cut = opened()
     WorkerBase.await_workers(60_000)
-    del viewer, shown
 
     def gone():
         QApplication.processEvents()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
-        return left() is None and cut() is None
+        return viewer() is None and cut() is None
 
     qtbot.waitUntil(gone, timeout=30_000)

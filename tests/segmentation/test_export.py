@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,6 +199,29 @@ def test_file_names_are_safe_and_differ(names: list[str]) -> None:
 
 def test_letters_of_any_script_stay() -> None:
     assert file_names(["猫", "Ärmel", "a/b", "a\\b", "nul.png"]) == ["猫", "Ärmel", "a_b", "a_b (2)", "nul.png_"]
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_ctrl_c_while_masks_are_put_into_place_leaves_none(
+    tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "png").mkdir()
+    (tmp_path / "png" / "mine.txt").touch()
+    before, real, done = everything(tmp_path), os.replace, 0
+
+    def interrupted(source: Path, target: Path) -> None:
+        nonlocal done
+        if done == step:
+            raise KeyboardInterrupt
+        done += 1
+        real(source, target)
+
+    formats = ("png", "tiff", "npz")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "replace", interrupted)
+        export_masks(tmp_path, NAMES, masks(np.random.default_rng(0)), formats=formats)
+    assert everything(tmp_path) == before
+    export_masks(tmp_path, NAMES, masks(np.random.default_rng(0)), formats=formats)
 
 
 def test_an_export_that_was_killed_can_be_done_again(tmp_path: Path) -> None:

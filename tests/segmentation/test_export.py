@@ -217,9 +217,10 @@ def test_ctrl_c_while_masks_are_put_into_place_leaves_none(
         real(source, target)
 
     formats = ("png", "tiff", "npz")
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         export_masks(tmp_path, NAMES, masks(np.random.default_rng(0)), formats=formats)
+    monkeypatch.undo()
     assert everything(tmp_path) == before
     export_masks(tmp_path, NAMES, masks(np.random.default_rng(0)), formats=formats)
 

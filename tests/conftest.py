@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # napari must not read or write the user's own settings while it is tested.
@@ -35,3 +36,18 @@ def shared_data() -> Path:
 def rng() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(0)
+
+
+_usual_threads: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def same_number_of_threads() -> None:
+    """Every test begins with as many threads of torch as the first: the last bits of a sum depend on their number."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    if not _usual_threads:
+        _usual_threads.append(torch.get_num_threads())
+    elif torch.get_num_threads() != _usual_threads[0]:
+        torch.set_num_threads(_usual_threads[0])

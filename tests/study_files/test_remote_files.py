@@ -148,7 +148,8 @@ def test_what_the_study_holds_counts_and_not_the_copy(store: Store, memory: Any,
 
 
 def test_zarr_reads_what_was_not_brought_yet(store: Store) -> None:
-    store.create_array("cuts/many", (4, 2), (1, 2), np.float32, np.nan)[:] = np.arange(8).reshape(4, 2)
+    store.create_array("cuts/many", (4, 2), (1, 2), np.float32, np.nan)
+    store.array("cuts/many", writable=True)[:] = np.arange(8).reshape(4, 2)
     for number in range(4):
         store.files.changed(store.folder("cuts/many") / "c" / str(number) / "0")
     store.files.publish()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from alignedcut_viewer import pipeline
@@ -101,6 +102,7 @@ def _run(words: list[str], log: str, at: int, how: Any) -> None:
     """Body of a process: run a command, and before the `at`-th change of the study send itself a signal, or wait."""
     from alignedcut_viewer.study_files.connection import Connection
 
+    torch.set_num_threads(1)
     sys.argv = ["alignedcut", *words]
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)

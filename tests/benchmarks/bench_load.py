@@ -1,8 +1,8 @@
 """10,000 pictures × 12 layers through the pipeline, command by command: time, memory and disk.
 
 ``python -m tests.benchmarks load`` writes a section of docs/reliability.md; a number after it is how many pictures.
-They are crops of the shared photographs (docs/data.md), mirrored or not, 224 pixels a side, through the trained
-ViT-Ti/16: 197 tokens a picture and layer. Commands are run as a user types them, each in a process of its own. POSIX
+They are crops of the shared photographs (docs/data.md), mirrored or not, 112 pixels a side, through the trained
+ViT-Ti/16: 50 tokens a picture and layer. Commands are run as a user types them, each in a process of its own. POSIX
 only.
 """
 
@@ -21,7 +21,8 @@ from PIL import Image
 from tests.benchmarks.brain_features import shared_data
 from tests.benchmarks.harness import REPOSITORY, machine_description, markdown_table, write_section
 
-N_PICTURES, SIDE, NETWORK = 10_000, 224, "vit-tiny-p16"
+N_PICTURES, SIDE, NETWORK = 10_000, 112, "vit-tiny-p16"
+N_TOKENS = (SIDE // 16) ** 2 + 1
 COMMAND = "import sys; from alignedcut_viewer.cli import main; sys.exit(main())"
 OPEN = """
 import sys
@@ -74,20 +75,32 @@ def main(n_pictures: int = N_PICTURES) -> None:
         pictures, study = folder / "pictures", folder / "study"
         make_pictures(pictures, n_pictures)
         weights = f"{NETWORK}={shared_data() / 'weights' / 'vit_tiny_p16_augreg.safetensors'}"
+        extract = (
+            "extract",
+            pictures,
+            "--study",
+            study,
+            "--networks",
+            NETWORK,
+            "--weights",
+            weights,
+            "--size",
+            str(SIDE),
+        )
         commands: dict[str, tuple[str | Path, ...]] = {
-            "extract": ("extract", pictures, "--study", study, "--networks", NETWORK, "--weights", weights),
-            "extract again, all is there": ("extract", pictures, "--study", study, "--networks", NETWORK,
-                                            "--weights", weights),
+            "extract": extract,
+            "extract again, all is there": extract,
             "cut, with colours": ("cut", study),
             "concepts of layer 8": ("concepts", study, "--layers", "8", "--number", "20", "--out", folder / "concepts"),
             "figures: mosaic": ("figures", study, "mosaic", "--out", folder / "mosaic.png"),
             "check, every byte": ("check", study),
-        }  # fmt: skip
+        }
         for name, words in commands.items():
             rows.append(_row(name, *measured(*words), size_of(study)))
         rows.append(_row("opening it in the window, without painting", *measured(study, code=OPEN), size_of(study)))
     text = (
-        f"{n_pictures:,} pictures × 12 layers × 197 tokens of ViT-Ti/16 ({n_pictures * 12 * 197:,} nodes). "
+        f"{n_pictures:,} pictures × 12 layers × {N_TOKENS} tokens of ViT-Ti/16 at {SIDE} pixels, "
+        f"{n_pictures * 12 * N_TOKENS:,} nodes. "
         f"{machine_description()}; load of the machine at the end: {os.getloadavg()[0]:.1f}.\n\n"
     )
     table = markdown_table(["", "time", "processor", "peak resident memory", "the study afterwards"], rows)

@@ -50,6 +50,18 @@ def picture_folder(tmp_path_factory):
     return folder
 
 
+_shared_studies = []
+
+
+@pytest.fixture(autouse=True)
+def shared_studies_forget():
+    """Studies that tests share forget how a test looked at them: another would find its panels hidden."""
+    yield
+    for path in _shared_studies:
+        for name in ("session.json", "selections.json"):
+            (path / name).unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def small_study(picture_folder, tmp_path_factory):
     """A study of these pictures on the network that needs no download: 5 × 5 tokens, layers 2, 7 and 8."""
@@ -59,6 +71,7 @@ def small_study(picture_folder, tmp_path_factory):
 
     path = tmp_path_factory.mktemp("study") / "small.zarr"
     run_work(StudySettings(source=str(picture_folder), study=str(path), **QUICK))(lambda done, total, text: None)
+    _shared_studies.append(path)
     return path
 
 
@@ -95,6 +108,7 @@ def brain_study(small_study, tmp_path_factory):
         settings = CutSettings(n_components=5, colour=colour, device="cpu")
         pipeline.cut(study, settings, align=AlignSettings("file", str(file)))
         pipeline.brain_activation(study)
+    _shared_studies.append(path)
     return path
 
 

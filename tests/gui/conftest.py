@@ -227,8 +227,12 @@ def wait_idle(qtbot, coordinator):
     """Wait until nothing is at work in the background."""
 
     def wait(timeout=120_000):
-        qtbot.waitUntil(lambda: not coordinator.tasks.state.busy, timeout=timeout)
+        # What a key or a click began may wait in the queue (an editor hands over its text in a later turn), and what
+        # has ended may begin the next thing.
         go_round()
+        while coordinator.tasks.state.busy:
+            qtbot.waitUntil(lambda: not coordinator.tasks.state.busy, timeout=timeout)
+            go_round()
 
     return wait
 

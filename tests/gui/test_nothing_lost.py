@@ -142,6 +142,30 @@ def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, pan
     assert coordinator.shown.cut.name == "fine"
 
 
+def test_a_name_being_typed_outlives_what_changes_meanwhile(qtbot, panel, coordinator, own_study, wait_idle):
+    panel.tabs.setCurrentWidget(panel.view_tab)
+    runs = panel.view_tab.runs
+    qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
+    editor = runs.list.findChild(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "fi")
+    coordinator.shown.changed.emit()
+    go_round()
+    assert runs.list.findChild(QLineEdit) is editor
+    qtbot.keyClicks(editor, "ne")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    wait_idle()
+    assert coordinator.shown.study.cuts == ("fine",)
+    # A name that is refused is not left standing.
+    runs._begin_to_rename()
+    editor = runs.list.findChild(QLineEdit)
+    editor.clear()
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    wait_idle()
+    assert coordinator.shown.study.cuts == ("fine",)
+    assert runs.list.topLevelItem(0).text(0) == "fine"
+
+
 def press_undo(qtbot, viewer, *, again=False):
     """Ctrl-Z over the pictures, or Ctrl-Shift-Z."""
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier

@@ -30,6 +30,7 @@ class RunsList(View):
     def __init__(self, coordinator: Coordinator, parent: QWidget | None = None) -> None:
         super().__init__(coordinator, parent)
         self._drawing = False
+        self._rows: tuple[tuple[str, str], ...] = ()
         self.list = _ShortTree()
         self.list.setHeaderLabels(["result", "what differs"])
         self.list.setRootIsDecorated(False)
@@ -77,17 +78,15 @@ class RunsList(View):
     def redraw(self) -> None:
         """List the results, the shown one chosen."""
         study = self.coordinator.shown.study
+        rows = () if study is None else tuple((name, study.differences.get(name, "")) for name in study.cuts)
+        shown = None if study is None or study.cut is None else study.cut.name
         self._drawing = True
         try:
-            self.list.clear()
-            for name in () if study is None else study.cuts:
-                item = QTreeWidgetItem([name, "" if study is None else study.differences.get(name, "")])
-                item.setData(0, Qt.ItemDataRole.UserRole, name)
-                item.setToolTip(1, item.text(1))
-                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)  # its first column: see below
-                self.list.addTopLevelItem(item)
-                if study is not None and study.cut is not None and study.cut.name == name:
-                    self.list.setCurrentItem(item)
+            if rows != self._rows:  # a list that is filled anew throws away the name that is being typed
+                self._fill(rows)
+            names = [name for name, _ in rows]
+            if self.chosen != shown:
+                self.list.setCurrentItem(self.list.topLevelItem(names.index(shown)) if shown in names else None)
         finally:
             self._drawing = False
         self.list.updateGeometry()
@@ -96,6 +95,16 @@ class RunsList(View):
         self.undo.setToolTip(f"Bring back {last}" if last else "Nothing was deleted")
         for button in (self.rename, self.delete):
             button.setEnabled(self.list.currentItem() is not None)
+
+    def _fill(self, rows: tuple[tuple[str, str], ...]) -> None:
+        self.list.clear()
+        for name, differs in rows:
+            item = QTreeWidgetItem([name, differs])
+            item.setData(0, Qt.ItemDataRole.UserRole, name)
+            item.setToolTip(1, differs)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)  # its first column: see _begin_to_rename
+            self.list.addTopLevelItem(item)
+        self._rows = rows
 
     def _show(self, *_: Any) -> None:
         if not self._drawing and self.chosen is not None:
@@ -112,6 +121,7 @@ class RunsList(View):
         if self._drawing or column != 0 or item.text(0) == old:
             return
         self.coordinator.results.rename_cut(old, item.text(0))
+        self._rows = ()  # a name that was refused goes back to what it was
         self.redraw()
 
     def _delete(self) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..atomic_files import digest_of, replace_file, safe_name, writing
+from ..atomic_files import digest_of, safe_name, writing
 from ..errors import FeatureError, StudyError
 from ..network_nodes import NetworkNodes, TokenGrid
 from ..store import Store
-from .chunk_checksums import ChunkChecksums
 from .descriptions import check_array, check_feature_set, reading
 from .image_ranges import all_finite, changed_ranges, why_not_kept
+from .layer_chunks import LayerChunks
 from .token_array import TokenArray
 
 if TYPE_CHECKING:
@@ -285,12 +284,12 @@ class FeatureSet:
             if complete != attributes["complete"]:
                 self._store.set_attributes(self._group, {**attributes, "complete": complete})
 
-    def _file(self, layer: int, chunk: int) -> Path:
-        return self._store.folder(f"{self._array_path(layer)}/c/{chunk}/0/0")
+    def _chunks(self, layer: int) -> LayerChunks:
+        return LayerChunks(self._store.folder(self._array_path(layer)), self._store.files)
 
     def holds(self, layer: int, chunk: int) -> bool:
         """Whether a chunk of a layer has its place, written wholly or in part."""
-        return self._store.files.size(self._file(layer, chunk)) is not None
+        return self._chunks(layer).size(chunk) is not None
 
     def verify(self, n_images: int) -> None:
         """Take back the record of images whose chunk is missing or too short, as after a loss of power."""
@@ -311,14 +310,10 @@ class FeatureSet:
             array = self.array(layer)
             size = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
             done = np.flatnonzero(self.complete(layer, n_images))
-            checksums = ChunkChecksums(self._store.folder(self._array_path(layer)), self._store.files)
+            chunks = self._chunks(layer)
             bad: list[int] = []
-            for chunk in np.unique(done // array.chunks[0]):
-                file = self._file(layer, int(chunk))
-                good = self._store.files.size(file) == size
-                if good and thoroughly:
-                    good = checksums.fits(int(chunk), self._store.files.bring(file).read_bytes())
-                if not good:
+            for chunk in map(int, np.unique(done // array.chunks[0])):
+                if chunks.size(chunk) != size or (thoroughly and not chunks.fits(chunk)):
                     bad.extend(int(image) for image in done[done // array.chunks[0] == chunk])
             if bad:
                 lost[layer] = bad
@@ -411,40 +406,35 @@ class FeatureSet:
         StorageError
             If the disk is full or refuses.
         """
-        for layer, values in features.items():
-            with np.errstate(over="ignore"):
-                stored = values.astype(self._dtype, copy=False)
-            if not all_finite(stored):
-                raise FeatureError(
-                    f"Features of {self.name} at layer {layer} {why_not_kept(values, images)}; run the network in "
-                    "single precision (precision='float32') and keep them so (storage='float32')."
-                )
-            self._write_chunk(layer, stored, images)
+        chunk = images[0] // self.batch
+        blocks = {layer: self._chunk_with(layer, chunk, values, images) for layer, values in features.items()}
+        for layer, block in blocks.items():
+            self._chunks(layer).announce(chunk, block)
+        self._store.files.publish()
+        for layer, block in blocks.items():
+            self._store.make_folder(f"{self._array_path(layer)}/c/{chunk}/0")
+            self._chunks(layer).write(chunk, block)
         self._store.files.publish()
 
-    @property
-    def _dtype(self) -> np.dtype[Any]:
-        """Type on disk, in the byte order of the zarr arrays."""
-        dtype: np.dtype[Any] = np.dtype(self.key["storage"]).newbyteorder("<")
-        return dtype
-
-    def _write_chunk(self, layer: int, values: NDArray[Any], images: Sequence[int]) -> None:
-        # A plain file of its numbers: a tenth of the time it takes through zarr, and there wholly or not at all.
-        number, shape = images[0] // self.batch, (self.batch, *values.shape[1:])
-        file = self._file(layer, number)
-        checksums = ChunkChecksums(self._store.folder(self._array_path(layer)), self._store.files)
+    def _chunk_with(
+        self, layer: int, chunk: int, values: NDArray[np.floating[Any]], images: Sequence[int]
+    ) -> NDArray[Any]:
+        """What a chunk holds with features of some of its images put in."""
+        dtype = np.dtype(self.key["storage"]).newbyteorder("<")  # the byte order of the zarr arrays
+        with np.errstate(over="ignore"):
+            stored = values.astype(dtype, copy=False)
+        if not all_finite(stored):
+            raise FeatureError(
+                f"Features of {self.name} at layer {layer} {why_not_kept(values, images)}; run the network in "
+                "single precision (precision='float32') and keep them so (storage='float32')."
+            )
         if len(images) == self.batch:
-            block = np.ascontiguousarray(values)
-        else:
-            block = np.full(shape, np.nan, dtype=self._dtype)
-            if self._store.files.bring(file).is_file():
-                kept = np.fromfile(file, dtype=self._dtype)
-                if kept.size == block.size and checksums.fits(number, kept.data):
-                    block = kept.reshape(shape)
-                else:  # its other images are to be computed again
-                    self.forget_at({layer: range(number * self.batch, (number + 1) * self.batch)})
-            block[np.asarray(images) - number * self.batch] = values
-        self._store.make_folder(f"{self._array_path(layer)}/c/{number}/0")
-        replace_file(file, block.data)
-        self._store.files.changed(file)
-        checksums.put(number, block.data)
+            return np.ascontiguousarray(stored)
+        shape = (self.batch, *values.shape[1:])
+        block = self._chunks(layer).kept(chunk, shape, dtype)
+        if block is None:  # its other images, if it has any, are to be computed again
+            block = np.full(shape, np.nan, dtype=dtype)
+            if self.holds(layer, chunk):
+                self.forget_at({layer: range(chunk * self.batch, (chunk + 1) * self.batch)})
+        block[np.asarray(images) - chunk * self.batch] = stored
+        return block

@@ -1,7 +1,7 @@
 """A cut by worker processes beside one process: the same bits, how much sooner, and what a killed worker costs.
 
-``python -m tests.benchmarks cluster`` cuts 3,000,000 simulated nodes of 384 channels, which lie on disk. Every row of the
-table is a process of its own; the digest of its eigenvectors must be that of its neighbour without a cluster.
+``python -m tests.benchmarks cluster`` cuts 3,000,000 simulated nodes of 384 channels, which lie on disk. Every row of
+the table is a process of its own; the digest of its eigenvectors must be that of its neighbour without a cluster.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from alignedcut_viewer.errors import (
 from alignedcut_viewer.images import PictureSet, open_pictures
 from alignedcut_viewer.nodes import NetworkNodes, NodeIndex, Slot
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.chunk_checksums import ChunkChecksums
 from alignedcut_viewer.study.feature_set import FeatureSet
 from alignedcut_viewer.study.node_features import NodeFeatures
 
@@ -291,6 +292,28 @@ def test_lost_chunks_are_noticed(study: Study, rng: np.random.Generator) -> None
     features.verify(5)
     assert features.complete(0, 5).all()
     assert features.complete(1, 5).tolist() == [True, True, False, False, True]
+
+
+def test_a_picture_stays_when_the_run_that_puts_another_beside_it_is_killed(
+    study: Study, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(study, "wide", (0, 1), [0, 1, 2], rng)
+    features = study.networks["wide"]
+    before = features.array(1)[2]
+    values = {layer: rng.standard_normal((1, 7, 6)) for layer in (0, 1)}
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkChecksums, "put", stop)  # the chunk is on disk, and the checksum is that of before
+        with pytest.raises(KeyboardInterrupt):
+            features.write(values, [3])
+    features.write(values, [3])
+    for layer in (0, 1):
+        assert features.complete(layer, 5).tolist() == [True, True, True, True, False]
+    assert np.array_equal(features.array(1)[2], before)
+    assert not features.damaged(5, thoroughly=True)
 
 
 def test_a_full_disk_leaves_the_record_truthful(

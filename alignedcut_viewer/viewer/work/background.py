@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from napari import current_viewer
 from napari.qt.threading import WorkerBase, WorkerBaseSignals, create_worker
 from qtpy.QtCore import QThreadPool, Signal
 
@@ -79,7 +81,12 @@ class BackgroundTask(WorkerBase):
     @classmethod
     def of(cls, work: Work, title: str) -> "BackgroundTask":
         """A task that napari knows by its title: it asks before it closes a window during work, and ends the work."""
-        return create_worker(_Titled(work, title), _worker_class=cls, _start_thread=False)
+        task = create_worker(_Titled(work, title), _worker_class=cls, _start_thread=False)
+        tasks = _tasks_of_window()
+        for key in [key for key, item in tasks.items() if getattr(item._cancel_callback, "__self__", None) is task]:
+            # napari would keep it as long as its window, in which pointing at things starts thousands.
+            task.finished.connect(partial(tasks.pop, key, None))
+        return task
 
     def start(self) -> None:
         """Begin, and leave room for others in Qt's thread pool, as this task only waits there.
@@ -134,6 +141,13 @@ class BackgroundTask(WorkerBase):
         if text != self._last_text or now - self._last_report >= REPORT_INTERVAL:
             self._last_report, self._last_text = now, text
             self.progressed.emit(int(done), int(total), str(text))
+
+
+def _tasks_of_window() -> dict[Any, Any]:
+    """What napari has noted of tasks of the window that is in front."""
+    viewer = current_viewer()
+    manager = None if viewer is None else getattr(viewer.window, "_task_status_manager", None)
+    return getattr(manager, "_tasks", {})
 
 
 # A program may end without an event loop that did; Qt must not be taken down under a task that still reports to it.

@@ -1,6 +1,8 @@
-"""Tasks in the background leave room in Qt's thread pool, which Qt itself needs to convert pictures."""
+"""Tasks in the background leave room in Qt's thread pool, which Qt itself needs to convert pictures, and are let go."""
 
+import gc
 import threading
+import weakref
 
 from qtpy.QtCore import QRunnable, QThreadPool
 from qtpy.QtGui import QImage
@@ -49,3 +51,28 @@ def test_the_pool_has_room_while_many_tasks_wait(qtbot):
     pool.waitForDone(10_000)
     assert (pool.maxThreadCount(), pool.activeThreadCount()) == before
     assert not [task.outcome.error for task in tasks if task.outcome.error]
+
+
+def test_a_window_keeps_no_task_that_has_ended(qtbot, viewer):
+    go_on = threading.Event()
+
+    def work(progress):
+        assert go_on.wait(60)
+
+    tasks = [BackgroundTask.of(work, f"task {number}") for number in range(3)]
+    for task in tasks:
+        task.start()
+    manager = viewer.window._task_status_manager
+    # napari asks before it closes a window in which something is at work
+    qtbot.waitUntil(lambda: len(manager.get_status()) == 3)
+    go_on.set()
+    qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks), timeout=30_000)
+    forgotten = [weakref.ref(task) for task in tasks]
+    del task, tasks
+
+    def gone():
+        gc.collect()
+        return not any(task() for task in forgotten)
+
+    qtbot.waitUntil(gone)
+    assert not manager.is_busy()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from functools import partial
 
 os.environ["NAPARI_CONFIG"] = ""
 
@@ -113,6 +114,14 @@ def brain_study(small_study, tmp_path_factory):
 
 
 @pytest.fixture
+def qtbot(qtbot):
+    """The mouse, the keys and the patience of a test: what is to happen may take a minute on a slow machine."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=60_000)
+    qtbot.waitExposed = partial(qtbot.waitExposed, timeout=60_000)
+    return qtbot
+
+
+@pytest.fixture
 def notifications():
     """Sentences that napari showed, as (severity, message)."""
     from napari.utils.notifications import notification_manager
@@ -155,7 +164,7 @@ def viewer(qtbot):
     if not _open_viewers or not is_open(_open_viewers[0]):
         _open_viewers[:] = [napari.Viewer(show=True)]
         _open_viewers[0].window.resize(1280, 800)
-        qtbot.waitExposed(_open_viewers[0].window._qt_window, timeout=20_000)
+        qtbot.waitExposed(_open_viewers[0].window._qt_window)
     viewer = _open_viewers[0]
     yield viewer
     WorkerBase.await_workers(60_000)

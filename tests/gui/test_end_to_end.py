@@ -49,8 +49,8 @@ def test_a_whole_sitting(
     window, plugin = viewer.window, "alignedcut-viewer"
     brain = window.add_plugin_dock_widget(plugin, "Brain")[1]
     trajectories = window.add_plugin_dock_widget(plugin, "Trajectories", tabify=True)[1]
-    qtbot.waitUntil(lambda: trajectories.settled, timeout=60_000)
-    qtbot.waitUntil(lambda: brain.board.cortex.scene is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: trajectories.settled)
+    qtbot.waitUntil(lambda: brain.board.cortex.scene is not None)
     cut = coordinator.shown.study.cut
 
     # Pick: the picture, the map and the bars answer.
@@ -63,7 +63,7 @@ def test_a_whole_sitting(
     np.testing.assert_allclose(coordinator.heat_map.values.values, units @ units[node], atol=1e-5)
     go_round()
     assert trajectories.board.map.grab().toImage() != before[0]
-    qtbot.waitUntil(lambda: len(brain.board.bars.series) > before[1], timeout=20_000)
+    qtbot.waitUntil(lambda: len(brain.board.bars.series) > before[1])
 
     # Lasso a quarter of the map: pictures and bars follow.
     map_widget = trajectories.board.map
@@ -81,7 +81,7 @@ def test_a_whole_sitting(
     assert set(target.tolist()) <= set(chosen.tolist())
     assert not coordinator.overlays.selection.data.is_empty
     inside = cut.brain_activation.summarise(chosen)
-    qtbot.waitUntil(lambda: len(brain.board.bars.series) > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: len(brain.board.bars.series) > 0)
     assert np.isfinite(inside.mean).all()
 
     # Mask above a threshold, and its export by the button.

@@ -67,7 +67,7 @@ def test_the_study_is_deleted_under_the_window(
     coordinator.similarity.settings.update(mask=True, threshold=0.3)
     assert coordinator.heat_map.values.values.size == len(coordinator.shown.study.cut.index)  # mapped, so still there
     coordinator.similarity.settings.update(space="raw")
-    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy)
     coordinator.named.keep("lost")
     coordinator.sessions.flush()
     from alignedcut_viewer.viewer.frames.exports import masks_work
@@ -97,11 +97,11 @@ def test_an_exception_in_a_comparison_is_told(
     monkeypatch.setattr("alignedcut_viewer.viewer.state.similarity.cosine_similarity", fail)
     coordinator.similarity.settings.update(space="raw")
     coordinator.selection.select([20])
-    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy)
     assert any("by nought" in message for _, message in notifications)
     monkeypatch.undo()
     coordinator.selection.select([21])
-    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None)
 
 
 def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinator, small_study, wait_idle, monkeypatch):
@@ -126,7 +126,7 @@ def test_the_window_closes_while_features_are_compared(qtbot, viewer, coordinato
     monkeypatch.setattr(similarity, "cosine_similarity", slowly)
     coordinator.similarity.settings.update(space="raw")
     coordinator.selection.select([20])
-    qtbot.waitUntil(lambda: bool(started), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(started))
     viewer.close()
-    qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(stopped))
     go_round()

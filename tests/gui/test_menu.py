@@ -28,13 +28,13 @@ def test_the_menu_opens_a_folder_and_a_study(qtbot, viewer, coordinator, picture
     docks = viewer.window._qt_window.findChildren(QDockWidget)
     answer_dialog(qtbot, picture_folder)
     plugin_menu(viewer)["Open image folder…"].trigger()
-    qtbot.waitUntil(lambda: coordinator.shown.pictures is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: coordinator.shown.pictures is not None)
     wait_idle()
     assert coordinator.workspaces.current == "Compute"
     assert coordinator.settings.source == str(picture_folder)
     answer_dialog(qtbot, small_study)
     plugin_menu(viewer)["Open study…"].trigger()
-    qtbot.waitUntil(lambda: coordinator.shown.study is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: coordinator.shown.study is not None)
     wait_idle()
     assert coordinator.workspaces.current == "Look"
     go_round()
@@ -49,4 +49,4 @@ def test_the_menu_says_what_is_missing_for_an_export(qtbot, viewer, coordinator,
     assert callable(getattr(commands, name))
     plugin_menu(viewer)[line].trigger()
     missing = ("There is no result yet", "There are no segments to write yet")
-    qtbot.waitUntil(lambda: any(message.startswith(missing) for _, message in notifications), timeout=5000)
+    qtbot.waitUntil(lambda: any(message.startswith(missing) for _, message in notifications))

@@ -282,7 +282,7 @@ def test_a_stand_in_is_asked_for_before_and_named_after(
     coordinator.run()
     wait_idle()
     assert "it stands in for dinov2-vit-s14" in coordinator.shown.study.stand_ins[0]
-    qtbot.waitUntil(lambda: not badges._looking.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not badges._looking.busy)
 
 
 def test_networks_carry_a_badge(qtbot, viewer, panel, coordinator, monkeypatch):
@@ -293,7 +293,7 @@ def test_networks_carry_a_badge(qtbot, viewer, panel, coordinator, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     badges = panel.compute_tab.badges
     badges.redraw()
-    qtbot.waitUntil(lambda: not badges._looking.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not badges._looking.busy)
     found = [panel.compute_tab.networks.native.item(line).data(BADGE) for line in range(len(list_networks()))]
     assert found[-1] == "here"
     assert set(found) <= {"here", "out of reach"}

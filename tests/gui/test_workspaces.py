@@ -97,7 +97,7 @@ def test_the_cortex_has_room(qtbot, viewer, coordinator, bar, brain_study, wait_
     bar.buttons["Brain"].click()
     go_round()
     panel = dock_named(viewer, "Brain").inner_widget()
-    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1)
     go_round()
     assert panel.board.cortex.height() >= 220
 
@@ -156,7 +156,7 @@ def test_an_arrangement_of_a_larger_screen_is_made_anew_on_a_smaller_one(qtbot, 
         monkeypatch.setattr(name, lambda _: QRect(0, 0, 960, 540))
     assert coordinator.workspaces.restore({**kept, "size": [960, 540]})
     go_round()
-    qtbot.waitUntil(lambda: (window.width(), window.height()) == (960, 540), timeout=5000)
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == (960, 540))
     assert coordinator.workspaces.current == "Look"
     assert_fits(viewer, 960, 540)
 
@@ -171,7 +171,7 @@ def test_on_the_smallest_screen_panels_shrink_before_they_scroll(
     go_round()
     resize(viewer, 960, 540)
     panel = dock_named(viewer, next(w for w in WORKSPACES if w.name == name).main[0]).inner_widget()
-    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1)
     go_round()
     area = panel.pages.currentWidget()
     assert area.verticalScrollBar().maximum() == 0, f"{area.widget().height()} in {area.viewport().height()}"

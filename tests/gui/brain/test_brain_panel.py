@@ -37,7 +37,7 @@ def own_study(brain_study, tmp_path):
 def shown(qtbot, coordinator, own_study, brain_panel, wait_idle):
     coordinator.open_study(own_study)
     wait_idle()
-    qtbot.waitUntil(lambda: brain_panel.board.cortex.scene is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: brain_panel.board.cortex.scene is not None)
     return coordinator.shown.study.cut
 
 
@@ -107,7 +107,7 @@ def test_clicking_a_bar_shows_what_drives_the_region(
     coordinator.clear()
     assert coordinator.heat_map.values is None
     coordinator.sessions.restore(read_session(tmp_path / "mine.session.json"))
-    qtbot.waitUntil(lambda: not coordinator.similarity.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not coordinator.similarity.busy)
     go_round()
     assert len(coordinator.selection.of().nodes) == 2
     np.testing.assert_allclose(coordinator.heat_map.values.values, table[:, region], atol=1e-6)
@@ -216,7 +216,7 @@ def test_the_cortex_in_three_dimensions(qtbot, coordinator, shown, brain_panel):
     qtbot.waitUntil(lambda: board.cortex.values is not None)
     qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
     window = board.lower.window_3d
-    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    qtbot.waitUntil(lambda: window.is_open)
     assert window.legend.bar.limits == (board.cortex.scale.low, board.cortex.scale.high)
     before = np.array(window.layer.vertex_colors)
     assert before.shape == (2 * 163_842, 4)
@@ -247,7 +247,7 @@ def test_the_second_window_closes_without_asking(qtbot, coordinator, shown, brai
     qtbot.waitUntil(lambda: board.lower.open_3d.isEnabled())
     qtbot.mouseClick(board.lower.open_3d, Qt.MouseButton.LeftButton)
     window = board.lower.window_3d
-    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    qtbot.waitUntil(lambda: window.is_open)
     event = ByTheUser()
     assert window._manner.eventFilter(window.viewer.window._qt_window, event)
     assert not event.isAccepted()  # napari's own question is not reached
@@ -269,7 +269,7 @@ def test_weak_regions_are_pale_on_the_cortex_flat_and_in_three_dimensions(
     coordinator.open_study(own_study)
     wait_idle()
     lower, cortex = brain_panel.board.lower, brain_panel.board.cortex
-    qtbot.waitUntil(lambda: cortex.scene is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: cortex.scene is not None)
     coordinator.selection.select(nodes_of(coordinator.shown.cut, 0, 8, (1, 2), (1, 2, 3)))
     qtbot.waitUntil(lambda: cortex.values is not None)
     v1, ppa = (cortex.names.index(name) for name in ("V1", "PPA"))
@@ -291,7 +291,7 @@ def test_weak_regions_are_pale_on_the_cortex_flat_and_in_three_dimensions(
     row, column = cortex._pixel(place)
     qtbot.mouseClick(lower.open_3d, Qt.MouseButton.LeftButton)
     window = lower.window_3d
-    qtbot.waitUntil(lambda: window.is_open, timeout=30_000)
+    qtbot.waitUntil(lambda: window.is_open)
     assert "V1 .31, PPA .01" in window.legend.notes
     assert "Pale" in window.legend.notes
     surface = window.surface
@@ -353,7 +353,7 @@ def test_what_is_missing_is_computed_once(qtbot, coordinator, brain_study, tmp_p
     (table,) = path.glob("cuts/*/brain_activation")
     shutil.rmtree(table)
     coordinator.open_study(path)
-    qtbot.waitUntil(lambda: brain_panel.pages.currentIndex() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: brain_panel.pages.currentIndex() == 1)
     wait_idle()
     assert table.is_dir()
     assert brain_panel.board.activation.simulated

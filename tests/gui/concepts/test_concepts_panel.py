@@ -42,7 +42,7 @@ def concepts_panel(viewer):
 def shown(qtbot, coordinator, own_study, concepts_panel, wait_idle):
     coordinator.open_study(own_study)
     wait_idle()
-    qtbot.waitUntil(lambda: len(concepts_panel.list.model_.details) == len(concepts_panel.concepts) > 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(concepts_panel.list.model_.details) == len(concepts_panel.concepts) > 2)
     return coordinator.shown.study.cut
 
 
@@ -131,7 +131,7 @@ def test_names_merges_and_pins_survive(qtbot, viewer, coordinator, shown, own_st
     assert panel.merge.isEnabled()
     # In the active window its own shortcuts come before a widget's keys; napari has one of Ctrl-M.
     viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow, timeout=5000)
+    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow)
     qtbot.keyClick(panel.list, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
     found = names_on_disk(own_study)
     assert first.id not in found
@@ -168,7 +168,7 @@ def test_consistency_of_the_chosen_concept(qtbot, shown, concepts_panel):
     panel.tabs.setCurrentIndex(1)
     mean, std = panel.concepts.channel_statistics(concept.id)
     np.testing.assert_array_equal(plot.points, np.stack([mean, std], axis=1))
-    qtbot.waitUntil(lambda: plot.fit is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: plot.fit is not None)
     assert "reverse U" in plot.verdict
     middle = plot.place(plot.points[:1])[0]
     assert plot._box().adjusted(-1, -1, 1, 1).contains(*middle) or abs(plot.points[0, 0]) > plot._limits()[0]
@@ -179,7 +179,7 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     index, labels = shown.index, panel.concepts.labels
     coordinator.go_to(index.node(NETWORK, 7, 0, row=0, column=0))
     panel.tabs.setCurrentIndex(2)
-    qtbot.waitUntil(lambda: plot.transitions is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: plot.transitions is not None)
     here = index.select(layers=[7], patches_only=True)
     there = index.select(layers=[8], patches_only=True)
     ids = [concept.id for concept in panel.concepts]
@@ -224,9 +224,9 @@ def test_transitions_count_pixels(qtbot, coordinator, shown, concepts_panel):
     chosen = there[:7]
     coordinator.selection.select(chosen, which="figure")
     panel.transitions.group.setCurrentIndex(panel.transitions.group.findData("figure"))
-    qtbot.waitUntil(lambda: plot.transitions is None or plot.transitions.n_pixels == 7, timeout=30_000)
+    qtbot.waitUntil(lambda: plot.transitions is None or plot.transitions.n_pixels == 7)
     coordinator.go_to(index.node(NETWORK, 8, 0, row=0, column=0))  # the last layer leads nowhere
-    qtbot.waitUntil(lambda: plot.transitions is None, timeout=30_000)
+    qtbot.waitUntil(lambda: plot.transitions is None)
 
 
 def test_transitions_after_discovery_in_one_layer(qtbot, coordinator, small_study, tmp_path, concepts_panel, wait_idle):
@@ -245,7 +245,7 @@ def test_transitions_after_discovery_in_one_layer(qtbot, coordinator, small_stud
     assert "layer 7" in panel.summary.text()
     panel.tabs.setCurrentIndex(2)
     plot = panel.transitions.plot
-    qtbot.waitUntil(lambda: plot.transitions is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: plot.transitions is not None)
     assert plot.transitions.layers == (7, 8)
     assert plot.transitions.nearest == (False, True)
     assert plot.transitions.n_pixels == searched
@@ -258,7 +258,7 @@ def test_every_tab_is_exported(qtbot, coordinator, shown, concepts_panel, tmp_pa
     coordinator.go_to(shown.index.node(NETWORK, 2, 0, row=0, column=0))
     for number, name in enumerate(("list", "consistency", "transitions")):
         panel.tabs.setCurrentIndex(number)
-        qtbot.waitUntil(panel.export.isEnabled, timeout=30_000)
+        qtbot.waitUntil(panel.export.isEnabled)
         for kind in ("png", "csv"):
             save_panel(tmp_path / f"{name}.{kind}", panel.figure, panel.table)(lambda done, total, text: None)
         assert (tmp_path / f"{name}.png").stat().st_size > 3000

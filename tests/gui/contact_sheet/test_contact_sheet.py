@@ -46,11 +46,11 @@ def test_only_what_is_in_sight_is_made(qtbot, board):
     sheet = board.sheet
     assert sheet.layout_.n_rows == N_PICTURES
     rows = sheet.visible_rows()
-    qtbot.waitUntil(lambda: not sheet.tiles.missing(rows), timeout=20_000)
+    qtbot.waitUntil(lambda: not sheet.tiles.missing(rows))
     assert len(sheet.tiles._small) <= len(rows) + 24
     assert len(sheet.tiles._tiles) <= (len(rows) + 1) * 13
     sheet.verticalScrollBar().setValue(sheet.verticalScrollBar().maximum())
-    qtbot.waitUntil(lambda: not sheet.tiles.missing([N_PICTURES - 1]), timeout=20_000)
+    qtbot.waitUntil(lambda: not sheet.tiles.missing([N_PICTURES - 1]))
     assert N_PICTURES - 1 in sheet.visible_rows()
     assert len(sheet.tiles._small) < 100
 
@@ -94,7 +94,7 @@ def test_a_click_picks_and_goes_there(qtbot, viewer, board, coordinator):
     assert sheet.tiles.values is None
 
 
-def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinator):
+def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinator, wait_idle):
     viewer.dims.set_current_step((0, 1, 2), (0, 7, 900))
     assert board.sheet.shown == Cell(900, 8)
     assert 900 in board.sheet.visible_rows()
@@ -111,7 +111,7 @@ def test_it_follows_the_sliders_and_the_network(qtbot, viewer, board, coordinato
     assert board.network.value == "one"
     assert 900 in board.sheet.visible_rows()
     coordinator.open_pictures(coordinator.shown.study.study.picture_path(0))
-    qtbot.waitUntil(lambda: not coordinator.tasks.state.busy)
+    wait_idle()
     assert board.sheet.tiles is None
 
 
@@ -198,7 +198,7 @@ def test_keys_walk_and_zoom(qtbot, board, coordinator):
 def test_what_is_seen_is_exported(qtbot, board, coordinator, tmp_path, wait_idle):
     from alignedcut_viewer.viewer.widgets.panel_export import save_panel
 
-    qtbot.waitUntil(lambda: not board.sheet.tiles.missing(board.sheet.visible_rows()), timeout=20_000)
+    qtbot.waitUntil(lambda: not board.sheet.tiles.missing(board.sheet.visible_rows()))
     coordinator.selection.select([5])
     for name in ("sheet.png", "sheet.csv"):
         coordinator.tasks.start("Exporting", save_panel(tmp_path / name, board.figure, board.table))

@@ -66,7 +66,7 @@ def test_a_dropped_picture_joins_the_cut(
     box = coordinator.shown.pictures.layout.box(3)
     click_canvas((box.top + box.height / 2, box.left + box.width / 2))
     wait_idle()
-    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None)
     assert set(cut.index.locate(coordinator.selection.of().nodes).image) == {4}
     assert any("Placed afterwards: twin" in fact for fact in coordinator.shown.study.facts)
     # undo takes it out, redo places it again; the first step is the click

@@ -157,7 +157,7 @@ def test_own_features_are_compared_in_the_background(qtbot, shown, coordinator, 
     coordinator.similarity.settings.update(space="raw")
     coordinator.selection.select([node(0, 0)])
     coordinator.selection.select([node(1, 3), node(2, 3)])  # takes the place of the first
-    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None)
     features = shown.study.node_features(shown.cut.index)
     expected = cosine(features.rows(np.arange(len(features))), features.rows(coordinator.selection.of().nodes)).mean(
         axis=1
@@ -177,7 +177,7 @@ def test_aligned_features_are_compared_in_the_background(qtbot, coordinator, bra
     layer = cut.index.slot_slice(NETWORK, 7)
     chosen = np.array([layer.start + 3, layer.start + 40])
     coordinator.selection.select(chosen)
-    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: coordinator.heat_map.values is not None)
     features = study.study.node_features(cut.index, load_alignment(study.study, cut.recipe["cut"]["alignment"]))
     expected = cosine(features.rows(np.arange(layer.start, layer.stop)), features.rows(chosen)).mean(axis=1)
     np.testing.assert_allclose(coordinator.heat_map.values.values[layer], expected, atol=2e-3)

@@ -53,11 +53,11 @@ def opened(qtbot, viewer, coordinator, own_study, segments_panel, wait_idle):
     coordinator.panel_state["segments"] = {"open": "quarters"}
     coordinator.open_study(own_study)
     wait_idle()
-    qtbot.waitUntil(lambda: coordinator.segments.edits is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: coordinator.segments.edits is not None)
     coordinator.display.move_to(0, 1, 1)
     go_round()
     viewer.reset_view()
-    qtbot.waitUntil(lambda: len(segments_panel.list.model_.details) == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: len(segments_panel.list.model_.details) == 4)
     return coordinator.segments
 
 

@@ -28,8 +28,7 @@ def answered(qtbot, coordinator):
                 coordinator.heat_map.values is not None
                 and coordinator.heat_map.values.title == TITLE
                 and coordinator.heat_map.values is coordinator.prompting.values
-            ),
-            timeout=20_000,
+            )
         )
         return coordinator.heat_map.values.values
 

@@ -137,7 +137,7 @@ def test_rename_merge_split_lock_delete_and_undo_by_keys(qtbot, viewer, coordina
     panel = segments_panel
     # In the active window its own shortcuts come before a widget's keys; napari has one of Ctrl-M.
     viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow, timeout=5000)
+    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow)
     click(qtbot, panel.list, row(panel, 1).facts)
     qtbot.keyClick(panel.list, Qt.Key.Key_F2)
     editor = panel.list.viewport().findChild(QLineEdit)
@@ -248,7 +248,7 @@ def test_changes_survive_panel_study_and_moved_pictures(
     assert table.is_dir()
     coordinator.open_study(moved)
     wait_idle()
-    qtbot.waitUntil(lambda: opened.name == "quarters", timeout=20_000)
+    qtbot.waitUntil(lambda: opened.name == "quarters")
     coordinator.display.move_to(0, 1, 1)
     assert (2, "cup") in listed(panel)
 
@@ -258,10 +258,10 @@ def test_segments_of_all_pictures_together(qtbot, coordinator, own_study, opened
     opened.edit(lambda edits: edits.rename(SegmentKey(1, 1), "changed"))
     panel.sets.setCurrentIndex(panel.sets.findText("halves"))
     panel.sets.activated.emit(panel.sets.currentIndex())
-    qtbot.waitUntil(lambda: opened.name == "halves", timeout=20_000)
+    qtbot.waitUntil(lambda: opened.name == "halves")
     wait_idle()
     assert kept(own_study)[1][1].name == "changed"  # saved before the others were opened
-    qtbot.waitUntil(lambda: len(panel.list.model_.details) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.list.model_.details) == 2)
     upper = panel.list.rows[0]
     assert panel.list.facts(upper, panel.list.model_.details[upper.key]) == "1 · 50.0 % · confidence 0.50 · 3 pictures"
     click(qtbot, panel.list, panel.list.parts_of(SegmentKey(1)).facts)
@@ -348,7 +348,7 @@ def test_the_preview_of_masks_can_be_leafed_through(qtbot, viewer, coordinator, 
     for key in (None, Qt.Key.Key_PageDown, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp, Qt.Key.Key_PageUp):
         if key is not None:
             qtbot.keyClick(dialog, key)
-        qtbot.waitUntil(lambda: dialog.shown is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: dialog.shown is not None)
         seen.append(dialog.position)
         assert "2 segments on 100 %" in dialog.words.text()
         assert not dialog.picture.pixmap().isNull()
@@ -404,19 +404,19 @@ def test_whole_segments_are_renamed_deleted_and_brought_back(
     timeline.redo()
     timeline.redo()
     panel.delete_action.trigger()
-    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    qtbot.waitUntil(lambda: opened.name == "halves")
     assert panel.sets.count() == 1
     assert panel.restore_action.text() == "Undo: bring back by hand"
     qtbot.keyClick(panel, Qt.Key.Key_Z, CONTROL)
-    qtbot.waitUntil(lambda: opened.name == "by hand", timeout=10_000)
+    qtbot.waitUntil(lambda: opened.name == "by hand")
     assert opened.edits[SegmentKey(1, 1)].name == "sky", "what was not saved yet was kept"
     qtbot.keyClick(panel, Qt.Key.Key_Z, CONTROL | SHIFT)
-    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    qtbot.waitUntil(lambda: opened.name == "halves")
     panel.restore_action.trigger()
-    qtbot.waitUntil(lambda: opened.name == "by hand", timeout=10_000)
+    qtbot.waitUntil(lambda: opened.name == "by hand")
     assert not panel.restore_action.isEnabled()
     panel.delete_action.trigger()
-    qtbot.waitUntil(lambda: opened.name == "halves", timeout=10_000)
+    qtbot.waitUntil(lambda: opened.name == "halves")
     opened.let_go()
     with Study.open(own_study) as study:
         assert study.segmentations == ("halves",)
@@ -447,7 +447,7 @@ def test_scored_by_masks_that_people_drew(qtbot, coordinator, opened, segments_p
         Image.fromarray(truth.astype(np.uint8)).save(tmp_path / f"{name}.png")
     answer_dialog(qtbot, tmp_path)
     segments_panel.truth_action.trigger()
-    qtbot.waitUntil(lambda: "mIoU of 3 pictures" in segments_panel.summary.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "mIoU of 3 pictures" in segments_panel.summary.text())
     # Of two halves, each gets one of its two quarters: half of it; many to one they fit.
     assert "IoU 0.50, many to one 1.00" in segments_panel.summary.text()
     assert "mIoU of 3 pictures 0.833, many to one 1.000" in segments_panel.summary.text()

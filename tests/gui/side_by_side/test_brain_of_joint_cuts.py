@@ -29,7 +29,7 @@ def test_a_joint_cut_has_bars_where_its_study_leads_to_the_brain(
     coordinator.open_study(path, "what")
     wait_idle()
     panel = show_panel(viewer, "Brain")
-    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.pages.currentIndex() == 1)
     wait_idle()
     box = coordinator.shown.pictures.layout.box(coordinator.view.picture)
     click_canvas((box.top + box.height / 2, box.left + box.width / 2))

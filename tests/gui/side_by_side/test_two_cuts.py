@@ -35,7 +35,7 @@ def board(viewer, coordinator, two_pathways, wait_idle, qtbot):
     coordinator.open_study(two_pathways, "what")
     wait_idle()
     board = show_panel(viewer, "Side by side").board
-    qtbot.waitUntil(lambda: board.other is not None and board.pane.tile is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: board.other is not None and board.pane.tile is not None)
     return board
 
 
@@ -46,7 +46,7 @@ def click(qtbot, pane, row, column, modifier=Qt.KeyboardModifier.NoModifier):
 
 def choose(qtbot, board, name):
     board.cut.value = name
-    qtbot.waitUntil(lambda: board.other is not None and board.other.cut.name == name, timeout=20_000)
+    qtbot.waitUntil(lambda: board.other is not None and board.other.cut.name == name)
 
 
 def test_the_form_computes_both_pathways(two_pathways):
@@ -67,7 +67,7 @@ def test_the_other_cut_follows_picture_and_layer(qtbot, board, coordinator):
     assert board.slot.layer == 8
     expected = board.other.cut.colour_map(*board.slot, index.images[1])
     np.testing.assert_array_equal(board.pane.tile[..., :3], expected)
-    qtbot.waitUntil(lambda: board.pane.picture is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: board.pane.picture is not None)
     # and the other way round: one slider for both
     board.layer.value = 2
     assert coordinator.view.position[1] == 2
@@ -147,7 +147,7 @@ def test_another_cut_is_opened_while_two_stand_side_by_side(qtbot, coordinator, 
         wait_idle()
         shown = coordinator.shown.cut
         assert shown.name == name
-        qtbot.waitUntil(lambda: board.other is not None and board.slot is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: board.other is not None and board.slot is not None)
         assert board.slot.network in {network.name for network in board.other.cut.index.networks}
     assert "KeyError" not in caplog.text
 

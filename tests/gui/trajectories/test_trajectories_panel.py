@@ -32,7 +32,8 @@ def settle(qtbot):
     """Wait until the panel has prepared what it shows, and has painted it."""
 
     def wait(panel):
-        qtbot.waitUntil(lambda: panel.settled and panel.pages.currentIndex() == 1, timeout=60_000)
+        go_round()  # what a click or a key began may wait in the queue
+        qtbot.waitUntil(lambda: panel.settled and panel.pages.currentIndex() == 1)
         go_round()
 
     return wait
@@ -334,7 +335,7 @@ def test_layers_go_by_and_every_token_moves(qtbot, trajectories, map_widget, coo
     assert player.label.text() == "layer 8"
     qtbot.keyClick(map_widget, Qt.Key.Key_Space)
     assert player.playing
-    qtbot.waitUntil(lambda: player.slider.value() > 3, timeout=5000)
+    qtbot.waitUntil(lambda: player.slider.value() > 3)
     qtbot.keyClick(map_widget, Qt.Key.Key_Space)
     assert not player.playing
     player.off.click()

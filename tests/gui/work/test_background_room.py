@@ -36,7 +36,7 @@ def test_the_pool_has_room_while_many_tasks_wait(qtbot):
     try:
         for task in tasks:
             task.start()
-        qtbot.waitUntil(lambda: begun._value == n_tasks, timeout=30_000)
+        qtbot.waitUntil(lambda: begun._value == n_tasks)
         part = Part()
         part.setAutoDelete(False)
         assert pool.tryStart(part)
@@ -47,32 +47,33 @@ def test_the_pool_has_room_while_many_tasks_wait(qtbot):
         assert picture.convertToFormat(QImage.Format.Format_RGBA8888).pixelColor(7, 7).name() == "#336699"
     finally:
         go_on.set()
-    qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks), timeout=30_000)
+    qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks))
     pool.waitForDone(10_000)
     assert (pool.maxThreadCount(), pool.activeThreadCount()) == before
     assert not [task.outcome.error for task in tasks if task.outcome.error]
 
 
 def test_a_window_keeps_no_task_that_has_ended(qtbot, viewer):
-    go_on = threading.Event()
+    manager, go_on = viewer.window._task_status_manager, threading.Event()
 
     def work(progress):
         assert go_on.wait(60)
 
-    tasks = [BackgroundTask.of(work, f"task {number}") for number in range(3)]
-    for task in tasks:
-        task.start()
-    manager = viewer.window._task_status_manager
-    # napari asks before it closes a window in which something is at work
-    qtbot.waitUntil(lambda: len(manager.get_status()) == 3)
-    go_on.set()
-    qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks), timeout=30_000)
-    forgotten = [weakref.ref(task) for task in tasks]
-    del task, tasks
+    def run():
+        tasks = [BackgroundTask.of(work, f"task {number}") for number in range(3)]
+        for task in tasks:
+            task.start()
+        # napari asks before it closes a window in which something is at work
+        qtbot.waitUntil(lambda: len(manager.get_status()) == 3)
+        go_on.set()
+        qtbot.waitUntil(lambda: all(task.outcome is not None for task in tasks))
+        return [weakref.ref(task) for task in tasks]
+
+    ended = run()
 
     def gone():
         gc.collect()
-        return not any(task() for task in forgotten)
+        return not any(task() for task in ended)
 
     qtbot.waitUntil(gone)
     assert not manager.is_busy()

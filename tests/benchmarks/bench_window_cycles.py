@@ -1,12 +1,17 @@
 """A hundred windows, one after another: a study opened, a computation begun and cancelled half-way, the window closed.
 
-Memory, threads, open files and windows after each cycle, as a table and a plot in docs/reliability.md. Needs a
-display, as of ``xvfb-run``: ``python -m tests.benchmarks window_cycles [CYCLES]``.
+Memory, threads, open files and windows after each cycle, as a table and a plot in docs/reliability.md, beside those of
+as many bare windows of napari, opened and closed in a process of their own. Needs a display, as of ``xvfb-run``:
+``python -m tests.benchmarks window_cycles [CYCLES]``.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +28,15 @@ CYCLES = 100
 WARM = 10
 """Cycles until libraries have been loaded and their caches have filled."""
 
-KINDS = ("memory (MiB)", "threads", "open files", "widgets", "napari viewers")
+KINDS = (
+    "memory (MiB)",
+    "memory (MiB), what was freed given back",
+    "objects of Python",
+    "threads",
+    "open files",
+    "widgets",
+    "napari viewers",
+)
 
 
 def write_study(folder: Path) -> Path:
@@ -57,9 +70,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 120.0) -> No
 def cycle(study: Path, number: int) -> str:
     """One window; what the computation did when it was cancelled."""
     from napari.qt.threading import WorkerBase
-    from qtpy.QtCore import QCoreApplication, QEvent, Qt
+    from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
-    from qtpy.QtWidgets import QApplication
 
     from alignedcut_viewer.viewer import launch
     from alignedcut_viewer.viewer.coordinator.coordinator import Coordinator
@@ -82,10 +94,42 @@ def cycle(study: Path, number: int) -> str:
     until(lambda: not coordinator.tasks.state.busy, "the end of the computation")
     viewer.close()
     WorkerBase.await_workers(600_000)
+    let_go()
+    return caught[0] if caught else ""
+
+
+def bare_cycle() -> None:
+    """One window of napari without a plugin: as many layers, sliders and docks as ours has, and one notification."""
+    import napari
+    from napari.utils.notifications import show_info
+    from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+    viewer = napari.Viewer()
+    for _ in range(4):
+        viewer.add_image(np.zeros((1, 4, 8, 256, 256, 3), dtype=np.uint8), rgb=True)
+        viewer.add_labels(np.zeros((1, 4, 8, 256, 256), dtype=np.uint8))
+    for number in range(5):
+        panel = QWidget()
+        lines = QVBoxLayout(panel)
+        for line in range(20):
+            lines.addWidget(QPushButton(str(line)))
+        viewer.window.add_dock_widget(panel, name=f"panel {number}")
+    show_info("a sentence")
+    end = time.monotonic() + 0.3
+    until(lambda: time.monotonic() > end, "the end of a moment")
+    viewer.close()
+    let_go()
+
+
+def let_go() -> None:
+    """Let Qt delete what was closed, and Python what nothing holds any more."""
+    from qtpy.QtCore import QCoreApplication, QEvent
+    from qtpy.QtWidgets import QApplication
+
     for _ in range(5):
         QApplication.processEvents()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    return caught[0] if caught else ""
+    gc.collect()
 
 
 def counts() -> list[float]:
@@ -97,7 +141,13 @@ def counts() -> list[float]:
     process = psutil.Process()
     n_files = process.num_handles() if os.name == "nt" else process.num_fds()
     widgets, viewers = len(QApplication.allWidgets()), len(napari.Viewer._instances)
-    return [process.memory_info().rss / 2**20, process.num_threads(), n_files, widgets, viewers]
+    resident = process.memory_info().rss
+    if sys.platform == "linux":
+        # What was freed, and lies between what is in use, is given back to the system.
+        ctypes.CDLL(None).malloc_trim(0)
+    held = process.memory_info().rss
+    n_objects = len(gc.get_objects())
+    return [resident / 2**20, held / 2**20, n_objects, process.num_threads(), n_files, widgets, viewers]
 
 
 def measure(cycles: int) -> tuple[NDArray[np.float64], int]:
@@ -112,16 +162,34 @@ def measure(cycles: int) -> tuple[NDArray[np.float64], int]:
     return np.array(held), caught
 
 
-def draw(held: NDArray[np.float64], target: Path) -> None:
+def measure_bare(cycles: int) -> NDArray[np.float64]:
+    """Counts after each of as many bare windows, in a process of its own."""
+    program = (
+        "from tests.benchmarks.bench_window_cycles import bare_cycle, counts\n"
+        f"for _ in range({cycles}):\n"
+        "    bare_cycle()\n"
+        "    print('held', *counts(), flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+    )
+    lines = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("held ")]
+    return np.array(lines, dtype=np.float64)
+
+
+def draw(held: NDArray[np.float64], bare: NDArray[np.float64], target: Path) -> None:
     """The plot: memory above, threads and open files below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     numbers = np.arange(1, len(held) + 1)
-    above.plot(numbers, held[:, 0], color="#0072b2")
-    above.set(ylabel="resident memory (MiB)", ylim=(0, None))
-    for column, colour in ((1, "#d55e00"), (2, "#009e73")):
+    above.plot(numbers, held[:, 0], color="#56b4e9", label="AlignedCut")
+    above.plot(numbers, held[:, 1], color="#0072b2", label="AlignedCut, what was freed given back")
+    above.plot(numbers, bare[:, 1], color="#999999", label="bare windows of napari, what was freed given back")
+    above.set(ylabel="resident memory (MiB)", ylim=(0, 1.35 * held[:, 0].max()))
+    above.legend(frameon=False, loc="upper left", fontsize="small")
+    for column, colour in ((3, "#d55e00"), (4, "#009e73")):
         below.plot(numbers, held[:, column], color=colour, label=KINDS[column])
     below.set(xlabel="windows opened and closed", ylabel="number", ylim=(0, None), xlim=(1, len(held)))
     below.legend(frameon=False, ncols=2)
@@ -130,17 +198,23 @@ def draw(held: NDArray[np.float64], target: Path) -> None:
     figure.savefig(target, dpi=120)
 
 
+def slopes(held: NDArray[np.float64], warm: int) -> NDArray[np.float64]:
+    """What each window after the first `warm` ones adds, by :data:`KINDS`."""
+    return np.asarray(np.polyfit(np.arange(len(held) - warm), held[warm:], 1)[0])
+
+
 def main(cycles: int = CYCLES) -> None:
     """Measure, draw, and write the section ``window-cycles`` of docs/reliability.md."""
     held, caught = measure(cycles)
+    bare = measure_bare(cycles)
     warm = min(WARM, cycles // 2)
-    slopes = [np.polyfit(np.arange(cycles - warm), held[warm:, column], 1)[0] for column in range(len(KINDS))]
+    ours, theirs = slopes(held, warm), slopes(bare, warm)
     moments = [0, warm, cycles // 2, cycles - 1]
     rows: list[list[object]] = [
-        [kind, *(f"{held[at, column]:,.0f}" for at in moments), f"{slopes[column]:+.3f}"]
+        [kind, *(f"{held[at, column]:,.0f}" for at in moments), f"{ours[column]:+.2f}", f"{theirs[column]:+.2f}"]
         for column, kind in enumerate(KINDS)
     ]
-    heads = ["held after cycle", *(str(at + 1) for at in moments), f"a cycle, from {warm + 1} on"]
+    heads = ["held after cycle", *(str(at + 1) for at in moments), f"a cycle, from {warm + 1} on", "a bare window"]
     lines = [
         f"{cycles} windows, in {caught} of which the computation was cancelled while it ran (in the others it had "
         f"ended by then). {machine_description()}.",
@@ -152,5 +226,5 @@ def main(cycles: int = CYCLES) -> None:
     text = "\n".join(lines)
     print(text)
     if cycles >= CYCLES:
-        draw(held, REPOSITORY / "docs" / "figures" / "window-cycles.png")
+        draw(held, bare, REPOSITORY / "docs" / "figures" / "window-cycles.png")
         write_section("window-cycles", text, REPOSITORY / "docs" / "reliability.md")

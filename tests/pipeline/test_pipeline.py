@@ -254,6 +254,22 @@ def test_values_beyond_half_precision_are_refused_and_can_be_kept(folder: Path, 
     assert list(study.networks) == ["vit-tiny-p16@32x32"]
 
 
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_networks_in_half_precision_make_a_set_of_their_own_near_the_other(
+    folder: Path, tmp_path: Path, precision: str
+) -> None:
+    """As networks run on a GPU, here on the processor."""
+    study = extracted(folder, tmp_path / "study", EXTRACT)
+    study = extracted(folder, tmp_path / "study", replace(EXTRACT, precision=precision))
+    single, half = study.networks.values()
+    assert (single.key["precision"], half.key["precision"]) == ("float32", precision)
+    for layer in LAYERS:
+        expected, found = (features.tokens(layer)[:].astype(np.float32) for features in (single, half))
+        assert not np.array_equal(expected, found)
+        lengths = np.linalg.norm(expected, axis=-1) * np.linalg.norm(found, axis=-1)
+        assert ((expected * found).sum(axis=-1) / lengths).min() > 0.999
+
+
 def test_weights_of_their_own_make_a_set_of_their_own(folder: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 

@@ -5,7 +5,9 @@ import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
+from alignedcut_viewer.study import Study
 from alignedcut_viewer.viewer.state.settings import SAMPLES
+from tests.gui.conftest import QUICK
 
 OFFLINE = "dinov2-vit-s14-saliency"
 NETWORK = f"{OFFLINE}@70x70"
@@ -218,6 +220,35 @@ def test_a_wrong_address_of_a_scheduler_is_a_notification(
     click(qtbot, opened.task_bar.run)
     wait_idle()
     assert "not both" in notifications[-1][1]
+
+
+@pytest.mark.slow
+def test_a_run_on_two_processes_is_the_run_on_one(
+    qtbot, opened, coordinator, small_study, picture_folder, tmp_path, wait_idle, monkeypatch
+):
+    pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    from alignedcut_viewer.cluster import Cluster
+
+    spread, in_order = [], Cluster.in_order
+
+    def counted(cluster, function, *arguments):
+        spread.append((cluster.n_workers, function.__name__))
+        return in_order(cluster, function, *arguments)
+
+    monkeypatch.setattr(Cluster, "in_order", counted)
+    opened.compute_tab.form._widgets["workers"].value = 2
+    coordinator.settings.update(source=str(picture_folder), study=str(tmp_path / "spread.zarr"), **QUICK)
+    click(qtbot, opened.task_bar.run)
+    wait_idle()
+    assert coordinator.shown.study.path == tmp_path / "spread.zarr"
+    assert (2, "batch_features") in spread
+    expected = Study.open(small_study)
+    (name,) = expected.networks
+    for layer in expected.networks[name].layers:  # to the bit where both sides have as many threads
+        found = coordinator.shown.study.study.features(name, layer)[:]
+        np.testing.assert_allclose(found, expected.features(name, layer)[:], atol=0.02)
+    vectors, wanted = (np.asarray(cut.eigenvectors) for cut in (coordinator.shown.cut, expected.cut()))
+    np.testing.assert_allclose(np.abs(vectors), np.abs(wanted), atol=0.02 * np.abs(wanted).max())
 
 
 def test_processes_are_kept_with_the_session_and_addresses_are_not(panel, coordinator):

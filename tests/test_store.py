@@ -17,7 +17,7 @@ import pytest
 import zarr
 
 from alignedcut_viewer import atomic_files
-from alignedcut_viewer.atomic_files import digest_of, replace_json, safe_name, writing
+from alignedcut_viewer.atomic_files import digest_of, partial_path, replace_json, safe_name, writing
 from alignedcut_viewer.errors import StorageError, StudyError
 from alignedcut_viewer.store import FORMAT_VERSION, Store
 
@@ -231,7 +231,15 @@ def test_a_writer_sweeps_away_what_a_killed_run_left(store: Store) -> None:
     (layer / "c" / ".zarr.json.partial").write_text("{")
     with store.building("cuts/whole", {}):
         store.save_array("cuts/whole/values", np.ones(3))
+    with store.building("cuts/whole/fit", {}):
+        store.save_array("cuts/whole/fit/values", np.ones((3, 2)))
     store.save_array("cuts/whole/half/values", np.ones(3))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    alive = partial_path(store.folder("cuts/whole/fit/values/c/0/0"))  # an array that was being replaced where it lies
+    killed = alive.with_name(alive.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    assert killed != alive
+    killed.write_bytes(b"12")
     store.close()
     reader = Store.open(store.root)
     assert reader.groups("cuts") == ["whole"]

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..array_files import ARRAYS
 from ..errors import AlignedCutError, PictureError, StudyError
+from ..nodes import NodeIndex
 from ..progress import ProgressCallback, report
 from ..store import ALIGNMENTS
 from ..study.cut_names import CUTS
@@ -19,7 +20,7 @@ from ..study.placed_pictures import PLACED
 from ..study.segment_names import SEGMENTATIONS
 from ..study.study import Study
 
-__all__ = ["SEALED", "Finding", "check_study"]
+__all__ = ["SEALED", "Finding", "check_study", "missing_features"]
 
 SEALED = "sealed as it is"
 """The remedy for a result that is sound as far as can be told, and has no checksums yet."""
@@ -101,6 +102,7 @@ def check_study(study: Study, progress: ProgressCallback | None = None, *, weigh
         lost = _features(features, len(study.pictures))
         found += [replace(one, kind="cut", name=cut, part=features.name, remedy=_remedy("cut", "")) for one in lost]
         done += 1
+    found += _missing(study)
     for kind, name, group in results:
         report(progress, done, total, f"{kind} {name}")
         found += _result(study, kind, name, group)
@@ -147,6 +149,48 @@ def _features(features: FeatureSet, n_images: int) -> list[Finding]:
     ]
 
 
+def _missing(study: Study) -> list[Finding]:
+    """Features of unchanged pictures that a cut was made of and that are not there: a repair was stopped, perhaps."""
+    every = FeatureSet.all_of(study.store)
+    found: dict[Finding, None] = {}
+    for name, group in _cut_groups(study):
+        with contextlib.suppress(StudyError):
+            index = NodeIndex.from_dict(study.store.attributes(group)["index"])
+            for (network, layer), images in missing_features(study, index).items():
+                fault = f"features of {len(images)} pictures are missing that the cut {name} was made of"
+                if every[network].derived:
+                    found[Finding("cut", name, network, fault, _remedy("cut", ""))] = None
+                else:
+                    found[Finding("features", network, f"layer {layer}", fault, "extracted again")] = None
+    return list(found)
+
+
+def missing_features(study: Study, index: NodeIndex) -> dict[tuple[str, int], list[int]]:
+    """Images of a cut whose features are not there although their pictures are what they were.
+
+    Parameters
+    ----------
+    study
+        The study; reading is enough.
+    index
+        Nodes of the cut.
+
+    Returns
+    -------
+    dict
+        Image numbers by the name of the feature set and the layer.
+    """
+    every, n_images = FeatureSet.all_of(study.store), len(study.pictures)
+    unchanged = [i for i in index.images if study.pictures[i].digest is not None and i not in study.skipped]
+    found: dict[tuple[str, int], list[int]] = {}
+    for network in index.networks:
+        for layer in network.layers if network.name in every else ():
+            done = every[network.name].complete(layer, n_images)
+            if lost := [image for image in unchanged if not done[image]]:
+                found[network.name, layer] = lost
+    return found
+
+
 def _weights(features: FeatureSet) -> list[Finding]:
     from ..backbones import load_backbone
 
@@ -176,6 +220,12 @@ def _offline() -> Iterator[None]:
             del os.environ["HF_HUB_OFFLINE"]
         else:
             os.environ["HF_HUB_OFFLINE"] = before
+
+
+def _cut_groups(study: Study) -> list[tuple[str, str]]:
+    """Name and group of every cut, also of those that pictures were placed in."""
+    named = sorted(study.store.attributes(CUTS)["current"].items())
+    return [(name, f"{CUTS}/{entry['cut']}") for name, now in named for entry in _entries(study, now)]
 
 
 def _results(study: Study) -> list[tuple[Kind, str, str]]:

@@ -23,7 +23,7 @@ from ..study.study import Study
 from . import alignment_stage
 from .activation_stage import activation_of
 from .adding import PLACED_TOGETHER
-from .checking import SEALED, Finding, check_study
+from .checking import SEALED, Finding, check_study, missing_features
 from .concept_stage import aligned_features, save_concepts
 from .cut_placer import CutPlacer
 from .extraction import extract
@@ -117,6 +117,7 @@ def _align(study: Study, name: str, progress: ProgressCallback) -> None:
     ]
     if method not in ("hyperalignment", "shipped") or not users:
         raise StudyError(f"it was made by the method {method!r}; cut again with the file or the data it came from.")
+    _require_features(study, users[0])
     settings = AlignSettings.from_dict({"method": method, **recipe.get("settings", {})})
     again = alignment_stage.align(study, users[0], settings, progress)
     if again != name:
@@ -132,7 +133,8 @@ def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCal
     made = Cut(study.store, name, f"{CUTS}/{cut.placed.of['cut']}", cut.placed.of[COLOUR])
     of_made = [f for f in findings if f"{f.part}/".startswith(f"{CUTS}/{made.group}/")]
     rows = _made_cut(study, made, cut.placed.of, of_made, span(progress, 0.0, 0.5))
-    damaged = _mend_parts(study, cut, [f for f in findings if f not in of_made], progress)
+    damaged = _damaged_parts(cut, [f for f in findings if f not in of_made])
+    _mend_parts(study, cut, damaged, progress)
     if rows or any(part.split("-")[0] in ("", COLOUR, MAP, BRAIN_ACTIVATION) for part in damaged):
         _place_again(study, name, cut.placed.images, span(progress, 0.5, 1.0))
 
@@ -141,31 +143,43 @@ def _made_cut(
     study: Study, cut: Cut, entry: Mapping[str, str], findings: list[Finding], progress: ProgressCallback
 ) -> bool:
     """Mend a cut as it was made; whether anything was that has one row a node."""
-    damaged = _mend_parts(study, cut, findings, progress)
+    damaged = _damaged_parts(cut, findings)
     if FIT in damaged:
         study.store.remove(f"{CUTS}/{cut.group}/{FIT}")  # the cut is fitted once more when a picture is added
     if again := bool(damaged & {"", entry[COLOUR], entry.get(MAP)}):
         _cut_again(study, cut.name, entry, progress)
+    _mend_parts(study, cut, damaged, progress)
     if activation := BRAIN_ACTIVATION in damaged or (again and cut.brain_activation is not None):
+        _require_features(study, cut.index)
         activation_of(study, Cut(study.store, cut.name, f"{CUTS}/{cut.group}", entry[COLOUR]), progress)
     return again or activation
 
 
-def _mend_parts(study: Study, cut: Cut, findings: list[Finding], progress: ProgressCallback) -> set[str]:
-    """Mend concepts and segments of a cut; names of all that is damaged inside it, "" for arrays of its own."""
+def _damaged_parts(cut: Cut, findings: list[Finding]) -> set[str]:
+    """Names of all that is damaged inside a cut, "" for arrays of its own."""
+    return {_part_of(finding.part, f"{CUTS}/{cut.group}") for finding in findings}
+
+
+def _mend_parts(study: Study, cut: Cut, damaged: set[str], progress: ProgressCallback) -> None:
+    """Mend concepts and segments of a cut whose features are sound."""
     group = f"{CUTS}/{cut.group}"
-    damaged = {_part_of(finding.part, group) for finding in findings}
     for part in sorted(damaged):
         if part.split("-")[0] == CONCEPTS:
             _copy_back(study, f"{group}/{part}")
             _statistics_again(study, cut, f"{group}/{part}", progress)
         elif part.startswith("segments"):
             study.store.remove(f"{group}/{part}")  # they are computed again when somebody looks at them
-    return damaged
+
+
+def _require_features(study: Study, index: NodeIndex) -> None:
+    """Nothing is computed from features that were given up, whose bytes may lie there still."""
+    for (name, layer), images in missing_features(study, index).items():
+        raise StudyError(f"the features of {len(images)} of its pictures are missing in {name}, layer {layer}.")
 
 
 def _place_again(study: Study, name: str, images: Sequence[int], progress: ProgressCallback) -> None:
     """Place pictures of a cut in it once more, by the features that the study has of them."""
+    _require_features(study, study.cut(name).index)
     placer = CutPlacer(study, name, span(progress, 0.0, 0.3))
     held = {slot: study.network(slot.network).tokens(slot.layer) for slot in placer.slots}
     rows = []
@@ -206,6 +220,7 @@ def _cut_again(study: Study, name: str, entry: Mapping[str, str], progress: Prog
     identity = cut_identity(study, index, settings, alignment)
     if f"cut-{digest_of(identity)[:16]}" != entry["cut"]:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
+    _require_features(study, index)
     engine, colours = NormalizedCut(**settings.arguments(NormalizedCut)), colour_engine(settings.colour)
     cut_stage(study, index, settings, alignment, engine, span(progress, 0.0, 0.5))
     if entry["cut"] == current_cuts(store)[name]["cut"]:
@@ -262,6 +277,7 @@ def _statistics_again(study: Study, cut: Cut, group: str, progress: ProgressCall
     store = study.store
     if not store.faults(group).keys() & {"means", "stds", "counts"}:
         return
+    _require_features(study, cut.index)
     settings = store.attributes(group)["recipe"]["settings"]
     order, starts = store.view(f"{group}/order"), store.view(f"{group}/starts")
     sizes = np.diff(starts)

@@ -109,6 +109,10 @@ class LocalFiles:
                 remove_abandoned(folder)  # not of those alive: a window keeps its session here without the lock
                 with contextlib.suppress(OSError):
                     (folder / f".{DESCRIPTION}.partial").unlink()  # as version 0.1.0 called them
+        for kind in dict.fromkeys(kind.partition("/")[0] for kind in RESULTS):
+            for path, _, files in os.walk(self.folder / kind):  # arrays of results are replaced where they lie
+                if any(name.endswith(".partial") for name in files):
+                    remove_abandoned(Path(path))
         for kind in RESULTS:
             for folder in self.folder.glob(f"{kind}/*/"):
                 if not (folder / DESCRIPTION).exists():

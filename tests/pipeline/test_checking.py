@@ -116,6 +116,47 @@ def test_everything_at_once_is_mended(path: Path) -> None:
     assert contents(path) == wanted
 
 
+def stopped_repair(path: Path) -> None:
+    """What a repair leaves that is killed once it has given up damaged features: they do not count, and lie there."""
+    (chunk,) = path.glob("features/*/layer_002/c/0/0/0")
+    flip(chunk)
+    with Study.open(path, writable=True) as study:
+        (features,) = study.networks.values()
+        features.forget_at(features.damaged(len(study.pictures), thoroughly=True))
+
+
+def test_features_that_a_stopped_repair_gave_up_are_mended_by_the_next(path: Path) -> None:
+    wanted = contents(path)
+    complete = next(iter(Study.open(path).networks.values())).complete(2, 6).tolist()
+    stopped_repair(path)
+    (found,) = damaged(pipeline.check_study(Study.open(path), weights=False))
+    assert str(found).endswith(
+        "layer 2: features of 4 pictures are missing that the cut default was made of; can be extracted again"
+    )
+    assert main(["check", str(path), "--no-weights", "--repair"]) == 0
+    assert contents(path) == wanted
+    assert next(iter(Study.open(path).networks.values())).complete(2, 6).tolist() == complete == [True] * 6
+
+
+@pytest.mark.parametrize("array", ["alignments/*/safetensors/c/0", "cuts/*/eigenvectors/c/0/0"])
+def test_nothing_is_computed_from_features_that_were_given_up(
+    made: Path, path: Path, capsys: pytest.CaptureFixture[str], array: str
+) -> None:
+    stopped_repair(path)
+    (file,) = path.glob(array)
+    flip(file)
+    flipped = file.read_bytes()
+    shutil.rmtree(path.parent / "pictures")
+    (made / "pictures").rename(made / "away")  # so that they cannot be extracted again
+    try:
+        assert main(["check", str(path), "--no-weights", "--repair"]) == 2
+    finally:
+        (made / "away").rename(made / "pictures")
+    said = capsys.readouterr()
+    assert "features of 4 of its pictures are missing in random-vit_tiny_patch16_224@32x32" in said.out + said.err
+    assert file.read_bytes() == flipped
+
+
 def test_concepts_are_read_from_their_copy_meanwhile(path: Path) -> None:
     before = [concept.members.tolist() for concept in Study.open(path).cut().concepts or ()]
     (order,) = path.glob("cuts/*/concepts-*/order/c/0")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import InputError
 from ..progress import span
-from ..tables import write_table
 from . import options
 from .command import Command
 from .figure_material import MaskOptions, prepared
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..figures import FigureKind, Lacking
-
+    from ..figures.figure_writer import PageFigure
 
 __all__ = ["COMMANDS"]
 
@@ -106,16 +105,9 @@ def figures(
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """Figures by name, or all figures of a study."""
-    from ..figures import (
-        FigureOptions,
-        Lacking,
-        chosen_kinds,
-        draw_figures,
-        figure_table,
-        fitting_kinds,
-        write_report,
-    )
-    from ..figures.figure_writer import FigureWriter
+    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, fitting_kinds, write_report
+    from ..figures.figure_writer import write_figure
+    from .figure_crew import FigureCrew, FigureOrder, Finished, MaterialSource, spare_cores
 
     chosen = FigureOptions(
         None if networks is None else tuple(networks),
@@ -135,60 +127,55 @@ def figures(
     for kind in () if all else kinds:
         chosen.of(kind, kind.draw)  # says what does not fit before anything is computed
     targets = _targets(kinds, out, formats, put_beside(study, "figures"), several=all)
-    with progress_bar() as progress:
-        ready = prepared(
-            study, cut, kinds, MaskOptions(masks, figure_labels, unlabelled), about, chosen, span(progress, 0.0, 0.5)
-        )
+    if len(kinds) == 1 and kinds[0].table is None and any(file.suffix == ".csv" for file in targets[kinds[0].name]):
+        raise InputError(f"{kinds[0].name} has no table; leave .csv out.")
+    told = MaskOptions(masks, figure_labels, unlabelled)
+    orders = {kind.name: FigureOrder(kind, tuple(targets[kind.name]), dpi, report is not None) for kind in kinds}
+    written: dict[str, tuple[Path, ...]] = {}
+    with progress_bar() as progress, FigureCrew(spare_cores() if all and beside is None else 0) as crew:
+        if not told.given:  # masks that are wrong are found before anything is written
+            unprepared = MaterialSource.unprepared(study, cut, about, chosen)
+            crew.begin((order for order in orders.values() if unprepared.suffices(order.kind)), unprepared)
+        ready = prepared(study, cut, kinds, told, about, chosen, span(progress, 0.0, 0.5))
+        material = ready.material
         if all:
-            kinds = fitting_kinds(kinds, ready.material.cut)
-        written: dict[Path, Path] = {}  # as named, and in full
-
-        def write(kind: FigureKind, figure: Figure) -> None:
-            for file in targets[kind.name]:
-                if file.suffix.lower() != ".csv":
-                    written[file] = writer.save(figure, file, dpi=dpi)
-                    continue
-                rows = figure_table(kind, ready.material)
-                if rows is not None:
-                    written[file] = write_table(file, rows)
-                elif not all and len(targets) == 1:
-                    raise InputError(f"{kind.name} has no table; leave .csv out.")
-
-        with FigureWriter(reports=report is not None) as writer:
-            if beside is None:
-                drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 1.0), each=write)
-            else:
-                drawn = draw_figures(kinds, ready.material, span(progress, 0.5, 0.6))
-                told = MaskOptions(masks, figure_labels, unlabelled)
-                other = prepared(study, beside, kinds, told, about, chosen, span(progress, 0.6, 0.8))
-                others = draw_figures(kinds, other.material, span(progress, 0.8, 1.0))
-                drawn = {name: _pair(drawn[name], others[name], (cut, beside)) for name in drawn}
-                for kind in kinds:
-                    figure = drawn[kind.name]
-                    if not isinstance(figure, Lacking):
-                        write(kind, figure)
+            kinds = fitting_kinds(kinds, material.cut)
+        drawn: dict[str, Figure | PageFigure | Lacking] = {}
+        if beside is None:
+            source = MaterialSource.of(study, material)
+            wanted = [orders[kind.name] for kind in kinds]
+            for name, outcome in crew.finish(wanted, material, source, span(progress, 0.5, 1.0)).items():
+                if isinstance(outcome, Finished):
+                    written[name] = outcome.files
+                    if outcome.page is not None:
+                        drawn[name] = outcome.page
+                else:
+                    drawn[name] = outcome
+        else:
+            first = draw_figures(kinds, material, span(progress, 0.5, 0.6))
+            other = prepared(study, beside, kinds, told, about, chosen, span(progress, 0.6, 0.8))
+            second = draw_figures(kinds, other.material, span(progress, 0.8, 1.0))
+            for name in first:
+                pair = _pair(first[name], second[name], (cut, beside))
+                drawn[name] = pair
+                if not isinstance(pair, Lacking):
+                    write_figure(pair, targets[name], dpi=dpi)
+                    written[name] = tuple(targets[name])
         if report is not None:
-            shown = {
-                kind.name: writer.reported[written[file]]
-                for kind in kinds
-                for file in targets[kind.name]
-                if written.get(file) in writer.reported
-            }
-            study_read, cut_read = ready.material.study, ready.material.cut
-            write_report(study_read, cut_read, drawn, Path(report), notes=ready.notes, drawn=shown)
+            write_report(material.study, material.cut, drawn, Path(report), notes=ready.notes)
     for note in ready.notes:
         print(f"Note: {note}")
     lacking = {name: figure.reason for name, figure in drawn.items() if isinstance(figure, Lacking)}
     if not all:
-        for file in written.values():
+        for file in (file for kind in kinds for file in written.get(kind.name, ())):
             print(file)
         if lacking:
             raise InputError(" ".join(f"{name} cannot be drawn: {reason}" for name, reason in lacking.items()))
         return
     for kind in kinds:
-        suffixes = ", ".join(file.suffix[1:] for file in targets[kind.name] if file in written)
+        suffixes = ", ".join(file.suffix[1:] for file in written.get(kind.name, ()))
         print(f"{kind.name:26}" + (f"lacking: {lacking[kind.name]}" if kind.name in lacking else suffixes))
-    print(f"{len(drawn) - len(lacking)} of {len(drawn)} figures in {next(iter(targets.values()))[0].parent}")
+    print(f"{len(written)} of {len(kinds)} figures in {next(iter(targets.values()))[0].parent}")
     if report is not None:
         print(f"{report}: the same on one page, with recipe and provenance.")
 
@@ -248,16 +235,24 @@ def report(
     about: Centring = DEFAULT_CENTRING,
 ) -> None:
     """A report of a study in one HTML file."""
-    from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, fitting_kinds, write_report
+    from ..figures import FigureOptions, Lacking, chosen_kinds, fitting_kinds, write_report
+    from .figure_crew import FigureCrew, FigureOrder, Finished, MaterialSource, spare_cores
 
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out} must end in .html.")
-    with progress_bar() as progress:
-        told, kinds = MaskOptions(masks, figure_labels, unlabelled), chosen_kinds()
-        ready = prepared(study, cut, kinds, told, about, FigureOptions(), span(progress, 0.0, 0.5))
-        drawn = draw_figures(fitting_kinds(kinds, ready.material.cut), ready.material, span(progress, 0.5, 0.9))
+    orders = {kind.name: FigureOrder(kind, page=True) for kind in chosen_kinds()}
+    told, chosen = MaskOptions(masks, figure_labels, unlabelled), FigureOptions()
+    with progress_bar() as progress, FigureCrew(spare_cores()) as crew:
+        unprepared = MaterialSource.unprepared(study, cut, about, chosen)
+        crew.begin((order for order in orders.values() if unprepared.suffices(order.kind)), unprepared)
+        every = [order.kind for order in orders.values()]
+        ready = prepared(study, cut, every, told, about, chosen, span(progress, 0.0, 0.5))
         material = ready.material
-        target = write_report(material.study, material.cut, drawn, Path(out), notes=ready.notes)
+        wanted = [orders[kind.name] for kind in fitting_kinds(every, material.cut)]
+        outcomes = crew.finish(wanted, material, MaterialSource.of(study, material), span(progress, 0.5, 0.9))
+        drawn = {name: outcome.page if isinstance(outcome, Finished) else outcome for name, outcome in outcomes.items()}
+        shown = {name: figure for name, figure in drawn.items() if figure is not None}
+        target = write_report(material.study, material.cut, shown, Path(out), notes=ready.notes)
     count = sum(not isinstance(figure, Lacking) for figure in drawn.values())
     print(f"{target}: {count} of {len(drawn)} figures, recipe and provenance.")
 

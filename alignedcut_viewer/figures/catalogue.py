@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
@@ -85,6 +85,7 @@ _OWN = (
         "alike. Orange rings lie in the figure, blue ones in the ground.",
         draw=similarity,
         table=similarity_table,
+        seconds=2.0,
     ),
     FigureKind(
         "figure-ground-activation",
@@ -126,6 +127,7 @@ _OWN = (
         "where less.",
         draw=roi_maps,
         uses=("brain activation",),
+        seconds=1.7,
     ),
     FigureKind(
         "concepts",
@@ -136,6 +138,7 @@ _OWN = (
         draw=concept_gallery,
         uses=("concepts", "brain activation"),
         table=concept_table,
+        seconds=2.0,
     ),
     FigureKind(
         "consistency",
@@ -145,6 +148,7 @@ _OWN = (
         "The paper finds a reverse U: channels of large mean, of either sign, vary less.",
         draw=consistency,
         uses=("concepts",),
+        seconds=0.3,
     ),
     FigureKind(
         "concept-voxels",
@@ -156,6 +160,7 @@ _OWN = (
         needs="brain",
         uses=("concepts", "brain activation"),
         table=concept_voxel_table,
+        seconds=1.8,
     ),
     FigureKind(
         "trajectories",
@@ -174,6 +179,7 @@ _OWN = (
         "Dashed: first layer at which figure and ground can be told apart in pictures not fitted to.",
         draw=pace,
         uses=("map",),
+        seconds=1.3,
     ),
     FigureKind(
         "transitions",
@@ -183,6 +189,7 @@ _OWN = (
         "token in A goes to B, for all tokens, figure and ground.",
         draw=transitions,
         uses=("map",),
+        seconds=2.3,
     ),
     FigureKind(
         "flow",
@@ -192,6 +199,7 @@ _OWN = (
         "are tokens on their way to the next layer.",
         draw=flow,
         uses=("map",),
+        seconds=1.5,
     ),
     FigureKind(
         "comparison",
@@ -200,6 +208,7 @@ _OWN = (
         "Layer by layer matrices of likeness; 1 is equal, 0 unrelated. In blocks of two networks, rings mark the most "
         "alike layer of the other.",
         draw=comparison,
+        seconds=1.8,
     ),
     FigureKind(
         "brain-scores",
@@ -215,6 +224,7 @@ _OWN = (
         "table 1",
         "R² on held-out pictures by region, for the eigen-constraint weight that the alignment was trained with.",
         draw=brain_scores_table,
+        seconds=0.3,
     ),
     FigureKind(
         "pathways",
@@ -346,8 +356,6 @@ def draw_figures(
     kinds: Sequence[FigureKind],
     material: Material,
     progress: ProgressCallback | None = None,
-    *,
-    each: Callable[[FigureKind, Figure], object] | None = None,
 ) -> dict[str, Figure | Lacking]:
     """Draw some kinds of figure.
 
@@ -359,8 +367,6 @@ def draw_figures(
         What they are drawn from.
     progress
         Called before each figure.
-    each
-        Given every figure as soon as it is drawn, to write it, say.
 
     Returns
     -------
@@ -372,14 +378,10 @@ def draw_figures(
         stage = span(progress, number / len(kinds), (number + 1) / len(kinds))
         report(stage, 0, 1, f"Drawing {kind.name}")
         try:
-            figure = draw_figure(kind, material, stage)
+            result[kind.name] = draw_figure(kind, material, stage)
         except DamagedError:
             raise
         except AlignedCutError as error:
             result[kind.name] = Lacking(" ".join(str(error).split()))
-            continue
-        result[kind.name] = figure
-        if each is not None:
-            each(kind, figure)
     report(progress, 1, 1, "Figures")
     return result

@@ -56,6 +56,8 @@ class FigureKind:
         What is computed and kept with the cut before it is drawn.
     table
         Gives its numbers, picture by picture or layer by layer, as rows of one header; takes what `draw` may take.
+    seconds
+        About how long it takes, so that of many the long ones are drawn first.
     """
 
     name: str
@@ -66,6 +68,7 @@ class FigureKind:
     needs: Literal["", "masks", "brain", "layers"] = ""
     uses: tuple[Computed, ...] = ()
     table: Callable[..., list[dict[str, Any]]] | None = None
+    seconds: float = 1.0
 
     @property
     def takes(self) -> frozenset[str]:

@@ -16,10 +16,9 @@ from ..network_nodes import NetworkNodes
 from ..versions import software_version
 from .catalogue import figure_kinds
 from .figure_kind import FigureKind
-from .figure_writer import REPORT_DPI
+from .figure_writer import REPORT_DPI, PageFigure, page_figure
 from .lacking import Lacking
 from .provenance import brief_provenance, made_with_simulated_data, network_provenance, without_folders
-from .save import figure_bytes
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -34,12 +33,11 @@ __all__ = ["report_html", "write_report"]
 def write_report(
     study: Study,
     cut: Cut,
-    figures: Mapping[str, Figure | Lacking],
+    figures: Mapping[str, Figure | PageFigure | Lacking],
     path: str | Path,
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
-    drawn: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write the report of a study; see :func:`report_html`.
 
@@ -54,7 +52,7 @@ def write_report(
         If the file cannot be written.
     """
     target = Path(path).expanduser().absolute()
-    text = report_html(study, cut, figures, title=title, notes=notes, drawn=drawn)
+    text = report_html(study, cut, figures, title=title, notes=notes)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, text.encode("utf-8"))
@@ -64,11 +62,10 @@ def write_report(
 def report_html(
     study: Study,
     cut: Cut,
-    figures: Mapping[str, Figure | Lacking],
+    figures: Mapping[str, Figure | PageFigure | Lacking],
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
-    drawn: Mapping[str, bytes] | None = None,
 ) -> str:
     """A study on one page, as HTML with everything inside: nothing is fetched, no script runs.
 
@@ -77,14 +74,12 @@ def report_html(
     study, cut
         The study and the cut that the figures are of.
     figures
-        Name to figure or to what is lacking, from :func:`~alignedcut_viewer.figures.all_figures`.
+        Name to figure or to what is lacking, from :func:`~alignedcut_viewer.figures.all_figures`; a figure that was
+        drawn already is a :class:`~alignedcut_viewer.figures.figure_writer.PageFigure`.
     title
         Of the page; the study's name by default.
     notes
         Sentences that the reader should know.
-    drawn
-        Figures that were drawn at :data:`~alignedcut_viewer.figures.figure_writer.REPORT_DPI` already, as the content
-        of PNG files, by name.
 
     Returns
     -------
@@ -95,7 +90,6 @@ def report_html(
     simulated = is_simulated(study, cut)
     provenance = brief_provenance(study, cut)
     shown = [(kinds[name], figure) for name, figure in figures.items() if not isinstance(figure, Lacking)]
-    known = drawn or {}
     text: str = _template().render(
         heading=title or f"{study.path.stem}: what its networks see",
         cut=cut.name,
@@ -104,10 +98,7 @@ def report_html(
         simulated=simulated,
         notes=[without_folders(words) for words in (*cut.warnings, *notes)],
         numbers=_numbers(cut),
-        figures=[
-            _entry(kind, figure, simulated and _shows_brain(kind), provenance, known.get(kind.name))
-            for kind, figure in shown
-        ],
+        figures=[_entry(kind, figure, simulated and _shows_brain(kind), provenance) for kind, figure in shown],
         lacking=[(kinds[name].title, found.reason) for name, found in figures.items() if isinstance(found, Lacking)],
         networks=[network_provenance(study, network.name) for network in cut.index.networks],
         recipe=_recipe(study, cut),
@@ -162,26 +153,19 @@ def _numbers(cut: Cut) -> list[tuple[str, str]]:
     ]
 
 
-def _entry(
-    kind: FigureKind, figure: Figure, simulated: bool, provenance: str, content: bytes | None = None
-) -> dict[str, Any]:
-    wide, high = (round(REPORT_DPI * side) for side in figure.get_size_inches())
+def _entry(kind: FigureKind, figure: Figure | PageFigure, simulated: bool, provenance: str) -> dict[str, Any]:
+    drawn = figure if isinstance(figure, PageFigure) else page_figure(figure)
+    wide, high = (round(REPORT_DPI * side) for side in drawn.inches)
     return {
         "kind": kind,
-        "data": base64.b64encode(content or figure_bytes(figure, ".png", dpi=REPORT_DPI)).decode("ascii"),
+        "data": base64.b64encode(drawn.content).decode("ascii"),
         "width": wide,
         "height": high,
-        "narrow": figure.get_figwidth() < 4.5,
+        "narrow": drawn.inches[0] < 4.5,
         "simulated": simulated,
-        "told": _small_print(figure, provenance),
+        # readers of small screens and screen readers get it as text
+        "told": drawn.small_print.replace(" ".join(provenance.split()), "").strip(),
     }
-
-
-def _small_print(figure: Figure, provenance: str) -> str:
-    """What a figure says of itself, which readers of small screens and screen readers get as text."""
-    lines = [text.get_text() for text in figure.texts if text.get_color() == "0.35"]
-    said = " ".join(" ".join(lines).split())
-    return said.replace(" ".join(provenance.split()), "").strip()
 
 
 def _recipe(study: Study, cut: Cut) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..atomic_files import replace_file, writing
 from ..choices import DISTRIBUTION, FIGURE_SUFFIXES
 from ..errors import InputError
-from .pdf_fonts import plain_subsets
+from .pdf_parts import quick_parts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def figure_bytes(figure: Figure, suffix: str, *, dpi: float | None = None) -> by
         return png_bytes(figure_pixels(figure, dpi=dpi), dpi or figure.dpi)
     buffer = io.BytesIO()
     # matplotlib reads these settings from a global while it draws.
-    with _lock, matplotlib.rc_context(_SETTINGS), plain_subsets():
+    with _lock, matplotlib.rc_context(_SETTINGS), quick_parts():
         figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=_METADATA[suffix], facecolor="white")
     return buffer.getvalue()
 

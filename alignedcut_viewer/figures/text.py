@@ -45,18 +45,32 @@ def wrapped(text: str, size: float, width: float, *, at: str = " ") -> list[str]
     """
     lines: list[str] = []
     for paragraph in text.splitlines():
-        current = ""
+        current, rough = "", 0.0
         for piece in pieces(paragraph, at):
-            if current and text_width((current + piece).rstrip(), size) > width:
+            more = _rough_width(piece, size)
+            if current and _too_wide(current + piece, rough + more, size, width):
                 lines.append(current.rstrip(" "))
-                current = ""
+                current, rough = "", 0.0
             current += piece
-            while len(current) > 1 and text_width(current.rstrip(), size) > width:
+            rough += more
+            while len(current) > 1 and _too_wide(current, rough, size, width):
                 fitting = _fitting_length(current, size, width)
                 lines.append(current[:fitting])
                 current = current[fitting:]
+                rough = text_width(current, size)
         lines.append(current.rstrip(" "))
     return lines
+
+
+def _too_wide(text: str, rough: float, size: float, width: float) -> bool:
+    """Whether a line is wider than that; measured as a whole only where the sum of its words comes near."""
+    return rough > 0.95 * width and text_width(text.rstrip(), size) > width
+
+
+def _rough_width(piece: str, size: float) -> float:
+    """Width of a piece with the spaces at its end, but for what letters give way to those of the next piece."""
+    word = piece.rstrip(" ")
+    return text_width(word, size) + 0.318 * size / 72 * (len(piece) - len(word))  # a space is .318 em wide
 
 
 def _fitting_length(text: str, size: float, width: float) -> int:

@@ -20,8 +20,6 @@ from ..study.cut import Cut
 from ..study.cut_names import CONCEPTS, CUTS, attach_concepts
 from ..study.study import Study
 from ..versions import software_version
-from .alignment_stage import load_alignment
-from .map_stage import spectral_map
 from .setting_values import Settings, numbers, set_nodes, set_value
 
 if TYPE_CHECKING:
@@ -295,11 +293,17 @@ def aligned_features(study: Study, cut: Cut) -> NodeFeatures:
         One of its cuts; the alignment that it was made with is applied.
     """
     name = cut.recipe["cut"]["alignment"]
-    return study.node_features(cut.index, None if name is None else load_alignment(study, name))
+    if name is None:
+        return study.node_features(cut.index)
+    from .alignment_stage import load_alignment  # brings torch
+
+    return study.node_features(cut.index, load_alignment(study, name))
 
 
 def cut_map(study: Study, cut_name: str, progress: ProgressCallback | None = None) -> NDArray[np.float32]:
     """The plane of a cut, (N, 2): the one that is kept with it, else computed now, and kept."""
+    from .map_stage import spectral_map
+
     kept = study.cut(cut_name).map2d
     if kept is not None:
         report(progress, 1, 1, "The map is there")

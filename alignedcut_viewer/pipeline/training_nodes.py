@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cluster.row_blocks import tasks_in_order
 from ..errors import AlignmentError
 from ..study.feature_set import FeatureSet
 from ..study.pooled_features import PooledFeatures
@@ -133,6 +132,8 @@ def pooled_means(
         Told how many pictures are done.
     """
     import torch
+
+    from ..cluster.row_blocks import tasks_in_order  # brings torch, which figures do without
 
     tokens = features.tokens(layer)
     means = np.empty((len(images), tokens.shape[2]), dtype=np.float32)

@@ -36,7 +36,7 @@ from alignedcut_viewer.figures import (
     similarity,
     trajectories,
 )
-from alignedcut_viewer.figures.figure_writer import FigureWriter
+from alignedcut_viewer.figures.figure_writer import write_figure
 from alignedcut_viewer.study import Study
 
 BRAIN = {
@@ -422,22 +422,24 @@ def test_the_report_takes_figures_that_were_drawn_already(study: Study, tmp_path
     cut = study.cut()
     figure = all_figures(study, cut, names=["mosaic"])["mosaic"]
     assert isinstance(figure, Figure)
-    with FigureWriter(reports=True) as writer:
-        file = writer.save(figure, tmp_path / "mosaic.png", dpi=300)
-        small = writer.save(figure, tmp_path / "small.png", dpi=60)
-        page = writer.save(figure, tmp_path / "mosaic.pdf")
-    # the files are those of save_figure, and what is smaller than the page needs is left to be drawn anew
+    file, pdf, small = (tmp_path / name for name in ("mosaic.png", "mosaic.pdf", "small.png"))
+    fine = write_figure(figure, [file, pdf], dpi=300, page=True)
+    # the files are those of save_figure, and what is smaller than the page needs is drawn anew for it
     assert file.read_bytes() == save_figure(figure, tmp_path / "alone.png", dpi=300).read_bytes()
-    assert page.read_bytes() == save_figure(figure, tmp_path / "alone.pdf").read_bytes()
+    assert pdf.read_bytes() == save_figure(figure, tmp_path / "alone.pdf").read_bytes()
+    coarse = write_figure(figure, [small], dpi=60, page=True)
     assert small.exists()
-    assert list(writer.reported) == [file]
+    assert write_figure(figure, [small], dpi=60) is None
+    assert fine is not None
+    assert coarse is not None
     shown = []
-    for drawn in (None, {"mosaic": writer.reported[file]}):
+    for drawn in (figure, fine, coarse):
         parsed = _Page()
-        parsed.feed(report_html(study, cut, {"mosaic": figure}, drawn=drawn))
+        parsed.feed(report_html(study, cut, {"mosaic": drawn}))
         data = str(parsed.pictures[0]["src"]).split(",", 1)[1]
         with Image.open(BytesIO(base64.b64decode(data))) as image:
             shown.append(np.asarray(image.convert("L"), dtype=float))
+    np.testing.assert_array_equal(shown[0], shown[2])
     assert shown[0].shape == shown[1].shape
     assert np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1] > 0.97
 
@@ -447,8 +449,8 @@ def test_a_figure_that_cannot_be_written_is_told_of(study: Study, tmp_path: Path
     assert isinstance(figure, Figure)
     target = tmp_path / "mosaic.png"
     target.mkdir()
-    with pytest.raises(StorageError, match=r"mosaic\.png"), FigureWriter() as writer:
-        writer.save(figure, target)
+    with pytest.raises(StorageError, match=r"mosaic\.png"):
+        write_figure(figure, [target])
 
 
 def test_the_report_says_what_is_lacking(study: Study) -> None:

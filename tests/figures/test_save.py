@@ -16,7 +16,7 @@ from PIL import Image
 from alignedcut_viewer import atomic_files
 from alignedcut_viewer.errors import InputError, StorageError
 from alignedcut_viewer.figures import FIGURE_SUFFIXES, mosaic_from_arrays, save_figure
-from alignedcut_viewer.figures.pdf_fonts import plain_subsets
+from alignedcut_viewer.figures.pdf_parts import quick_parts
 from alignedcut_viewer.figures.save import figure_pixels
 
 pytestmark = pytest.mark.quick
@@ -89,8 +89,8 @@ def test_fonts_of_pdf_files_have_the_letters_that_matplotlib_gives_them(figure: 
     path = font_manager.findfont("DejaVu Sans")
     face = font_manager.get_font(path)
     glyphs = {face.get_char_index(ord(letter)) for letter in "fi Ångström −0.5"}
-    with own(path, glyphs) as theirs, plain_subsets():
-        assert module.get_glyphs_subset is not own, "matplotlib makes its subsets in another way now; see pdf_fonts.py"
+    with own(path, glyphs) as theirs, quick_parts():
+        assert module.get_glyphs_subset is not own, "matplotlib makes its subsets in another way now; see pdf_parts.py"
         with module.get_glyphs_subset(path, glyphs) as ours:
             assert "GPOS" in theirs.font
             assert "GPOS" not in ours.font

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,15 @@ def test_wrapping_keeps_all_words(text: str, width: float) -> None:
 def test_lines_end_after_whole_words_where_they_can() -> None:
     assert wrapped("dinov2-vit-s14", 6.0, text_width("dinov2-vit-", 6.0), at="- ") == ["dinov2-vit-", "s14"]
     assert wrapped("one two", 6.0, text_width("one", 6.0)) == ["one", "two"]
+
+
+@given(st.text(alphabet="AVTo. iW", max_size=80), st.floats(0.2, 2))
+def test_lines_are_as_long_as_they_can_be(text: str, width: float) -> None:
+    """The next word never fits, measured with the whole line, letters that give way to one another included."""
+    lines = wrapped(text, 6.0, width)
+    for line, following in itertools.pairwise(lines):
+        word = following.split(" ")[0]
+        assert not line or text_width(f"{line} {word}", 6.0) > width or text_width(word, 6.0) > 0.9 * width
 
 
 def test_lines_are_kept_apart() -> None:

@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 DOCS_ARGS ?=
 TORTURE_ARGS ?=
 
-.PHONY: help demo test quick torture lint format bench bench-ui screenshots film clean
+.PHONY: help demo test quick torture lint wheel format coverage docs bench bench-ui screenshots film clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -42,6 +42,14 @@ quick: $(VENV)/.installed-$(QT)  ## the tests that need neither window nor weigh
 
 torture: $(VENV)/.installed-$(QT)  ## stop every stage at random moments, hundreds of times; writes docs/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture $(TORTURE_ARGS)
+
+wheel:  ## wheel and sdist in build/dist; the wheel tried in an empty environment, with demo and the quick tests of the sdist
+	test -x build/tools/bin/python || $(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet build twine
+	rm -rf build/dist
+	build/tools/bin/python -m build --outdir build/dist
+	build/tools/bin/python -m twine check --strict build/dist/*
+	PYTHON=$(PYTHON) tests/try_wheel.sh build/dist
 
 format: $(VENV)/.installed-$(QT)  ## fix layout and imports
 	$(BIN)/ruff check --fix .

@@ -41,6 +41,19 @@ def test_a_missing_device_is_named() -> None:
         resolve_device("cuda")
 
 
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has an MPS device")
+def test_a_missing_mps_device_is_named() -> None:
+    with pytest.raises(InputError, match="no MPS device"):
+        resolve_device(torch.device("mps"))
+
+
+@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_order_of_preference(cuda: bool, mps: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device() == torch.device(chosen)
+
+
 def test_an_unknown_device_is_named() -> None:
     with pytest.raises(InputError, match="abacus"):
         resolve_device("abacus")

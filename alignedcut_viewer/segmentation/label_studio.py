@@ -151,7 +151,7 @@ def masks_of_task(task: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[t
     Raises
     ------
     InputError
-        If the task holds no picture, or a shape that does not fit it.
+        If the task holds no picture, or a shape that does not fit it, or a score that is no number.
     """
     data = task.get("data") or {}
     name = next((value for value in data.values() if isinstance(value, str)), "") if isinstance(data, Mapping) else ""
@@ -178,7 +178,13 @@ def masks_of_task(task: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[t
                     raise InputError(f"{name}: {error}") from error
                 raise InputError(f"{name}: a {kind} of Label Studio lacks {error}.") from error
             score = result.get("score")
-            found.append((called, mask, float("nan") if score is None else float(score)))
+            try:
+                certainty = float("nan") if score is None else float(score)
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"{name}: a {kind} of Label Studio has the score {score!r}, which is no number."
+                ) from None
+            found.append((called, mask, certainty))
         if found:
             break
     return name, size, found

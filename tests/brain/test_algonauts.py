@@ -145,6 +145,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "lh.floc-places_challenge_space.npy",
         "label 40 has no name in .*mapping_floc-places.npy",
     ),
+    "no pictures in their folder": (
+        lambda f: [path.unlink() for path in (f / "training_split" / "training_images").iterdir()],
+        "training_images",
+        "it holds no training pictures",
+    ),
     "damaged description": (
         lambda f: (f / "simulated.json").write_text("{"),
         "simulated.json",

@@ -106,8 +106,25 @@ def test_pictures_are_written_and_found_by_their_numbers(betas: Path, tmp_path: 
     # Algonauts counts from 0
     files[0].rename(tmp_path / "pictures" / "train-0001_nsd-00000.png")
     assert open_brain_data(betas, pictures=tmp_path / "pictures").pictures.paths[0] is not None
+    assert not list(files[0].parent.glob("nsd00001*"))
+    kept = files[1].stat().st_mtime_ns
+    write_nsd_pictures(betas, tmp_path / "pictures")  # what is there stays
+    assert files[1].stat().st_mtime_ns == kept
     assert cli.main(["nsd-pictures", str(betas), "--out", str(tmp_path / "again")]) == 0
     assert len(list((tmp_path / "again").glob("*.png"))) == len(files)
+
+
+def test_a_data_set_without_what_may_be_absent(betas: Path, tmp_path: Path) -> None:
+    """Neither regions, nor hemispheres, nor noise ceilings: they are left open."""
+    roi = tmp_path / "nsddata" / "ppdata" / "subj01" / "func1pt8mm" / "roi"
+    for file in (betas / "ncsnr.nii.gz", roi / "prf-visualrois.nii.gz", *roi.glob("?h.nsdgeneral.nii.gz")):
+        file.unlink()
+    (betas / "betas_session_notes.txt").write_text("not betas")
+    dataset = open_nsd(betas)
+    assert dataset.n_voxels == 36
+    assert dataset.rois.counts() == {}
+    assert set(dataset.hemisphere) == {""}
+    assert dataset.noise_ceiling is None
 
 
 def _truncate(path: Path) -> None:
@@ -139,6 +156,19 @@ def _truncate(path: Path) -> None:
             "floc-faces.nii.gz:",
         ),
         (lambda b, n: h5py.File(b / "betas_session02.hdf5", "w").close(), "session02.hdf5: it holds no 'betas'"),
+        (lambda b, n: (b / "betas_session02.hdf5").rename(b / "betas_session07.hdf5"), "lists no trials of session 7"),
+        (
+            lambda b, n: save(b / "betas_session03.nii.gz", np.zeros((2, 2, 2, N_TRIALS), np.int16)),
+            "betas_session03.nii.gz: its volume is (2, 2, 2)",
+        ),
+        (
+            lambda b, n: save(n / "func1pt8mm/roi/lh.nsdgeneral.nii.gz", np.zeros((2, 2, 2), np.int16)),
+            "lh.nsdgeneral.nii.gz: its volume is (2, 2, 2)",
+        ),
+        (
+            lambda b, n: save(n / "func1pt8mm/roi/nsdgeneral.nii.gz", np.zeros((5, 4), np.int16)),
+            "nsdgeneral.nii.gz: it should hold one number a voxel",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_the_file(
@@ -167,6 +197,14 @@ def test_other_folders_and_pictures_are_refused(betas: Path, tmp_path: Path) -> 
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match=r"none of its pictures is named like nsd00001\.png"):
         open_nsd(betas, pictures=tmp_path / "none")
-    (tmp_path / "nsddata_stimuli" / "stimuli" / "nsd" / "nsd_stimuli.hdf5").unlink()
+    with pytest.raises(InputError, match=r"nowhere: there is no such folder of pictures"):
+        open_nsd(betas, pictures=tmp_path / "nowhere")
+    stimuli = tmp_path / "nsddata_stimuli" / "stimuli" / "nsd" / "nsd_stimuli.hdf5"
+    with h5py.File(stimuli, "w") as file:
+        file["imgBrick"] = np.zeros((11, 8, 8, 3), np.uint8)  # one too few
+    with pytest.raises(InputError, match=r"holds no 'imgBrick' of 12 RGB pictures"):
+        write_nsd_pictures(betas, tmp_path / "pictures")
+    assert not list((tmp_path / "pictures").iterdir())
+    stimuli.unlink()
     with pytest.raises(InputError, match=r"nsd_stimuli\.hdf5: the file is missing"):
         write_nsd_pictures(betas, tmp_path / "pictures")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from alignedcut_viewer.brain import open_brain_data
 from alignedcut_viewer.brain.arrays import map_npy
+from alignedcut_viewer.brain.readers import says_simulated
 from alignedcut_viewer.errors import InputError
 
 
@@ -65,6 +67,15 @@ def _rewrite(path: Path, text: str) -> None:
             r"voxels_ann\.csv: column noise_ceiling",
         ),
         (lambda f: _rewrite(f / "pictures.csv", "name\na.png\n"), r"pictures\.csv: .*column 'picture'"),
+        (lambda f: _rewrite(f / "pictures.csv", "number,picture\n0,a.png\n1\n"), r"pictures\.csv: a line has no"),
+        (
+            lambda f: np.save(f / "responses_bob.npy", np.full((4, 2), "x")),
+            r"responses_bob\.npy: it should hold images",
+        ),
+        (
+            lambda f: (f / "voxels_ann.csv").write_bytes(b"roi\n\xff\n"),
+            r"voxels_ann\.csv: this is not a readable",
+        ),
         (lambda f: _rewrite(f / "dataset.json", "{"), r"dataset\.json is damaged or not a readable description"),
         (lambda f: [p.unlink() for p in f.glob("responses*")], r"neither responses\.npy nor"),
     ],
@@ -124,6 +135,98 @@ def test_npz_faults_are_named(tmp_path: Path) -> None:
         open_brain_data(file)
     with pytest.raises(InputError, match="no such file"):
         open_brain_data(tmp_path / "nothing.npz")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"responses": np.ones((2, 2, 2))}, r"responses should be images × voxels, but have shape \(2, 2, 2\)"),
+        ({"roi": np.array([["V1", "V2"]])}, r"roi should be one value a voxel, but has shape \(1, 2\)"),
+        ({"noise_ceiling": np.array(["1", "2"])}, "noise_ceiling should be numbers, but is of the type"),
+        ({"fsaverage_vertex": np.array(["1", "2"])}, "fsaverage_vertex should be numbers, but is of the type"),
+        ({"files": np.array([["a", "b"]])}, r"files should not have shape \(1, 2\)"),
+        ({"simulated": np.array([True])}, r"simulated should not have shape \(1,\)"),
+        ({"files": np.array(["a", "b"], dtype=object)}, "this is not a readable .npz file of numbers and texts"),
+    ],
+)
+def test_what_does_not_fit_in_an_npz_is_named(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    good = {"responses": np.random.default_rng(0).random((2, 2)), "files": np.array(["a", "b"])}
+    np.savez(tmp_path / "good.npz", **good)
+    assert open_brain_data(tmp_path / "good.npz").n_voxels == 2
+    np.savez(tmp_path / "data.npz", **(good | arrays))
+    with pytest.raises(InputError, match=rf"data\.npz: {message}"):
+        open_brain_data(tmp_path / "data.npz")
+
+
+@pytest.mark.quick
+def test_an_npz_of_one_array_a_region(tmp_path: Path, rng: np.random.Generator) -> None:
+    regions = {"V1": rng.random((2, 3)), "FFA": rng.random((2, 1))}
+    np.savez(tmp_path / "data.npz", **regions)
+    with pytest.raises(InputError, match=r"its pictures are neither listed nor in .*images; give their folder"):
+        open_brain_data(tmp_path / "data.npz")
+    (tmp_path / "images").mkdir()
+    for name in ("b.png", "a.jpg", "notes.txt"):
+        (tmp_path / "images" / name).write_bytes(b"")
+    dataset = open_brain_data(tmp_path / "data.npz")
+    assert dataset.pictures.names == ("a.jpg", "b.png")
+    assert dataset.rois.counts() == {"V1": 3, "FFA": 1}
+    np.testing.assert_allclose(dataset.read(), np.hstack([regions["V1"], regions["FFA"]]))
+    np.savez(tmp_path / "data.npz", V1=np.ones((2, 3)), FFA=np.ones((3, 1)))
+    with pytest.raises(InputError, match=r"no array 'responses'.*it holds: V1 \(2, 3\), FFA \(3, 1\)"):
+        open_brain_data(tmp_path / "data.npz")
+
+
+@pytest.mark.quick
+def test_files_of_other_kinds_and_empty_tables_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("1")
+    with pytest.raises(InputError, match=r"data\.txt: brain data are a folder, an \.npz or a \.csv file"):
+        open_brain_data(tmp_path / "data.txt")
+    (tmp_path / "data.csv").write_text("picture\n")
+    with pytest.raises(InputError, match=r"data\.csv: it needs a header"):
+        open_brain_data(tmp_path / "data.csv")
+
+
+@pytest.mark.quick
+def test_what_says_that_it_is_simulated_is_known_without_opening_it(folder: Path, tmp_path: Path) -> None:
+    assert says_simulated(folder)
+    assert says_simulated([tmp_path / "nothing", folder])
+    (folder / "dataset.json").write_text("[")
+    assert not says_simulated(folder)  # opening it names the fault
+    for simulated in (True, False):
+        np.savez(tmp_path / "data.npz", responses=np.ones((2, 2)), simulated=simulated)
+        assert says_simulated(tmp_path / "data.npz") == simulated
+    np.savez(tmp_path / "data.npz", responses=np.ones((2, 2)))
+    assert not says_simulated(tmp_path / "data.npz")
+    assert not says_simulated(tmp_path / "data.csv")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("unusable", ["raise", "drop", "keep"])
+def test_voxels_that_cannot_be_used_in_one_file(tmp_path: Path, unusable: Literal["raise", "drop", "keep"]) -> None:
+    responses = np.random.default_rng(0).random((3, 4))
+    responses[:, 2] = 0.5
+    np.savez(tmp_path / "data.npz", responses=responses, files=["a", "b", "c"])
+    if unusable == "raise":
+        with pytest.raises(InputError, match=r"data\.npz: .*constant"):
+            open_brain_data(tmp_path / "data.npz", unusable=unusable)
+        return
+    kept = open_brain_data(tmp_path / "data.npz", unusable=unusable)
+    assert kept.n_voxels == (3 if unusable == "drop" else 4)
+    np.testing.assert_allclose(kept.read()[:, :2], responses[:, :2])
+
+
+@pytest.mark.quick
+def test_people_without_tables_of_voxels_and_one_whose_unusable_voxels_are_kept(folder: Path) -> None:
+    (folder / "voxels_ann.csv").unlink()
+    (folder / "pictures.csv").unlink()  # then the files of the folder count, in their order
+    np.save(folder / "responses_bob.npy", np.zeros((4, 2)))
+    dataset = open_brain_data(folder, unusable="keep")
+    assert dataset.n_voxels == 5
+    assert dataset.rois.counts() == {}
+    assert dataset.noise_ceiling is None
+    assert dataset.fsaverage_vertex is None
+    assert dataset.pictures.names == ("a.png", "b.png", "c.png", "d.png")
 
 
 def test_predicted_responses_to_real_photographs(shared_data: Path) -> None:

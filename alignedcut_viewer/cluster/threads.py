@@ -35,6 +35,7 @@ def _pool(n_workers: int) -> ThreadPoolExecutor:
 
             def begin() -> None:
                 torch.set_num_threads(1)  # of the calling thread, and the default of threads that start later
+                torch.get_num_threads()  # a thread takes up the default when first asked: now, before it changes back
                 everyone.wait()
 
             for started in [pool.submit(begin) for _ in range(n_workers)]:

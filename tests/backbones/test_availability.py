@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,9 @@ def online(monkeypatch: pytest.MonkeyPatch, _no_hub: None, tmp_path: Path) -> No
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
-    monkeypatch.setattr("alignedcut_viewer.backbones.availability.cached_file", lambda *_: None)
+    # the function of the same name hides the module
+    module = importlib.import_module("alignedcut_viewer.backbones.availability")
+    monkeypatch.setattr(module, "cached_file", lambda *_: None)
     monkeypatch.setattr("alignedcut_viewer.backbones.timm_weights.cached_file", lambda *_: None)
 
 

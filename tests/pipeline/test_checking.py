@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from alignedcut_viewer.pipeline import (
     Finding,
     MapSettings,
 )
-from alignedcut_viewer.pipeline.alignment_stage import load_alignment
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study.picture_table import file_digest
 
@@ -206,51 +204,6 @@ def test_what_cannot_be_mended_is_said(path: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert "could not be mended: its concepts are damaged in both places" in told.out
     assert "cannot be mended" in told.err
-
-
-def test_an_alignment_from_a_file_is_named_and_not_made_up(path: Path) -> None:
-    with Study.open(path, writable=True) as study:
-        (fitted,) = study.store.groups("alignments")
-        load_alignment(study, fitted).save(path.parent / "mine.safetensors")
-        pipeline.cut(study, CUT, "other", align=AlignSettings("file", file=str(path.parent / "mine.safetensors")))
-        (own,) = set(study.store.groups("alignments")) - {fitted}
-        flip(path / "alignments" / own / "safetensors" / "c" / "0")
-        before = contents(path)
-        findings = damaged(pipeline.check_study(study, weights=False))
-        assert [(finding.kind, finding.name) for finding in findings] == [("alignment", own)]
-        told: list[str] = []
-        assert damaged(pipeline.repair_study(study, findings, announce=told.append)) == findings
-        assert told == [
-            f"alignment {own} could not be mended: it was made by the method 'file'; cut again with the file or the "
-            "data it came from."
-        ]
-    assert contents(path) == before
-
-
-@pytest.mark.parametrize(
-    ("edit", "why"),
-    [
-        (lambda recipe: recipe.pop("settings"), "made in a way that cannot be repeated from its recipe"),
-        (lambda recipe: recipe["settings"].update(seed=7), "pictures, features or this program's version have changed"),
-    ],
-)
-def test_a_cut_that_its_recipe_does_not_lead_to_is_not_replaced_by_another(
-    path: Path, edit: Callable[[dict[str, Any]], object], why: str
-) -> None:
-    with Study.open(path, writable=True) as study:
-        group = f"cuts/{study.cut().group}"
-        attributes = study.store.attributes(group)
-        edit(attributes["recipe"])
-        study.store.set_attributes(group, attributes)
-        flip(next(path.glob("cuts/*/eigenvalues/c/0")))
-        before = contents(path)
-        findings = damaged(pipeline.check_study(study, weights=False))
-        told: list[str] = []
-        assert damaged(pipeline.repair_study(study, findings, announce=told.append)) == findings
-        (sentence,) = told
-        assert sentence.startswith("cut default could not be mended: ")
-        assert why in sentence
-    assert contents(path) == before
 
 
 def test_damaged_segments_are_named_and_never_replaced(path: Path) -> None:

@@ -117,7 +117,7 @@ def test_an_earlier_matplotlib_makes_its_subsets_itself(monkeypatch: pytest.Monk
 
     monkeypatch.delattr(module, "SubsetResults", raising=False)
     own = module.get_glyphs_subset
-    with plain_subsets():
+    with quick_parts():
         assert module.get_glyphs_subset is own
 
 

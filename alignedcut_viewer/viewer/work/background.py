@@ -83,7 +83,7 @@ class BackgroundTask(WorkerBase):
         """A task that napari knows by its title: it asks before it closes a window during work, and ends the work."""
         task = create_worker(_Titled(work, title), _worker_class=cls, _start_thread=False)
         tasks = _tasks_of_window()
-        for key in [key for key, item in tasks.items() if getattr(item._cancel_callback, "__self__", None) is task]:
+        for key in [key for key, item in tasks.items() if _cancelled_by(item) is task]:
             # napari would keep it as long as its window, in which pointing at things starts thousands.
             task.finished.connect(partial(tasks.pop, key, None))
         return task
@@ -148,6 +148,10 @@ def _tasks_of_window() -> dict[Any, Any]:
     viewer = current_viewer()
     manager = None if viewer is None else getattr(viewer.window, "_task_status_manager", None)
     return getattr(manager, "_tasks", {})
+
+
+def _cancelled_by(item: Any) -> object:
+    return getattr(getattr(item, "_cancel_callback", None), "__self__", None)
 
 
 # A program may end without an event loop that did; Qt must not be taken down under a task that still reports to it.

@@ -81,10 +81,14 @@ def repair_study(
     for name in sorted(cuts):
         own = [f for f in findings if f.kind == "cut" and f.name == name]
         steps.append((f"cut {name}", partial(_cut, study, name, own)))
+    broken: set[str] = set()
     for number, (what, mend) in enumerate(steps):
         try:
+            if what.startswith("cut ") and (lost := _needed(study, what.removeprefix("cut ")) & broken):
+                raise StudyError(f"its features {', '.join(sorted(lost))} are to be mended first.")
             mend(span(progress, 0.8 * number / len(steps), 0.8 * (number + 1) / len(steps)))
         except AlignedCutError as error:
+            broken |= {what.removeprefix("features ")} & sets
             if announce is not None:
                 announce(f"{what} could not be mended: {error}")
     return check_study(study, span(progress, 0.8, 1.0), weights=False)
@@ -122,6 +126,13 @@ def _align(study: Study, name: str, progress: ProgressCallback) -> None:
     again = alignment_stage.align(study, users[0], settings, progress)
     if again != name:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
+
+
+def _needed(study: Study, name: str) -> set[str]:
+    """Feature sets that a cut was made of."""
+    attributes = study.store.attributes(f"{CUTS}/{current_cuts(study.store)[name]['cut']}")
+    own = {network.name for network in NodeIndex.from_dict(attributes["index"]).networks}
+    return own | set(attributes["recipe"]["layers"] if "layered" in attributes else ())
 
 
 def _cut(study: Study, name: str, findings: list[Finding], progress: ProgressCallback) -> None:

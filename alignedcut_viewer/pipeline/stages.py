@@ -343,10 +343,16 @@ def cut_stage(
 
 
 def _remove_derived(study: Study, path: str) -> None:
-    """Remove what was computed from eigenvectors, so that it is computed again; concepts stay as their nodes do."""
+    """Remove what was computed from eigenvectors, so that it is computed again; concepts stay as their nodes do.
+
+    Colours and map keep their descriptions: whoever goes on after a kill learns from them how they were made.
+    """
     for part in study.store.groups(path):
-        if part.split("-")[0] in (COLOUR, MAP, "segments"):
+        if part.startswith("segments"):
             study.store.remove(f"{path}/{part}")
+        elif part.split("-")[0] in (COLOUR, MAP):
+            for array in study.store.groups(f"{path}/{part}"):
+                study.store.remove(f"{path}/{part}/{array}")
 
 
 def colour_stage(

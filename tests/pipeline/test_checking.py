@@ -12,6 +12,7 @@ from PIL import Image
 
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.cli import main
+from alignedcut_viewer.errors import StorageError
 from alignedcut_viewer.pipeline import (
     AlignSettings,
     ColourSettings,
@@ -22,6 +23,7 @@ from alignedcut_viewer.pipeline import (
     MapSettings,
 )
 from alignedcut_viewer.study import Study
+from alignedcut_viewer.study.feature_set import FeatureSet
 from alignedcut_viewer.study.picture_table import file_digest
 
 EXTRACT = ExtractSettings(("random:vit_tiny_patch16_224",), (2, 5), input_size=32, batch_size=4, device="cpu")
@@ -155,6 +157,41 @@ def test_nothing_is_computed_from_features_that_were_given_up(
     said = capsys.readouterr()
     assert "features of 4 of its pictures are missing in random-vit_tiny_patch16_224@32x32" in said.out + said.err
     assert file.read_bytes() == flipped
+
+
+def test_a_cut_waits_for_its_features(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: that features are given up cannot even be written."""
+    wanted = contents(path)
+    chunks = ("features/*/layer_002/c/0/0/0", "cuts/*/eigenvectors/c/0/0")
+    (features, vectors) = (file for pattern in chunks for file in path.glob(pattern))
+    flip(features)
+    flip(vectors)
+    flipped = vectors.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("No space is left on the disk.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureSet, "forget_at", full)
+        assert main(["check", str(path), "--no-weights", "--repair"]) == 2
+    said = capsys.readouterr()
+    assert "cut default could not be mended: its features random-vit_tiny_patch16_224@32x32" in said.out + said.err
+    assert vectors.read_bytes() == flipped
+    assert main(["check", str(path), "--no-weights", "--repair"]) == 0
+    assert contents(path) == wanted
+
+
+def test_a_cut_whose_colours_and_map_are_gone_is_mended(path: Path) -> None:
+    """As where a repair on another machine is killed: it takes away what belonged to other eigenvectors."""
+    wanted = contents(path)
+    (vectors,) = path.glob("cuts/*/eigenvectors/c/0/0")
+    flip(vectors)
+    for chunk in [*path.glob("cuts/*/colour-*/*/c"), *path.glob("cuts/*/map-*/*/c")]:
+        shutil.rmtree(chunk.parent)
+    assert main(["check", str(path), "--no-weights", "--repair"]) == 0
+    assert contents(path) == wanted
 
 
 def test_concepts_are_read_from_their_copy_meanwhile(path: Path) -> None:

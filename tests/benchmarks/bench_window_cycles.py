@@ -186,7 +186,12 @@ def draw(held: NDArray[np.float64], bare: NDArray[np.float64], target: Path) -> 
     numbers = np.arange(1, len(held) + 1)
     above.plot(numbers, held[:, 0], color="#56b4e9", label="AlignedCut")
     above.plot(numbers, held[:, 1], color="#0072b2", label="AlignedCut, what was freed given back")
-    above.plot(numbers, bare[:, 1], color="#999999", label="bare windows of napari, what was freed given back")
+    above.plot(
+        np.arange(1, len(bare) + 1),
+        bare[:, 1],
+        color="#999999",
+        label="bare windows of napari, what was freed given back",
+    )
     above.set(ylabel="resident memory (MiB)", ylim=(0, 1.35 * held[:, 0].max()))
     above.legend(frameon=False, loc="upper left", fontsize="small")
     for column, colour in ((3, "#d55e00"), (4, "#009e73")):

@@ -235,7 +235,7 @@ def coordinator(viewer):
 def wait_idle(qtbot, coordinator):
     """Wait until nothing is at work in the background."""
 
-    def wait(timeout=120_000):
+    def wait(timeout=600_000):
         # What a key or a click began may wait in the queue (an editor hands over its text in a later turn), and what
         # has ended may begin the next thing.
         go_round()

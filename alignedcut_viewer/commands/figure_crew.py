@@ -73,13 +73,15 @@ class MaterialSource:
         )
 
     @classmethod
-    def unprepared(cls, path: str, cut: str, about: Centring, options: FigureOptions) -> Self:
-        """That of a study of which nothing was computed for figures; see :meth:`suffices`."""
+    def early(cls, path: str, cut: str, about: Centring, options: FigureOptions) -> Self:
+        """That of a study whose figure and ground are not known yet; see :meth:`suffices`."""
         return cls(path, cut, Lacking("Figure and ground are not known."), False, False, about, None, "", options)
 
-    def suffices(self, kind: FigureKind) -> bool:
-        """Whether a kind of figure takes neither what is computed for it, nor masks."""
-        return not kind.needs and not kind.uses and not kind.takes & {"figure_ground", "features", "oracle"}
+    def suffices(self, kind: FigureKind, *, computed: bool) -> bool:
+        """Whether a kind of figure takes no figure and ground, and nothing that is not `computed` yet."""
+        if kind.takes & {"figure_ground", "features", "oracle"} or kind.needs in ("masks", "layers"):
+            return False
+        return computed or not (kind.uses or kind.needs)
 
     def material(self) -> Material:
         """The material, of the study as it is now.
@@ -225,10 +227,20 @@ class FigureCrew:
             link.close()
             process.close()
 
-    def begin(self, orders: Iterable[FigureOrder], source: MaterialSource) -> None:
-        """Let the other processes begin with some figures; without such a process nothing happens."""
+    def begin(self, orders: Iterable[FigureOrder], source: MaterialSource, *, computed: bool) -> None:
+        """Let the other processes begin with those figures for which an early source suffices; without them, nothing.
+
+        Parameters
+        ----------
+        orders
+            All that are wanted.
+        source
+            See :meth:`MaterialSource.early`.
+        computed
+            Whether map, concepts and brain activation are in the study already, as far as it has data for them.
+        """
         if self._processes:
-            self._offer(orders, source)
+            self._offer([order for order in orders if source.suffices(order.kind, computed=computed)], source)
 
     def finish(
         self,

@@ -50,8 +50,12 @@ def prepared(
     about: Centring,
     chosen: FigureOptions,
     progress: ProgressCallback | None,
+    *,
+    computed: Callable[[], object] | None = None,
 ) -> Ready:
     """Compute what some figures need and the study does not hold yet.
+
+    `computed` is called as soon as only figure and ground, and scores of layers, are still to be found.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def prepared(
     uses = {what for kind in kinds for what in kind.uses}
     reader = Study.open(path)
     notes = _compute(path, reader.cut(name), uses, span(progress, 0.0, 0.5))
+    if computed is not None:
+        computed()
     reader = Study.open(path)
     cut = reader.cut(name)
     split: FigureGround | Lacking = Lacking("Figure and ground are not known.")

@@ -133,10 +133,13 @@ def figures(
     orders = {kind.name: FigureOrder(kind, tuple(targets[kind.name]), dpi, report is not None) for kind in kinds}
     written: dict[str, tuple[Path, ...]] = {}
     with progress_bar() as progress, FigureCrew(spare_cores() if all and beside is None else 0) as crew:
-        if not told.given:  # masks that are wrong are found before anything is written
-            unprepared = MaterialSource.unprepared(study, cut, about, chosen)
-            crew.begin((order for order in orders.values() if unprepared.suffices(order.kind)), unprepared)
-        ready = prepared(study, cut, kinds, told, about, chosen, span(progress, 0.0, 0.5))
+
+        def begin(computed: bool) -> None:
+            if not told.given:  # masks that are wrong are found before anything is written
+                crew.begin(orders.values(), MaterialSource.early(study, cut, about, chosen), computed=computed)
+
+        begin(False)
+        ready = prepared(study, cut, kinds, told, about, chosen, span(progress, 0.0, 0.5), computed=lambda: begin(True))
         material = ready.material
         if all:
             kinds = fitting_kinds(kinds, material.cut)
@@ -243,10 +246,13 @@ def report(
     orders = {kind.name: FigureOrder(kind, page=True) for kind in chosen_kinds()}
     told, chosen = MaskOptions(masks, figure_labels, unlabelled), FigureOptions()
     with progress_bar() as progress, FigureCrew(spare_cores()) as crew:
-        unprepared = MaterialSource.unprepared(study, cut, about, chosen)
-        crew.begin((order for order in orders.values() if unprepared.suffices(order.kind)), unprepared)
+
+        def begin(computed: bool) -> None:
+            crew.begin(orders.values(), MaterialSource.early(study, cut, about, chosen), computed=computed)
+
+        begin(False)
         every = [order.kind for order in orders.values()]
-        ready = prepared(study, cut, every, told, about, chosen, span(progress, 0.0, 0.5))
+        ready = prepared(study, cut, every, told, about, chosen, span(progress, 0.0, 0.5), computed=lambda: begin(True))
         material = ready.material
         wanted = [orders[kind.name] for kind in fitting_kinds(every, material.cut)]
         outcomes = crew.finish(wanted, material, MaterialSource.of(study, material), span(progress, 0.5, 0.9))

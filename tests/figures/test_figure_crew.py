@@ -24,7 +24,7 @@ NAMES = ["mosaic", "similarity", "trajectories", "comparison"]  # the study has 
 
 @pytest.fixture
 def source(study: Study) -> MaterialSource:
-    return MaterialSource.unprepared(str(study.path), "default", "zero", FigureOptions())
+    return MaterialSource.early(str(study.path), "default", "zero", FigureOptions())
 
 
 def orders(folder: Path) -> list[FigureOrder]:
@@ -46,11 +46,11 @@ def test_another_process_writes_the_same_files(source: MaterialSource, tmp_path:
     there, here = orders(tmp_path / "there"), orders(tmp_path / "here")
     drawn = [file for order in there for file in order.files if order.kind.name != "trajectories"]
     with FigureCrew(1) as crew:
-        crew.begin(there, source)
+        crew._offer(there, source)
         wait_until(lambda: all(file.exists() for file in drawn))  # nothing is drawn by this process
         beside = crew.finish(there, source.material(), source)
     with FigureCrew(0) as crew:
-        crew.begin(here, source)  # by nobody
+        crew.begin(here, source, computed=True)  # by nobody
         assert not (tmp_path / "here").exists()
         alone = crew.finish(here, source.material(), source)
     assert list(beside) == list(alone) == NAMES
@@ -68,6 +68,14 @@ def test_another_process_writes_the_same_files(source: MaterialSource, tmp_path:
         assert [file.read_bytes() for file in one.files] == [file.read_bytes() for file in other.files]
 
 
+def test_what_needs_figure_and_ground_is_not_begun_before_they_are_known(source: MaterialSource) -> None:
+    kinds = {kind.name: kind for kind in chosen_kinds()}
+    first = {name for name, kind in kinds.items() if source.suffices(kind, computed=False)}
+    then = {name for name, kind in kinds.items() if source.suffices(kind, computed=True)}
+    assert first == {"mosaic", "comparison", "brain-scores", "brain-scores-table"}
+    assert then - first == {"roi-maps", "concepts", "consistency", "concept-voxels"}
+
+
 def test_a_process_that_dies_is_done_without(source: MaterialSource, tmp_path: Path) -> None:
     wanted = orders(tmp_path)
     with FigureCrew(1) as crew:
@@ -81,10 +89,10 @@ def test_what_another_process_cannot_draw_is_drawn_here(source: MaterialSource, 
     """A study that only this process can open, and a kind that cannot be sent."""
     material = source.material()
     own = FigureOrder(FigureKind("own", "Own", "", "", draw=lambda study, cut: Figure()), (tmp_path / "own.png",))
-    elsewhere = MaterialSource.unprepared(str(tmp_path / "nothing"), "default", "zero", FigureOptions())
+    elsewhere = MaterialSource.early(str(tmp_path / "nothing"), "default", "zero", FigureOptions())
     wanted = [own, *orders(tmp_path)[:1]]
     with FigureCrew(1) as crew:
-        crew.begin(wanted, elsewhere)
+        crew.begin(wanted, elsewhere, computed=False)
         wait_until(lambda: len(crew._here) == 2)
         outcomes = crew.finish(wanted, material, elsewhere)
     assert all(isinstance(outcome, Finished) for outcome in outcomes.values())

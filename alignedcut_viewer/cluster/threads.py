@@ -10,9 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["in_order"]
 
@@ -28,6 +29,8 @@ _lock = threading.Lock()
 
 def _pool(n_workers: int) -> ThreadPoolExecutor:
     """A pool of single-threaded workers; kept, because threads that come and go leave their buffers behind."""
+    import torch
+
     with _lock:
         if n_workers not in _pools:
             pool = ThreadPoolExecutor(n_workers, thread_name_prefix="alignedcut-block")
@@ -60,6 +63,8 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], device: torc
     device
         Where the work is done.
     """
+    import torch  # takes more than a second, which drawing figures would spend on nothing
+
     n_workers = torch.get_num_threads()
     if device.type != "cpu" or n_workers == 1:
         yield from map(work, items)

@@ -24,6 +24,7 @@ from alignedcut_viewer.nodes import Slot
 from alignedcut_viewer.pipeline.presets import PAPER, paper_brain, paper_cut
 from alignedcut_viewer.pipeline.settings import BrainSettings, ColourSettings, CutSettings, MapSettings
 from alignedcut_viewer.spectral import NormalizedCut, SpectralTSNE
+from alignedcut_viewer.spectral.normalized_cut import PAPER_NEIGHBOURS
 from tests.benchmarks.bench_brain_alignment import agreement_of, data, scores_of
 from tests.benchmarks.bench_class_tokens import layer_share
 from tests.benchmarks.brain_features import Sampled, pooled_and_nodes
@@ -48,6 +49,7 @@ WHY = {
     ("brain", "readout"): "refitted in closed form where that predicts better",
     ("cut", "method"): "one pass, orthonormal, within .999 of the exact vectors",
     ("cut", "n_landmarks"): "as many as reproduce 99 % of the affinities",
+    ("cut", "n_neighbors"): "as the paper",
     ("cut", "sampling"): "k-means for Nyström, farthest points for `knn`",
     ("cut", "orthonormal"): "as exact eigenvectors are; `knn` keeps the paper's",
     ("colour", "n_landmarks"): "fewer take a fraction of the time",
@@ -152,21 +154,31 @@ def _measure_cut(study: Study, put: Callable[[str, str, str], None]) -> None:
     put("cut", "method", f"span of 20 vectors {overlap(ours, vectors):.3f} that of ours ({sample:,} of {len(nodes):,})")
     norms = np.linalg.norm(vectors, axis=0)
     put("cut", "orthonormal", f"columns of norm {norms.max():.2f} to {norms.min():.2f}")
-    for kind, n_components, settings in (("colour", 3, cut.colour), ("map", 2, cut.map)):
-        assert settings is not None
-        default: Any = ColourSettings() if kind == "colour" else MapSettings()
-        n_landmarks = default.n_landmarks or 2000
-        choices = {
-            "default": (n_landmarks, default.perplexity),
-            "perplexity": (n_landmarks, settings.perplexity),
-            "n_landmarks": (settings.n_landmarks, default.perplexity),
-        }
-        kept = {}
-        for name, (landmarks, perplexity) in choices.items():
-            tsne = SpectralTSNE(n_components, n_landmarks=landmarks or 2000, perplexity=perplexity, device="cpu")
-            kept[name] = neighbours_kept(ours, np.asarray(tsne.fit_transform(ours)))
-            text = f"{100 * kept[name]:.0f} % of {N_NEIGHBOURS} neighbours kept"
-            put(kind, name, text if name == "default" else f"{text}; ours {100 * kept['default']:.0f} %")
+    if cut.n_neighbors == PAPER_NEIGHBOURS:
+        put("cut", "n_neighbors", f"nothing: `knn` takes {PAPER_NEIGHBOURS} by itself, and Nyström needs none")
+    for name, changed, words in (
+        ("n_landmarks", {"n_landmarks": sample}, f" ({sample:,} of {len(nodes):,})"),
+        ("sampling", {"sampling": cut.sampling}, ""),
+    ):
+        other = NormalizedCut(20, method="nystrom", seed=0, device="cpu", **changed).fit_transform(nodes)
+        put("cut", name, f"Nyström: span of 20 vectors {overlap(ours, np.asarray(other)):.3f} that of ours{words}")
+    for kind, n_components, paper, default in (
+        ("colour", 3, cut.colour, ColourSettings(device="cpu")),
+        ("map", 2, cut.map, MapSettings(device="cpu")),
+    ):
+        ours_kept = _kept(n_components, ours, default)
+        put(kind, "default", f"{100 * ours_kept:.0f} % of {N_NEIGHBOURS} neighbours kept")
+        for name in ("n_landmarks", "perplexity", "sampling", "spread"):
+            value = getattr(paper, name)
+            if value != getattr(default, name):
+                kept = _kept(n_components, ours, dataclasses.replace(default, **{name: value}))
+                text = f"{100 * kept:.0f} % of {N_NEIGHBOURS} neighbours kept; ours {100 * ours_kept:.0f} %"
+                put(kind, name, text)
+
+
+def _kept(n_components: int, vectors: NDArray[np.float32], settings: ColourSettings | MapSettings) -> float:
+    tsne = SpectralTSNE(n_components, **settings.arguments(SpectralTSNE))
+    return neighbours_kept(vectors, np.asarray(tsne.fit_transform(vectors)))
 
 
 def _text(value: Any) -> str:

@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from qtpy.QtGui import QFocusEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from alignedcut_viewer.viewer.coordinator.docks import show_panel
 from alignedcut_viewer.viewer.state.settings import StudySettings
+from alignedcut_viewer.viewer.widgets.toasts import toasts_of
 from tests.gui.conftest import QUICK
 from tests.gui.event_loop import go_round
 from tests.gui.test_window import PANELS
@@ -152,6 +153,10 @@ def test_a_name_being_typed_outlives_what_changes_meanwhile(qtbot, panel, coordi
     coordinator.shown.changed.emit()
     go_round()
     assert runs.list.findChild(QLineEdit) is editor
+    # Another window comes to the front, and goes.
+    QApplication.sendEvent(editor, QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.ActiveWindowFocusReason))
+    go_round()
+    assert runs.list.findChild(QLineEdit) is editor
     qtbot.keyClicks(editor, "ne")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     wait_idle()
@@ -164,6 +169,32 @@ def test_a_name_being_typed_outlives_what_changes_meanwhile(qtbot, panel, coordi
     wait_idle()
     assert coordinator.shown.study.cuts == ("fine",)
     assert runs.list.topLevelItem(0).text(0) == "fine"
+
+
+def test_a_notification_that_goes_leaves_the_keyboard_to_whoever_types(qtbot, viewer, panel, own_study, wait_idle):
+    from napari.utils.notifications import show_info
+
+    window = viewer.window._qt_window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    for toast in toasts_of(window):  # of opening the study
+        toast.close()
+    panel.tabs.setCurrentWidget(panel.view_tab)
+    runs = panel.view_tab.runs
+    qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
+    editor = runs.list.findChild(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "fi")
+    show_info("Something has ended.")
+    qtbot.waitUntil(lambda: len(toasts_of(window)) == 1)
+    go_round()
+    (toast,) = toasts_of(window)
+    toast.close_with_fade()  # as when its time is up
+    qtbot.waitUntil(lambda: not toasts_of(window))
+    assert QApplication.focusWidget() is editor
+    assert runs.list.findChild(QLineEdit) is editor
+    qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    assert runs.list.topLevelItem(0).text(0) == "default"
 
 
 def press_undo(qtbot, viewer, *, again=False):

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..coordinator.coordinator import Coordinator
+from ..widgets.name_delegate import NameDelegate
 from ..widgets.view import View
 
 __all__ = ["RunsList"]
@@ -32,6 +33,7 @@ class RunsList(View):
         self._drawing = False
         self._rows: tuple[tuple[str, str], ...] = ()
         self.list = _ShortTree()
+        self.list.setItemDelegate(NameDelegate(self.list))
         self.list.setHeaderLabels(["result", "what differs"])
         self.list.setRootIsDecorated(False)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

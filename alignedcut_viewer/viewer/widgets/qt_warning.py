@@ -1,6 +1,8 @@
 """napari's warning that its next version needs another Qt than ours does: it concerns us, not who uses the window."""
 
-from qtpy.QtWidgets import QLabel, QMainWindow, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow
+
+from .toasts import toasts_of
 
 __all__ = ["keep_from_warning_of_qt", "put_away_warning_of_qt"]
 
@@ -19,9 +21,7 @@ def keep_from_warning_of_qt() -> None:
 def put_away_warning_of_qt(window: QMainWindow) -> None:
     """Take it off a window that has popped it up already, over the pictures; other notifications stay."""
     keep_from_warning_of_qt()
-    for toast in window.findChildren(QWidget):
+    for toast in toasts_of(window):
         message = getattr(toast, "message", None)
-        if type(toast).__name__ != "NapariQtNotification" or not isinstance(message, QLabel):
-            continue
-        if all(word in message.text() for word in ABOUT):
+        if isinstance(message, QLabel) and all(word in message.text() for word in ABOUT):
             toast.close()

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolTip,
     QWidget,
 )
 
+from .name_delegate import NameDelegate
 from .painting import Colours
 
 __all__ = ["MARGIN", "RowList", "RowParts"]
@@ -77,7 +77,7 @@ class _Model(QAbstractListModel):
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
 
 
-class _Delegate(QStyledItemDelegate):
+class _Delegate(NameDelegate):
     """Paints one row."""
 
     def __init__(self, view: "RowList[Any, Any]") -> None:
@@ -215,6 +215,10 @@ class RowList(QListView, Generic[Row, Key]):
 
     def show_rows(self, rows: Sequence[Row], details: Mapping[Key, Any] | None = None) -> None:
         """Show these, in this order; what was chosen stays chosen as far as it is still there."""
+        if rows and [self.key(row) for row in rows] == [self.key(row) for row in self.model_.rows]:
+            self.model_.rows = list(rows)  # a list that is filled anew throws away the name that is being typed
+            self.show_details(self.model_.details if details is None else details)
+            return
         self._quiet = True
         try:
             keys = self.chosen_keys

@@ -26,6 +26,7 @@ from ..state.workspaces import WORKSPACES
 from ..work.dialogs import ask_text, window_of
 from ..work.task_runner import tell_error
 from .qt_warning import put_away_warning_of_qt
+from .toasts import show_whole_and_leave_focus
 from .view import View
 
 __all__ = ["WindowBar", "install_window_bar"]
@@ -135,16 +136,10 @@ class WindowBar(View):
 
     def _on_notification(self, notification: Notification) -> None:
         self.coordinator.status.say(str(notification.message))
-        QTimer.singleShot(0, self._show_whole)
+        QTimer.singleShot(0, self._tame_toasts)
 
-    def _show_whole(self) -> None:
-        """Let napari's notifications show all of their text instead of its first words."""
-        window = window_of(self.coordinator.viewer)
-        for toast in () if window is None else window.findChildren(QWidget):
-            if type(toast).__name__ == "NapariQtNotification" and not toast.property("expanded"):
-                expand: Any = getattr(toast, "expand", None)
-                if expand is not None and toast.sizeHint().height() > toast.height():
-                    expand()
+    def _tame_toasts(self) -> None:
+        show_whole_and_leave_focus(window_of(self.coordinator.viewer))
 
     # -- workspaces ----------------------------------------------------------------------------------------------
 

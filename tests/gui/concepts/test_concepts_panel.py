@@ -5,8 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QFocusEvent
+from qtpy.QtWidgets import QApplication, QLineEdit
 
 from alignedcut_viewer.study import Study
 from tests.gui.event_loop import go_round
@@ -119,7 +120,13 @@ def test_names_merges_and_pins_survive(qtbot, viewer, coordinator, shown, own_st
     qtbot.keyClick(panel.list, Qt.Key.Key_F2)
     editor = panel.list.viewport().findChild(QLineEdit)
     editor.selectAll()
-    qtbot.keyClicks(editor, "whiskers")
+    qtbot.keyClicks(editor, "whis")
+    # What changes meanwhile, and another window in front, leave a name that is being typed alone.
+    panel.list.show_rows(panel.list.rows)
+    QApplication.sendEvent(editor, QFocusEvent(QEvent.Type.FocusOut, Qt.FocusReason.ActiveWindowFocusReason))
+    go_round()
+    assert panel.list.viewport().findChild(QLineEdit) is editor
+    qtbot.keyClicks(editor, "kers")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: names_on_disk(own_study)[second.id][0] == "whiskers")
     assert "whiskers" in [concept.name for concept in panel.list.rows]

@@ -24,6 +24,7 @@ from ...errors import Cancelled
 from ...progress import ProgressCallback
 from .loader_conflict import keep_triton_apart
 from .outcome import Outcome, Work
+from .task_warnings import warnings_told
 
 __all__ = ["BackgroundTask"]
 
@@ -102,6 +103,23 @@ class BackgroundTask(WorkerBase):
             pool.reserveThread()
             raise
 
+    def run(self) -> None:
+        """Do the work and tell how it goes; called by Qt's thread pool.
+
+        Not as the base class does it: see :func:`~alignedcut_viewer.viewer.work.task_warnings.warnings_told`.
+        """
+        self.started.emit()
+        self._running = True
+        try:
+            self.work()
+            if not self.abort_requested:
+                self.returned.emit(None)
+        except Exception as error:
+            self.errored.emit(error)
+        self._running = False
+        self.finished.emit()
+        self._finished.emit(self)
+
     def work(self) -> None:
         """Run the function in a thread of lower priority and wait for it; called by Qt's thread pool."""
         # A thread of its own, because threads of the pool are shared with other plugins and must keep their priority.
@@ -127,7 +145,8 @@ class BackgroundTask(WorkerBase):
                     function.work = None
                 raise Cancelled
             keep_triton_apart()
-            self.outcome = Outcome(value=function(self._report))
+            with warnings_told(self.warned.emit):
+                self.outcome = Outcome(value=function(self._report))
         except Cancelled:
             self.outcome = Outcome(cancelled=True)
         except BaseException as error:

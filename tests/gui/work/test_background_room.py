@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import warnings
 import weakref
 
 from qtpy.QtCore import QRunnable, QThreadPool
@@ -51,6 +52,32 @@ def test_the_pool_has_room_while_many_tasks_wait(qtbot):
     pool.waitForDone(10_000)
     assert (pool.maxThreadCount(), pool.activeThreadCount()) == before
     assert not [task.outcome.error for task in tasks if task.outcome.error]
+
+
+def test_tasks_that_overlap_are_each_told_their_own_warnings_and_leave_nothing_behind(qtbot):
+    shown = warnings.showwarning
+    told, begun, go_on = {}, [], {name: threading.Event() for name in "ab"}
+
+    def task(name):
+        def work(progress):
+            begun.append(name)
+            assert go_on[name].wait(60)
+            warnings.warn(f"of {name}", UserWarning, stacklevel=1)
+
+        one = BackgroundTask(work)
+        told[name] = []
+        one.warned.connect(lambda details: told[name].append(str(details[0])))
+        one.start()
+        qtbot.waitUntil(lambda: name in begun)
+        return one
+
+    both = [task("a"), task("b")]
+    for one, name in zip(both, "ab", strict=True):  # the first to begin is the first to end
+        go_on[name].set()
+        qtbot.waitUntil(lambda one=one: one.outcome is not None and not one.is_running)
+    assert [one.outcome.error for one in both] == [None, None]
+    qtbot.waitUntil(lambda: told == {"a": ["of a"], "b": ["of b"]})
+    assert warnings.showwarning is shown
 
 
 def test_a_window_keeps_no_task_that_has_ended(qtbot, viewer):

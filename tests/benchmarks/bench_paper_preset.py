@@ -54,7 +54,7 @@ WHY = {
     ("cut", "orthonormal"): "as exact eigenvectors are; `knn` keeps the paper's",
     ("colour", "n_landmarks"): "fewer take a fraction of the time",
     ("colour", "perplexity"): "near nodes get nearer colours",
-    ("colour", "spread"): "near nodes get nearer colours",
+    ("colour", "spread"): "near nodes get nearer colours (performance.md), though fewer of the nearest stay nearest",
     ("map", "n_landmarks"): "more neighbours stay together",
     ("map", "perplexity"): "nearest neighbours count",
     ("map", "sampling"): "dense regions get the room they need",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,14 @@ from .stages import colour_engine, colour_stage, cut_identity, cut_stage, finish
 __all__ = ["repair_study"]
 
 
+class _Step(NamedTuple):
+    """One thing that is mended as a whole."""
+
+    kind: Literal["features", "alignment", "cut"]
+    name: str
+    mend: Callable[[ProgressCallback], None]
+
+
 def repair_study(
     study: Study,
     findings: list[Finding],
@@ -64,7 +72,7 @@ def repair_study(
         What is still damaged afterwards, from a second check.
     """
     study.store.require_writable()
-    steps: list[tuple[str, Callable[[ProgressCallback], None]]] = []
+    steps: list[_Step] = []
     for finding in findings:
         if finding.remedy == SEALED:
             _seal(study, finding.part)
@@ -74,23 +82,24 @@ def repair_study(
     sets = {f.name for f in findings if f.kind == "features"}
     if any(f.kind == "picture" for f in findings):
         sets |= set(study.networks)
-    steps += [(f"features {name}", partial(_extract, study, name)) for name in sorted(sets)]
+    steps += [_Step("features", name, partial(_extract, study, name)) for name in sorted(sets)]
     names = {f.name for f in findings if f.kind == "alignment"}
-    steps += [(f"alignment {name}", partial(_align, study, name)) for name in sorted(names)]
+    steps += [_Step("alignment", name, partial(_align, study, name)) for name in sorted(names)]
     cuts = {f.name for f in findings if f.kind == "cut"}
     for name in sorted(cuts):
         own = [f for f in findings if f.kind == "cut" and f.name == name]
-        steps.append((f"cut {name}", partial(_cut, study, name, own)))
+        steps.append(_Step("cut", name, partial(_cut, study, name, own)))
     broken: set[str] = set()
-    for number, (what, mend) in enumerate(steps):
+    for number, step in enumerate(steps):
         try:
-            if what.startswith("cut ") and (lost := _needed(study, what.removeprefix("cut ")) & broken):
+            if lost := _made_of(study, step) & broken:
                 raise StudyError(f"its features {', '.join(sorted(lost))} are to be mended first.")
-            mend(span(progress, 0.8 * number / len(steps), 0.8 * (number + 1) / len(steps)))
+            step.mend(span(progress, 0.8 * number / len(steps), 0.8 * (number + 1) / len(steps)))
         except AlignedCutError as error:
-            broken |= {what.removeprefix("features ")} & sets
+            if step.kind == "features":
+                broken.add(step.name)
             if announce is not None:
-                announce(f"{what} could not be mended: {error}")
+                announce(f"{step.kind} {step.name} could not be mended: {error}")
     return check_study(study, span(progress, 0.8, 1.0), weights=False)
 
 
@@ -114,11 +123,7 @@ def _extract(study: Study, name: str, progress: ProgressCallback) -> None:
 def _align(study: Study, name: str, progress: ProgressCallback) -> None:
     recipe = study.store.attributes(f"{ALIGNMENTS}/{name}")["recipe"]
     method = str(recipe["method"])
-    users = [
-        NodeIndex.from_dict(study.store.attributes(f"{CUTS}/{group}")["index"])
-        for group in study.store.groups(CUTS)
-        if study.store.attributes(f"{CUTS}/{group}").get("alignment") == name
-    ]
+    users = _users(study, name)
     if method not in ("hyperalignment", "shipped") or not users:
         raise StudyError(f"it was made by the method {method!r}; cut again with the file or the data it came from.")
     _require_features(study, users[0])
@@ -128,9 +133,19 @@ def _align(study: Study, name: str, progress: ProgressCallback) -> None:
         raise StudyError("its pictures, features or this program's version have changed since; cut again.")
 
 
-def _needed(study: Study, name: str) -> set[str]:
-    """Feature sets that a cut was made of."""
-    attributes = study.store.attributes(f"{CUTS}/{current_cuts(study.store)[name]['cut']}")
+def _users(study: Study, alignment: str) -> list[NodeIndex]:
+    """Nodes of the cuts that an alignment leads to."""
+    attributes = (study.store.attributes(f"{CUTS}/{group}") for group in study.store.groups(CUTS))
+    return [NodeIndex.from_dict(one["index"]) for one in attributes if one.get("alignment") == alignment]
+
+
+def _made_of(study: Study, step: _Step) -> set[str]:
+    """Feature sets that are read to mend something."""
+    if step.kind == "features":
+        return set()
+    if step.kind == "alignment":
+        return {network.name for index in _users(study, step.name)[:1] for network in index.networks}
+    attributes = study.store.attributes(f"{CUTS}/{current_cuts(study.store)[step.name]['cut']}")
     own = {network.name for network in NodeIndex.from_dict(attributes["index"]).networks}
     return own | set(attributes["recipe"]["layers"] if "layered" in attributes else ())
 

@@ -159,16 +159,17 @@ def test_nothing_is_computed_from_features_that_were_given_up(
     assert file.read_bytes() == flipped
 
 
-def test_a_cut_waits_for_its_features(
+def test_cuts_and_alignments_wait_for_their_features(
     path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a full disk: that features are given up cannot even be written."""
     wanted = contents(path)
-    chunks = ("features/*/layer_002/c/0/0/0", "cuts/*/eigenvectors/c/0/0")
-    (features, vectors) = (file for pattern in chunks for file in path.glob(pattern))
-    flip(features)
-    flip(vectors)
-    flipped = vectors.read_bytes()
+    patterns = ("features/*/layer_002/c/0/0/0", "alignments/*/safetensors/c/0", "cuts/*/eigenvectors/c/0/0")
+    files = [file for pattern in patterns for file in path.glob(pattern)]
+    assert len(files) == 3
+    for file in files:
+        flip(file)
+    flipped = [file.read_bytes() for file in files]
 
     def full(*_: object, **__: object) -> None:
         raise StorageError("No space is left on the disk.")
@@ -178,7 +179,7 @@ def test_a_cut_waits_for_its_features(
         assert main(["check", str(path), "--no-weights", "--repair"]) == 2
     said = capsys.readouterr()
     assert "cut default could not be mended: its features random-vit_tiny_patch16_224@32x32" in said.out + said.err
-    assert vectors.read_bytes() == flipped
+    assert [file.read_bytes() for file in files] == flipped
     assert main(["check", str(path), "--no-weights", "--repair"]) == 0
     assert contents(path) == wanted
 

@@ -121,12 +121,18 @@ def test_a_run_with_other_settings_stands_beside_the_first(qtbot, viewer, panel,
     assert coordinator.shown.study.study.cut("default").identity == first
 
 
-def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, panel, coordinator, own_study, wait_idle):
+def begin_to_rename(qtbot, panel):
+    """The list of results, and the line in which the name of the shown one can be typed over."""
     panel.tabs.setCurrentWidget(panel.view_tab)
     runs = panel.view_tab.runs
     qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
     editor = runs.list.findChild(QLineEdit)
     editor.selectAll()
+    return runs, editor
+
+
+def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, panel, coordinator, own_study, wait_idle):
+    runs, editor = begin_to_rename(qtbot, panel)
     qtbot.keyClicks(editor, "fine")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     wait_idle()
@@ -144,11 +150,7 @@ def test_results_are_renamed_deleted_and_brought_back_by_hand(qtbot, viewer, pan
 
 
 def test_a_name_being_typed_outlives_what_changes_meanwhile(qtbot, panel, coordinator, own_study, wait_idle):
-    panel.tabs.setCurrentWidget(panel.view_tab)
-    runs = panel.view_tab.runs
-    qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
-    editor = runs.list.findChild(QLineEdit)
-    editor.selectAll()
+    runs, editor = begin_to_rename(qtbot, panel)
     qtbot.keyClicks(editor, "fi")
     coordinator.shown.changed.emit()
     go_round()
@@ -179,11 +181,7 @@ def test_a_notification_that_goes_leaves_the_keyboard_to_whoever_types(qtbot, vi
     qtbot.waitUntil(window.isActiveWindow)
     for toast in toasts_of(window):  # of opening the study
         toast.close()
-    panel.tabs.setCurrentWidget(panel.view_tab)
-    runs = panel.view_tab.runs
-    qtbot.mouseClick(runs.rename, Qt.MouseButton.LeftButton)
-    editor = runs.list.findChild(QLineEdit)
-    editor.selectAll()
+    runs, editor = begin_to_rename(qtbot, panel)
     qtbot.keyClicks(editor, "fi")
     show_info("Something has ended.")
     qtbot.waitUntil(lambda: len(toasts_of(window)) == 1)

@@ -299,3 +299,14 @@ def test_public_names_resolve() -> None:
         "    assert module.__all__\n"
         "    for name in module.__all__: getattr(module, name)"
     )
+
+
+@pytest.mark.parametrize("room", STUBS)
+def test_no_public_name_is_that_of_a_file_of_its_room(room: str) -> None:
+    """Importing that file puts it in the place of the name, before anybody asked for the name."""
+    folder = PACKAGE.parent / room.replace(".", "/")
+    files = {path.stem if path.suffix == ".py" else path.name for path in folder.iterdir()}
+    imported = (
+        node for node in ast.parse((folder / "__init__.pyi").read_text()).body if isinstance(node, ast.ImportFrom)
+    )
+    assert not files & {alias.asname or alias.name for node in imported for alias in node.names if node.module}

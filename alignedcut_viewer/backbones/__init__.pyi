@@ -1,8 +1,5 @@
 # The public names with their types; __init__.py imports each when it is first used.
 
-from .availability import Availability as Availability
-from .availability import availability as availability
-from .availability import missing_weights as missing_weights
 from .backbone import Backbone as Backbone
 from .families import NetworkFamily as NetworkFamily
 from .loading import WEIGHTS_VARIABLE as WEIGHTS_VARIABLE
@@ -25,3 +22,6 @@ from .spec import (
     Tap as Tap,
 )
 from .taps import TapPoint as TapPoint
+from .weight_availability import Availability as Availability
+from .weight_availability import availability as availability
+from .weight_availability import missing_weights as missing_weights

@@ -135,7 +135,7 @@ def align(
     `given` are settings of the training on brain data, None where they keep their default.
     """
     from ..pipeline.presets import paper_brain
-    from ..pipeline.score_table import TABLE_WEIGHTS
+    from ..pipeline.score_stage import TABLE_WEIGHTS
     from ..pipeline.settings import AlignSettings, BrainSettings
 
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

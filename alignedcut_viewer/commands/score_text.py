@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..alignment import ChannelAlignment
-    from ..pipeline.score_table import ScoreTable
+    from ..pipeline.score_stage import ScoreTable
 
 __all__ = ["save_score_table", "score_lines", "score_rows"]
 

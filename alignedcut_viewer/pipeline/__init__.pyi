@@ -6,6 +6,7 @@ from .adding import KeptForAdding as KeptForAdding
 from .adding import add_pictures as add_pictures
 from .adding import images_of as images_of
 from .adding import take_out_pictures as take_out_pictures
+from .agreement_stage import layered_agreement as layered_agreement
 from .alignment_stage import align as align
 from .alignment_stage import load_alignment as load_alignment
 from .alignment_stage import portable_alignment as portable_alignment
@@ -24,7 +25,6 @@ from .cut_segments import segment_cut as segment_cut
 from .extraction import extract as extract
 from .figure_ground_stage import FigureGroundActivation as FigureGroundActivation
 from .figure_ground_stage import figure_ground_activation as figure_ground_activation
-from .layered_agreement import layered_agreement as layered_agreement
 from .layered_settings import LayeredSettings as LayeredSettings
 from .layered_stage import layered_cut as layered_cut
 from .map_stage import spectral_map as spectral_map
@@ -41,8 +41,8 @@ from .presets import paper_brain as paper_brain
 from .presets import paper_cut as paper_cut
 from .presets import paper_extract as paper_extract
 from .repairing import repair_study as repair_study
-from .score_table import ScoreTable as ScoreTable
-from .score_table import score_table as score_table
+from .score_stage import ScoreTable as ScoreTable
+from .score_stage import score_table as score_table
 from .segment_stage import SegmentSettings as SegmentSettings
 from .segment_stage import segment as segment
 from .settings import AlignSettings as AlignSettings

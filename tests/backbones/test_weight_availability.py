@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from alignedcut_viewer.backbones import OFFLINE_NETWORK, get_spec
-from alignedcut_viewer.backbones.availability import Availability, availability, missing_weights
 from alignedcut_viewer.backbones.offline import find_onnx_file
+from alignedcut_viewer.backbones.weight_availability import Availability, availability, missing_weights
 from alignedcut_viewer.errors import UnknownNetworkError
 
 pytestmark = pytest.mark.quick
@@ -25,7 +25,7 @@ def online(monkeypatch: pytest.MonkeyPatch, _no_hub: None, tmp_path: Path) -> No
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
     # the function of the same name hides the module
-    module = importlib.import_module("alignedcut_viewer.backbones.availability")
+    module = importlib.import_module("alignedcut_viewer.backbones.weight_availability")
     monkeypatch.setattr(module, "cached_file", lambda *_: None)
     monkeypatch.setattr("alignedcut_viewer.backbones.timm_weights.cached_file", lambda *_: None)
 

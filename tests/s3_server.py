@@ -17,6 +17,8 @@ __all__ = ["S3Server", "executable"]
 _PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
 _PERMITTED = {"user": ["Admin", "Read", "Write", "List", "Tagging"], "reader": ["Read", "List"]}
 _LIMIT = 60.0
+_WHERE_KNOWN = {"-s3.port.lance": "0", "-master.telemetry": "false"}
+"""Options of newer servers: no further port, which two servers would share; and nothing is told to anybody."""
 
 
 def executable() -> Path | None:
@@ -65,17 +67,28 @@ class S3Server:
             "-s3.autoCreateBucket=false",
             "-s3.port.iceberg=0",
             "-master.volumeSizeLimitMB=64",
+            "-master.electionTimeout=1s",  # of itself: it is alone, and by default waits ten times as long
             "-volume.max=100",
             *(
                 f"-{name if '.' in name else f'{name}.port'}={port}".replace(".grpc=", ".port.grpc=")
                 for name, port in self._ports.items()
             ),
         ]
+        told = subprocess.run(
+            [str(program), "server", "-h"], capture_output=True, text=True, check=False, timeout=_LIMIT
+        )
+        known = (told.stdout + told.stderr).split()
+        self._words += [f"{name}={value}" for name, value in _WHERE_KNOWN.items() if name in known]
 
     @property
     def endpoint(self) -> str:
         """URL of the server."""
-        return f"http://127.0.0.1:{self._ports['s3']}"
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens on this machine."""
+        return self._ports["s3"]
 
     def environment(self, who: str = "user") -> dict[str, str]:
         """Environment variables by which AWS's own tools, and s3fs, find and open it."""

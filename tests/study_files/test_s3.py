@@ -278,6 +278,16 @@ def test_killed_in_the_middle_it_opens_resumes_and_ends_with_the_same_bytes(
     assert different(comparable(s3.objects("bucket/folder/study")), local[stage]) == []
 
 
+def test_what_a_killed_process_began_to_put_there_in_parts_is_given_up(s3: S3Server, pictures: Path) -> None:
+    Study.create(STUDY, pipeline_pictures(pictures)).close()
+    fs = s3.file_system()
+    for name in ("study/features/large", "study-of-another/large"):
+        fs.call_s3("create_multipart_upload", Bucket="bucket", Key=f"folder/{name}")
+    Study.open(STUDY, writable=True).close()
+    left = fs.call_s3("list_multipart_uploads", Bucket="bucket", Prefix="folder/")["Uploads"]
+    assert [upload["Key"] for upload in left] == ["folder/study-of-another/large"]
+
+
 def test_a_server_that_goes_is_one_sentence_and_the_same_command_goes_on(
     s3: S3Server, pictures: Path, local: dict[str, dict[str, bytes]], tmp_path: Path
 ) -> None:

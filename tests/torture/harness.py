@@ -1,24 +1,21 @@
 """Stages that are stopped at seeded random moments, and what must hold afterwards.
 
 A process is stopped either at a random moment of its time, or at a random one of the steps in which it changes files
-(opening for writing, renaming, removing, making folders), at which it sends the signal to itself. The signal is real,
-and so is everything that is stopped. Processes are forked from a server that has imported what they need.
+(opening for writing, renaming, removing, making folders) or asks a server for a change, at which it sends the signal to
+itself. The signal is real, and so is everything that is stopped. Processes are forked from a server that has imported
+what they need.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
-import json
 import multiprocessing
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,40 +23,53 @@ from typing import Any
 
 import numpy as np
 
-from alignedcut_viewer.errors import StorageError, StudyError
-from alignedcut_viewer.study import Study
-from tests.torture.stages import STAGES, USERS, Stage, prepare, save_sessions
+from tests.torture import looking
+from tests.torture.homes import HERE, Home, OnDisk, Surroundings, Tree, tree
+from tests.torture.stages import STAGES, Stage, prepare, save_sessions
 
-__all__ = ["Bench", "Disk", "Outcome", "stage"]
+__all__ = ["Bench", "Outcome", "stage"]
 
 _CHANGES = {"os.rename": (0, 1), "os.remove": (0,), "os.mkdir": (0,), "os.rmdir": (0,), "os.truncate": (0,)}
+_REQUESTS = frozenset(
+    {"PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart"}
+    | {"CompleteMultipartUpload", "AbortMultipartUpload"}
+)
 _LIMIT = 180.0
+_SHORT_LEASE = 0.5
 
-Tree = dict[str, str]
 
-
-def _run(words: list[str], folder: str, log: str, at: int, number: int, told: Connection) -> None:
-    """Body of a process: run a command, and at the `at`-th change of a file send it a signal."""
+def _run(words: list[str], around: Surroundings, log: str, at: int, number: int, told: Connection) -> None:
+    """Body of a process: run a command, and at its `at`-th change send it a signal."""
     sys.argv = ["alignedcut", *words]
+    os.environ.update(around.environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
     steps = 0
 
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    def step() -> None:
         nonlocal steps
+        steps += 1
+        if steps == at:
+            os.kill(os.getpid(), number)
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             changes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
             paths = arguments[:1] if changes else ()
         else:
             paths = tuple(arguments[i] for i in _CHANGES.get(event, ()))
-        if any(isinstance(path, str | os.PathLike) and os.fspath(path).startswith(folder) for path in paths):
-            steps += 1
-            if steps == at:
-                os.kill(os.getpid(), number)
+        if any(isinstance(path, str | os.PathLike) and os.fspath(path).startswith(around.watched) for path in paths):
+            step()
 
     sys.addaudithook(watch)
+    if around.requests:
+        _watch_requests(step)
+    if around.lease is not None:
+        from alignedcut_viewer.study_files import lease
+
+        lease.LEASE = around.lease
     from alignedcut_viewer.cli import main
 
     told.send("begun")
@@ -73,6 +83,23 @@ def _run(words: list[str], folder: str, log: str, at: int, number: int, told: Co
     told.send(steps)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _watch_requests(step: Callable[[], None]) -> None:
+    """Take a step just before a server is asked for a change, and another just after it answered."""
+    from aiobotocore.client import AioBaseClient
+
+    real = AioBaseClient._make_api_call
+
+    async def call(self: Any, operation: str, parameters: Any) -> Any:
+        if operation not in _REQUESTS:
+            return await real(self, operation, parameters)
+        step()
+        answer = await real(self, operation, parameters)
+        step()
+        return answer
+
+    AioBaseClient._make_api_call = call
 
 
 @dataclass
@@ -102,10 +129,17 @@ class Bench:
     ----------
     root
         An empty folder.
+    home
+        Where studies lie; by default in folders of `root`.
+    like
+        Another bench, from the pictures and states of which stages begin here, too: what a stage leaves must be, byte
+        for byte, what it leaves there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, home: Home | None = None, like: Bench | None = None) -> None:
         self.root = root
+        self.home: Home = OnDisk() if home is None else home
+        self._like = like
         self._context = multiprocessing.get_context("forkserver")
         importlib.import_module("tests.torture.warm")  # a module that is gone is noticed here; the server says nothing
         self._context.set_forkserver_preload(["tests.torture.warm"])
@@ -113,20 +147,38 @@ class Bench:
         self._known: dict[str, tuple[Tree, float, int]] = {}
         self._sizes: dict[str, list[int]] = {}
         self._count = 0
-        prepare(root)
+        self.source = root if like is None else like.source
+        root.mkdir(exist_ok=True)
+        if like is None:
+            prepare(root)
 
     # -- processes -----------------------------------------------------------------------------------------------
 
     def words(self, stage: Stage, folder: Path) -> list[str]:
         """The command of a stage in a folder."""
-        return [w.replace("FOLDER", str(folder)).replace("PICTURES", str(self.root / "pictures")) for w in stage.words]
+        stands_for = {
+            "FOLDER/study": self.home.place(folder),
+            "FOLDER": str(folder),
+            "PICTURES": str(self.source / "pictures"),
+        }
+        words = list(stage.words)
+        for name, value in stands_for.items():
+            words = [word.replace(name, value) for word in words]
+        return words
 
     def run(
-        self, stage: Stage, folder: Path, how: signal.Signals = signal.SIGKILL, at: int = 0, after: float | None = None
+        self,
+        stage: Stage,
+        folder: Path,
+        how: signal.Signals = signal.SIGKILL,
+        at: int = 0,
+        after: float | None = None,
+        around: Surroundings | None = None,
     ) -> tuple[int, float, int]:
-        """Run a stage in a folder; exit code (below zero: a signal), seconds, and changes of files."""
+        """Run a stage in a folder; exit code (below zero: a signal), seconds, and how many changes it made."""
         listen, tell = self._context.Pipe(duplex=False)
-        arguments = (self.words(stage, folder), str(folder), str(self.log), at, int(how), tell)
+        around = self.home.surroundings(folder) if around is None else around
+        arguments = (self.words(stage, folder), around, str(self.log), at, int(how), tell)
         process = self._context.Process(target=_run, args=arguments)
         process.start()
         tell.close()
@@ -153,11 +205,16 @@ class Bench:
         """A copy of what a stage begins from."""
         folder = self.root / kind / name
         folder.parent.mkdir(exist_ok=True)
-        shutil.copytree(self.root / "stock" / stage.begins, folder)
+        self.home.begin(self.source / "stock" / stage.begins, folder)
         return folder
 
+    def next_name(self, stage: Stage) -> str:
+        """A name for a trial."""
+        self._count += 1
+        return f"{stage.name}-{self._count}"
+
     def known(self, stage: Stage) -> tuple[Tree, float, int]:
-        """What a run leaves that nobody stops, its seconds, and its changes of files."""
+        """What a run leaves that nobody stops, its seconds, and its changes."""
         if stage.name not in self._known:
             trees, seconds, steps = [], 0.0, 0
             for name in ("once", "twice"):
@@ -165,20 +222,32 @@ class Bench:
                 code, seconds, steps = self.run(stage, folder)
                 if code != 0:
                     raise RuntimeError(f"{stage.name} fails by itself: {self.last_words()}")
-                trees.append(tree(folder))
+                trees.append(self.home.tree(folder))
                 self._sizes[stage.name] = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-            if trees[0] != trees[1]:
-                raise RuntimeError(f"{stage.name} differs from run to run: {_different(*trees)}")
+            if self._like is not None:
+                self._like.known(stage)
+                trees.append(tree(self._like.root / "known" / f"{stage.name}-once", anywhere=True))
+            for other in trees[1:]:
+                if trees[0] != other:
+                    raise RuntimeError(f"{stage.name} differs from run to run: {looking.different(trees[0], other)}")
             self._known[stage.name] = (trees[0], seconds, steps)
         return self._known[stage.name]
 
+    def sizes(self, stage: Stage) -> list[int]:
+        """Bytes of the files that a run leaves on a disk."""
+        self.known(stage)
+        return self._sizes[stage.name]
+
+    def last_words(self) -> str:
+        """The last line that a run printed."""
+        return " ".join(self.log.read_text(errors="replace").strip().splitlines()[-1:])
+
     # -- one trial -----------------------------------------------------------------------------------------------
 
-    def trial(self, stage: Stage, how: signal.Signals, rng: np.random.Generator) -> Outcome:
-        """Stop a stage once, look at what it left, and run it to the end."""
+    def trial(self, stage: Stage, how: signal.Signals, rng: np.random.Generator, machine: str = HERE) -> Outcome:
+        """Stop a stage once, look at what it left, and run it to the end, on this machine or on another."""
         wanted, seconds, steps = self.known(stage)
-        self._count += 1
-        folder = self.begin(stage, "trial", f"{stage.name}-{self._count}")
+        folder = self.begin(stage, "trial", self.next_name(stage))
         moment = rng.random()
         if rng.random() < 0.5:
             code, _, _ = self.run(stage, folder, how, after=moment * seconds)
@@ -187,204 +256,42 @@ class Bench:
         outcome = Outcome(stage.name, how.name, code != 0)
         if outcome.stopped and code not in (-int(how), 130, 143):
             outcome.faults.append(f"ended with {code}")
-        outcome.faults += self._look(stage, folder, wanted)
-        outcome.faults += self._go_on(stage, folder, wanted)
+        outcome.faults += self.look(stage, folder, wanted)
+        outcome.faults += self.go_on(stage, folder, wanted, machine)
         if not outcome.faults:
-            shutil.rmtree(folder)
+            self.home.end(folder)
         return outcome
 
-    def _go_on(self, stage: Stage, folder: Path, wanted: Tree) -> list[str]:
-        code, _, _ = self.run(stage, folder)
-        left = tree(folder)
+    def look(self, stage: Stage, folder: Path, wanted: Tree) -> list[str]:
+        """What is wrong with what a stopped run left."""
+        before = tree(self.source / "stock" / stage.begins, anywhere=self._like is not None)
+        return looking.faults_of(self.home, stage, folder, before, wanted)
+
+    def go_on(self, stage: Stage, folder: Path, wanted: Tree, machine: str = HERE) -> list[str]:
+        """What is wrong with what the same command leaves that is run again, and not stopped."""
+        around = self.home.surroundings(folder, machine)
+        if machine != HERE and self.home.is_locked(folder):
+            code, _, _ = self.run(stage, folder, around=around)
+            if code != 2 or "is being written by another run" not in self.last_words():
+                return [f"another machine was not told who writes, but ended with {code}: {self.last_words()}"]
+            time.sleep(2 * _SHORT_LEASE)
+            around = self.home.surroundings(folder, machine, lease=_SHORT_LEASE)
+        code, _, _ = self.run(stage, folder, around=around)
+        left = self.home.tree(folder)
         # A finished export of masks is not written again unasked, and says so.
         refused = code == 2 and stage.name == "segment" and left == wanted
         if code != 0 and not refused:
             return [f"going on ended with {code}: {self.last_words()}"]
-        return [] if left == wanted else [f"going on ended otherwise: {_different(left, wanted)}"]
+        if left != wanted:
+            return [f"going on ended otherwise: {looking.different(left, wanted)}"]
+        return [f"left over: {name}" for name in self.home.leftovers(folder)]
 
-    def last_words(self) -> str:
-        """The last line that a run printed."""
-        return " ".join(self.log.read_text(errors="replace").strip().splitlines()[-1:])
-
-    # -- disks ---------------------------------------------------------------------------------------------------
-
-    def trial_of_disk(self, stage: Stage, how: str, rng: np.random.Generator) -> Outcome:
-        """Run a stage on a disk that fills up, that is read-only, or that vanishes; then on a good one to the end."""
-        wanted, seconds, _ = self.known(stage)
-        self._count += 1
-        name = f"{stage.name}-{self._count}"
-        folder = self.root / "trial" / name
-        folder.mkdir(parents=True)
-        outcome = Outcome(stage.name, how, False)
-        begins = self.root / "stock" / stage.begins
-        with Disk(folder) as disk:
-            shutil.copytree(begins, folder, dirs_exist_ok=True)
-            if how == "disk full":
-                ended = sum(-(-size // 4096) for size in self._sizes[stage.name])
-                held = sum(-(-path.stat().st_size // 4096) for path in begins.rglob("*") if path.is_file())
-                disk.resize(held + 1 + int(rng.random() * max(ended - held, 1)))
-                code, _, _ = self.run(stage, folder)
-            elif how == "read-only":
-                disk.remount("ro")
-                code, _, _ = self.run(stage, folder)
-                disk.remount("rw")
-            else:
-                watch = threading.Timer(0.2 + rng.random() * seconds, disk.vanish)
-                watch.start()
-                code, _, _ = self.run(stage, folder)
-                watch.join()
-                # Where none was begun before the disk vanished, one may be begun on what is there instead.
-                begun = sorted(tree(folder)) if (folder / "study").exists() else []
-                if begun and (disk.real / "study" / "zarr.json").exists():
-                    outcome.faults.append(f"{', '.join(begun[:6])} were begun where the first study had been")
-                disk.come_back()
-            outcome.stopped = code != 0
-            said = self.last_words()
-            if outcome.stopped and (code != 2 or not said.startswith("alignedcut: ") or not said.endswith(".")):
-                outcome.faults.append(f"ended with {code}: {said}")
-            outcome.faults += self._look(stage, folder, wanted)
-            if how == "disk full":
-                disk.resize(1 << 16)
-            outcome.faults += self._go_on(stage, folder, wanted)
-        return outcome
-
-    def _look(self, stage: Stage, folder: Path, wanted: Tree) -> list[str]:
-        """What is wrong with what a stopped run left."""
-        before = tree(self.root / "stock" / stage.begins)
-        faults = []
-        for name, digest in tree(folder).items():
-            if not name.startswith("study/") and not _partial(name) and digest != wanted.get(name):
-                faults.append(f"{name} is half-written")
-            if name == "study/session.json":
-                faults += _session_faults(folder / "study" / "session.json")
-        path = folder / "study"
-        if not (path / "zarr.json").exists():
-            if "study/zarr.json" in before:
-                faults.append("the study is gone")
-            return faults
-        try:
-            study = Study.open(path)
-            for name, features in study.networks.items():
-                for layer in features.layers:
-                    done = np.flatnonzero(features.complete(layer, len(study.pictures)))
-                    for chunk in np.unique(done // features.batch):
-                        key = f"study/features/{name}/layer_{layer:03d}/c/{chunk}/0/0"
-                        if digest_of(folder / key) not in (wanted[key], before.get(key)):
-                            faults.append(f"{key} is not what it should be")
-            for name in study.cuts:
-                cut = study.cut(name)
-                arrays = {"map": cut.map2d, "vectors": cut.eigenvectors, "rgb": cut.rgb, "embedding": cut.embedding}
-                faults += [f"{name} has no {key}" for key, values in arrays.items() if values is None]
-                names = [] if cut.concepts is None else [concept.name for concept in cut.concepts]
-                faults += [f"the concept {user} is gone" for user in USERS if user not in names]
-                for key in tree(path / "cuts" / cut.group):
-                    if key.endswith("zarr.json"):
-                        continue
-                    key = f"study/cuts/{cut.group}/{key}"
-                    held = digest_of(folder / key)
-                    if not _partial(key) and held not in (wanted.get(key, held), before.get(key)):
-                        faults.append(f"{key} is neither old nor new")
-        except (StudyError, KeyError) as error:
-            if stage.sound:
-                faults.append(f"cannot be read: {error}")
-        return faults
-
-
-class Disk:
-    """A disk of memory in a folder, as long as the block lasts; needs the right to mount.
-
-    Parameters
-    ----------
-    folder
-        Where it is mounted; an empty folder.
-
-    Attributes
-    ----------
-    real : Path
-        Where it stays mounted while it is gone from there.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.real = folder.with_name(f"{folder.name}-disk")
-
-    @staticmethod
-    def possible(folder: Path) -> bool:
-        """Whether this process may mount disks."""
-        try:
-            with Disk(folder):
-                return True
-        except (OSError, subprocess.CalledProcessError):
-            return False
-
-    def __enter__(self) -> Disk:
-        self.real.mkdir()
-        _call("mount", "-t", "tmpfs", "-o", "size=256m", "none", str(self.real))
-        _call("mount", "--bind", str(self.real), str(self._folder))
-        return self
-
-    def resize(self, pages: int) -> None:
-        """Make room for so many blocks of 4096 bytes."""
-        _call("mount", "-o", f"remount,size={4 * pages}k", str(self.real))
-
-    def remount(self, how: str) -> None:
-        """Let nobody write, or everybody."""
-        _call("mount", "-o", f"remount,{how}", str(self.real))
-
-    def vanish(self) -> None:
-        """Be gone, whoever uses it."""
-        _call("umount", "-l", str(self._folder))
-
-    def come_back(self) -> None:
-        """Be there again, as it was."""
-        _call("mount", "--bind", str(self.real), str(self._folder))
-
-    def __exit__(self, *_: object) -> None:
-        for folder in (self._folder, self.real):
-            subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self.real.rmdir()
-
-
-def _call(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True)
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file; of the description of a study without the time at which it was made."""
-    data = path.read_bytes()
-    if path.name == "zarr.json" and b"alignedcut_study" in data:
-        content = json.loads(data)
-        content["attributes"]["alignedcut_study"].pop("created", None)
-        data = json.dumps(content).encode()
-    return hashlib.sha256(data).hexdigest()
-
-
-def tree(folder: Path) -> Tree:
-    """Digests of all files under a folder by name, the one that names the writer left out."""
-    return {
-        path.relative_to(folder).as_posix(): digest_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "writer.json"
-    }
-
-
-def _partial(name: str) -> bool:
-    return ".partial" in name
-
-
-def _session_faults(path: Path) -> list[str]:
-    from alignedcut_viewer.viewer.state.session_file import read_session
-
-    try:
-        return [] if read_session(path).cut == "default" else ["the session is of another cut"]
-    except StorageError as error:
-        return [f"the session cannot be read: {error}"]
-
-
-def _different(one: Tree, other: Tree) -> str:
-    names = [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    def is_one_sentence(self, code: int) -> list[str]:
+        """What is wrong with how a run ended that was refused something."""
+        said = self.last_words()
+        if code != 0 and (code != 2 or not said.startswith("alignedcut: ") or not said.endswith(".")):
+            return [f"ended with {code}: {said}"]
+        return []
 
 
 def stage(name: str) -> Stage:

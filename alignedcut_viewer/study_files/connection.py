@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -29,6 +31,7 @@ _SETTINGS = ("AWS_", "AZURE_", "FSSPEC_", "GCSFS_", "GOOGLE_")
 _file_systems: dict[tuple[Any, ...], Any] = {}
 _turns: dict[int, Any] = {}
 _opening = Lock()
+_quiet: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
 class Entry(NamedTuple):
@@ -247,8 +250,26 @@ def _file_system(url: Url) -> tuple[Any, str]:
                 _file_systems[key] = kind(**options, skip_instance_cache=True)
             except Exception as error:  # every file system has its own
                 raise _told(error, url) from error
+            loop = getattr(_file_systems[key], "loop", None)
+            if loop is not None and loop not in _quiet:
+                _quiet.add(loop)
+                loop.call_soon_threadsafe(_tell_no_losses, loop)
         fs = _file_systems[key]
     return fs, str(fs._strip_protocol(str(url))).rstrip("/")
+
+
+def _tell_no_losses(loop: asyncio.AbstractEventLoop) -> None:
+    """Say nothing of connections that were lost: the request that went through one fails as well, and that is told.
+
+    aiohttp leaves the task behind that wrote to the connection, and asyncio prints a traceback for each of them.
+    """
+    before = loop.get_exception_handler() or type(loop).default_exception_handler
+
+    def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not (isinstance(context.get("exception"), OSError) and "never retrieved" in context.get("message", "")):
+            before(loop, context)
+
+    loop.set_exception_handler(tell)
 
 
 def _entry(info: dict[str, Any]) -> Entry:

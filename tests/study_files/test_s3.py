@@ -1,12 +1,16 @@
-"""A study on a real S3 server: every command, kills, a network that goes, refusals; compared with a study on a disk."""
+"""A study on a real S3 server: every command, a server that goes, refusals; compared with a study on a disk.
+
+Runs that are killed are in `tests/torture`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import multiprocessing
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -21,8 +25,10 @@ from PIL import Image
 from alignedcut_viewer import pipeline
 from alignedcut_viewer.cli import main
 from alignedcut_viewer.errors import StudyError
+from alignedcut_viewer.places import Url
 from alignedcut_viewer.study import Study
 from alignedcut_viewer.study_files import working_copy
+from alignedcut_viewer.study_files.connection import Connection
 from tests.s3_server import S3Server, executable, serving
 
 pytest.importorskip("s3fs", reason="needs s3fs (the extra `remote`)")
@@ -95,13 +101,11 @@ def different(held: dict[str, bytes], wanted: dict[str, bytes]) -> list[str]:
     return sorted(name for name in held.keys() | wanted.keys() if held.get(name) != wanted.get(name))
 
 
-# -- processes that are stopped --------------------------------------------------------------------------------------
+# -- processes of their own ------------------------------------------------------------------------------------------
 
 
-def _run(words: list[str], log: str, at: int, how: Any) -> None:
-    """Body of a process: run a command, and before the `at`-th change of the study send itself a signal, or wait."""
-    from alignedcut_viewer.study_files.connection import Connection
-
+def _run(words: list[str], log: str, at: int, reached: Any, go_on: Any) -> None:
+    """Body of a process: run a command, and before the `at`-th change of the study wait to be told to go on."""
     torch.set_num_threads(1)
     sys.argv = ["alignedcut", *words]
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -113,11 +117,9 @@ def _run(words: list[str], log: str, at: int, how: Any) -> None:
         def change(*given: Any, **named: Any) -> Any:
             nonlocal steps
             steps += 1
-            if steps == at and isinstance(how, int):
-                os.kill(os.getpid(), how)
-            elif steps == at:
-                how[0].set()
-                how[1].wait(60)
+            if steps == at:
+                reached.set()
+                go_on.wait(60)
             return real(*given, **named)
 
         return change
@@ -136,9 +138,9 @@ def _context() -> Any:
     return context
 
 
-def _begin(words: list[str], log: Path, at: int, how: Any) -> Any:
+def _begin(words: list[str], log: Path, at: int, reached: Any, go_on: Any) -> Any:
     # The server that processes are forked from has the environment of its own beginning.
-    process = _context().Process(target=_with, args=(dict(os.environ), words, str(log), at, how))
+    process = _context().Process(target=_with, args=(dict(os.environ), words, str(log), at, reached, go_on))
     process.start()
     return process
 
@@ -250,32 +252,7 @@ def test_readers_see_results_as_soon_as_they_are_complete_and_never_half(s3: S3S
     assert looks >= 4
 
 
-# -- killed, cut off, refused ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-@pytest.mark.parametrize(("stage", "seed"), [("extract", 0), ("extract", 1), ("cut", 2), ("cut", 3)])
-def test_killed_in_the_middle_it_opens_resumes_and_ends_with_the_same_bytes(
-    stage: str, seed: int, s3: S3Server, pictures: Path, local: dict[str, dict[str, bytes]], tmp_path: Path
-) -> None:
-    words = {"extract": extract(pictures, STUDY), "cut": cut(STUDY)}[stage]
-    if stage == "cut":
-        assert main(extract(pictures, STUDY)) == 0
-    at = int(np.random.default_rng(seed).integers(2, {"extract": 25, "cut": 35}[stage]))
-    assert _ended(_begin(words, tmp_path / "log", at, signal.SIGKILL)) == -signal.SIGKILL
-    left = s3.objects("bucket/folder/study")
-    if "zarr.json" in left:
-        study = Study.open(STUDY)
-        for name, features in study.networks.items():
-            for layer in features.layers:
-                done = features.complete(layer, len(study.pictures))
-                for chunk in np.unique(np.flatnonzero(done) // features.batch):
-                    key = f"features/{name}/layer_{layer:03d}/c/{chunk}/0/0"
-                    assert left[key] == local["cut"][key]
-        for name in study.cuts:
-            assert study.store.intact(f"cuts/{study.cut(name).group}")
-    assert main(words) == 0
-    assert different(comparable(s3.objects("bucket/folder/study")), local[stage]) == []
+# -- cut off, refused ----------------------------------------------------------------------------------------
 
 
 def test_what_a_killed_process_began_to_put_there_in_parts_is_given_up(s3: S3Server, pictures: Path) -> None:
@@ -292,19 +269,39 @@ def test_a_server_that_goes_is_one_sentence_and_the_same_command_goes_on(
     s3: S3Server, pictures: Path, local: dict[str, dict[str, bytes]], tmp_path: Path
 ) -> None:
     reached, go_on = _context().Event(), _context().Event()
-    process = _begin(extract(pictures, STUDY), tmp_path / "log", 15, (reached, go_on))
+    process = _begin(extract(pictures, STUDY), tmp_path / "log", 15, reached, go_on)
     assert reached.wait(60)
     s3.stop()
     go_on.set()
     code = _ended(process)
-    said = (tmp_path / "log").read_text().strip().splitlines()[-1]
+    log = (tmp_path / "log").read_text()
+    said = log.strip().splitlines()[-1]
     s3.start()
     assert code == 2, said
+    assert "Traceback" not in log
     assert re.fullmatch(rf"alignedcut: {STUDY} cannot be reached \(.*run the same command again when it can\.", said)
     assert "zarr.json" in s3.objects("bucket/folder/study")
     Study.open(STUDY)
     assert main(extract(pictures, STUDY)) == 0
     assert different(comparable(s3.objects("bucket/folder/study")), local["extract"]) == []
+
+
+def test_connections_that_are_lost_are_told_by_their_requests_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """aiohttp leaves tasks behind whose errors nobody asks for; asyncio would print a traceback for each of them."""
+    loop = Connection(Url(STUDY))._fs.loop
+
+    async def lose(error: Exception) -> None:
+        raise error
+
+    async def leave(error: Exception) -> None:
+        task = asyncio.ensure_future(lose(error))
+        await asyncio.wait([task])
+
+    for error in (ConnectionResetError("Cannot write to closing transport"), ValueError("something else")):
+        asyncio.run_coroutine_threadsafe(leave(error), loop).result(10)
+    gc.collect()
+    told = [record for record in caplog.records if record.name == "asyncio"]
+    assert [str(record.exc_info[1]) for record in told if record.exc_info] == ["something else"]
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ class Bench:
         importlib.import_module("tests.torture.warm")  # a module that is gone is noticed here; the server says nothing
         self._context.set_forkserver_preload(["tests.torture.warm"])
         self.log = root / "log.txt"
+        self._begins_at = 0
         self._known: dict[str, tuple[Tree, float, int]] = {}
         self._sizes: dict[str, list[int]] = {}
         self._count = 0
@@ -176,6 +177,7 @@ class Bench:
         around: Surroundings | None = None,
     ) -> tuple[int, float, int]:
         """Run a stage in a folder; exit code (below zero: a signal), seconds, and how many changes it made."""
+        self._begins_at = self.log.stat().st_size if self.log.exists() else 0
         listen, tell = self._context.Pipe(duplex=False)
         around = self.home.surroundings(folder) if around is None else around
         arguments = (self.words(stage, folder), around, str(self.log), at, int(how), tell)
@@ -240,7 +242,10 @@ class Bench:
 
     def last_words(self) -> str:
         """The last line that a run printed."""
-        return " ".join(self.log.read_text(errors="replace").strip().splitlines()[-1:])
+        return " ".join(self._said().strip().splitlines()[-1:])
+
+    def _said(self) -> str:
+        return self.log.read_bytes()[self._begins_at :].decode(errors="replace")
 
     # -- one trial -----------------------------------------------------------------------------------------------
 
@@ -291,7 +296,7 @@ class Bench:
         said = self.last_words()
         if code != 0 and (code != 2 or not said.startswith("alignedcut: ") or not said.endswith(".")):
             return [f"ended with {code}: {said}"]
-        return []
+        return ["a traceback besides the sentence"] if "Traceback" in self._said() else []
 
 
 def stage(name: str) -> Stage:

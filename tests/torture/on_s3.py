@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ ELSEWHERE = "elsewhere"
 
 GONE = ("server gone", "cut off")
 
+_LIMIT = 10.0
 _LOCK = "study/alignments/writer.json"
 
 
@@ -65,12 +67,30 @@ class OnS3:
         return f"s3://{self._prefix(folder)}/study"
 
     def tree(self, folder: Path) -> Tree:
-        """All objects, the lock left out, and all files of the folder."""
-        names = [name for name in self._fs.find(self._prefix(folder)) if not name.endswith("writer.json")]
-        found = self._fs.cat(names) if names else {}
+        """All objects, the lock left out, and all files of the folder.
+
+        The server may still be at work on what a process asked of it that is no more: until it changes nothing.
+        """
+        deadline = time.monotonic() + _LIMIT
+        while True:
+            listed = self._listed(folder)
+            found = self._fs.cat(list(listed), on_error="return") if listed else {}
+            failed = [name for name, data in found.items() if isinstance(data, Exception)]
+            if (not failed and listed == self._listed(folder)) or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
         start = f"{self._prefix(folder)}/"
-        objects = {name.removeprefix(start): data for name, data in found.items()}
-        return {**tree(folder), **{name: digest(name, data, anywhere=True) for name, data in objects.items()}}
+        objects = {name.removeprefix(start): data for name, data in found.items() if name not in failed}
+        unread = {name.removeprefix(start): str(found[name]) for name in failed}
+        return {
+            **tree(folder),
+            **{name: digest(name, data, anywhere=True) for name, data in objects.items()},
+            **unread,
+        }
+
+    def _listed(self, folder: Path) -> dict[str, str]:
+        found = self._fs.find(self._prefix(folder), detail=True)
+        return {name: info["ETag"] for name, info in found.items() if not name.endswith("writer.json")}
 
     def views(self, folder: Path) -> Iterator[str]:
         """From a machine that knows nothing of the study, and from the one on which the run was stopped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from numpy.typing import NDArray
@@ -95,8 +95,16 @@ class FeatureWriter:
             future.result()
 
     def close(self) -> None:
-        """Wait until everything is on disk and recorded."""
-        self._pool.shutdown(wait=True)
+        """Wait until everything is on disk and recorded; when that is interrupted, until nothing is being written."""
+        try:
+            wait(self._pending)  # not by the end of the thread: Python takes it for ended when that is interrupted
+        except BaseException:  # Ctrl-C: the study is closed next, and others may write to it then
+            for future in self._pending:
+                future.cancel()
+            wait(self._pending)
+            raise
+        finally:
+            self._pool.shutdown()
         try:
             self._record()
         finally:

@@ -125,11 +125,12 @@ class RemoteFiles(LocalFiles):
 
     def release(self) -> None:
         """Let others write; from now on this is a reader."""
-        if self._lease is not None:
-            self._changed.clear()
-            self._use(self._reading)
-            self._lease.release()
-            self._lease = None
+        with self._publishing:  # what another thread is publishing is read from the folder that it was written to
+            if self._lease is not None:
+                self._changed.clear()
+                self._use(self._reading)
+                self._lease.release()
+                self._lease = None
 
     def sweep(self) -> None:
         """Remove what a killed run left unfinished."""

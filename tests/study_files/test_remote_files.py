@@ -81,6 +81,45 @@ def test_a_result_is_published_with_its_description_last(
     np.testing.assert_array_equal(Store.open(PLACE).view("cuts/a/values"), np.arange(6.0).reshape(2, 3))
 
 
+def test_a_lock_that_is_given_back_waits_for_what_another_thread_is_publishing(
+    store: Store, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends the thread that computes, while another still writes what it had computed."""
+    names = ("alignments/c/0", "alignments/checksums")
+    for text in (b"old", b"new"):
+        for name in names:
+            path = store.files.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+            store.files.changed(path)
+        if text == b"old":
+            store.files.publish()
+    reached, go_on = threading.Event(), threading.Event()
+    real = Connection.put
+
+    def slow(self: Connection, path: Path, name: str) -> None:
+        reached.set()
+        go_on.wait(30)
+        real(self, path, name)
+
+    monkeypatch.setattr(Connection, "put", slow)
+    publishing = threading.Thread(target=store.files.publish)
+    publishing.start()
+    assert reached.wait(30)
+    releasing = threading.Thread(target=store.files.release)
+    releasing.start()
+    releasing.join(0.2)
+    go_on.set()
+    publishing.join(30)
+    releasing.join(30)
+    assert [memory.cat_file(f"/studies/one/{name}") for name in names] == [b"new", b"new"]
+    assert lease_of(memory) is None
+
+
+def lease_of(memory: Any) -> str | None:
+    return next((name for name in held(memory) if "writer.json" in name), None)
+
+
 def test_a_result_that_fails_leaves_nothing(store: Store, memory: Any) -> None:
     before = held(memory)
     with pytest.raises(ValueError, match="do not make up"), store.building("cuts/a", {}):

@@ -42,12 +42,22 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("cpu")
     try:
         chosen = torch.device(device)
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):
         raise InputError(f"Unknown device {device!r}; use auto, cpu, cuda, cuda:1 or mps.") from None
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"Device {device!r} was asked for, but torch finds no CUDA device here; use device='auto'.")
     if chosen.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(f"Device {device!r} was asked for, but torch finds no MPS device here; use device='auto'.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"Device {device!r} was asked for, but the CUDA devices here go from cuda:0 to "
+            f"cuda:{torch.cuda.device_count() - 1}; use device='auto'."
+        )
+    if chosen.type not in ("cpu", "cuda", "mps"):
+        try:
+            torch.zeros(1, device=chosen).cpu()
+        except RuntimeError:  # no such hardware, or "meta", which holds no numbers
+            raise InputError(f"Device {device!r} cannot compute here; use auto, cpu, cuda, cuda:1 or mps.") from None
     return chosen
 
 
@@ -69,10 +79,10 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     """
     import torch
 
-    if precision == "auto":
+    if isinstance(precision, str) and precision == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16
     named = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    if precision not in named:
+    if not isinstance(precision, str) or precision not in named:
         raise InputError(f"Unknown precision {precision!r}; use auto, float32, float16 or bfloat16.")
     return named[precision]
 

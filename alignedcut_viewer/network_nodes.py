@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import InputError
+from .parameters import whole, wholes
 
 __all__ = ["NetworkNodes", "TokenGrid"]
 
@@ -61,18 +62,23 @@ class NetworkNodes:
     grids: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        layers = tuple(int(layer) for layer in self.layers)
+        layers = wholes(f"Layers of {self.name}", self.layers)
         object.__setattr__(self, "layers", layers)
         if not layers or min(layers) < 0 or any(b <= a for a, b in itertools.pairwise(layers)):
             raise InputError(f"Layers of {self.name} must be ascending and not negative; got {layers}.")
         if self.grids:
             if len(self.grids) != len(layers):
                 raise InputError(f"{self.name} has {len(layers)} layers, but {len(self.grids)} token grids.")
-            grids = tuple((int(rows), int(columns)) for rows, columns in self.grids)
+            sizes = [wholes(f"The token grid of {self.name}", grid) for grid in self.grids]
+            if any(len(size) != 2 for size in sizes):
+                raise InputError(f"Every token grid of {self.name} is rows and columns; got {self.grids}.")
+            grids = tuple((rows, columns) for rows, columns in sizes)
             object.__setattr__(self, "rows", max(rows for rows, _ in grids))
             object.__setattr__(self, "columns", max(columns for _, columns in grids))
             object.__setattr__(self, "grids", () if len(set(grids)) == 1 else grids)
-        for rows, columns in self.grids or ((self.rows, self.columns),):
+        for side in ("rows", "columns"):
+            object.__setattr__(self, side, whole(f"{side} of the token grid of {self.name}", getattr(self, side), 1))
+        for rows, columns in self.grids:
             if rows < 1 or columns < 1:
                 raise InputError(f"The token grid of {self.name} must be at least 1 × 1; got {rows} × {columns}.")
 

@@ -7,7 +7,9 @@ computes an offset.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 from .network_nodes import NetworkNodes, TokenGrid
+from .parameters import whole, wholes
 
 __all__ = ["NetworkNodes", "NodeIndex", "NodeLocation", "Slot", "TokenGrid"]
 
@@ -74,7 +77,11 @@ class NodeIndex:
 
     def __init__(self, networks: Sequence[NetworkNodes], images: int | Iterable[int]) -> None:
         self.networks: tuple[NetworkNodes, ...] = tuple(networks)
-        self.images: tuple[int, ...] = tuple(range(images)) if isinstance(images, int) else tuple(map(int, images))
+        self.images: tuple[int, ...] = (
+            tuple(range(whole("images", images, 0)))
+            if isinstance(images, bool | Integral)
+            else wholes("images", images)
+        )
         names = [network.name for network in self.networks]
         if len(set(names)) != len(names):
             raise InputError(f"Networks of a node index must have different names; got {names}.")
@@ -127,15 +134,15 @@ class NodeIndex:
     def _position_of_network(self, name: str) -> int:
         try:
             return self._network_position[name]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(self._network_position) or "none"
             raise InputError(f"Network {name!r} is not part of this graph; it holds: {known}.") from None
 
     def _position_of_slot(self, name: str, layer: int) -> int:
         position = self._position_of_network(name)
         try:
-            return self._slot_position[position, int(layer)]
-        except KeyError:
+            return self._slot_position[position, operator.index(layer)]
+        except (KeyError, TypeError):
             network = self.networks[position]
             raise InputError(
                 f"Layer {layer} of {network.name} is not part of this graph; it holds layers {list(network.layers)}."
@@ -153,7 +160,7 @@ class NodeIndex:
 
     def grids_of(self, nodes: ArrayLike) -> tuple[IntArray, IntArray]:
         """Rows and columns of the token grids that nodes lie on, each of the shape of `nodes`."""
-        slot = self._slot_of(np.asarray(nodes, dtype=np.int64))
+        slot = self._slot_of(_numbers(nodes))
         return self._rows[slot], self._columns[slot]
 
     def _slot_of(self, flat: IntArray) -> IntArray:
@@ -164,8 +171,8 @@ class NodeIndex:
 
     def _position_of_image(self, image: int) -> int:
         try:
-            return self._image_position[int(image)]
-        except KeyError:
+            return self._image_position[operator.index(image)]
+        except (KeyError, TypeError):
             raise InputError(
                 f"Image {image} is not part of this graph, which holds {len(self.images)} images."
             ) from None
@@ -207,6 +214,7 @@ class NodeIndex:
             If any of them is outside the index.
         """
         grid = self.grid(network, layer)
+        row, column = wholes("row and column", (row, column))
         if not (0 <= row < grid.rows and 0 <= column < grid.columns):
             raise InputError(
                 f"Row {row}, column {column} is outside the {grid.rows} × {grid.columns} token grid of {network}, "
@@ -251,7 +259,7 @@ class NodeIndex:
         InputError
             If a number is outside ``[0, len(self))``.
         """
-        flat: IntArray = np.asarray(nodes, dtype=np.int64)
+        flat: IntArray = _numbers(nodes)
         slot = self._slot_of(flat)
         rest, token = np.divmod(flat - self._starts[slot], self._tokens[slot])
         patch = token - self._class_tokens[slot]
@@ -287,7 +295,7 @@ class NodeIndex:
             If a number is outside its index, or network or layer are.
         """
         source = self if numbered_by is None else numbered_by
-        flat: IntArray = np.asarray(nodes, dtype=np.int64).reshape(-1)
+        flat: IntArray = _numbers(nodes).reshape(-1)
         place = source.locate(flat)
         grid, start = self.grid(network, layer), self.slot_slice(network, layer).start
         rows, columns = source.grids_of(flat)
@@ -380,3 +388,11 @@ class NodeIndex:
     def from_dict(cls, description: dict[str, Any]) -> NodeIndex:
         """The index that :meth:`as_dict` described."""
         return cls([NetworkNodes.from_dict(network) for network in description["networks"]], description["images"])
+
+
+def _numbers(nodes: ArrayLike) -> IntArray:
+    """Node numbers as int64; what would have to be rounded is refused."""
+    given = np.asarray(nodes)
+    if given.size and given.dtype.kind not in "iu":
+        raise InputError(f"Node numbers must be whole numbers; got {given.dtype}.")
+    return given.astype(np.int64, copy=False)

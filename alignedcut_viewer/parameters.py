@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from .errors import InputError
 
-__all__ = ["one_of", "real", "seed", "whole"]
+__all__ = ["one_of", "real", "seed", "whole", "wholes"]
 
 _LARGEST_SEED = 2**63 - 1  # torch takes no larger ones
 
@@ -43,6 +44,34 @@ def whole(name: str, value: Any, least: int, *, unless: str | None = "") -> Any:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise _refused(name, f"a whole number of at least {least}", value, unless)
     return int(value)
+
+
+def wholes(name: str, values: Any) -> tuple[int, ...]:
+    """Whole numbers, such as those of layers or images.
+
+    Parameters
+    ----------
+    name
+        What the user calls them.
+    values
+        Anything that gives them one after another; integers of any type.
+
+    Returns
+    -------
+    tuple of int
+        The numbers.
+
+    Raises
+    ------
+    InputError
+        If one of them is no whole number, or a single value was given.
+    """
+    try:
+        if isinstance(values, str | bytes):  # their letters and bytes are not what was meant
+            raise TypeError
+        return tuple(map(operator.index, values))
+    except TypeError:
+        raise InputError(f"{name} must be whole numbers in a list, such as [0, 3]; got {values!r}.") from None
 
 
 def real(

@@ -87,6 +87,8 @@ def as_place(place: str | os.PathLike[str]) -> Location:
     """
     if isinstance(place, Url):
         return place
+    if not isinstance(place, str | os.PathLike):
+        raise InputError(f"A study is named by its folder or URL; got {place!r:.100}.")
     text = os.fspath(place)
     found = _SCHEME.match(text.strip()) or ("::" in text and "://" in text)
     if not found:

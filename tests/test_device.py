@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -65,3 +67,15 @@ def test_precision() -> None:
     assert resolve_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
     with pytest.raises(InputError, match="float8"):
         resolve_precision("float8", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda:99", 10**30, [], None, object])
+def test_a_device_that_cannot_compute_here_is_refused(device: object) -> None:
+    with pytest.raises(InputError, match=re.escape(repr(device))):
+        resolve_device(device)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("precision", ["float8", [], {}, None, 3])
+def test_an_unknown_precision_is_named(precision: object) -> None:
+    with pytest.raises(InputError, match=re.escape(repr(precision))):
+        resolve_precision(precision, torch.device("cpu"))  # type: ignore[arg-type]

@@ -195,6 +195,53 @@ def test_whatever_a_parameter_is_given_the_answer_is_a_sentence(kind: type, name
         assert name in told or name in ("device", "memory", "weights"), told
 
 
+@pytest.mark.parametrize("whole", [np.uint8, np.int32, np.uint64])
+@pytest.mark.parametrize("method", ["exact", "nystrom", "knn"])
+def test_integers_of_numpy_are_numbers_of_a_cut(method: str, whole: type) -> None:
+    rows = np.random.default_rng(0).standard_normal((60, 6)).astype(np.float32)
+    given = {"n_components": 3, "n_landmarks": 30, "n_neighbors": 5, "seed": 2, "memory": 200}
+
+    def cut(**options: Any) -> Any:
+        memory = options.pop("memory") * np.int64(10**6)
+        return NormalizedCut(method=method, memory=memory, device="cpu", **options).fit_transform(rows)
+
+    np.testing.assert_array_equal(cut(**{name: whole(value) for name, value in given.items()}), cut(**given))
+
+
+@pytest.mark.parametrize("whole", [np.uint8, np.int32, np.uint64])
+@pytest.mark.parametrize("spread", ["interpolated", "refined"])
+def test_integers_of_numpy_are_numbers_of_a_map(spread: str, whole: type) -> None:
+    rows = np.random.default_rng(0).standard_normal((60, 6)).astype(np.float32)
+    given = {"n_components": 2, "n_landmarks": 30, "perplexity": 5, "n_neighbors": 5, "max_iter": 20, "seed": 2}
+    places = [
+        SpectralTSNE(spread=spread, device="cpu", **{name: kind(value) for name, value in given.items()})
+        for kind in (int, whole)
+    ]
+    np.testing.assert_array_equal(*(one.fit_transform(rows) for one in places))
+
+
+def test_more_eigenvectors_than_memory_holds_are_refused() -> None:
+    with pytest.raises(InputError, match="n_components"):
+        NormalizedCut(10**30, device="cpu").fit_transform(np.eye(5))
+
+
+@pytest.mark.parametrize(
+    "rows", [[[1, 2], [3]], np.array([["a", "b"]]), np.ones((3, 2), dtype=complex), 5, None, {1: 2}], ids=repr
+)
+def test_rows_that_are_no_matrix_of_numbers_are_refused(rows: Any) -> None:
+    for estimator in (NormalizedCut(2, device="cpu"), SpectralTSNE(2, perplexity=2, device="cpu")):
+        with pytest.raises(InputError):
+            estimator.fit(rows)
+    with pytest.raises(InputError, match="a/0"):
+        Hyperalignment(device="cpu").fit({Slot("a", 0): rows, Slot("a", 1): rows})
+
+
+@pytest.mark.parametrize("key", [1, "a", None, ("a",)], ids=repr)
+def test_features_that_belong_to_no_slot_are_refused(key: Any) -> None:
+    with pytest.raises(InputError, match="slots"):
+        Hyperalignment(device="cpu").fit({key: np.eye(4), ("b", 0): np.eye(4)})
+
+
 def test_slots_of_a_pipeline_begin_with_an_alignment(rng: np.random.Generator) -> None:
     """Two rotations of one matrix are aligned, and the cut of both sees them as one."""
     rows = rng.standard_normal((90, 8)).astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -175,3 +177,45 @@ def test_equal_grids_are_no_grids_of_their_own() -> None:
     mixed = NetworkNodes("unet", (0, 1, 2), 1, 1, False, ((4, 4), (2, 2), (2, 2)))
     index = NodeIndex([plain, mixed], 1).subset(networks=["unet"], layers=[1, 2])
     assert index.networks == (NetworkNodes("unet", (1, 2), 2, 2, False),)
+
+
+ODD = [2.5, float("nan"), None, "3", "", b"3", [], 1j, object, np.float64(2.0), np.array([1, 2])]
+"""What is no whole number, nor to be made one in silence."""
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_what_is_no_whole_number_is_refused(odd: Any) -> None:
+    index = NodeIndex([NetworkNodes("vit", (0, 1), 2, 3)], 4)
+    with pytest.raises(InputError):
+        NetworkNodes("vit", (0,), odd, 3)
+    with pytest.raises(InputError):
+        NetworkNodes("vit", (odd,), 2, 3)
+    with pytest.raises(InputError):
+        NodeIndex([NetworkNodes("vit", (0,), 2, 3)], (odd,))
+    for place in ((odd, 0, 0), (0, odd, 0), (0, 0, odd)):
+        layer, image, row = place
+        with pytest.raises(InputError):
+            index.node("vit", layer, image, row=row, column=0)
+    if not isinstance(odd, list | np.ndarray):
+        with pytest.raises(InputError):
+            index.locate(odd)
+        with pytest.raises(InputError):
+            NetworkNodes("vit", odd, 2, 3)
+        with pytest.raises(InputError):
+            NodeIndex([NetworkNodes("vit", (0,), 2, 3)], odd)
+
+
+@pytest.mark.parametrize("count", [-1, True, False])
+def test_a_count_of_images_is_a_number_from_zero(count: int) -> None:
+    with pytest.raises(InputError, match="images must be a whole number"):
+        NodeIndex([NetworkNodes("vit", (0,), 2, 3)], count)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.int64, np.uint64])
+def test_integers_of_numpy_are_whole_numbers(kind: type[np.integer[Any]]) -> None:
+    plain = NodeIndex([NetworkNodes("vit", (0, 3), 20, 20)], 3)
+    index = NodeIndex([NetworkNodes("vit", (kind(0), kind(3)), kind(20), kind(20))], kind(3))  # type: ignore[arg-type]
+    assert index == plain
+    assert len(index) == 2 * 3 * 401, "small types would overflow"
+    assert index.node("vit", kind(3), kind(2), row=kind(19), column=kind(19)) == len(index) - 1
+    assert index.locate(kind(100)) == plain.locate(100)

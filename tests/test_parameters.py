@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignedcut_viewer.errors import InputError
-from alignedcut_viewer.parameters import one_of, real, seed, whole
+from alignedcut_viewer.parameters import one_of, real, seed, whole, wholes
 
 pytestmark = pytest.mark.quick
 
@@ -93,3 +93,15 @@ def test_functions_that_draw_refuse_a_seed_that_is_none_in_a_sentence() -> None:
         for wrong in (-1, 2.5):
             with pytest.raises(InputError, match="seed must be"):
                 call(wrong)
+
+
+def test_lists_of_whole_numbers_are_plain_integers() -> None:
+    assert wholes("layers", np.array([3, 200], dtype=np.uint8)) == (3, 200)
+    assert all(type(number) is int for number in wholes("layers", (np.int32(3), np.uint64(4))))
+    assert wholes("layers", range(3)) == (0, 1, 2)
+
+
+@pytest.mark.parametrize("values", ["12", b"12", 3, None, [2.0], ["1"], [None], [[1]], 1j, object])
+def test_what_lists_no_whole_numbers_is_named(values: Any) -> None:
+    with pytest.raises(InputError, match="layers must be whole numbers in a list"):
+        wholes("layers", values)

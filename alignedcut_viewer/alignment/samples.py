@@ -31,11 +31,15 @@ def check_samples(slots: Mapping[Slot, Any]) -> dict[Slot, Any]:
     samples: dict[Slot, Any] = {}
     n_rows: int | None = None
     for key, value in slots.items():
+        if not isinstance(key, tuple) or len(key) != 2:
+            raise FeatureError(f"Features belong to slots (network, layer), such as ('vit', 3); got {key!r}.")
         slot = Slot(*key)
         array = value.detach().cpu().numpy() if hasattr(value, "detach") else value
-        array = array if hasattr(array, "shape") else np.asarray(array)
+        array = array if hasattr(array, "shape") else _matrix(slot, array)
         if len(array.shape) != 2 or 0 in array.shape:
             raise FeatureError(f"Features of slot {slot} must be samples × channels; their shape is {array.shape}.")
+        if np.dtype(array.dtype).kind not in "fiub":
+            raise FeatureError(f"Features of slot {slot} must be real numbers; got {array.dtype}.")
         if n_rows is not None and array.shape[0] != n_rows:
             raise FeatureError(
                 f"Features of slot {slot} have {array.shape[0]} rows, others {n_rows}; all slots need the same samples."
@@ -48,6 +52,13 @@ def check_samples(slots: Mapping[Slot, Any]) -> dict[Slot, Any]:
                 raise FeatureError(f"Features of slot {slot} hold NaN or infinite values, first in row {bad}.")
         samples[slot] = array
     return samples
+
+
+def _matrix(slot: Slot, value: Any) -> Any:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise FeatureError(f"Features of slot {slot} must be samples × channels; its rows differ in length.") from None
 
 
 class UnitSamples:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..device import resolve_device, resolve_precision
-from ..errors import CheckpointError, WeightsUnavailableError
+from ..errors import CheckpointError, InputError, WeightsUnavailableError
 from .backbone import Backbone, LoadedWith, check_input_size
 from .checkpoint import CHECKPOINT_SUFFIXES
 from .families import family_of
@@ -85,6 +85,8 @@ def load_backbone(
     """
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
+    if not isinstance(name_or_spec, str | NetworkSpec):
+        raise InputError(f"A network is given by its name, such as 'clip-vit-b16'; got {name_or_spec!r:.100}.")
     asked = name_or_spec if isinstance(name_or_spec, str) else name_or_spec.name
     try:
         spec = get_spec(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class PictureSet(Sequence[NDArray[np.uint8]]):
     """
 
     def __init__(self, paths: Iterable[str | Path], names: Sequence[str] | None = None) -> None:
-        self.paths: tuple[Path, ...] = tuple(Path(os.path.abspath(path)) for path in paths)
+        self.paths: tuple[Path, ...] = tuple(Path(os.path.abspath(path)) for path in _listed(paths))
         self.names: tuple[str, ...] = tuple(names) if names is not None else _display_names(self.paths)
         if len(self.names) != len(self.paths) or len(set(self.names)) != len(self.names):
             raise PictureError(f"A set of {len(self.paths)} pictures needs as many names, all different.")
@@ -178,11 +178,21 @@ def open_pictures(
     if isinstance(source, str | os.PathLike):
         return PictureSet(_expand(source, recursive))
     paths: list[Path] = []
-    for item in source:
+    for item in _listed(source):
         paths.extend(_expand(item, recursive))
     if not paths:
         raise PictureError("The list of pictures is empty; name at least one file or folder.")
     return PictureSet(paths)
+
+
+def _listed(paths: Any) -> list[str | os.PathLike[str]]:
+    """The files of a list; a text is no list of files, though Python would give its letters one by one."""
+    listed = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str | bytes) else [None]
+    for path in listed:
+        if not isinstance(path, str | os.PathLike):
+            what = "a list of paths" if listed == [None] else f"paths only, not {path!r}"
+            raise PictureError(f"Pictures are given as {what}; got {paths!r:.100}.")
+    return listed
 
 
 def natural_key(text: str) -> tuple[list[str | int], str]:
@@ -212,8 +222,8 @@ def _matches(pattern: str) -> list[Path]:
     found = [Path(match) for match in glob.iglob(pattern, recursive=True)]
     files = [path for path in found if _is_picture_name(path.name) and path.is_file()]
     if not files:
-        what = _inventory(path.name for path in found) if found else "no file at all"
-        raise PictureError(f"The pattern {pattern!r} matches no picture but {what}; {_READ}.")
+        what = f"no picture, only {_inventory(path.name for path in found)}" if found else "nothing"
+        raise PictureError(f"The pattern {pattern!r} matches {what}; {_READ}.")
     return sorted(files, key=lambda path: natural_key(path.as_posix()))
 
 
@@ -275,16 +285,17 @@ def _nothing_found(folder: Path, others: list[str], n_folders: int, recursive: b
     if n_folders:
         contents.append(f"{n_folders} folder{'s' if n_folders > 1 else ''}")
     holds = " and ".join(contents) if contents else "nothing"
-    hint = " Look into its folders too with recursive=True." if n_folders and not recursive else ""
+    below = n_folders > 0 and not recursive
+    hint = " Look into its folders too with --recursive (in Python recursive=True)." if below else ""
     return f"There are no pictures in {folder}: it holds {holds}; {_READ}.{hint}"
 
 
 def _inventory(names: Iterable[str]) -> str:
     """Describe files by their endings, the most frequent first: ``3 .txt, 1 .csv``."""
-    endings = Counter(os.path.splitext(name)[1].lower() or "file without an ending" for name in names)
+    endings = Counter(os.path.splitext(name)[1].lower() for name in names)
     listed = [
-        f"{count} {printable(ending)}"
-        for ending, count in sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+        f"{count} {printable(ending) or ('file' if count == 1 else 'files') + ' without an ending'}"
+        for ending, count in sorted(endings.items(), key=lambda item: (-item[1], item[0] or "file"))
     ]
     return ", ".join(listed[:5]) + (" and others" if len(listed) > 5 else "")
 

@@ -237,11 +237,18 @@ def as_features(X: Any) -> FeatureChunks:
         _check_type(np.dtype(X.dtype))
         features = ZarrFeatures(X)
     else:
-        array = X if isinstance(X, np.ndarray) else np.asarray(X)
+        array = X if isinstance(X, np.ndarray) else _matrix(X)
         _check_shape(array.shape)
         _check_type(array.dtype)
         features = _file_features(array) or ArrayFeatures(array)
     return features
+
+
+def _matrix(X: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(X)
+    except ValueError:
+        raise FeatureError("Features must be a matrix (nodes, channels); the rows given differ in length.") from None
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

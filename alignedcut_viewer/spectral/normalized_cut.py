@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from ..choices import CUT_SAMPLINGS, KERNELS
-from ..device import parse_memory, resolve_device, resolve_precision
+from ..device import parse_memory, physical_memory, resolve_device, resolve_precision
 from ..errors import InputError
 from ..parameters import one_of, real, seed, whole
 from ..progress import ProgressCallback, report, span
@@ -261,8 +261,13 @@ class NormalizedCut(NodeTransformer):
         parse_memory(self.memory)
 
     def _target(self, features: FeatureChunks, out: Any) -> Any:
-        shape = (features.shape[0], self.n_components)
+        shape = (features.shape[0], int(self.n_components))
         if out is None:
+            if shape[0] * shape[1] * 4 > physical_memory():
+                raise InputError(
+                    f"{shape[1]} eigenvectors of {shape[0]} nodes take more memory than this machine has; use a "
+                    "smaller n_components, or say with out= where to write them."
+                )
             return np.empty(shape, np.float32)
         if tuple(out.shape) != shape:
             raise InputError(f"out must have shape {shape}; got {tuple(out.shape)}.")
@@ -278,14 +283,16 @@ class NormalizedCut(NodeTransformer):
         if chosen.double and device.type == "mps":
             device = torch.device("cpu")
         if isinstance(self.gamma, str):
-            gamma = automatic_gamma(features, self.kernel, self.n_components, np.random.default_rng(self.seed), device)
+            gamma = automatic_gamma(
+                features, self.kernel, int(self.n_components), np.random.default_rng(self.seed), device
+            )
         else:
             gamma = float(self.gamma)
         problem = Problem(
             features=features,
             kernel=Kernel(self.kernel, gamma),
-            n_components=self.n_components,
-            balance=self.balance,
+            n_components=int(self.n_components),
+            balance=float(self.balance),
             sharper=_SHARPER,
             memory=parse_memory(self.memory),
             rng=np.random.default_rng(self.seed),
@@ -294,8 +301,8 @@ class NormalizedCut(NodeTransformer):
         )
         precision = resolve_precision(self.precision, device)
         wanted = Approximation(
-            n_landmarks=None if isinstance(self.n_landmarks, str) else self.n_landmarks,
-            n_neighbors=self.n_neighbors,
+            n_landmarks=None if isinstance(self.n_landmarks, str) else int(self.n_landmarks),
+            n_neighbors=int(self.n_neighbors),
             sampling=self.sampling,
             half=None if precision == torch.float32 or device.type == "mps" else precision,
         )

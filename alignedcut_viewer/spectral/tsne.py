@@ -153,9 +153,9 @@ class SpectralTSNE(NodeTransformer):
         device = resolve_device(self.device)
         report(progress, 0, 1000, "Choosing landmarks")
         points = self._choose(features, device)
-        start = start_positions(points, self.n_components, self.init, self.seed)
+        start = start_positions(points, int(self.n_components), self.init, self.seed)
         n = len(points)
-        self.perplexity_ = max(1.0, min(self.perplexity, (n - 1) / 3))
+        self.perplexity_ = max(1.0, min(float(self.perplexity), (n - 1) / 3))
         self.kl_divergence_ = 0.0
         moving = span(progress, 0.05, 1.0)
         if n < 4:
@@ -165,7 +165,7 @@ class SpectralTSNE(NodeTransformer):
             import torch
 
             on_device = torch.from_numpy(points).to(device)
-            settings = Descent(iterations=self.max_iter)
+            settings = Descent(iterations=int(self.max_iter))
             self.embedding_landmarks_, self.kl_divergence_ = exact_tsne(
                 on_device, start, self.perplexity_, settings, moving, on_update
             )
@@ -212,7 +212,8 @@ class SpectralTSNE(NodeTransformer):
     def _choose(self, features: FeatureChunks, device: torch.device) -> FloatArray:
         """Set the landmarks and the scaling; return the landmarks' scaled eigenvectors (m, C)."""
         rng = np.random.default_rng(self.seed)
-        wanted = self.n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
+        n_landmarks = int(self.n_landmarks)
+        wanted = n_landmarks * (_CANDIDATES if self.sampling == "farthest" else 1)
         rows = sample_rows(features, wanted, rng)
         raw: FloatArray = as_tensor(features.rows(rows)).float().cpu().numpy()
         if not np.isfinite(raw).all():
@@ -222,7 +223,7 @@ class SpectralTSNE(NodeTransformer):
         if self.sampling == "farthest":
             import torch
 
-            order = farthest_points(torch.from_numpy(scaled).to(device), self.n_landmarks)[0]
+            order = farthest_points(torch.from_numpy(scaled).to(device), n_landmarks)[0]
         else:
             _, order = np.unique(scaled, axis=0, return_index=True)
         self.landmarks_ = rows[order].astype(np.int64)
@@ -286,7 +287,7 @@ class SpectralTSNE(NodeTransformer):
         """What gives nodes places of their own, where that is wanted and there are landmarks enough."""
         if self.spread != "refined" or len(self._points) < 4:
             return None
-        return self._placing or Placing(self._points, self.embedding_landmarks_, self.n_neighbors, _REFINEMENTS)
+        return self._placing or Placing(self._points, self.embedding_landmarks_, int(self.n_neighbors), _REFINEMENTS)
 
     def _place(self, rows: torch.Tensor, device: torch.device, placing: Placing | None) -> FloatArray:
         """Places of some rows.
@@ -300,7 +301,7 @@ class SpectralTSNE(NodeTransformer):
 
         if placing is not None:
             return placing(self._scaled(rows.float().cpu().numpy()))
-        k = 1 if self.spread != "interpolated" else min(self.n_neighbors, len(self._points))
+        k = 1 if self.spread != "interpolated" else min(int(self.n_neighbors), len(self._points))
         if device.type == "cpu":
             here = rows.cpu()
             array = (here.float() if here.dtype == torch.bfloat16 else here).numpy()

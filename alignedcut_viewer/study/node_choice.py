@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, StudyError
+from ..parameters import wholes
 from .feature_set import FeatureSet
 
 __all__ = ["LayerChoice", "chosen_images", "chosen_layers"]
@@ -38,11 +39,12 @@ def chosen_layers(features: FeatureSet, layers: LayerChoice, name_of: Callable[[
     held = features.layers
     if isinstance(layers, Mapping):
         chosen = {name_of(name): numbers for name, numbers in layers.items()}.get(features.name)
-        wanted = list(held) if chosen is None else sorted(set(map(int, chosen)))
+        wanted = list(held) if chosen is None else sorted(set(wholes("layers", chosen)))
         for layer in wanted:
             features.array(layer)  # says what is missing
     else:
-        wanted = list(held) if layers is None else [layer for layer in held if layer in set(map(int, layers))]
+        given: set[int] = set() if layers is None else set(wholes("layers", layers))
+        wanted = list(held) if layers is None else [layer for layer in held if layer in given]
     if not wanted:
         raise InputError(f"None of the chosen layers of {features.name} is in the study; it holds layers {list(held)}.")
     return wanted
@@ -70,7 +72,7 @@ def chosen_images(images: Iterable[int] | None, complete: NDArray[np.bool_], ski
     if images is None:
         numbers = [int(image) for image in np.flatnonzero(complete)]
     else:
-        numbers = [int(image) for image in images]
+        numbers = list(wholes("images", images))
         for image in numbers:
             if not 0 <= image < len(complete):
                 raise InputError(f"There is no image {image}; the study holds {len(complete)}, counted from 0.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, PictureError
+from ..parameters import whole
 from ..regular_files import printable
 from ..store import Store
 from .descriptions import reading
@@ -57,7 +58,7 @@ class StudyPictures:
             If there is no such image.
         """
         table = self.table
-        if not 0 <= image < len(table):
+        if not 0 <= whole("image", image, 0) < len(table):
             raise InputError(f"There is no image {image}; the study holds {len(table)}, counted from 0.")
         return self._find(table[image])
 

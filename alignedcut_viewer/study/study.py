@@ -373,7 +373,7 @@ class Study:
             If there is none of that name.
         """
         current = current_cuts(self.store)
-        if name not in current:
+        if not isinstance(name, str) or name not in current:
             known = ", ".join(sorted(current)) or "none"
             raise StudyError(
                 f"The study {self.path} holds no cut {name!r}; it holds: {known}. Make one with `alignedcut cut`."

@@ -97,7 +97,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt", "c.csv", "LICENSE"):
         (tmp_path / "only" / name).write_text("")
     (tmp_path / "only" / "sub").mkdir()
-    with pytest.raises(PictureError, match=r"2 \.txt, 1 \.csv.* and 1 folder; .*\.jpeg, .*recursive=True") as caught:
+    with pytest.raises(PictureError, match=r"2 \.txt, 1 \.csv.* and 1 folder; .*\.jpeg, .*--recursive") as caught:
         open_pictures(tmp_path / "only")
     assert str(tmp_path / "only") in str(caught.value)
     with pytest.raises(PictureError, match="it holds nothing"):
@@ -105,7 +105,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="does not exist") as caught:
         open_pictures(tmp_path / "only" / "missing" / "deeper")
     assert f"nearest folder that exists is {tmp_path / 'only'}." in str(caught.value)
-    with pytest.raises(PictureError, match="no file at all"):
+    with pytest.raises(PictureError, match="matches nothing;"):
         open_pictures(str(tmp_path / "nothing*.png"))
     with pytest.raises(PictureError, match=r"2 \.txt"):
         open_pictures(str(tmp_path / "only" / "*.txt"))
@@ -235,3 +235,25 @@ def test_any_names_can_be_sorted(texts: list[str]) -> None:
 def test_numbers_sort_as_numbers(numbers: list[int]) -> None:
     shuffled = sorted((f"img{number}.png" for number in numbers), key=natural_key)
     assert shuffled == [f"img{number}.png" for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize("source", [5, None, 2.5, True, b"photographs", [3], [None], [b"a.png"]], ids=repr)
+def test_what_names_no_files_is_refused(source: object) -> None:
+    with pytest.raises(PictureError, match="Pictures are given as"):
+        open_pictures(source)  # type: ignore[arg-type]
+    with pytest.raises(PictureError, match="Pictures are given as"):
+        PictureSet(source)  # type: ignore[arg-type]
+
+
+def test_a_name_is_no_list_of_pictures() -> None:
+    with pytest.raises(PictureError, match="a list of paths"):
+        PictureSet("cat.png")
+
+
+def test_files_without_an_ending_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    with pytest.raises(PictureError, match="holds 1 file without an ending"):
+        open_pictures(tmp_path)
+    (tmp_path / "two").touch()
+    with pytest.raises(PictureError, match="holds 2 files without an ending"):
+        open_pictures(tmp_path)

@@ -8,12 +8,13 @@ import io
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Sequence
 
 from . import __version__
 from .commands import Command, all_commands, options
 from .commands.progress_bar import say
-from .errors import AlignedCutError, Cancelled
+from .errors import AlignedCutError, Cancelled, InputError
 
 __all__ = ["main"]
 
@@ -59,7 +60,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding, and file names in none
     words = list(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _note
+        return _run(words)
+
+
+def _note(message: Warning | str, *_where: object) -> None:
+    """A warning as a line for the user; where in the code it arose says nothing to them."""
+    say(f"Note: {' '.join(str(message).split())}")
+
+
+def _run(words: list[str]) -> int:
     try:
+        if "" in words:  # an empty path would mean the folder one is in, and empty layers all of them
+            raise InputError("An argument is empty (''); say what it is, or leave its option out.")
         commands = {command.name: command for command in all_commands()}
         if " ".join(words[:2]) in commands:
             words[:2] = [" ".join(words[:2])]  # for `align`, a study in a folder called export is ./export

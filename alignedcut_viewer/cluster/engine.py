@@ -10,6 +10,7 @@ has no dashboard, and talks to nobody who does not hold the certificate that is 
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import re
 import time
@@ -37,6 +38,8 @@ WORKER_SECONDS = 60.0
 """How long work waits where there is no worker at all: those of a queue start when the queue lets them."""
 _LOOK_SECONDS = 1.0
 """After so long without a result it is asked whether there are workers."""
+_WORKERS = 16
+"""So many processes may be started on any machine; on larger ones four for each processor."""
 _AHEAD = 2
 """Tasks that wait for each worker, so that none stands idle while its result is on its way."""
 _COMPARED = ("torch", "numpy", "distributed")
@@ -85,7 +88,9 @@ def computing_on(
     if workers is not None and scheduler is not None:
         raise InputError("Give a number of workers to start, or the address of a scheduler, but not both.")
     if workers is not None:
-        whole("workers", workers, 1)
+        most = max(_WORKERS, 4 * (os.cpu_count() or 1))
+        if whole("workers", workers, 1) > most:
+            raise InputError(f"workers must be at most {most} on this machine; more would wait for one another.")
     dask, distributed = _dask()
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))

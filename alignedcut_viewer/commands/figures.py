@@ -107,6 +107,7 @@ def figures(
     """Figures by name, or all figures of a study."""
     from ..figures import FigureOptions, Lacking, chosen_kinds, draw_figures, fitting_kinds, write_report
     from ..figures.figure_writer import write_figure
+    from ..study.study import Study
     from .figure_crew import FigureCrew, FigureOrder, Finished, MaterialSource, spare_cores
 
     chosen = FigureOptions(
@@ -138,6 +139,7 @@ def figures(
             if not told.given:  # masks that are wrong are found before anything is written
                 crew.begin(orders.values(), MaterialSource.early(study, cut, about, chosen), computed=computed)
 
+        Study.open(study).cut(cut)  # says what is not there before processes are started
         begin(False)
         ready = prepared(study, cut, kinds, told, about, chosen, span(progress, 0.0, 0.5), computed=lambda: begin(True))
         material = ready.material
@@ -239,6 +241,7 @@ def report(
 ) -> None:
     """A report of a study in one HTML file."""
     from ..figures import FigureOptions, Lacking, chosen_kinds, fitting_kinds, write_report
+    from ..study.study import Study
     from .figure_crew import FigureCrew, FigureOrder, Finished, MaterialSource, spare_cores
 
     if Path(out).suffix.lower() not in (".html", ".htm"):
@@ -250,6 +253,7 @@ def report(
         def begin(computed: bool) -> None:
             crew.begin(orders.values(), MaterialSource.early(study, cut, about, chosen), computed=computed)
 
+        Study.open(study).cut(cut)  # says what is not there before processes are started
         begin(False)
         every = [order.kind for order in orders.values()]
         ready = prepared(study, cut, every, told, about, chosen, span(progress, 0.0, 0.5), computed=lambda: begin(True))

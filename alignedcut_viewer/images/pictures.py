@@ -187,11 +187,12 @@ def open_pictures(
 
 def _listed(paths: Any) -> list[str | os.PathLike[str]]:
     """The files of a list; a text is no list of files, though Python would give its letters one by one."""
-    listed = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str | bytes) else [None]
+    if not isinstance(paths, Iterable) or isinstance(paths, str | bytes):
+        raise PictureError(f"Pictures are given as a list of paths; got {paths!r:.100}.")
+    listed = list(paths)
     for path in listed:
         if not isinstance(path, str | os.PathLike):
-            what = "a list of paths" if listed == [None] else f"paths only, not {path!r}"
-            raise PictureError(f"Pictures are given as {what}; got {paths!r:.100}.")
+            raise PictureError(f"Pictures are given as paths only, not as {path!r:.100}.")
     return listed
 
 

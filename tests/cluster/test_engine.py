@@ -86,6 +86,7 @@ def test_other_versions_are_refused(started: Cluster, monkeypatch: pytest.Monkey
 
 
 def test_it_listens_on_this_machine_only_and_to_nobody_without_the_certificate(started: Cluster) -> None:
+    started._client.wait_for_workers(2)  # one that an earlier test ended may still be on its way back
     addresses = [started._client.scheduler.address, *started._client.nthreads()]
     assert len(addresses) == 3
     assert all(address.startswith("tls://127.0.0.1:") for address in addresses)

@@ -24,6 +24,7 @@ __all__ = [
     "abandoned",
     "holds_no_more_than",
     "digest_of",
+    "json_bytes",
     "lock_file",
     "partial_path",
     "remove_abandoned",
@@ -84,15 +85,19 @@ def writing(path: str | Path) -> Iterator[None]:
 
 def digest_of(value: Any) -> str:
     """The sha256 of a JSON-ready value, in hexadecimal; equal values have equal digests."""
-    return hashlib.sha256(_json_bytes(value, sort_keys=True)).hexdigest()
+    return hashlib.sha256(json_bytes(value, sort_keys=True)).hexdigest()
 
 
-def _json_bytes(value: Any, **options: Any) -> bytes:
-    """Compact JSON; file names that are not UTF-8, which Python spells with lone surrogates, are written as escapes."""
+def json_bytes(value: Any, **options: Any) -> bytes:
+    """JSON in UTF-8, compact unless told otherwise.
+
+    File names that are not UTF-8, which Python spells with lone surrogates, are written as escapes.
+    """
+    options = {"separators": (",", ":"), **options}
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, **options).encode()
+        return json.dumps(value, ensure_ascii=False, **options).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), **options).encode()
+        return json.dumps(value, **options).encode()
 
 
 def safe_name(name: str) -> str:
@@ -240,7 +245,7 @@ def replace_json(path: Path, content: dict[str, Any]) -> None:
     StorageError
         If it cannot be written.
     """
-    replace_file(path, _json_bytes(content, allow_nan=False), safe=True)
+    replace_file(path, json_bytes(content, allow_nan=False), safe=True)
 
 
 def replace_file(path: Path, data: bytes | memoryview, *, safe: bool = False) -> None:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 from . import __version__
 from .commands import Command, all_commands, options
@@ -65,7 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(words)
 
 
-def _note(message: Warning | str, *_where: object) -> None:
+def _note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning as a line for the user; where in the code it arose says nothing to them."""
     say(f"Note: {' '.join(str(message).split())}")
 

@@ -378,6 +378,16 @@ def test_nothing_is_started_for_a_report_of_nothing(
     assert "is not a study" in fails("report", tmp_path, tmp_path / "r.html")
 
 
+def test_names_that_are_not_utf_8(cut_study: Path, tmp_path: Path) -> None:
+    """As Linux allows them; JSON spells them with escapes."""
+    odd = ["--name", "Bl\udce4tter", "--segments", "2"]
+    formats = ["--formats", "png", "coco", "coco-polygons", "label-studio", "cvat", "csv", "npz"]
+    assert cli.main(["segment", str(cut_study), *odd, *formats, "--out", str(tmp_path / "masks")]) == 0
+    assert "Bl\udce4tter" in Study.open(cut_study).segmentations
+    for file in (tmp_path / "masks").rglob("*.json"):
+        json.loads(file.read_bytes())
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_warning_is_a_line_for_the_user(cut_study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["cut", str(cut_study), "--name", "flat", "--gamma", "1e12", "--eigenvectors", "3", "--no-map"]

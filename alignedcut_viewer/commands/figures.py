@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..brain.centring import DEFAULT_CENTRING, Centring
 from ..errors import InputError
+from ..parameters import real
 from ..progress import span
 from . import options
 from .command import Command
@@ -121,6 +122,7 @@ def figures(
         raise InputError("--all draws everything; names of figures and what they show go without it.")
     if report is not None and not all:
         raise InputError("A report shows all figures; use --report with --all.")
+    real("dpi", dpi, above=0, unless=None)
     check_ending(report, ".html", ".htm")
     if beside is not None and (report is not None or "csv" in [kind.lower().lstrip(".") for kind in formats]):
         raise InputError("Figures of two cuts side by side go without --report and without tables.")

@@ -86,7 +86,7 @@ def write_figure(
             save_figure(figure, target, dpi=dpi)
             continue
         pixels = figure_pixels(figure, dpi=dpi)
-        replace_file(target, png_bytes(pixels, dpi or figure.dpi))
+        replace_file(target, png_bytes(pixels, figure.dpi if dpi is None else dpi))
         width, height = (round(REPORT_DPI * side) for side in figure.get_size_inches())
         if page and pixels.shape[1] >= width:
             shrunk = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)

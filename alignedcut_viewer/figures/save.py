@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..atomic_files import replace_file, writing
 from ..choices import DISTRIBUTION, FIGURE_SUFFIXES
 from ..errors import InputError
+from ..parameters import real
 from .pdf_parts import quick_parts
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 _COMPRESSION = 2
 """Of PNG files: a third of the time of the usual 6, for a tenth more bytes."""
+_MOST_PIXELS = 2**28
+"""Of one picture: a gibibyte while it is drawn."""
+_MOST_SIDE = 2**16 - 1
+"""What matplotlib draws; long mosaics come near it."""
 _lock = threading.Lock()
 
 
@@ -40,14 +45,20 @@ def figure_pixels(figure: Figure, *, dpi: float | None = None) -> NDArray[np.uin
         A matplotlib figure.
     dpi
         Dots an inch; by default the figure's own.
+
+    Raises
+    ------
+    InputError
+        If `dpi` is not above 0, or makes a picture of more than 2^28 pixels.
     """
+    dpi = _within(figure, dpi)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     own_dpi, own_canvas, own_face = figure.dpi, figure.canvas, figure.get_facecolor()
     with _lock:
         try:
             canvas: Any = FigureCanvasAgg(figure)  # of its own, so that its pixels are let go of
-            figure.dpi = dpi or own_dpi
+            figure.dpi = dpi
             figure.set_facecolor("white")
             canvas.draw()
             return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
@@ -55,6 +66,19 @@ def figure_pixels(figure: Figure, *, dpi: float | None = None) -> NDArray[np.uin
             figure.dpi = own_dpi
             figure.set_facecolor(own_face)
             figure.set_canvas(own_canvas)
+
+
+def _within(figure: Figure, dpi: float | None) -> float:
+    """Dots an inch, where a figure with so many fits the memory."""
+    chosen = float(real("dpi", figure.dpi if dpi is None else dpi, above=0))
+    width, height = figure.get_size_inches()
+    most = (_MOST_PIXELS / (width * height)) ** 0.5
+    if chosen > min(most, _MOST_SIDE / max(width, height)) or chosen * min(width, height) < 1:
+        raise InputError(
+            f"A figure of {width:.1f} × {height:.1f} inches cannot have {chosen:g} dots an inch; use a dpi from 50 to "
+            f"{int(min(most, _MOST_SIDE / max(width, height)))}."
+        )
+    return chosen
 
 
 def png_bytes(pixels: NDArray[np.uint8], dpi: float) -> bytes:
@@ -73,11 +97,12 @@ def figure_bytes(figure: Figure, suffix: str, *, dpi: float | None = None) -> by
     import matplotlib
 
     if suffix == ".png":
-        return png_bytes(figure_pixels(figure, dpi=dpi), dpi or figure.dpi)
+        return png_bytes(figure_pixels(figure, dpi=dpi), figure.dpi if dpi is None else dpi)
     buffer = io.BytesIO()
     # matplotlib reads these settings from a global while it draws.
     with _lock, matplotlib.rc_context(_SETTINGS), quick_parts():
-        figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=_METADATA[suffix], facecolor="white")
+        chosen = _within(figure, dpi)
+        figure.savefig(buffer, format=suffix[1:], dpi=chosen, metadata=_METADATA[suffix], facecolor="white")
     return buffer.getvalue()
 
 
@@ -101,7 +126,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float | None = None) -
     Raises
     ------
     InputError
-        If the name has another ending.
+        If the name has another ending, or `dpi` does not fit the figure.
     StorageError
         If the file cannot be written.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..atomic_files import replacing
+from ..atomic_files import json_bytes, replacing
 from ..choices import DISTRIBUTION
 from ..errors import InputError
 from .palette import segment_colours
@@ -311,7 +310,7 @@ class CocoCollection:
 
     def put(self, file: IO[bytes]) -> None:
         """Write the collection as JSON."""
-        file.write(json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False).encode())
+        file.write(json_bytes(self.as_dict(), allow_nan=False, separators=(", ", ": ")))
 
 
 def write_coco_rle(

@@ -7,13 +7,13 @@ value repeated, or single values), 2 bits (which of the four sizes), the length 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..atomic_files import json_bytes
 from ..choices import DISTRIBUTION
 from ..errors import InputError
 from ..foreign_files import checked_size
@@ -139,7 +139,7 @@ class LabelStudioTasks:
 
     def as_json(self) -> bytes:
         """All tasks as Label Studio imports them."""
-        return json.dumps(self._tasks, ensure_ascii=False, allow_nan=False).encode()
+        return json_bytes(self._tasks, allow_nan=False, separators=(", ", ": "))
 
 
 def masks_of_task(task: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[tuple[str, NDArray[np.bool_], float]]]:

@@ -129,3 +129,16 @@ def test_pixels_are_those_of_matplotlib_and_the_figure_stays_as_it_was(figure: F
     assert (figure.dpi, figure.canvas, figure.get_facecolor()) == before
     with Image.open(buffer) as image:
         np.testing.assert_array_equal(pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
+@pytest.mark.parametrize("dpi", [0, -1, float("nan"), float("inf"), 1e-320, 1e300, 10**30, "fine", True])
+def test_dots_that_no_figure_can_have(figure: Figure, tmp_path: Path, suffix: str, dpi: Any) -> None:
+    with pytest.raises(InputError, match="dpi"):
+        save_figure(figure, tmp_path / f"m{suffix}", dpi=dpi)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_of_more_pixels_than_fit_is_refused(figure: Figure) -> None:
+    with pytest.raises(InputError, match=r"cannot have 50000 dots an inch; use a dpi from 50 to \d+"):
+        figure_pixels(figure, dpi=50_000)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from ...choices import BENCHMARK_PROTOCOLS
 from ...errors import InputError
+from ...parameters import real, whole
+from ...parameters import seed as checked_seed
 from ...segmentation import SegmentChoice
 from ..segment_stage import GAMMA
 from ..settings import ExtractSettings
@@ -49,6 +51,9 @@ class BenchmarkSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        whole("limit", self.limit, 1, unless=None)
+        real("gamma", self.gamma, above=0)
+        checked_seed(self.seed)
         unknown = [name for name in self.protocols if name not in BENCHMARK_PROTOCOLS]
         if unknown or not self.protocols:
             raise InputError(

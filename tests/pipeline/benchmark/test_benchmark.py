@@ -207,3 +207,12 @@ def test_bad_truth_is_one_sentence_of_the_command(
     told = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "None of the" in line]
     assert len(told) == 1
     assert sentence in told[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", -1), ("limit", 0), ("limit", 2.5), ("gamma", float("nan")), ("gamma", 0), ("gamma", -1), ("seed", -1)],
+)
+def test_settings_that_cannot_be_meant(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=name):
+        replace(SETTINGS, **{name: value})  # type: ignore[arg-type]

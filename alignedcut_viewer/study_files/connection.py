@@ -293,7 +293,7 @@ def _told(error: Exception, url: Url) -> AlignedCutError:
             f"{url} cannot be read: no credentials were found ({reason}). Give them where its packages look for them, "
             "such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
         )
-    if "PermissionError" in names:
+    if names & {"PermissionError", "AuthenticationException", "PermissionDenied"}:  # the latter of paramiko, asyncssh
         return StorageError(f"{url}: access is refused ({reason}); check the credentials, and what they permit.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return StorageError(

@@ -36,6 +36,8 @@ KINDS = (
     "open files",
     "widgets",
     "napari viewers",
+    "memory in use by malloc's count (MiB)",
+    "small blocks of Python",
 )
 
 
@@ -147,7 +149,37 @@ def counts() -> list[float]:
         ctypes.CDLL(None).malloc_trim(0)
     held = process.memory_info().rss
     n_objects = len(gc.get_objects())
-    return [resident / 2**20, held / 2**20, n_objects, process.num_threads(), n_files, widgets, viewers]
+    counted = [n_objects, process.num_threads(), n_files, widgets, viewers, in_use(), sys.getallocatedblocks()]
+    return [resident / 2**20, held / 2**20, *counted]
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
+    ]
+
+
+def in_use() -> float:
+    """MiB that were asked of malloc and not freed, whatever lies between them; 0 where it does not say."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2  # of glibc
+    except (AttributeError, OSError, TypeError):
+        return 0.0
+    mallinfo2.restype = _Mallinfo2
+    told = mallinfo2()
+    return float(told.uordblks + told.hblkhd) / 2**20
 
 
 def measure(cycles: int) -> tuple[NDArray[np.float64], int]:

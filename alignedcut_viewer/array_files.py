@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def entry_of(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
     """Shape, length and sha256 of an array as it is on disk, for :func:`fault_of`."""
     chunk = chunk_of(folder, len(shape))
     data = chunk.read_bytes() if chunk.is_file() else b""
-    return {"shape": list(shape), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    told = _description(folder) or {}
+    return {"shape": list(shape), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} | _type(
+        told.get("data_type")
+    )
 
 
 def write_chunk(
@@ -56,7 +60,7 @@ def write_chunk(
             raise ValueError(f"The blocks do not make up an array of shape {shape}.")
     if not n_bytes:
         chunk.unlink()
-    return {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()}
+    return {"shape": list(shape), "bytes": n_bytes, "sha256": digest.hexdigest()} | _type(stored.name)
 
 
 def fault_of(folder: Path, entry: Mapping[str, Any], *, largest: int | None = None) -> str | None:
@@ -74,6 +78,8 @@ def fault_of(folder: Path, entry: Mapping[str, Any], *, largest: int | None = No
     """
     if not (folder / "zarr.json").is_file():
         return "missing"
+    if not _describes(_description(folder), entry):
+        return "no longer described as it was written (its zarr.json was edited or damaged)"
     n_bytes = int(entry["bytes"])
     if not n_bytes:
         return None
@@ -97,3 +103,34 @@ def fault_of(folder: Path, entry: Mapping[str, Any], *, largest: int | None = No
     except OSError as error:
         return f"unreadable ({error.strerror or error})"
     return None if known[1] == entry["sha256"] else "not what was written (its checksum differs)"
+
+
+_NUMBERS = {np.dtype(kind).name for kind in ("?", *"bBhHiIlLqQefd")}
+
+
+def _type(name: Any) -> dict[str, str]:
+    """The type of an array's numbers, as a part of its entry; texts have other names in their description."""
+    return {"type": name} if isinstance(name, str) and name in _NUMBERS else {}
+
+
+def _description(folder: Path) -> dict[str, Any] | None:
+    """What a ``zarr.json`` says, or None where that cannot be read."""
+    try:
+        told = json.loads((folder / "zarr.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _describes(told: dict[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+    """Whether a description is that of the array: of its shape and type, in one plain chunk."""
+    if told is None or told.get("node_type") != "array" or told.get("shape") != list(entry["shape"]):
+        return False
+    shape, name = told["shape"], told.get("data_type")
+    if told.get("chunk_grid") != {"name": "regular", "configuration": {"chunk_shape": [max(n, 1) for n in shape]}}:
+        return False
+    if not isinstance(name, str) or name not in _NUMBERS:
+        return "type" not in entry
+    n_bytes = np.dtype(name).itemsize * int(np.prod(shape, dtype=np.int64))
+    plain = told.get("codecs") in ([{"name": "bytes", "configuration": {"endian": "little"}}], [{"name": "bytes"}])
+    return plain and n_bytes == entry["bytes"] and entry.get("type", name) == name

@@ -75,7 +75,8 @@ def _note(
     line: str | None = None,
 ) -> None:
     """A warning as a line for the user; where in the code it arose says nothing to them."""
-    say(f"Note: {' '.join(str(message).split())}")
+    if not issubclass(category, DeprecationWarning | FutureWarning):  # those are for whoever programs
+        say(f"Note: {' '.join(str(message).split())}")
 
 
 def _run(words: list[str]) -> int:

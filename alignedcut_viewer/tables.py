@@ -49,5 +49,5 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
         writer.writerow({plain_cell(name): plain_cell(value) for name, value in row.items()})
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue().encode(errors="backslashreplace"))
     return path

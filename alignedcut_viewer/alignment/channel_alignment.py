@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..atomic_files import replacing
+from ..atomic_files import json_bytes, replacing
 from ..choices import DISTRIBUTION
 from ..errors import AlignmentError
 from ..nodes import Slot
@@ -298,7 +298,8 @@ class ChannelAlignment:
             description["readout"], arrays = self.readout.to_tensors()
             tensors |= {f"readout.{name}": array for name, array in arrays.items()}
         try:
-            data = save(tensors, metadata={"alignedcut": json.dumps(description, ensure_ascii=False, sort_keys=True)})
+            told = json_bytes(description, sort_keys=True, separators=(", ", ": "))
+            data = save(tensors, metadata={"alignedcut": told.decode()})
         except TypeError as error:
             raise AlignmentError(f"Recipe and scores of an alignment must be plain JSON values: {error}.") from None
         with replacing(path) as partial:

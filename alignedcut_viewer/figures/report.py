@@ -55,7 +55,7 @@ def write_report(
     text = report_html(study, cut, figures, title=title, notes=notes)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, text.encode("utf-8"))
+        replace_file(target, text.encode("utf-8", "backslashreplace"))
     return target
 
 

@@ -204,7 +204,7 @@ class _Table(MaskWriter):
             )
 
     def close(self) -> None:
-        self._path.write_text(self._text.getvalue(), encoding="utf-8")
+        self._path.write_text(self._text.getvalue(), encoding="utf-8", errors="backslashreplace")
 
 
 def make_writer(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,8 @@ def test_a_newer_version_is_named(alignment: ChannelAlignment, tmp_path: Path, m
         alignment.save(path)
     with pytest.raises(AlignmentError, match=r"version 99.*Update"):
         ChannelAlignment.load(path)
+
+
+def test_a_recipe_may_name_a_file_that_is_not_utf_8(alignment: ChannelAlignment, tmp_path: Path) -> None:
+    named = dataclasses.replace(alignment, recipe={"brain": "Bl\udce4tter.npz"})
+    assert ChannelAlignment.load(named.save(tmp_path / "a.safetensors")).recipe == named.recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def remove(file: Path) -> None:
     shutil.rmtree(next(parent for parent in file.parents if (parent / "zarr.json").exists()))
 
 
+def describe_half(file: Path) -> None:
+    described = next(parent for parent in file.parents if (parent / "zarr.json").exists()) / "zarr.json"
+    described.write_bytes(described.read_bytes()[:-40])
+
+
+def describe_as_another_type(file: Path) -> None:
+    """Of the same size, so that nothing but the numbers would differ."""
+    described = next(parent for parent in file.parents if (parent / "zarr.json").exists()) / "zarr.json"
+    content = json.loads(described.read_text())
+    name = content["data_type"]
+    bits = name.lstrip("abcdefghijklmnopqrstuvwxyz")
+    content["data_type"] = ("uint" if name.startswith("int") else "int") + bits
+    described.write_text(json.dumps(content))
+
+
+DAMAGES = (delete, truncate, flip, remove, describe_half, describe_as_another_type)
+
+
 def read(cut: Cut, array: str, study: Study) -> object:
     if array == "alignment":
         return pipeline.load_alignment(study, cut.recipe["cut"]["alignment"])
@@ -81,7 +100,7 @@ def read(cut: Cut, array: str, study: Study) -> object:
 
 @pytest.mark.parametrize(
     ("array", "damage"),
-    [(array, (delete, truncate, flip, remove)[(i + j) % 4]) for i, array in enumerate(ARRAYS) for j in range(2)],
+    [(array, DAMAGES[(i + j) % len(DAMAGES)]) for i, array in enumerate(ARRAYS) for j in (0, 3)],
 )
 def test_what_is_damaged_is_never_read_and_is_computed_again_to_the_bit(path: Path, array: str, damage) -> None:  # type: ignore[no-untyped-def]
     file = chunk(path, array)
@@ -100,7 +119,7 @@ def test_what_is_damaged_is_never_read_and_is_computed_again_to_the_bit(path: Pa
 
 
 @pytest.mark.parametrize("array", ["rgb", "eigenvectors"])
-@pytest.mark.parametrize("damage", [delete, truncate, flip])
+@pytest.mark.parametrize("damage", [delete, truncate, flip, describe_half, describe_as_another_type])
 def test_no_figure_is_drawn_of_damaged_results(
     path: Path,
     array: str,

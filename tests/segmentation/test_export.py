@@ -250,3 +250,12 @@ def test_an_export_that_was_killed_can_be_done_again(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, str(folder)], check=True)
     export_masks(folder, names, masks, formats=("png", "npz"))
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == wanted
+
+
+def test_a_picture_whose_name_is_not_utf_8_is_in_every_list(tmp_path: Path) -> None:
+    kinds = ("png", "npz", "tiff", "coco", "coco-polygons", "csv", "cvat", "label-studio")
+    files = export_masks(tmp_path, ["p"], [[[0, 1], [1, 1]]], picture_files=["Bl\udce4tter.png"], formats=kinds)
+    assert all(b"tter.png" in file.read_bytes() for file in files if file.suffix in (".json", ".xml"))
+    for file in files:
+        if file.suffix in (".csv", ".xml", ".json"):
+            file.read_text(encoding="utf-8")

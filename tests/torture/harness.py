@@ -219,7 +219,7 @@ class Bench:
         """What a run leaves that nobody stops, its seconds, and its changes."""
         if stage.name not in self._known:
             trees, seconds, steps = [], 0.0, 0
-            for name in ("once", "twice"):
+            for name in ("once", "twice") if self._like is None else ("once",):
                 folder = self.begin(stage, "known", f"{stage.name}-{name}")
                 code, seconds, steps = self.run(stage, folder)
                 if code != 0:
@@ -263,6 +263,8 @@ class Bench:
             outcome.faults.append(f"ended with {code}")
         outcome.faults += self.look(stage, folder, wanted)
         outcome.faults += self.go_on(stage, folder, wanted, machine)
+        if machine != HERE:  # what this one has of the study is of before
+            outcome.faults += self.look(stage, folder, wanted)
         if not outcome.faults:
             self.home.end(folder)
         return outcome

@@ -449,7 +449,8 @@ def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path) -> None:
         error = process.stderr.read()
     assert process.returncode == 130, error
     assert "stopped; what was finished is kept" in error
-    assert len(error.strip().splitlines()) == 1
+    assert error.strip().splitlines()[-1].startswith("alignedcut: stopped; ")  # old libraries may warn before
+    assert "Traceback" not in error
     done = Study.open(study).status.count("done")
     assert 4 <= done < 200
     assert done % 4 == 0

@@ -28,9 +28,12 @@ def check(study: str, repair: bool, no_weights: bool) -> None:
     damaged = [finding for finding in left if not finding.harmless]
     if damaged:
         how = "cannot be mended" if repair else f"run `alignedcut check {study} --repair`"
-        raise StudyError(f"{len(damaged)} things in {opened.path} are not what was written, first {damaged[0]}; {how}.")
+        one = len(damaged) == 1
+        what = f"One thing in {opened.path} is" if one else f"{len(damaged)} things in {opened.path} are"
+        raise StudyError(f"{what} not what was written{':' if one else ', first'} {damaged[0]}; {how}.")
     mended = sum(not finding.harmless for finding in found)
-    print(f"{opened.path}: " + (f"{mended} things were mended, and " if mended else "") + "all is what was written.")
+    told = "" if not mended else "one thing was mended, and " if mended == 1 else f"{mended} things were mended, and "
+    print(f"{opened.path}: " + told + "all is what was written.")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

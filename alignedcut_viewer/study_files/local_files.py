@@ -153,7 +153,7 @@ class LocalFiles:
     # -- writing -------------------------------------------------------------------------------------------------
 
     def changed(self, *paths: Path) -> None:
-        """Say that files were written or removed; :meth:`publish` carries that to the study."""
+        """Say that files were written; :meth:`publish` carries them to the study."""
 
     def publish(self) -> None:
         """See to it that the study holds what was changed, descriptions after what they describe.

@@ -314,7 +314,7 @@ class RemoteFiles(LocalFiles):
     # -- writing -------------------------------------------------------------------------------------------------
 
     def changed(self, *paths: Path) -> None:
-        """Say that files were written or removed."""
+        """Say that files were written."""
         if self._lease is None:
             raise StudyError(f"The study {self._url} was opened for reading; open it with writable=True to change it.")
         with self._mutex:
@@ -336,12 +336,13 @@ class RemoteFiles(LocalFiles):
 
     def _put(self, name: str, number: int) -> None:
         path = self.folder / name
-        if path.is_file():
-            self._connection.put(path, name)
-            entry = self._connection.entry(name)
-        else:
-            self._connection.remove([name])
-            entry = None
+        if not path.is_file():  # what is removed is removed with its group, and is not waiting here any more
+            raise StorageError(
+                f"{path} is gone, though {self._url} was to get it: leave the folder of working copies alone while a "
+                "run writes. What is finished is kept; run the same command again."
+            )
+        self._connection.put(path, name)
+        entry = self._connection.entry(name)
         with self._mutex:
             self._known[name], self._asked[name] = entry, time.monotonic()
             if self._changed.get(name) != number:

@@ -120,6 +120,21 @@ def lease_of(memory: Any) -> str | None:
     return next((name for name in held(memory) if "writer.json" in name), None)
 
 
+def test_a_file_that_is_gone_before_it_is_published_stays_in_the_study(store: Store, memory: Any) -> None:
+    group = store.make_folder("cuts/one")
+    (group / "notes.json").write_text("1")
+    store.files.changed(group / "notes.json")
+    store.files.publish()
+    (group / "notes.json").write_text("2")
+    store.files.changed(group / "notes.json")
+    (group / "notes.json").unlink()  # as by somebody who makes room
+    with pytest.raises(
+        StorageError, match=r"notes\.json is gone, though memory://.* leave the folder of working copies"
+    ):
+        store.files.publish()
+    assert memory.cat("/studies/one/cuts/one/notes.json") == b"1"
+
+
 def test_a_result_that_fails_leaves_nothing(store: Store, memory: Any) -> None:
     before = held(memory)
     with pytest.raises(ValueError, match="do not make up"), store.building("cuts/a", {}):

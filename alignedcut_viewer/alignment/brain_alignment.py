@@ -224,6 +224,8 @@ class BrainAlignment:
             If there are too few pictures, a response is not finite, or maps and readout do not fit into `memory`.
         FeatureError
             If a feature is not finite.
+        AlignmentError
+            If the training diverges.
         """
         self._check_parameters()  # again: attributes may have been set since
         device = resolve_device(self.device)
@@ -251,6 +253,11 @@ class BrainAlignment:
                 ),
             )
             state.epoch += 1
+            if not all(math.isfinite(loss) for loss in losses.values()):
+                raise AlignmentError(
+                    f"The training diverged: in epoch {state.epoch} its loss is no finite number any more. Lower "
+                    "learning_rate, or the weight of a term (eigen_weight, zero_weight, covariance_weight)."
+                )
             self._record(state, samples, held_out, losses, on_epoch)
             if checkpoint is not None:
                 state.optimiser = optimiser.state_dict()

@@ -17,6 +17,7 @@ the authors of the data advise (Allen et al. 2022).
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class _Places:
 
     @classmethod
     def of(cls, folder: Path) -> _Places:
-        betas = folder.resolve()
+        betas = Path(os.path.realpath(folder))  # which a link to itself does not stop
         parts = betas.parts
         if "nsddata_betas" not in parts or len(parts) - parts.index("nsddata_betas") != 5:
             raise InputError(

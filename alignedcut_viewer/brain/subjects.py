@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def _named(dataset: BrainDataset) -> BrainDataset:
 
 
 def _key(name: str, path: Path | None) -> str:
-    return f"name {name}" if path is None else f"file {path.resolve()}"
+    return f"name {name}" if path is None else f"file {os.path.realpath(path)}"
 
 
 def _union(datasets: Sequence[BrainDataset], rows: Sequence[NDArray[np.int64]], count: int) -> PictureTable:

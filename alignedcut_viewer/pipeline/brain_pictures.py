@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +140,7 @@ def match_pictures(study: Study, dataset: BrainDataset) -> NDArray[np.int64]:
     """
     table = study.pictures
     files = [study.picture_path(image) for image in range(len(table))]
-    by_path = {str(file.resolve()): image for image, file in enumerate(files)}
+    by_path = {os.path.realpath(file): image for image, file in enumerate(files)}
     names: dict[str, int] = {}
     for image, (record, file) in enumerate(zip(table, files, strict=True)):
         for name in {record.name, file.name}:
@@ -149,7 +150,7 @@ def match_pictures(study: Study, dataset: BrainDataset) -> NDArray[np.int64]:
     def find(name: str, path: Path | None) -> int:
         nonlocal by_digest
         if path is not None:
-            found = by_path.get(str(path.resolve()))
+            found = by_path.get(os.path.realpath(path))
             if found is not None:
                 return found
             if path.is_file():

@@ -237,6 +237,11 @@ def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         small(n_epochs=1).fit(train, checkpoint=checkpoint)
 
 
+def test_a_training_that_diverges_says_so() -> None:
+    with pytest.raises(AlignmentError, match=r"diverged: in epoch 1 .* Lower learning_rate"):
+        small(eigen_weight=1e300).fit(planted(60)[0])
+
+
 def test_mistakes_are_named() -> None:
     train, _ = planted(60)
     with pytest.raises(InputError, match="a/1 have shape"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,6 +185,13 @@ def test_what_is_wrong_is_one_sentence_with_the_file(
     error = capsys.readouterr().err
     assert named in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_a_link_to_itself_is_no_folder_of_betas(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="loop: this folder of betas does not lie in nsddata_betas"):
+        write_nsd_pictures(tmp_path / "loop", tmp_path / "out")
 
 
 def test_other_folders_and_pictures_are_refused(betas: Path, tmp_path: Path) -> None:

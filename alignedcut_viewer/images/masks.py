@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,7 +58,7 @@ def find_masks(folder: str | Path, pictures: PictureSet) -> tuple[Path | None, .
     """
     own = set(pictures.paths)
     files = [path for path in open_pictures(folder, recursive=True).paths if path not in own]
-    root = Path(folder).expanduser().absolute()
+    root = Path(os.path.abspath(Path(folder).expanduser()))  # as paths of pictures are: without '..'
     by_key: dict[str, set[Path]] = defaultdict(set)
     for path in files:
         parts = path.relative_to(root).with_suffix("").parts

@@ -55,7 +55,7 @@ def test_imagenet_s(tmp_path: Path) -> None:
     ids = np.where(LABELS == 255, 1000, np.where(LABELS == 2, 300, 0))
     save(tmp_path / "validation" / "n01" / "a.JPEG", PICTURE)
     save(tmp_path / "validation-segmentation" / "n01" / "a.png", as_colours(ids))
-    found = open_benchmark(tmp_path)
+    found = open_benchmark(tmp_path / "validation" / "..")
     assert found.layout == "imagenet-s"
     assert_array_equal(found.pictures[0].truth(), np.where(ids == 1000, IGNORE, ids))
 

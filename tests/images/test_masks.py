@@ -115,6 +115,12 @@ def test_masks_are_found_by_stem(tmp_path: Path) -> None:
     assert [mask and mask.name for mask in masks] == ["cat_mask.png", "dog.png", "cow_labels.tif", None]
 
 
+def test_the_folder_of_masks_may_be_named_by_way_of_the_one_above(tmp_path: Path) -> None:
+    pictures = touch(tmp_path / "images", "cat.jpg")
+    touch(tmp_path / "masks", "cat.png")
+    assert find_masks(tmp_path / "images" / ".." / "masks", pictures) == (tmp_path / "masks" / "cat.png",)
+
+
 def test_an_exact_name_is_preferred(tmp_path: Path) -> None:
     pictures = touch(tmp_path / "images", "a.jpg", "a_mask.jpg")
     touch(tmp_path / "masks", "a.png", "a_mask.png")

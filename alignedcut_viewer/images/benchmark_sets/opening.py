@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -40,7 +41,7 @@ def open_benchmark(path: str | Path, layout: str = "auto", *, figure: int | None
     PictureError
         If pictures or truths are missing or cannot be read.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.abspath(Path(path).expanduser()))  # as paths of pictures are: without '..'
     if not path.exists():
         raise PictureError(f"There is no data set {path}.")
     if layout == "auto":
